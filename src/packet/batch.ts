@@ -1,0 +1,111 @@
+/**
+ * A batch of packets as columns over one region of memory, shared with the addon (native/batch.h).
+ *
+ * Knows bytes only. The addon fills the columns and slots, `Splitter.decide` writes `verdict` and `reason`, the addon
+ * sends the verdicts. The layout is stated twice, here and in native/batch.h; test/e2e holds the two together.
+ *
+ *     int32 header[16]          HEADER_COUNT: how many packets the batch holds
+ *     int32 column[capacity]    one per entry of COLUMNS, in that order
+ *     bytes slot[capacity]      SLOT_BYTES each, 8-aligned: a whole netlink message, the packet somewhere inside
+ */
+
+export const HEADER_WORDS = 16;
+export const HEADER_COUNT = 0;
+
+/** 64 KiB, the largest packet NFQUEUE hands out, and 4 KiB for netlink's headers and attributes. */
+export const SLOT_BYTES = 65536 + 4096;
+
+export const COLUMNS = ['queue', 'packetId', 'flags', 'offset', 'length', 'verdict', 'reason'] as const;
+
+/** Bits of the `flags` column. */
+export const enum PacketFlag {
+  /** NFQA_SKB_CSUMNOTREADY: the TCP checksum holds only the pseudo-header's sum; native fills it in on sending. */
+  ChecksumNotReady = 1,
+  /** NFQA_SKB_GSO: a super-packet; the kernel computes every segment's checksum itself. */
+  Gso = 2,
+  /** NFQA_CAP_LEN, or a capture cut by snaplen: the tail is missing; `length` is what is here. */
+  Truncated = 4,
+}
+
+/** Values of the `verdict` column. */
+export const enum Verdict {
+  Drop = 0,
+  /** Leaves as it came: no payload goes back to the kernel. */
+  Accept = 1,
+  /** Leaves with the bytes that now stand in its slot. */
+  AcceptRewritten = 2,
+}
+
+export class PacketBatch {
+  readonly capacity: number;
+  /** The whole region as bytes; `offset` is relative to it. */
+  readonly bytes: Uint8Array;
+  readonly header: Int32Array;
+  /** Which of the engine's queues: 0 first, 1 second, 2 third interface, 3 ICMP errors of this host. */
+  readonly queue: Int32Array;
+  /** The kernel's packet id, unsigned 32 bits in an int32; counts per queue. */
+  readonly packetId: Int32Array;
+  readonly flags: Int32Array;
+  /** Byte offset of the packet's first IP byte in `bytes`. */
+  readonly offset: Int32Array;
+  /** Bytes of the packet. */
+  readonly length: Int32Array;
+  readonly verdict: Int32Array;
+  readonly reason: Int32Array;
+
+  /** @param region memory of at least `PacketBatch.regionBytes(capacity)` bytes */
+  constructor(region: ArrayBuffer, capacity: number) {
+    if (region.byteLength < PacketBatch.regionBytes(capacity)) throw new RangeError('region too small for the batch');
+    const column = (index: number) => new Int32Array(region, (HEADER_WORDS + index * capacity) * 4, capacity);
+    this.capacity = capacity;
+    this.bytes = new Uint8Array(region);
+    this.header = new Int32Array(region, 0, HEADER_WORDS);
+    this.queue = column(0);
+    this.packetId = column(1);
+    this.flags = column(2);
+    this.offset = column(3);
+    this.length = column(4);
+    this.verdict = column(5);
+    this.reason = column(6);
+  }
+
+  get count(): number {
+    return this.header[HEADER_COUNT];
+  }
+
+  set count(packets: number) {
+    this.header[HEADER_COUNT] = packets;
+  }
+
+  /** Where slot 0 begins. */
+  static slotsOffset(capacity: number): number {
+    return (HEADER_WORDS * 4 + COLUMNS.length * 4 * capacity + 7) & ~7;
+  }
+
+  static regionBytes(capacity: number): number {
+    return PacketBatch.slotsOffset(capacity) + capacity * SLOT_BYTES;
+  }
+
+  /** Appends a packet by copying it into the next slot; for drivers other than the live queue. Returns its index. */
+  push(queue: number, packet: Uint8Array, flags = 0): number {
+    const index = this.count;
+    if (index >= this.capacity) throw new RangeError('batch is full');
+    if (packet.length > SLOT_BYTES) throw new RangeError('packet larger than a slot');
+    const at = PacketBatch.slotsOffset(this.capacity) + index * SLOT_BYTES;
+    this.bytes.set(packet, at);
+    this.queue[index] = queue;
+    this.packetId[index] = index + 1;
+    this.flags[index] = flags;
+    this.offset[index] = at;
+    this.length[index] = packet.length;
+    this.verdict[index] = Verdict.Drop;
+    this.reason[index] = 0;
+    this.count = index + 1;
+    return index;
+  }
+
+  /** The bytes of packet `index`, as they stand now (a view, not a copy). */
+  packet(index: number): Uint8Array {
+    return this.bytes.subarray(this.offset[index], this.offset[index] + this.length[index]);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Who is where: the three interfaces, the servers behind them, the ports. Validated by whoever builds it (cli/).
+ * The engine and the iptables bundle are both made from this one object, so they cannot disagree.
+ */
+
+/** One address per family; IPv6 is not carried yet. */
+export interface Addresses {
+  ipv4: string;
+}
+
+export interface Topology {
+  /** First interface: the CPEs' side. [P2] */
+  cpe: {
+    interface: string;
+    /** The ACS address, which is all that CPEs know. */
+    address: Addresses;
+    /** Where CPEs live, CIDR. */
+    networks: string[];
+  };
+  /** Second interface: the ITMS. [P2] */
+  itms: { interface: string; address: Addresses };
+  /** Third interface: one or several collection servers. [P2] */
+  collectors: { name: string; interface: string; address: Addresses }[];
+  /** Ports of the ACS URL. [P8, P10] */
+  reportPorts: number[];
+  /** Further TCP ports on the ACS address that always go to the ITMS. [D] */
+  itmsPorts: number[];
+}
+
+/** What counts as success of a Connection Request; see activation.ts. */
+export type ActivationMode = 'auto' | 'fin' | 'response' | 'off';
+
+export const ACTIVATION_MODES: readonly ActivationMode[] = ['auto', 'fin', 'response', 'off'];
+
+/** Lives in seconds. Sources: docs/architecture.md, "Lives". */
+export interface Lives {
+  requestUnanswered: number;
+  reportUnanswered: number;
+  established: number;
+  /** A FIN of one end seen. */
+  finOne: number;
+  /** FINs of both ends seen. */
+  finBoth: number;
+  reset: number;
+  armed: number;
+  grace: number;
+}
+
+export const DEFAULT_LIVES: Readonly<Lives> = {
+  requestUnanswered: 75,
+  reportUnanswered: 10,
+  established: 7500,
+  finOne: 240,
+  finBoth: 120,
+  reset: 10,
+  armed: 60,
+  grace: 2,
+};
