@@ -23,8 +23,10 @@ export const enum PacketFlag {
   ChecksumNotReady = 1,
   /** NFQA_SKB_GSO: a super-packet; the kernel computes every segment's checksum itself. */
   Gso = 2,
-  /** NFQA_CAP_LEN, or a capture cut by snaplen: the tail is missing; `length` is what is here. */
+  /** NFQA_CAP_LEN: the kernel kept the tail back. Never rewritten: what goes back would replace the whole packet. */
   Truncated = 4,
+  /** A capture cut by snaplen: the tail is missing; with whole headers it is decided and rewritten as if it were here. */
+  Snapped = 8,
 }
 
 /** Values of the `verdict` column. */

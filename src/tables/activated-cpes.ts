@@ -1,0 +1,147 @@
+/**
+ * Which collector has successfully activated which CPE: HASH table 2 of the patent [P5].
+ *
+ * An entry is armed by success, consumed by the first diverted SYN, and stands once more, in grace, for the moment
+ * after its report connection was closed by FIN, since one CWMP session may continue on a second connection [D].
+ */
+import { TtlTable } from './ttl-table';
+
+const enum State {
+  Armed = 1 << 0,
+  Consumed = 1 << 1,
+  /** Consumed, and the report connection was answered. */
+  Answered = 1 << 2,
+  /** Answered, and a FIN of the report connection passed just now. */
+  Grace = 1 << 3,
+  /** The report connection was reset: no grace. */
+  Reset = 1 << 4,
+}
+
+const STATE_MASK = (1 << 6) - 1;
+const OWNER_SHIFT = 16;
+const PORTS = 0;
+
+export interface ActivationLives {
+  armedMs: number;
+  graceMs: number;
+  /** Of a consumed activation whose report connection is unanswered, established, reset. */
+  unansweredMs: number;
+  establishedMs: number;
+  resetMs: number;
+}
+
+export class ActivatedCpes {
+  readonly table: TtlTable;
+  private readonly lives: Int32Array;
+
+  static bytes(capacityEntries: number): number {
+    return TtlTable.bytes(shape(capacityEntries));
+  }
+
+  constructor(buffer: ArrayBuffer, at: number, capacityEntries: number, seed: number, lives: ActivationLives) {
+    this.lives = new Int32Array(64);
+    this.setLives(lives);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries), seed, this.lives);
+  }
+
+  setLives(lives: ActivationLives): void {
+    for (let state = 0; state < this.lives.length; state++) this.lives[state] = lifeOf(state, lives);
+  }
+
+  /** Slot of a live entry, or -1. @param cpe int32 */
+  find(cpe: number): number {
+    this.table.key[0] = cpe;
+    return this.table.find();
+  }
+
+  /** Arms, or arms anew, for `owner`; -1 when the table is full. */
+  arm(cpe: number, owner: number): number {
+    this.table.key[0] = cpe;
+    return this.table.claim(State.Armed | (owner << OWNER_SHIFT));
+  }
+
+  owner(slot: number): number {
+    return this.table.state(slot) >>> OWNER_SHIFT;
+  }
+
+  isArmed(slot: number): boolean {
+    return (this.table.state(slot) & State.Armed) !== 0;
+  }
+
+  isGrace(slot: number): boolean {
+    return (this.table.state(slot) & STATE_MASK) === (State.Consumed | State.Answered | State.Grace);
+  }
+
+  /** Armed, or consumed and in grace: the CPE's next SYN is the collector's. */
+  stands(slot: number): boolean {
+    return this.isArmed(slot) || this.isGrace(slot);
+  }
+
+  /** A report connection of these ports has used the activation up. */
+  consume(slot: number, cpePort: number, reportPort: number): void {
+    this.table.setValue(slot, PORTS, (cpePort << 16) | reportPort);
+    this.set(slot, State.Consumed);
+  }
+
+  remove(slot: number): void {
+    this.table.remove(slot);
+  }
+
+  /** The CPE repeated the SYN of its report connection. */
+  repeated(cpe: number, cpePort: number, reportPort: number): void {
+    const slot = this.findConsumed(cpe, cpePort, reportPort);
+    if (slot >= 0) this.table.touch(slot);
+  }
+
+  /** The collector answered the report connection. */
+  answered(cpe: number, cpePort: number, reportPort: number): void {
+    const slot = this.findConsumed(cpe, cpePort, reportPort);
+    if (slot >= 0) this.set(slot, State.Consumed | State.Answered);
+  }
+
+  /** A FIN of the report connection passed: grace begins, if it was answered and not reset. True where it did. */
+  finished(cpe: number, cpePort: number, reportPort: number): boolean {
+    const slot = this.findConsumed(cpe, cpePort, reportPort);
+    if (slot < 0) return false;
+    const state = this.table.state(slot);
+    if ((state & State.Answered) === 0 || (state & State.Reset) !== 0) return false;
+    this.set(slot, State.Consumed | State.Answered | State.Grace);
+    return true;
+  }
+
+  /** The report connection was reset. */
+  reset(cpe: number, cpePort: number, reportPort: number): void {
+    const slot = this.findConsumed(cpe, cpePort, reportPort);
+    if (slot >= 0) this.set(slot, (this.table.state(slot) & STATE_MASK) | State.Reset);
+  }
+
+  /** The reset was a forgery: the connection lives. */
+  lifted(cpe: number, cpePort: number, reportPort: number): void {
+    const slot = this.findConsumed(cpe, cpePort, reportPort);
+    if (slot >= 0) this.set(slot, this.table.state(slot) & STATE_MASK & ~State.Reset);
+  }
+
+  /** Slot of the entry that was consumed by the report connection of these ports, or -1. */
+  private findConsumed(cpe: number, cpePort: number, reportPort: number): number {
+    const slot = this.find(cpe);
+    if (slot < 0 || this.isArmed(slot)) return -1;
+    return this.table.value(slot, PORTS) === ((cpePort << 16) | reportPort) ? slot : -1;
+  }
+
+  private set(slot: number, state: number): void {
+    this.table.setState(slot, state | (this.owner(slot) << OWNER_SHIFT));
+    this.table.touch(slot);
+  }
+}
+
+function shape(capacityEntries: number) {
+  return { capacityEntries, keyWords: 1, valueWords: 1 };
+}
+
+function lifeOf(state: number, lives: ActivationLives): number {
+  if (state & State.Armed) return lives.armedMs;
+  if (state & State.Reset) return lives.resetMs;
+  if (state & State.Grace) return lives.graceMs;
+  if (state & State.Answered) return lives.establishedMs;
+  return lives.unansweredMs;
+}

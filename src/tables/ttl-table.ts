@@ -1,0 +1,324 @@
+/**
+ * A hash table of int32 rows whose entries die of age, over memory that is handed in.
+ *
+ * Open addressing with linear probing and backward-shift deletion: no tombstones, so a table that has been full is as
+ * fast as a new one. The capacity is fixed: a full table is an answer, not a growth. Nothing here allocates.
+ *
+ * An entry's life hangs on its state (a connection that has seen a FIN dies sooner), so a row stores when it was last
+ * touched, and `lives`, indexed by the state's low bits, says how long that is good for. A reload that changes a life
+ * thereby changes it for entries that already stand. Expiry is exact on look-up; `sweep` only frees the room.
+ *
+ *     row: key words | stamp | state | value words         state 0 = empty; it is written last and cleared first
+ *
+ * A crash between two writes of a deletion loses nothing: the header's redo word names the hole that is being filled,
+ * and `recover` fills it again (docs/architecture.md, "Tables").
+ */
+
+const MAGIC = 0x61637370; // "acsp"
+const VERSION = 1;
+
+const HEADER_BYTES = 64;
+const enum Header {
+  Magic,
+  Version,
+  Slots,
+  RowWords,
+  Seed,
+  Count,
+  /** Slot + 1 of the hole that a deletion is filling; 0 when none is. */
+  Redo,
+  /** Float64 at the 8-byte boundary: what tick 0 is, in ms of the caller's clock. */
+  EpochMs = 8,
+  /** Float64: the latest time seen. */
+  LastMs = 10,
+}
+
+/** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
+const LOAD_PERCENT = 75;
+
+/** The low bits of a row's state that choose its life. */
+export const LIFE_BITS = 6;
+const LIFE_MASK = (1 << LIFE_BITS) - 1;
+const ROW_STATE_AFTER_KEY = 1;
+
+/** Slots looked at by the one sweep that a full table grants itself before it refuses. */
+const SWEEP_WHEN_FULL = 256;
+
+/** Ticks are int32 milliseconds; a pause longer than this cannot be told from the future, and outlives every life. */
+const MAX_PAUSE_MS = 2 ** 30;
+
+export interface TableShape {
+  /** Entries at the most. */
+  capacityEntries: number;
+  keyWords: number;
+  /** Words behind the state, the table's own. */
+  valueWords: number;
+}
+
+export class TtlTable {
+  readonly capacityEntries: number;
+  /** Where callers put the key before `find` and `claim`. */
+  readonly key: Int32Array;
+  /** Rows, `rowWords` int32 each; a row's first word is `slot * rowWords`. */
+  readonly rows: Int32Array;
+  readonly rowWords: number;
+  /** How often a new entry was refused for want of room. */
+  full = 0;
+  private readonly header: Int32Array;
+  private readonly times: Float64Array;
+  private readonly slots: number;
+  /** slots / 2^32: maps a hash to its home slot by multiplication, so that the size need not be a power of two. */
+  private readonly scale: number;
+  private seed: number;
+  private readonly keyWords: number;
+  private readonly stampAt: number;
+  private readonly stateAt: number;
+  private readonly valueAt: number;
+  private nowTick = 0;
+  private cursor = 0;
+
+  static bytes(shape: TableShape): number {
+    const rowWords = shape.keyWords + 2 + shape.valueWords;
+    return (HEADER_BYTES + slotsFor(shape.capacityEntries) * rowWords * 4 + 7) & ~7;
+  }
+
+  /**
+   * @param buffer memory of `TtlTable.bytes(shape)` bytes from `at` (8-aligned), zeroed, or a table of the same shape
+   * @param seed of the hash, for a table that is not there yet
+   * @param lives ms by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may change it
+   */
+  constructor(
+    buffer: ArrayBuffer,
+    at: number,
+    shape: TableShape,
+    seed: number,
+    private readonly lives: Int32Array,
+  ) {
+    this.capacityEntries = shape.capacityEntries;
+    this.keyWords = shape.keyWords;
+    this.rowWords = shape.keyWords + 2 + shape.valueWords;
+    this.stampAt = shape.keyWords;
+    this.stateAt = shape.keyWords + ROW_STATE_AFTER_KEY;
+    this.valueAt = this.stateAt + 1;
+    this.slots = slotsFor(shape.capacityEntries);
+    this.scale = this.slots / 0x100000000;
+    this.key = new Int32Array(shape.keyWords);
+    this.header = new Int32Array(buffer, at, HEADER_BYTES / 4);
+    this.times = new Float64Array(buffer, at, HEADER_BYTES / 8);
+    this.rows = new Int32Array(buffer, at + HEADER_BYTES, this.slots * this.rowWords);
+    this.seed = seed;
+    if (this.header[Header.Magic] === 0) this.format();
+    else this.recover();
+  }
+
+  get count(): number {
+    return this.header[Header.Count];
+  }
+
+  /** Sets the time for all that follows. A clock that steps back makes entries look young, never old. */
+  advance(nowMs: number): void {
+    const times = this.times;
+    const lastMs = times[Header.LastMs / 2];
+    if (nowMs - lastMs > MAX_PAUSE_MS) {
+      this.clear();
+      times[Header.EpochMs / 2] = nowMs;
+    }
+    times[Header.LastMs / 2] = nowMs;
+    this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
+  }
+
+  /** Slot of the live entry under `key`, or -1. */
+  find(): number {
+    const slot = this.probe();
+    return slot >= 0 && !this.isExpired(slot) ? slot : -1;
+  }
+
+  /**
+   * Slot for `key`: the entry that stands there (even an expired one), or a new one. Its stamp is now, its state is
+   * `state`, its value words are zero. -1 when the table is full.
+   *
+   * @param state not 0
+   */
+  claim(state: number): number {
+    const found = this.probe();
+    const slot = found >= 0 ? found : this.occupy(~found);
+    if (slot < 0) return -1;
+    const row = slot * this.rowWords;
+    for (let word = this.valueAt; word < this.rowWords; word++) this.rows[row + word] = 0;
+    this.rows[row + this.stampAt] = this.nowTick;
+    this.rows[row + this.stateAt] = state;
+    return slot;
+  }
+
+  /** Writes the key into an empty slot, or another one if room had to be made; -1 when there is none. */
+  private occupy(empty: number): number {
+    let slot = empty;
+    if (this.header[Header.Count] >= this.capacityEntries) {
+      this.sweep(SWEEP_WHEN_FULL);
+      if (this.header[Header.Count] >= this.capacityEntries) {
+        this.full++;
+        return -1;
+      }
+      slot = ~this.probe();
+    }
+    const row = slot * this.rowWords;
+    for (let word = 0; word < this.keyWords; word++) this.rows[row + word] = this.key[word];
+    this.header[Header.Count]++;
+    return slot;
+  }
+
+  state(slot: number): number {
+    return this.rows[slot * this.rowWords + this.stateAt];
+  }
+
+  /** @param state not 0 */
+  setState(slot: number, state: number): void {
+    this.rows[slot * this.rowWords + this.stateAt] = state;
+  }
+
+  /** The table's own word `index` of an entry. */
+  value(slot: number, index: number): number {
+    return this.rows[slot * this.rowWords + this.valueAt + index];
+  }
+
+  setValue(slot: number, index: number, word: number): void {
+    this.rows[slot * this.rowWords + this.valueAt + index] = word;
+  }
+
+  /** Key word `index` of an entry. */
+  keyWord(slot: number, index: number): number {
+    return this.rows[slot * this.rowWords + index];
+  }
+
+  touch(slot: number): void {
+    this.rows[slot * this.rowWords + this.stampAt] = this.nowTick;
+  }
+
+  /** ms since the entry was last touched. */
+  ageMs(slot: number): number {
+    return (this.nowTick - this.rows[slot * this.rowWords + this.stampAt]) | 0;
+  }
+
+  /** True where a slot holds an entry that still lives; for readers that walk the table, 0 to `slotCount` - 1. */
+  isLive(slot: number): boolean {
+    return this.state(slot) !== 0 && !this.isExpired(slot);
+  }
+
+  get slotCount(): number {
+    return this.slots;
+  }
+
+  /** ms that a live entry has left. */
+  remainingMs(slot: number): number {
+    return this.lives[this.state(slot) & LIFE_MASK] - this.ageMs(slot);
+  }
+
+  /** Looks at the next `slots` slots and frees those whose entry has expired. Bounded, whatever the table holds. */
+  sweep(slots: number): void {
+    const budget = slots < this.slots ? slots : this.slots;
+    for (let looked = 0; looked < budget; looked++) {
+      const slot = this.cursor;
+      // A freed slot may be filled by the entry behind it: look at it again, on the same budget.
+      if (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot);
+      else this.cursor = slot + 1 === this.slots ? 0 : slot + 1;
+    }
+  }
+
+  /** Frees a slot by shifting back whatever may stand nearer to its home. Slots remembered from before are void. */
+  remove(slot: number): void {
+    this.fill(slot);
+    this.header[Header.Count]--;
+  }
+
+  clear(): void {
+    // A table that never held anything is not written to, so that its memory is not paged in for nothing.
+    if (this.header[Header.Count] > 0) this.rows.fill(0);
+    this.header[Header.Redo] = 0;
+    this.header[Header.Count] = 0;
+    this.cursor = 0;
+  }
+
+  private isExpired(slot: number): boolean {
+    const row = slot * this.rowWords;
+    const age = (this.nowTick - this.rows[row + this.stampAt]) | 0;
+    return age > this.lives[this.rows[row + this.stateAt] & LIFE_MASK];
+  }
+
+  /** Slot that holds `key`, expired or not; else ~slot of the empty one where it would go. */
+  private probe(): number {
+    const { rows, rowWords, key, keyWords, stateAt } = this;
+    let slot = this.home(key, 0);
+    for (;;) {
+      const row = slot * rowWords;
+      if (rows[row + stateAt] === 0) return ~slot;
+      let word = 0;
+      while (word < keyWords && rows[row + word] === key[word]) word++;
+      if (word === keyWords) return slot;
+      if (++slot === this.slots) slot = 0;
+    }
+  }
+
+  private fill(slot: number): void {
+    const { rows, rowWords, stateAt, slots, header } = this;
+    let hole = slot;
+    header[Header.Redo] = hole + 1;
+    let next = hole;
+    for (;;) {
+      if (++next === slots) next = 0;
+      const row = next * rowWords;
+      if (rows[row + stateAt] === 0) break;
+      // An entry may move into the hole unless its home lies (cyclically) behind the hole.
+      const fromHome = next - this.home(rows, row);
+      const fromHole = next - hole;
+      if ((fromHome < 0 ? fromHome + slots : fromHome) < (fromHole < 0 ? fromHole + slots : fromHole)) continue;
+      rows.copyWithin(hole * rowWords, row, row + rowWords);
+      hole = next;
+      header[Header.Redo] = hole + 1;
+    }
+    rows[hole * rowWords + stateAt] = 0;
+    header[Header.Redo] = 0;
+  }
+
+  /** MurmurHash3 (x86, 32 bits) over the key words that begin at `words[at]`, mapped to a slot. */
+  private home(words: Int32Array, at: number): number {
+    let hash = this.seed;
+    for (let word = 0; word < this.keyWords; word++) {
+      let k = Math.imul(words[at + word], 0xcc9e2d51);
+      k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+      hash ^= k;
+      hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0;
+    }
+    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+    return ((hash ^ (hash >>> 16)) >>> 0) * this.scale | 0;
+  }
+
+  private format(): void {
+    const header = this.header;
+    header[Header.Version] = VERSION;
+    header[Header.Slots] = this.slots;
+    header[Header.RowWords] = this.rowWords;
+    header[Header.Seed] = this.seed;
+    this.times[Header.LastMs / 2] = Number.NEGATIVE_INFINITY;
+    header[Header.Magic] = MAGIC;
+  }
+
+  /** Takes over a table that another run left behind: finishes its deletion, counts again. */
+  private recover(): void {
+    const { header, rows, rowWords, stateAt } = this;
+    if (header[Header.Magic] !== MAGIC || header[Header.Version] !== VERSION) throw new Error('not a table of ours');
+    if (header[Header.Slots] !== this.slots || header[Header.RowWords] !== rowWords) {
+      throw new Error('a table of another shape');
+    }
+    this.seed = header[Header.Seed];
+    const redo = header[Header.Redo];
+    if (redo > 0 && redo <= this.slots) this.fill(redo - 1);
+    let count = 0;
+    for (let slot = 0; slot < this.slots; slot++) if (rows[slot * rowWords + stateAt] !== 0) count++;
+    header[Header.Count] = count;
+  }
+}
+
+function slotsFor(capacityEntries: number): number {
+  return Math.max(8, Math.ceil((capacityEntries * 100) / LOAD_PERCENT));
+}
