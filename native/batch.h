@@ -1,0 +1,62 @@
+// The layout of a batch of packets in the memory shared with JavaScript. Plain data: no napi, no sockets.
+//
+// Stated twice, here and in src/packet/batch.ts, because both sides read it at full speed; the addon exports what
+// stands here and test/e2e/native-layout.test.ts compares. Everything is little words and byte offsets:
+//
+//     int32 header[16]          kHeaderCount: how many packets the batch holds
+//     int32 column[capacity]    one per Column, in that order
+//     bytes slot[capacity]      kSlotBytes each, 8-aligned: a whole netlink message, the packet somewhere inside
+#ifndef ACSPLIT_BATCH_H_
+#define ACSPLIT_BATCH_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace acsplit {
+
+constexpr size_t kHeaderWords = 16;
+constexpr size_t kHeaderCount = 0;
+
+// 64 KiB, the largest packet NFQUEUE hands out, and 4 KiB for netlink's headers and attributes.
+constexpr size_t kSlotBytes = 65536 + 4096;
+
+// recvmmsg takes at most UIO_MAXIOV datagrams at once.
+constexpr size_t kMaxCapacity = 1024;
+
+enum Column : size_t { kQueue, kPacketId, kFlags, kOffset, kLength, kVerdict, kReason, kColumns };
+
+constexpr const char* kColumnNames[kColumns] = {"queue", "packetId", "flags", "offset", "length", "verdict", "reason"};
+
+// Bits of the flags column.
+enum Flag : int32_t { kChecksumNotReady = 1, kGso = 2, kTruncated = 4 };
+
+// Values of the verdict column.
+enum Verdict : int32_t { kDrop = 0, kAccept = 1, kAcceptRewritten = 2 };
+
+constexpr size_t column_offset(size_t column, size_t capacity) {
+  return (kHeaderWords + column * capacity) * sizeof(int32_t);
+}
+
+constexpr size_t slots_offset(size_t capacity) { return (column_offset(kColumns, capacity) + 7) & ~size_t{7}; }
+
+constexpr size_t region_bytes(size_t capacity) { return slots_offset(capacity) + capacity * kSlotBytes; }
+
+// A batch's columns and slots. Owns nothing: the region is JavaScript's, at least region_bytes(capacity) long.
+struct Batch {
+  uint8_t* region;
+  size_t capacity;
+
+  int32_t* column(Column which) const {
+    return reinterpret_cast<int32_t*>(region + column_offset(which, capacity));
+  }
+
+  void set_count(size_t packets) const {
+    reinterpret_cast<int32_t*>(region)[kHeaderCount] = static_cast<int32_t>(packets);
+  }
+
+  uint8_t* slot(size_t index) const { return region + slots_offset(capacity) + index * kSlotBytes; }
+};
+
+}  // namespace acsplit
+
+#endif  // ACSPLIT_BATCH_H_

@@ -1,0 +1,65 @@
+// The JavaScript class VerdictLoop: socket readable -> batch -> one call into JavaScript -> verdicts.
+#ifndef ACSPLIT_VERDICT_LOOP_H_
+#define ACSPLIT_VERDICT_LOOP_H_
+
+#include <napi.h>
+
+#include <memory>
+
+#include "poller.h"
+#include "queue.h"
+
+namespace acsplit {
+
+class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::Owner {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit VerdictLoop(const Napi::CallbackInfo& call);
+  ~VerdictLoop() override;
+
+ private:
+  // Batches per wake-up before the event loop gets its turn: timers and the control socket must not starve.
+  static constexpr int kRoundsPerWakeup = 16;
+
+  Napi::Value start(const Napi::CallbackInfo& call);
+  Napi::Value stop(const Napi::CallbackInfo& call);
+  Napi::Value counters(const Napi::CallbackInfo& call);
+
+  void on_ready(int error) override;
+  void on_environment_end() override;
+
+  const char* configure(Napi::Object options);
+  bool take_region(Batch* batch);
+  bool decide(size_t count);
+  bool flush(const Batch& batch);
+  void report_verdict_errors();
+  void report(int error, const char* syscall);
+  void fail(int error, const char* syscall);
+  void surface_exception();
+  void halt();
+  void last_flush();
+
+  int fd_ = -1;
+  uint16_t first_queue_ = 0;
+  size_t capacity_ = 0;
+  Napi::Reference<Napi::ArrayBuffer> region_;
+  Napi::FunctionReference on_batch_;
+  Napi::FunctionReference on_error_;
+  std::unique_ptr<Napi::AsyncContext> context_;
+  std::unique_ptr<Queue> queue_;
+  Poller* poller_ = nullptr;  // null: not started yet, or stopped
+  bool is_deciding_ = false;  // JavaScript is looking at a batch
+  bool stop_wanted_ = false;  // stop() came meanwhile: its verdicts still go out
+  bool is_flushing_ = false;  // decided, not all sent
+};
+
+// A system error as JavaScript knows it: { code, errno (negative, as Node's own), syscall, message }.
+Napi::Error system_error(Napi::Env env, int error, const char* syscall);
+
+// CLOCK_BOOTTIME in milliseconds: goes on through suspend, never jumps.
+double boottime_ms();
+
+}  // namespace acsplit
+
+#endif  // ACSPLIT_VERDICT_LOOP_H_

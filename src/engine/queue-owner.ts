@@ -1,0 +1,106 @@
+/**
+ * Why a queue could not be bound, in words: the kernel says EPERM both to a process without rights and to one that
+ * comes second, and EINVAL when it lacks the feature. /proc tells the cases apart.
+ *
+ * /proc/net/netfilter/nfnetlink_queue: queue, port id of its socket, … (net/netfilter/nfnetlink_queue.c, seq_show)
+ * /proc/net/netlink: sk, protocol, port id, …, inode (net/netlink/af_netlink.c, netlink_seq_show)
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+
+export interface QueueFailure {
+  code: string;
+  queue?: number;
+  message: string;
+}
+
+const NETLINK_NETFILTER = 12;
+/** Bit of CapEff in /proc/self/status; linux/capability.h. */
+const CAP_NET_ADMIN = 12n;
+/** Looking for an owner goes through every process's descriptors; more of them than this and we say the port id. */
+const MAX_PROCESSES = 32768;
+
+/** One line for people about a failed `openQueues`. `proc` is where /proc is mounted. */
+export function explainOpenError(failure: QueueFailure, options: { gso: boolean }, proc = '/proc'): string {
+  const subject = failure.queue === undefined ? 'cannot open a queue socket' : `cannot bind queue ${failure.queue}`;
+  return `${subject}: ${explainCause(failure, options, proc)} (${failure.code})`;
+}
+
+function explainCause(failure: QueueFailure, options: { gso: boolean }, proc: string): string {
+  const knowsQueues = fs.existsSync(path.join(proc, 'net/netfilter/nfnetlink_queue'));
+  const owner = failure.queue === undefined ? undefined : findQueuePort(failure.queue, proc);
+  if (failure.code === 'EPERM' || failure.code === 'EBUSY') {
+    if (!hasNetAdmin(proc)) return 'CAP_NET_ADMIN is missing; run as root or grant the capability';
+    if (owner !== undefined) return `${describeOwner(owner, proc)} has it; stop that process or choose other numbers`;
+    return 'refused although the process has CAP_NET_ADMIN; it may not hold over this network namespace';
+  }
+  if (!knowsQueues) return 'this kernel has no nfnetlink_queue; load it with modprobe nfnetlink_queue';
+  if (failure.code === 'EOPNOTSUPP' && options.gso) return 'this kernel knows no super-packets; set queue.gso to false';
+  return failure.message;
+}
+
+/** The netlink port id that owns the queue; undefined when it is free, or when we may not see. */
+export function findQueuePort(queue: number, proc = '/proc'): number | undefined {
+  const row = rowsOf(path.join(proc, 'net/netfilter/nfnetlink_queue')).find((fields) => Number(fields[0]) === queue);
+  return row === undefined ? undefined : Number(row[1]);
+}
+
+/** `process 123 (suricata)`, or the port id when no process we can see holds the socket. */
+export function describeOwner(port: number, proc = '/proc'): string {
+  const row = rowsOf(path.join(proc, 'net/netlink')).find(
+    (fields) => Number(fields[1]) === NETLINK_NETFILTER && Number(fields[2]) === port,
+  );
+  const inode = row?.at(-1);
+  const pid = inode === undefined ? undefined : findSocketHolder(inode, proc);
+  if (pid === undefined) return `another process (netlink port ${port})`;
+  const name = readText(path.join(proc, pid, 'comm')).trim();
+  if (pid === safeReadlink(path.join(proc, 'self'))) return `this process (${pid}) already`;
+  return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
+}
+
+function findSocketHolder(inode: string, proc: string): string | undefined {
+  const processes = listDirectory(proc).filter((name) => /^\d+$/.test(name));
+  for (const pid of processes.slice(0, MAX_PROCESSES)) {
+    const descriptors = path.join(proc, pid, 'fd');
+    for (const fd of listDirectory(descriptors)) {
+      if (safeReadlink(path.join(descriptors, fd)) === `socket:[${inode}]`) return pid;
+    }
+  }
+  return undefined;
+}
+
+function hasNetAdmin(proc: string): boolean {
+  const match = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText(path.join(proc, 'self/status')));
+  return match === null || ((BigInt(`0x${match[1]}`) >> CAP_NET_ADMIN) & 1n) === 1n;
+}
+
+function rowsOf(file: string): string[][] {
+  return readText(file)
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+}
+
+// /proc changes while we look at it and hides what is not ours: what cannot be read is not there.
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function listDirectory(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function safeReadlink(file: string): string | undefined {
+  try {
+    return fs.readlinkSync(file);
+  } catch {
+    return undefined;
+  }
+}
