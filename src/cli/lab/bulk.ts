@@ -1,0 +1,84 @@
+/**
+ * Bulk transfers whose content both ends can judge: a seeded stream of bytes that does not compress, and the
+ * SHA-256 of what really went out and what really came in.
+ */
+import { createCipheriv, createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+export const BULK_PATH = '/bulk';
+
+const BLOCK_BYTES = 256 << 10;
+
+export interface Bulk {
+  bytes: number;
+  sha256: string;
+}
+
+/** `bytes` bytes that depend on the seed alone: the key stream of AES-128 in counter mode. */
+export function seededStream(bytes: number, seed: number): Readable {
+  const key = createHash('md5').update(`acsplit ${seed}`).digest();
+  const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
+  const zeros = Buffer.alloc(BLOCK_BYTES);
+  let left = bytes;
+  return new Readable({
+    highWaterMark: 4 * BLOCK_BYTES,
+    read(): void {
+      if (left === 0) return void this.push(null);
+      const take = Math.min(left, BLOCK_BYTES);
+      left -= take;
+      this.push(cipher.update(take === BLOCK_BYTES ? zeros : zeros.subarray(0, take)));
+    },
+  });
+}
+
+/** Sends a seeded stream into `to`, ending it, and says what was sent. */
+export async function sendBulk(to: Writable, bytes: number, seed: number): Promise<Bulk> {
+  const meter = new Meter();
+  await pipeline(seededStream(bytes, seed), meter, to);
+  return meter.reading();
+}
+
+/** Swallows a stream and says what came. */
+export async function receiveBulk(from: Readable): Promise<Bulk> {
+  const meter = new Meter();
+  await pipeline(from, meter, new Writable({ write: (_chunk, _encoding, done) => done() }));
+  return meter.reading();
+}
+
+/**
+ * The server's end of both directions: POST answers what came, GET ?bytes=&seed= sends.
+ * Answers what crossed, so that the server can tell its director.
+ */
+export async function serveBulk(request: IncomingMessage, response: ServerResponse): Promise<Bulk> {
+  if (request.method === 'POST') {
+    const received = await receiveBulk(request);
+    response.end(JSON.stringify(received));
+    return received;
+  }
+  const { searchParams } = new URL(request.url ?? '', 'http://acs');
+  const bytes = Number(searchParams.get('bytes'));
+  response.setHeader('Content-Length', bytes);
+  return sendBulk(response, bytes, Number(searchParams.get('seed')));
+}
+
+/** Counts and hashes what passes. */
+class Meter extends Transform {
+  private readonly hash = createHash('sha256');
+  private bytes = 0;
+
+  constructor() {
+    super({ highWaterMark: 4 * BLOCK_BYTES });
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: (error: null, chunk: Buffer) => void): void {
+    this.hash.update(chunk);
+    this.bytes += chunk.length;
+    done(null, chunk);
+  }
+
+  reading(): Bulk {
+    return { bytes: this.bytes, sha256: this.hash.digest('hex') };
+  }
+}

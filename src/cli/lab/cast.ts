@@ -1,0 +1,107 @@
+/** Everybody in a lab: the CPEs, the ITMS, one or two collection servers, each a program in its namespace. */
+import type { AcsEvent, AcsSettings } from './acs-actor';
+import { Actor } from './actor';
+import type { ConnectionRequestOrder, ConnectionRequestOutcome } from './connection-request';
+import type { CpeEvent, CpesSettings } from './cpe-actor';
+import type { CpeSettings, Session } from './cpe';
+import { ADDRESSES, REPORT_PORT, type Role, type World } from './world';
+
+export type Sighting = Extract<AcsEvent, { event: 'inform' }>;
+export type WakeOptions = Omit<ConnectionRequestOrder, 'url' | 'from'>;
+
+/** A server: the ITMS or a collection server. */
+export class Acs {
+  private constructor(readonly actor: Actor<AcsEvent>) {}
+
+  static async start(world: World, role: Role, name: string, address: string): Promise<Acs> {
+    const settings: AcsSettings = { name, address, reportPort: REPORT_PORT };
+    return new Acs(await Actor.start<AcsEvent>(world, role, name, 'acs-actor', settings));
+  }
+
+  /** Sends a CPE a Connection Request; answers when all its connections are closed. */
+  wake(cpe: CpeSettings, options: WakeOptions = {}): Promise<ConnectionRequestOutcome> {
+    const url = `http://${cpe.address}:${cpe.requestPort}/wake`;
+    return this.actor.ask('wake', { url, ...(cpe.credentials && { credentials: cpe.credentials }), ...options });
+  }
+
+  /** The Informs seen so far, in order. */
+  get informs(): Sighting[] {
+    return this.actor.events.filter((event): event is Sighting => event.event === 'inform');
+  }
+
+  /** Where each connection to the report port came from, as seen here. */
+  get peers(): string[] {
+    return this.actor.events.filter((event) => event.event === 'connected').map(({ peer }) => peer);
+  }
+
+  /** Sessions that came to their end here. */
+  get ended(): Extract<AcsEvent, { event: 'ended' }>[] {
+    return this.actor.events.filter((event) => event.event === 'ended');
+  }
+
+  /** Requests that belong to a session of another server. */
+  get strays(): Extract<AcsEvent, { event: 'stray' }>[] {
+    return this.actor.events.filter((event) => event.event === 'stray');
+  }
+}
+
+/** All CPEs of a world: one program, an address each. */
+export class Cpes {
+  private constructor(
+    readonly actor: Actor<CpeEvent>,
+    readonly settings: readonly CpeSettings[],
+  ) {}
+
+  static async start(world: World, cpes: readonly CpeSettings[]): Promise<Cpes> {
+    const settings: CpesSettings = { acs: { address: ADDRESSES.acs, port: REPORT_PORT }, cpes: [...cpes] };
+    return new Cpes(await Actor.start<CpeEvent>(world, 'cpe', 'cpes', 'cpe-actor', settings), cpes);
+  }
+
+  /** One session now; answers when it is over. `connections` 2: it continues on a second connection. */
+  inform(cpe: CpeSettings, eventCode?: string, connections?: 1 | 2): Promise<Session> {
+    return this.actor.ask('inform', { cpe: cpe.address, eventCode, connections });
+  }
+
+  configure(cpe: CpeSettings, settings: Partial<CpeSettings>): Promise<void> {
+    return this.actor.ask('configure', { cpe: cpe.address, settings });
+  }
+
+  /** Waits for the next session, after `skip` others, that a CPE opened because it was woken. */
+  async wokenSession(cpe: CpeSettings, skip = 0): Promise<Session> {
+    const sessions = await this.actor.untilCount(
+      skip + 1,
+      (event) => event.event === 'session' && event.cpe === cpe.address && event.eventCode.startsWith('6 '),
+      `a session of ${cpe.address} after a Connection Request`,
+    );
+    return sessions[skip] as Extract<CpeEvent, { event: 'session' }>;
+  }
+
+  /** The other ends of Connection Requests as the CPEs saw them, without ports. */
+  get wakers(): string[] {
+    return this.actor.events
+      .filter((event) => event.event === 'woken')
+      .map(({ peer }) => peer.slice(0, peer.lastIndexOf(':')));
+  }
+}
+
+export interface Cast {
+  cpes: Cpes;
+  itms: Acs;
+  collector: Acs;
+  secondCollector: Acs | undefined;
+}
+
+export async function startCast(
+  world: World,
+  cpes: readonly CpeSettings[],
+  options: { secondCollector?: boolean } = {},
+): Promise<Cast> {
+  const second = options.secondCollector === true;
+  const [cpeActors, itms, collector, secondCollector] = await Promise.all([
+    Cpes.start(world, cpes),
+    Acs.start(world, 'itms', 'ITMS', ADDRESSES.itms),
+    Acs.start(world, 'collector', 'collection server', ADDRESSES.collector),
+    second ? Acs.start(world, 'collector', 'second collection server', ADDRESSES.secondCollector) : undefined,
+  ]);
+  return { cpes: cpeActors, itms, collector, secondCollector };
+}

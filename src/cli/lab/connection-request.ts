@@ -1,0 +1,76 @@
+/** An ACS wakes a CPE: one Connection Request, with digest authentication when the CPE asks for it. (TR-069 3.2.2) */
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { authorize, type Credentials } from './digest';
+
+export interface ConnectionRequestOrder {
+  url: string;
+  /** The server's own address to send from. */
+  from: string;
+  credentials?: Credentials;
+  /**
+   * `close`: each request on a connection of its own, closed at once. A number: HTTP keep-alive, 401 and 200 on one
+   * connection, which this end closes so many milliseconds after the last answer.
+   */
+  keepAliveMs?: number;
+  /** Fixed source port, for tests of port collisions. */
+  localPort?: number;
+  timeoutMs?: number;
+}
+
+export interface ConnectionRequestOutcome {
+  /** Status codes in the order in which they came: [200], [401, 200], [503], ... */
+  statuses: number[];
+  /** This end's port of each connection. */
+  ports: number[];
+  /** The other end of the connections as this end saw it. */
+  peer: string;
+}
+
+/** Rejects when the CPE cannot be reached; every status that comes is an outcome. Answers once all is closed. */
+export async function sendConnectionRequest(order: ConnectionRequestOrder): Promise<ConnectionRequestOutcome> {
+  const agent = new Agent({ keepAlive: order.keepAliveMs !== undefined, maxSockets: 1 });
+  const outcome: ConnectionRequestOutcome = { statuses: [], ports: [], peer: '' };
+  const closed: Promise<void>[] = [];
+  const ask = async (authorization?: string): Promise<IncomingMessage> => {
+    const answer = await request(order, agent, authorization);
+    const { socket } = answer;
+    outcome.statuses.push(answer.statusCode ?? 0);
+    outcome.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    if (!outcome.ports.includes(socket.localPort as number)) {
+      outcome.ports.push(socket.localPort as number);
+      closed.push(new Promise((resolve) => (socket.destroyed ? resolve() : socket.once('close', () => resolve()))));
+    }
+    return answer;
+  };
+  try {
+    const first = await ask();
+    const challenge = first.headers['www-authenticate'];
+    if (first.statusCode === 401 && challenge !== undefined && order.credentials !== undefined) {
+      await ask(authorize(challenge, order.credentials, 'GET', new URL(order.url).pathname));
+    }
+    if (order.keepAliveMs !== undefined) await new Promise((resolve) => setTimeout(resolve, order.keepAliveMs));
+  } finally {
+    agent.destroy();
+  }
+  await Promise.all(closed);
+  return outcome;
+}
+
+function request(order: ConnectionRequestOrder, agent: Agent, authorization?: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const { from, localPort, timeoutMs = 20_000 } = order;
+    const asked = get(order.url, {
+      agent,
+      localAddress: from,
+      ...(localPort === undefined ? {} : { localPort }),
+      headers: authorization === undefined ? {} : { Authorization: authorization },
+    });
+    asked.setTimeout(timeoutMs, () => asked.destroy(new Error(`${order.url}: no answer within ${timeoutMs} ms`)));
+    asked.once('error', reject);
+    asked.once('response', (answer: IncomingMessage) => {
+      answer.resume();
+      answer.once('end', () => resolve(answer));
+      answer.once('error', reject);
+    });
+  });
+}

@@ -1,0 +1,53 @@
+/** The program of the CPEs: any number of them in one namespace, each with an address of its own. */
+import { Cpe, type CpeSettings, type Session, type Woken } from './cpe';
+import { serve, tell, type Command, type Happening } from './lines';
+import { PERIODIC } from './cwmp';
+
+export interface CpesSettings {
+  acs: { address: string; port: number };
+  cpes: CpeSettings[];
+}
+
+export type CpeEvent =
+  | (Happening & { event: 'ready' })
+  | (Happening & Woken & { event: 'woken' })
+  | (Happening & Session & { event: 'session' });
+
+const settings = JSON.parse(process.argv[2] as string) as CpesSettings;
+const observer = {
+  woken: (what: Woken): void => tell('woken', what),
+  session: (what: Session): void => tell('session', what),
+};
+const cpes = new Map(settings.cpes.map((one) => [one.address, new Cpe(one, settings.acs, observer)]));
+
+serve({
+  /** One session now; answers how it went. */
+  inform: (command) => {
+    const { eventCode, connections } = command as unknown as { eventCode?: string; connections?: number };
+    return cpeOf(command).inform(eventCode ?? PERIODIC, connections);
+  },
+  transfer: (command) => {
+    const { bytes, seed } = command as unknown as { bytes: number; seed: number };
+    return cpeOf(command).transfer(bytes, seed);
+  },
+  /** Changes settings of a CPE from now on. */
+  configure: (command) => {
+    const cpe = cpeOf(command);
+    cpe.settings = { ...cpe.settings, ...(command.settings as Partial<CpeSettings>) };
+    return Promise.resolve();
+  },
+});
+
+Promise.all([...cpes.values()].map((cpe) => cpe.listen())).then(
+  () => tell('ready', {}),
+  (error: Error) => {
+    console.error(error.message);
+    process.exit(1);
+  },
+);
+
+function cpeOf(command: Command): Cpe {
+  const cpe = cpes.get(String(command.cpe));
+  if (cpe === undefined) throw new Error(`no such CPE: ${String(command.cpe)}`);
+  return cpe;
+}

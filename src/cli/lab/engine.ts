@@ -1,0 +1,125 @@
+/** The splitter of a lab world: its configuration, the rules installed, `acsplit run` in its namespace. */
+import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ActivationMode } from '../../splitter/topology';
+import { execute } from './namespaces';
+import { ADDRESSES, end, REPORT_PORT, type World } from './world';
+
+export interface EngineOptions {
+  activation?: ActivationMode;
+  gso?: boolean;
+  secondCollector?: boolean;
+  /** Seconds; lives that differ from the defaults. */
+  ttl?: Record<string, number>;
+}
+
+/** The keys of `status --json` that we read. (docs/operations.md) */
+export interface Status {
+  ready: boolean;
+  tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', { count: number }>;
+  packets: { received: number; rewritten: number; dropped: number; byReason: Record<string, number> };
+}
+
+/** Bounds a start that never gets ready; a start takes about a second. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+/** Plenty for a handful of CPEs. */
+const CAPACITY_ENTRIES = 65_536;
+
+export class Engine {
+  private said = '';
+
+  private constructor(
+    private readonly world: World,
+    readonly configurationFile: string,
+    private readonly child: ChildProcess,
+  ) {
+    const listen = (chunk: Buffer): void => {
+      this.said = (this.said + chunk.toString()).slice(-4000);
+    };
+    child.stdout!.on('data', listen);
+    child.stderr!.on('data', listen);
+  }
+
+  /** Installs the rules, starts the engine and waits until verdicts flow. */
+  static async start(world: World, options: EngineOptions = {}): Promise<Engine> {
+    const file = join(world.directory, 'acsplit.yaml');
+    writeFileSync(file, configurationText(world, options));
+    await world.run('split', cli(world, 'rules', 'install', '-c', file));
+    const engine = new Engine(world, file, world.start('split', cli(world, 'run', '-c', file)));
+    await engine.untilReady();
+    return engine;
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  /** What `acsplit status --json` says. */
+  async status(): Promise<Status> {
+    return JSON.parse(await execute(cli(this.world, 'status', '--json', '-c', this.configurationFile))) as Status;
+  }
+
+  /** Asks for the status until it fits; the engine counts a packet before the packet arrives anywhere. */
+  async untilStatus(fits: (status: Status) => boolean, what: string): Promise<Status> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const status = await this.status();
+      if (fits(status)) return status;
+      if (Date.now() > deadline) throw new Error(`engine: waited ${READY_TIMEOUT_MS} ms for ${what}`);
+      await pause(POLL_MS);
+    }
+  }
+
+  /** Ends the engine with SIGTERM, as systemd would; answers its exit code. */
+  async stop(): Promise<number | null> {
+    await end(this.child);
+    return this.child.exitCode;
+  }
+
+  private async untilReady(): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const { exitCode, signalCode } = this.child;
+      if (exitCode !== null || signalCode !== null) {
+        throw new Error(`the engine ended (${signalCode ?? exitCode}): ${this.said.trim()}`);
+      }
+      const status = await this.status().catch(() => undefined);
+      if (status?.ready === true) return;
+      if (Date.now() > deadline)
+        throw new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${this.said}`);
+      await pause(POLL_MS);
+    }
+  }
+}
+
+/** The command line of an acsplit command, from the same build as the programs of this folder. */
+export function cli(world: World, ...argv: string[]): string[] {
+  return [process.execPath, join(world.programs, '..', 'main.js'), ...argv];
+}
+
+export function configurationText(world: World, options: EngineOptions): string {
+  const collectors = [`  - { name: c1, interface: eth2, address: ${ADDRESSES.collector} }`];
+  if (options.secondCollector === true) {
+    collectors.push(`  - { name: c2, interface: eth2, address: ${ADDRESSES.secondCollector} }`);
+  }
+  return [
+    `cpe: { interface: eth0, address: ${ADDRESSES.acs}, networks: [${ADDRESSES.cpeNetwork}] }`,
+    `itms: { interface: eth1, address: ${ADDRESSES.itms} }`,
+    'collectors:',
+    ...collectors,
+    `reportPorts: [${REPORT_PORT}]`,
+    `activation: ${options.activation ?? 'auto'}`,
+    `ttl: ${JSON.stringify(options.ttl ?? {})}`,
+    `tables: { capacity: ${CAPACITY_ENTRIES} }`,
+    `queue: { gso: ${options.gso ?? true} }`,
+    'onEngineDown: hold',
+    `stateDirectory: ${join(world.directory, 'state')}`,
+    '',
+  ].join('\n');
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,151 @@
+/**
+ * A small world on one machine: network namespaces joined by veth pairs, addresses as in the README.
+ *
+ *   cpe namespace                 split namespace                     itms namespace
+ *   eth0 10.1.x.x ─────────────── eth0 10.1.0.1   eth1 10.2.0.1 ───── eth0 10.2.0.2
+ *   (one address per CPE)                         eth2 10.3.0.1 ───── eth0 10.3.0.2, 10.3.0.3   collector namespace
+ *                                                 eth3 10.4.0.1 ───── eth0 10.4.0.2             outside namespace
+ *
+ * The splitter's namespace forwards and checks reverse paths strictly, as routers do. The outside namespace, a
+ * fourth network that has nothing to do with TR-069, is made on demand.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execute, ipBatch, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
+
+export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
+
+export const ADDRESSES = {
+  acs: '10.1.0.1',
+  itms: '10.2.0.2',
+  collector: '10.3.0.2',
+  secondCollector: '10.3.0.3',
+  outside: '10.4.0.2',
+  cpeNetwork: '10.1.0.0/16',
+} as const;
+
+export const REPORT_PORT = 7547;
+
+export interface WorldOptions {
+  /** Addresses of the CPEs, in 10.1.0.0/16, all on the one interface of the CPEs' namespace. */
+  cpes: readonly string[];
+  /** Adds the fourth network. */
+  outside?: boolean;
+  /** Where the actors' compiled programs are. */
+  programs?: string;
+}
+
+/** How long a process may take to end after SIGTERM before it is killed. */
+const END_TIMEOUT_MS = 10_000;
+
+export class World {
+  readonly prefix = nextPrefix();
+  /** Files of this run: configuration, state, captures. Removed with the world. */
+  readonly directory = mkdtempSync(join(tmpdir(), `${this.prefix}-`));
+  readonly programs: string;
+  private readonly roles: Role[];
+  private readonly children = new Set<ChildProcess>();
+  private readonly exitTrap = (): void => this.closeNow();
+
+  private constructor(private readonly options: WorldOptions) {
+    this.programs = options.programs ?? __dirname;
+    this.roles = ['cpe', 'split', 'itms', 'collector', ...(options.outside === true ? (['outside'] as const) : [])];
+    process.once('exit', this.exitTrap);
+  }
+
+  /** Builds the world. What dead runs left behind goes first; a failure half way leaves nothing. */
+  static async create(options: WorldOptions): Promise<World> {
+    removeStaleNamespaces();
+    const world = new World(options);
+    try {
+      await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
+      await ipBatch(world.wires());
+      await world.tune();
+      return world;
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  namespace(role: Role): string {
+    return `${this.prefix}-${role}`;
+  }
+
+  /**
+   * The command line that runs `argv` inside a namespace. `ip netns exec` replaces itself, so the pid of the child
+   * is the pid of the program; the death signal ends it when this process is killed before it can clean up.
+   */
+  inside(role: Role, argv: readonly string[]): string[] {
+    return ['setpriv', '--pdeathsig', 'TERM', 'ip', 'netns', 'exec', this.namespace(role), ...argv];
+  }
+
+  /** Runs a command in a namespace to its end; answers its standard output, rejects with what it said. */
+  run(role: Role, argv: readonly string[], timeoutMs?: number): Promise<string> {
+    return execute(this.inside(role, argv), timeoutMs);
+  }
+
+  /**
+   * Starts a program in a namespace, its three streams piped. In a process group of its own: a terminal's Ctrl-C
+   * goes to this process alone, which then ends the others in order.
+   */
+  start(role: Role, argv: readonly string[]): ChildProcess {
+    const [file, ...rest] = this.inside(role, argv) as [string, ...string[]];
+    const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    child.stdin?.on('error', () => {}); // It ended while we were writing: its exit tells.
+    this.children.add(child);
+    child.once('exit', () => this.children.delete(child));
+    child.once('error', () => this.children.delete(child));
+    return child;
+  }
+
+  /** Ends all programs (SIGTERM, later SIGKILL), then removes namespaces and files. May be called twice. */
+  async close(): Promise<void> {
+    await Promise.all([...this.children].map((child) => end(child)));
+    this.closeNow();
+  }
+
+  private closeNow(): void {
+    process.removeListener('exit', this.exitTrap);
+    for (const child of this.children) child.kill('SIGKILL');
+    removeNamespaces(this.roles.map((role) => this.namespace(role)));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private wires(): string[] {
+    const lines = this.roles.map((role) => `-n ${this.namespace(role)} link set lo up`);
+    const join = (index: number, role: Role, router: string, hosts: readonly string[], bits: number): void => {
+      const [split, host] = [this.namespace('split'), this.namespace(role)];
+      lines.push(`-n ${split} link add eth${index} type veth peer name eth0 netns ${host}`);
+      lines.push(`-n ${split} address add ${router}/${bits} dev eth${index}`);
+      lines.push(...hosts.map((address) => `-n ${host} address add ${address}/${bits} dev eth0`));
+      lines.push(`-n ${split} link set eth${index} up`, `-n ${host} link set eth0 up`);
+      lines.push(`-n ${host} route add default via ${router}`);
+    };
+    join(0, 'cpe', ADDRESSES.acs, this.options.cpes, 16);
+    join(1, 'itms', '10.2.0.1', [ADDRESSES.itms], 24);
+    join(2, 'collector', '10.3.0.1', [ADDRESSES.collector, ADDRESSES.secondCollector], 24);
+    if (this.options.outside === true) join(3, 'outside', '10.4.0.1', [ADDRESSES.outside], 24);
+    return lines;
+  }
+
+  private async tune(): Promise<void> {
+    const script = [
+      'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      'for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > "$filter"; done',
+    ];
+    await this.run('split', ['sh', '-e', '-c', script.join('\n')]);
+  }
+}
+
+/** Asks a program to end and waits for it; kills it when it does not listen. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const killer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+  child.kill(signal);
+  await gone;
+  clearTimeout(killer);
+}
