@@ -8,19 +8,19 @@ import * as ipv4 from './ipv4';
 import * as tcp from './tcp';
 import { readI32, readU16 } from './bytes';
 
-/** What `parse` found. After anything but Ok the view's fields mean nothing. */
+/** What `parse` found. From NotTcp on the addresses stand in the view, after Ok everything does. */
 export const enum Parsed {
-  Ok = 0,
   /** Not IPv4, or the version nibble lies. */
-  NotIp = 1,
-  /** IPv4 that carries something else than TCP. */
-  NotTcp = 2,
-  /** A fragment, first or later (RFC 791). */
-  Fragment = 3,
+  NotIp,
   /** The IP header is cut, or its IHL or total length lies. */
-  MalformedIp = 4,
+  MalformedIp,
+  /** IPv4 that carries something else than TCP. */
+  NotTcp,
+  /** A fragment of a TCP packet, first or later (RFC 791). */
+  Fragment,
   /** The TCP header is cut, or its data offset lies. */
-  MalformedTcp = 5,
+  MalformedTcp,
+  Ok,
 }
 
 export class PacketView {
@@ -60,10 +60,10 @@ export class PacketView {
       return Parsed.MalformedIp;
     }
     if (totalLength > length && !cut) return Parsed.MalformedIp;
-    if (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) return Parsed.Fragment;
-    if (bytes[offset + ipv4.PROTOCOL] !== ipv4.PROTOCOL_TCP) return Parsed.NotTcp;
     this.source = readI32(bytes, offset + ipv4.SOURCE);
     this.destination = readI32(bytes, offset + ipv4.DESTINATION);
+    if (bytes[offset + ipv4.PROTOCOL] !== ipv4.PROTOCOL_TCP) return Parsed.NotTcp;
+    if (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) return Parsed.Fragment;
     const end = offset + (totalLength < length ? totalLength : length);
     return this.parseTcp(offset + headerBytes, end);
   }

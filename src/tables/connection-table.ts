@@ -83,6 +83,14 @@ export class ConnectionTable {
     return slot;
   }
 
+  /** The same connection's ports are used anew by the same owner: nothing has been seen of it but this SYN. */
+  reopen(slot: number, isn: number): void {
+    const { table } = this;
+    table.setState(slot, (table.state(slot) & (-1 << OWNER_SHIFT)) | (table.state(slot) & Seen.Remapped) | Seen.Syn);
+    table.setValue(slot, ISN, isn);
+    table.touch(slot);
+  }
+
   remove(slot: number): void {
     this.table.remove(slot);
   }
@@ -123,6 +131,23 @@ export class ConnectionTable {
     this.table.touch(slot);
   }
 
+  /** A packet that is no SYN: it keeps an answered connection, but an unanswered one lives by its SYNs alone. */
+  keep(slot: number): void {
+    if (this.isAnswered(slot)) this.table.touch(slot);
+  }
+
+  /** ms since the last packet that counted. */
+  idleMs(slot: number): number {
+    return this.table.ageMs(slot);
+  }
+
+  /** ACK or data from the side that received a RST: the RST was a forgery. True where a mark was lifted. */
+  lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer): boolean {
+    if (!this.has(slot, mark)) return false;
+    this.unmark(slot, mark);
+    return true;
+  }
+
   /** A FIN or RST has been seen: a new SYN on these ports is a new connection. */
   isClosing(slot: number): boolean {
     return this.has(slot, FIN | RST);
@@ -130,6 +155,11 @@ export class ConnectionTable {
 
   isReset(slot: number): boolean {
     return this.has(slot, RST);
+  }
+
+  /** FINs of both ends have been seen. */
+  isFinished(slot: number): boolean {
+    return (this.table.state(slot) & FIN) === FIN;
   }
 
   isAnswered(slot: number): boolean {

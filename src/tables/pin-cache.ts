@@ -48,14 +48,14 @@ export class PinCache {
     const ports = (cpePort << 16) | reportPort;
     const first = this.set(cpe, ports);
     let victim = first;
-    let oldest = -1;
+    let oldest = -0x80000000;
     for (let line = first; line < first + WAYS * LINE_WORDS; line += LINE_WORDS) {
       if (lines[line + Line.Tick] === 0 || (lines[line + Line.Cpe] === cpe && lines[line + Line.Ports] === ports)) {
         victim = line;
         break;
       }
-      const age = (this.nowTick - lines[line + Line.Tick]) >>> 0;
-      if (age > oldest) {
+      const age = (this.nowTick - lines[line + Line.Tick]) | 0;
+      if (age >= oldest) {
         oldest = age;
         victim = line;
       }
@@ -72,7 +72,8 @@ export class PinCache {
     const ports = (cpePort << 16) | reportPort;
     const first = this.set(cpe, ports);
     for (let line = first; line < first + WAYS * LINE_WORDS; line += LINE_WORDS) {
-      if (lines[line + Line.Cpe] !== cpe || lines[line + Line.Ports] !== ports || lines[line + Line.Isn] !== isn) continue;
+      if (lines[line + Line.Cpe] !== cpe || lines[line + Line.Ports] !== ports || lines[line + Line.Isn] !== isn)
+        continue;
       const tick = lines[line + Line.Tick];
       if (tick !== 0 && ((this.nowTick - tick) | 0) <= LIFE_MS) return true;
     }

@@ -290,7 +290,7 @@ export class TtlTable {
     }
     hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return ((hash ^ (hash >>> 16)) >>> 0) * this.scale | 0;
+    return (((hash ^ (hash >>> 16)) >>> 0) * this.scale) | 0;
   }
 
   private format(): void {

@@ -1,0 +1,111 @@
+/**
+ * What happened to activations and connections, beside the packets' own reasons: counted, and the last few kept in a
+ * ring that a reader may follow at its own pace. Memory is handed in; the packet path only writes.
+ */
+
+export const enum Event {
+  ArmedByResponse,
+  ArmedByFin,
+  /** A second collector succeeded while the first's activation stood unused. */
+  Contended,
+  /** The ITMS's own request succeeded: the CPE's session is the ITMS's. */
+  EndedByItms,
+  /** No room to arm. */
+  ActivationTableFull,
+  /** The status line of an answer was split over segments: not judged. */
+  AnswerSplit,
+  /** An answer that was judged before came again. */
+  AnswerRepeated,
+  Diverted,
+  DivertedInGrace,
+  /** `off`: this session would have been diverted. */
+  WouldDivert,
+  /** A report connection was closed by both ends, or reset. */
+  Closed,
+  Remapped,
+}
+
+export const EVENTS: readonly string[] = [
+  'armed-by-response',
+  'armed-by-fin',
+  'contended',
+  'ended-by-itms',
+  'activation-table-full',
+  'answer-split',
+  'answer-repeated',
+  'diverted',
+  'diverted-in-grace',
+  'would-divert',
+  'closed',
+  'remapped',
+];
+
+const RING_ROWS = 4096;
+const ROW_WORDS = 4;
+const WRITTEN = 0;
+
+/** A row of the ring, as text would show it. */
+export interface EventRow {
+  event: Event;
+  timeMs: number;
+  cpe: number;
+  cpePort: number;
+  port: number;
+  /** Owner id of the server concerned. */
+  owner: number;
+}
+
+export class EventLog {
+  readonly counts: Float64Array;
+  private readonly head: Float64Array;
+  private readonly rows: Int32Array;
+  private readonly times: Float64Array;
+  private nowMs = 0;
+
+  static readonly BYTES = (EVENTS.length + 1 + RING_ROWS) * 8 + RING_ROWS * ROW_WORDS * 4;
+
+  constructor(buffer: ArrayBuffer, at: number) {
+    this.counts = new Float64Array(buffer, at, EVENTS.length);
+    this.head = new Float64Array(buffer, at + EVENTS.length * 8, 1);
+    this.times = new Float64Array(buffer, at + (EVENTS.length + 1) * 8, RING_ROWS);
+    this.rows = new Int32Array(buffer, at + (EVENTS.length + 1 + RING_ROWS) * 8, RING_ROWS * ROW_WORDS);
+  }
+
+  advance(nowMs: number): void {
+    this.nowMs = nowMs;
+  }
+
+  add(event: Event, cpe: number, cpePort: number, port: number, owner: number): void {
+    this.counts[event]++;
+    const written = this.head[WRITTEN];
+    const row = (written % RING_ROWS) * ROW_WORDS;
+    this.times[written % RING_ROWS] = this.nowMs;
+    this.rows[row] = event;
+    this.rows[row + 1] = cpe;
+    this.rows[row + 2] = (cpePort << 16) | port;
+    this.rows[row + 3] = owner;
+    this.head[WRITTEN] = written + 1;
+  }
+
+  /** Events written since the ring was made. */
+  get written(): number {
+    return this.head[WRITTEN];
+  }
+
+  /** Calls `visit` for each event from number `since` on that the ring still holds; returns the number to go on from. */
+  readSince(since: number, visit: (row: EventRow) => void): number {
+    const written = this.written;
+    for (let n = Math.max(since, written - RING_ROWS); n < written; n++) {
+      const row = (n % RING_ROWS) * ROW_WORDS;
+      visit({
+        event: this.rows[row],
+        timeMs: this.times[n % RING_ROWS],
+        cpe: this.rows[row + 1],
+        cpePort: this.rows[row + 2] >>> 16,
+        port: this.rows[row + 2] & 0xffff,
+        owner: this.rows[row + 3],
+      });
+    }
+    return written;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Servers by stable id. Tables store ids, and the list of names stands beside them, so that a reload which reorders
+ * collectors moves no diversion, and an owner that is no longer configured is known as such: it means the ITMS. [D]
+ */
+
+/** Id of the ITMS, in every list. */
+export const ITMS = 0;
+const MAX_OWNERS = 1024;
+/** Bytes of a name, in UTF-8, at the most. */
+export const MAX_NAME_BYTES = 31;
+const ROW_BYTES = MAX_NAME_BYTES + 1;
+
+export class Owners {
+  static readonly BYTES = MAX_OWNERS * ROW_BYTES;
+  private readonly bytes: Uint8Array;
+
+  /** @param buffer memory of Owners.BYTES from `at`, zeroed or a list of an earlier run */
+  constructor(buffer: ArrayBuffer, at: number) {
+    this.bytes = new Uint8Array(buffer, at, Owners.BYTES);
+  }
+
+  /** The id of a collector's name, made if new. Throws RangeError on a name too long and when the list is full. */
+  idOf(name: string): number {
+    const encoded = new TextEncoder().encode(name);
+    if (encoded.length === 0 || encoded.length > MAX_NAME_BYTES) {
+      throw new RangeError(`collector name '${name}' must be 1 to ${MAX_NAME_BYTES} bytes`);
+    }
+    for (let id = ITMS + 1; id < MAX_OWNERS; id++) {
+      const known = this.name(id);
+      if (known === name) return id;
+      if (known !== '') continue;
+      this.bytes.set(encoded, id * ROW_BYTES + 1);
+      this.bytes[id * ROW_BYTES] = encoded.length;
+      return id;
+    }
+    throw new RangeError(`more than ${MAX_OWNERS - 1} collectors over the life of the tables`);
+  }
+
+  /** The name of an id; 'itms' for the ITMS, '' when unknown. */
+  name(id: number): string {
+    if (id === ITMS) return 'itms';
+    if (id < 0 || id >= MAX_OWNERS) return '';
+    const length = Math.min(this.bytes[id * ROW_BYTES], MAX_NAME_BYTES);
+    return new TextDecoder().decode(this.bytes.subarray(id * ROW_BYTES + 1, id * ROW_BYTES + 1 + length));
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Why a packet got its verdict. Every exit of the decision carries exactly one of these, and each is counted.
+ * [P n] = the patent's excerpt, [D] = derived from TCP and TR-069 (docs/patent-map.md).
+ */
+import { Verdict } from '../packet/batch';
+
+export const enum Reason {
+  // Not ours to judge: accepted untouched.
+  NotIp,
+  NotTcp,
+  NotOurs,
+  // Bad input: dropped.
+  MalformedIp,
+  MalformedTcp,
+  MalformedFlags,
+  Fragment,
+  Truncated,
+  // CPE, report port.
+  Diverted,
+  DivertedInGrace,
+  ToItms,
+  Pinned,
+  WouldDivert,
+  Paused,
+  ReportTableFull,
+  SynRepeated,
+  SynOntoLive,
+  ReportToOwner,
+  ReportToItms,
+  // CPE, other ports.
+  ItmsPort,
+  SynOtherPort,
+  AnswerToOwner,
+  AnswerToItms,
+  OwnerGone,
+  // Servers, towards a CPE's port.
+  RequestOpened,
+  RequestRepeated,
+  RequestRemapped,
+  RequestTableFull,
+  RequestNoPort,
+  RequestUnrecorded,
+  RequestFollowed,
+  RequestFinished,
+  RequestReset,
+  RequestUnknown,
+  // Servers, from the report port.
+  SynFromReportPort,
+  ReportAnswered,
+  ReportFinished,
+  ReportReset,
+  NotOwner,
+  ItmsForwarded,
+}
+
+type Row = readonly [name: string, verdict: Verdict, meaning: string];
+const Drop = Verdict.Drop;
+const Accept = Verdict.Accept;
+const Rewritten = Verdict.AcceptRewritten;
+
+/** Name, verdict and meaning by number, in the order of the enum. A reason has one verdict. */
+export const REASONS: readonly Row[] = [
+  ['not-ip', Accept, 'not IPv4 [D]'],
+  ['not-tcp', Accept, 'not TCP [D]'],
+  ['not-ours', Accept, 'addresses that are not of this splitter [D]'],
+  ['malformed-ip', Drop, 'IP header cut or lying [D]'],
+  ['malformed-tcp', Drop, 'TCP header cut or lying [D]'],
+  ['malformed-flags', Drop, 'SYN with FIN or RST, or no flags [D]'],
+  ['fragment', Drop, 'a fragment, where only whole packets are expected [D]'],
+  ['truncated', Drop, 'the kernel kept the tail back [D]'],
+  ['diverted', Rewritten, 'SYN of an activated CPE: to its collector [P10]'],
+  ['diverted-in-grace', Rewritten, 'SYN that continues a session just closed: to its collector [D]'],
+  ['to-itms', Rewritten, 'SYN of a CPE that nobody activated: to the ITMS [P10]'],
+  ['pinned', Rewritten, 'retransmission of a SYN that went to the ITMS: to the ITMS [D]'],
+  ['would-divert', Rewritten, 'activation is off: to the ITMS, would have been diverted [D]'],
+  ['paused', Rewritten, 'diverting is paused: to the ITMS [D]'],
+  ['report-table-full', Rewritten, 'no room to remember the connection: to the ITMS [D]'],
+  ['syn-repeated', Rewritten, 'SYN of a diverted connection again: to the recorded server [P10]'],
+  ['syn-onto-live', Rewritten, 'new SYN onto a live diverted connection: to its collector, entry untouched [D]'],
+  ['report-to-owner', Rewritten, 'packet of a diverted connection: to its collector [D]'],
+  ['report-to-itms', Rewritten, 'packet of an undiverted connection: to the ITMS [D]'],
+  ['itms-port', Rewritten, 'a port that is always the ITMS’s: to the ITMS [D]'],
+  ['syn-other-port', Drop, 'SYN to a port that is not the report port: not forwarded [P11]'],
+  ['answer-to-owner', Rewritten, 'answer to a Connection Request: to the server that asked [D]'],
+  ['answer-to-itms', Rewritten, 'answer to an unknown Connection Request: to the ITMS [D]'],
+  ['owner-gone', Rewritten, 'the recorded server is no longer configured: to the ITMS [D]'],
+  ['request-opened', Rewritten, 'SYN of a Connection Request: recorded, as ACS [P6]'],
+  ['request-repeated', Rewritten, 'SYN of a Connection Request again: as ACS [D]'],
+  ['request-remapped', Rewritten, 'another server has this port towards the CPE: as ACS, from another port [D]'],
+  ['request-table-full', Drop, 'no room for a collector’s Connection Request [D]'],
+  ['request-no-port', Drop, 'no free port for a collector’s Connection Request [D]'],
+  ['request-unrecorded', Rewritten, 'no room or port for the ITMS’s Connection Request: as ACS all the same [D]'],
+  ['request-followed', Rewritten, 'packet of a Connection Request: as ACS [P7]'],
+  ['request-finished', Rewritten, 'FIN of a Connection Request: as ACS [P9]'],
+  ['request-reset', Rewritten, 'RST of a Connection Request: as ACS [D]'],
+  ['request-unknown', Rewritten, 'packet of an unknown Connection Request: as ACS [P7]'],
+  ['syn-from-report-port', Drop, 'a collector opens from the report port [D]'],
+  ['report-answered', Rewritten, 'packet of the collector on its report connection: as ACS [P7]'],
+  ['report-finished', Rewritten, 'FIN of the collector on its report connection: as ACS [P8]'],
+  ['report-reset', Rewritten, 'RST of the collector from the report port: as ACS [D]'],
+  ['not-owner', Drop, 'from the report port of a server that does not have the connection [D]'],
+  ['itms-forwarded', Rewritten, 'packet of the ITMS from the report port: as ACS [D]'],
+];
+
+/** Verdict by reason, for the packet path. */
+export const VERDICTS = Uint8Array.from(REASONS, (row) => row[1]);
+
+export function reasonName(reason: number): string {
+  return REASONS[reason]?.[0] ?? `reason-${reason}`;
+}

@@ -1,0 +1,154 @@
+/**
+ * Report connections: those that CPEs open to the ACS address on a report port, and the servers' answers on them.
+ * [P7, P8, P10]; following and ending a diversion is ours [D].
+ */
+import { Seen } from '../tables/connection-table';
+import { type PacketView } from '../packet/view';
+import { type Activation } from './activation';
+import { Event } from './events';
+import { type Forward } from './forward';
+import { ITMS } from './owners';
+import { Reason } from './reasons';
+import { PacketType } from './rules';
+import { type SplitterState } from './state';
+
+/** A live report connection that was silent for this long may be taken over by a new SYN. [D] */
+const SILENT_MS = 30_000;
+
+export class ReportRules {
+  /** Ends all new diverting while true. */
+  paused = false;
+
+  constructor(
+    private readonly view: PacketView,
+    private readonly state: SplitterState,
+    private readonly activation: Activation,
+    private readonly forward: Forward,
+  ) {}
+
+  /** SYN of a CPE. [P10] */
+  open(): Reason {
+    const { view } = this;
+    const { reports, activated } = this.state;
+    const known = reports.find(view.source, view.sourcePort, view.destinationPort);
+    if (known < 0) return this.steer();
+    if (reports.isn(known) === view.sequence) {
+      if (!reports.isAnswered(known)) {
+        reports.touch(known);
+        activated.repeated(view.source, view.sourcePort, view.destinationPort);
+      }
+      return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);
+    }
+    // TCP's own half-open discovery settles a new SYN onto a live connection; a forged one must not kill it.
+    if (!reports.isClosing(known) && reports.idleMs(known) < SILENT_MS) {
+      return this.forward.toOwner(reports.owner(known), Reason.SynOntoLive);
+    }
+    reports.remove(known);
+    return this.steer();
+  }
+
+  /** A new connection: does an activation stand? [P10] */
+  private steer(): Reason {
+    const { view } = this;
+    const { activated, pins, events, reports } = this.state;
+    const slot = activated.find(view.source);
+    if (slot < 0 || !activated.stands(slot)) return this.synToItms(Reason.ToItms);
+    const owner = activated.owner(slot);
+    if (!this.forward.servers.isConfigured(owner)) return this.synToItms(Reason.OwnerGone);
+    if (pins.isPinned(view.source, view.sourcePort, view.destinationPort, view.sequence)) {
+      return this.synToItms(Reason.Pinned);
+    }
+    if (this.paused || this.activation.mode === 'off') {
+      // The session that this activation stood for is the ITMS's now: it must not divert a later one.
+      activated.remove(slot);
+      if (this.paused) return this.synToItms(Reason.Paused);
+      events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
+      return this.synToItms(Reason.WouldDivert);
+    }
+    const inGrace = activated.isGrace(slot);
+    if (reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence) < 0) {
+      return this.synToItms(Reason.ReportTableFull);
+    }
+    activated.consume(slot, view.sourcePort, view.destinationPort);
+    const event = inGrace ? Event.DivertedInGrace : Event.Diverted;
+    events.add(event, view.source, view.sourcePort, view.destinationPort, owner);
+    return this.forward.toOwner(owner, inGrace ? Reason.DivertedInGrace : Reason.Diverted);
+  }
+
+  private synToItms(reason: Reason): Reason {
+    const { view } = this;
+    this.state.pins.pin(view.source, view.sourcePort, view.destinationPort, view.sequence);
+    return this.forward.toOwner(ITMS, reason);
+  }
+
+  /** Anything else of a CPE. [D] */
+  follow(type: PacketType): Reason {
+    const { view } = this;
+    const { reports, activated } = this.state;
+    const slot = reports.find(view.source, view.sourcePort, view.destinationPort);
+    // Never recreated from data: a reused port would be hijacked. [D]
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
+    if (type === PacketType.Rst) {
+      this.closeReport(slot, Seen.RstOfCpe);
+    } else {
+      if (reports.lift(slot, Seen.RstOfServer)) {
+        activated.lifted(view.source, view.sourcePort, view.destinationPort);
+      }
+      if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfCpe);
+    }
+    reports.keep(slot);
+    return this.forward.toOwner(reports.owner(slot), Reason.ReportToOwner);
+  }
+
+  /** A collector's packet from the report port. [P7, P8] */
+  serve(type: PacketType, sender: number): Reason {
+    const { view } = this;
+    const { reports, activated } = this.state;
+    const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
+    const isOwn = slot >= 0 && reports.owner(slot) === sender;
+    if (type === PacketType.Rst) {
+      if (slot >= 0 && !isOwn) return Reason.NotOwner;
+      if (isOwn && !reports.isAnswered(slot)) reports.remove(slot);
+      else if (isOwn) this.closeReport(slot, Seen.RstOfServer);
+      return this.forward.asAcs(Reason.ReportReset);
+    }
+    // The CPE must see one peer: narrower than [P7].
+    if (!isOwn) return Reason.NotOwner;
+    if (reports.lift(slot, Seen.RstOfCpe)) {
+      activated.lifted(view.destination, view.destinationPort, view.sourcePort);
+    }
+    if (type === PacketType.SynAck && !reports.isAnswered(slot)) {
+      reports.mark(slot, Seen.Answer);
+      activated.answered(view.destination, view.destinationPort, view.sourcePort);
+    }
+    if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfServer);
+    reports.keep(slot);
+    return this.forward.asAcs(type === PacketType.Fin ? Reason.ReportFinished : Reason.ReportAnswered);
+  }
+
+  /** A packet of the ITMS from the report port. [D] */
+  serveItms(): Reason {
+    const { view } = this;
+    const { reports } = this.state;
+    const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
+    const isCollectors =
+      slot >= 0 && !reports.isClosing(slot) && this.forward.servers.isConfigured(reports.owner(slot));
+    return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
+  }
+
+  /** A FIN or RST of a report connection passed: its time is set [P8], grace begins or ends [D]. */
+  private closeReport(slot: number, mark: Seen): void {
+    const { reports, activated, events } = this.state;
+    const cpe = reports.cpe(slot);
+    const cpePort = reports.cpePort(slot);
+    const port = reports.visiblePort(slot);
+    const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
+    reports.mark(slot, mark);
+    reports.touch(slot);
+    if (mark === Seen.RstOfCpe || mark === Seen.RstOfServer) activated.reset(cpe, cpePort, port);
+    else activated.finished(cpe, cpePort, port);
+    if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {
+      events.add(Event.Closed, cpe, cpePort, port, reports.owner(slot));
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Connection Requests: TCP connections that a server opens towards a CPE. HASH table 1 of the patent [P5, P6], for the
+ * ITMS's own as well, so that the CPE's answers find the server that asked [D].
+ *
+ * Servers hide behind one address and keep their source ports, so two of them may pick the same port towards one CPE.
+ * The later one then gets another port, which the CPE sees; the entry stands under the visible port, and a reverse
+ * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
+ */
+import { ConnectionTable, type ConnectionLives, Seen } from './connection-table';
+import { TtlTable } from './ttl-table';
+
+/** Words behind the ISN. */
+const ANSWER_SEQUENCE = 1;
+const OWN_PORT = 2;
+const EXTRA_WORDS = 2;
+
+/** Candidates tried for a free port before giving up. */
+const REMAP_ATTEMPTS = 64;
+/** Remapped connections at once, as a share of the table: collisions are rare. */
+const REMAP_SHARE = 16;
+
+export interface RemapRange {
+  first: number;
+  last: number;
+}
+
+export class ConnectionRequests extends ConnectionTable {
+  private readonly remaps: TtlTable;
+  private readonly remapLives: Int32Array;
+  private nextRemap = 0;
+
+  static override bytes(capacityEntries: number): number {
+    return ConnectionTable.bytes(capacityEntries, EXTRA_WORDS) + TtlTable.bytes(remapShape(capacityEntries));
+  }
+
+  constructor(
+    buffer: ArrayBuffer,
+    at: number,
+    capacityEntries: number,
+    seed: number,
+    lives: ConnectionLives,
+    private readonly remapRange: RemapRange,
+  ) {
+    super(buffer, at, capacityEntries, EXTRA_WORDS, seed, lives);
+    this.remapLives = new Int32Array(64).fill(lives.establishedMs);
+    const remapsAt = at + ConnectionTable.bytes(capacityEntries, EXTRA_WORDS);
+    this.remaps = new TtlTable(buffer, remapsAt, remapShape(capacityEntries), seed, this.remapLives);
+  }
+
+  override setLives(lives: ConnectionLives): void {
+    super.setLives(lives);
+    // Undefined while the base class constructs.
+    this.remapLives?.fill(lives.establishedMs);
+  }
+
+  advance(nowMs: number): void {
+    this.table.advance(nowMs);
+    this.remaps.advance(nowMs);
+  }
+
+  sweep(slots: number): void {
+    this.table.sweep(slots);
+    if (this.remaps.count > 0) this.remaps.sweep(slots);
+  }
+
+  get remapCount(): number {
+    return this.remaps.count;
+  }
+
+  /** Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none. */
+  findOwned(cpe: number, cpePort: number, ownPort: number, owner: number): number {
+    const slot = this.find(cpe, cpePort, ownPort);
+    if (slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped)) return slot;
+    if (this.remaps.count === 0) return -1;
+    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    const remap = this.remaps.find();
+    if (remap < 0) return -1;
+    const mapped = this.find(cpe, cpePort, this.remaps.value(remap, 0));
+    if (mapped < 0 || this.owner(mapped) !== owner || this.table.value(mapped, OWN_PORT) !== ownPort) return -1;
+    this.remaps.touch(remap);
+    return mapped;
+  }
+
+  /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
+  openRemapped(cpe: number, cpePort: number, ownPort: number, owner: number, isn: number): number {
+    const visiblePort = this.freePort(cpe, cpePort);
+    if (visiblePort === 0) return -1;
+    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    const remap = this.remaps.claim(1);
+    if (remap < 0) return -1;
+    this.remaps.setValue(remap, 0, visiblePort);
+    const slot = this.open(cpe, cpePort, visiblePort, owner, isn);
+    if (slot < 0) return -1;
+    this.table.setValue(slot, OWN_PORT, ownPort);
+    this.mark(slot, Seen.Remapped);
+    return slot;
+  }
+
+  /** The source port that the server itself uses. */
+  ownPort(slot: number): number {
+    return this.has(slot, Seen.Remapped) ? this.table.value(slot, OWN_PORT) : this.visiblePort(slot);
+  }
+
+  /** True when an answer that begins at `sequence` has been judged before: it is a retransmission. */
+  wasJudged(slot: number, sequence: number): boolean {
+    return this.has(slot, Seen.Judged) && ((sequence - this.table.value(slot, ANSWER_SEQUENCE)) | 0) <= 0;
+  }
+
+  judged(slot: number, sequence: number): void {
+    this.table.setValue(slot, ANSWER_SEQUENCE, sequence);
+    this.mark(slot, Seen.Judged);
+  }
+
+  /** A port of the range that no connection to this CPE port uses, in either direction; 0 when none was found. */
+  private freePort(cpe: number, cpePort: number): number {
+    const { first, last } = this.remapRange;
+    for (let attempt = 0; attempt < REMAP_ATTEMPTS; attempt++) {
+      const port = first + this.nextRemap;
+      this.nextRemap = (this.nextRemap + 1) % (last - first + 1);
+      if (this.find(cpe, cpePort, port) < 0) return port;
+    }
+    return 0;
+  }
+
+  private setRemapKey(cpe: number, cpePort: number, ownPort: number, owner: number): void {
+    this.remaps.key[0] = cpe;
+    this.remaps.key[1] = (cpePort << 16) | ownPort;
+    this.remaps.key[2] = owner;
+  }
+}
+
+function remapShape(capacityEntries: number) {
+  return { capacityEntries: Math.max(64, Math.ceil(capacityEntries / REMAP_SHARE)), keyWords: 3, valueWords: 1 };
+}
