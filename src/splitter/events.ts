@@ -23,6 +23,8 @@ export const enum Event {
   /** A report connection was closed by both ends, or reset. */
   Closed,
   Remapped,
+  ArmedByHand,
+  EndedByHand,
 }
 
 export const EVENTS: readonly string[] = [
@@ -38,6 +40,8 @@ export const EVENTS: readonly string[] = [
   'would-divert',
   'closed',
   'remapped',
+  'armed-by-hand',
+  'ended-by-hand',
 ];
 
 const RING_ROWS = 4096;

@@ -22,6 +22,7 @@ export class Servers {
   private readonly ownerByAddress = new Map<number, number>();
   /** int32 address by owner id. */
   private readonly addressByOwner = new Int32Array(1024);
+  private readonly collectors = new Map<string, number>();
   private readonly networks: Ipv4Network[];
 
   /** Throws RangeError on a topology that configuration should have refused. */
@@ -36,7 +37,11 @@ export class Servers {
     for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
     for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
     this.add(this.itmsAddress, ITMS);
-    for (const collector of topology.collectors) this.add(address(collector.address.ipv4), owners.idOf(collector.name));
+    for (const collector of topology.collectors) {
+      const owner = owners.idOf(collector.name);
+      this.collectors.set(collector.name, owner);
+      this.add(address(collector.address.ipv4), owner);
+    }
   }
 
   portClass(port: number): PortClass {
@@ -47,6 +52,11 @@ export class Servers {
   ownerAt(serverAddress: number): number {
     const owner = this.ownerByAddress.get(serverAddress);
     return owner === undefined ? -1 : owner;
+  }
+
+  /** Owner id of a configured collector, or -1. */
+  collectorNamed(name: string): number {
+    return this.collectors.get(name) ?? -1;
   }
 
   /** False for an owner that a reload has taken away. */

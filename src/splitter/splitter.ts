@@ -8,6 +8,7 @@ import { Parsed, PacketView } from '../packet/view';
 import { type PacketBatch, PacketFlag } from '../packet/batch';
 import { type TtlTable } from '../tables/ttl-table';
 import { Activation } from './activation';
+import { Event } from './events';
 import { Forward } from './forward';
 import { ITMS } from './owners';
 import { Reason, VERDICTS } from './reasons';
@@ -109,6 +110,27 @@ export class Splitter {
   sweep(nowMs: number): void {
     this.state.advance(nowMs);
     this.state.sweep(SWEEP_SLOTS);
+  }
+
+  /** The operator's hand: arms `collector` for a CPE. False when the table is full. Throws RangeError on a stranger. */
+  activate(cpe: number, collector: string, nowMs: number): boolean {
+    const owner = this.servers.collectorNamed(collector);
+    if (owner < 0) throw new RangeError(`no collector is named '${collector}'`);
+    this.state.advance(nowMs);
+    const armed = this.state.activated.arm(cpe, owner) >= 0;
+    this.state.events.add(armed ? Event.ArmedByHand : Event.ActivationTableFull, cpe, 0, 0, owner);
+    return armed;
+  }
+
+  /** The operator's hand: the CPE's next session is the ITMS's. False when no activation stood. */
+  deactivate(cpe: number, nowMs: number): boolean {
+    this.state.advance(nowMs);
+    const { activated, events } = this.state;
+    const slot = activated.find(cpe);
+    if (slot < 0 || !activated.stands(slot)) return false;
+    events.add(Event.EndedByHand, cpe, 0, 0, activated.owner(slot));
+    activated.remove(slot);
+    return true;
   }
 
   private decideOne(batch: PacketBatch, i: number): Reason {
