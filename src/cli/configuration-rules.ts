@@ -1,14 +1,8 @@
 /** What must hold between the configuration's parts, each of which is well formed by itself. */
 
+import { REMAP_RANGE } from '../splitter/state';
 import { type ConfigurationShape } from './configuration-schema';
 import { type Path, type Problem } from './configuration-text';
-
-/**
- * Source ports that stand in for a server's own when two servers picked the same one towards one CPE. A port of the
- * ACS address in this range could not be told from such a stand-in.
- */
-export const REMAP_FIRST_PORT = 61_000;
-export const REMAP_LAST_PORT = 65_535;
 
 export function findContradictions(shape: ConfigurationShape): Problem[] {
   return [...sharedAddresses(shape), ...sharedNames(shape), ...sharedInterfaces(shape), ...ports(shape)];
@@ -49,16 +43,17 @@ function sharedInterfaces(shape: ConfigurationShape): Problem[] {
     }));
 }
 
+/** A port of the ACS address in the remap range could not be told from a remapped source port of a server. */
 function ports(shape: ConfigurationShape): Problem[] {
   const entries: { path: Path; value: number; owner: string }[] = [
     ...shape.reportPorts.map((value, i) => ({ path: ['reportPorts', i], value, owner: 'a report port' })),
     ...shape.itmsPorts.map((value, i) => ({ path: ['itmsPorts', i], value, owner: 'an ITMS port' })),
   ];
   const reserved = entries
-    .filter(({ value }) => value >= REMAP_FIRST_PORT && value <= REMAP_LAST_PORT)
+    .filter(({ value }) => value >= REMAP_RANGE.first && value <= REMAP_RANGE.last)
     .map(({ path, value }) => ({
       path,
-      message: `found ${value}, expected a port below ${REMAP_FIRST_PORT} (${REMAP_FIRST_PORT}-${REMAP_LAST_PORT} are kept for remapped connections)`,
+      message: `found ${value}, expected a port below ${REMAP_RANGE.first} (${REMAP_RANGE.first}-${REMAP_RANGE.last} are kept for remapped connections)`,
     }));
   return [
     ...reserved,

@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { parseIpv4, parseIpv4Network } from '../packet/address';
+import { MAX_NAME_BYTES } from '../splitter/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
 
 /** Several ports share one multiport match, which holds fifteen. */
@@ -101,8 +102,12 @@ const interfaceName = text(
 );
 
 const collectorName = text(
-  'a name of 1 to 32 letters, digits, ".", "_" or "-", and neither "itms" nor "cpe"',
-  (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value) && value !== 'itms' && value !== 'cpe',
+  `a name of 1 to ${MAX_NAME_BYTES} letters, digits, ".", "_" or "-", and neither "itms" nor "cpe"`,
+  (value) =>
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(value) &&
+    value.length <= MAX_NAME_BYTES &&
+    value !== 'itms' &&
+    value !== 'cpe',
 );
 
 const port = integer('a port', 1, 65_535);

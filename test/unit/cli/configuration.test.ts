@@ -198,7 +198,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a collector without a name',
       withLine(9, '  - { interface: eth2, address: 10.3.0.2 }'),
-      '9:5: collectors[0].name: missing, expected a name of 1 to 32',
+      '9:5: collectors[0].name: missing, expected a name of 1 to 31',
     ],
     [
       'no ACS address',
@@ -302,7 +302,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a collector called itms',
       withLine(9, '  - { name: itms, interface: eth2, address: 10.3.0.2 }'),
-      '9:13: collectors[0].name: found "itms", expected a name of 1 to 32',
+      '9:13: collectors[0].name: found "itms", expected a name of 1 to 31',
     ],
     [
       'an interface name of 16 bytes',

@@ -1,0 +1,24 @@
+/** Options that several commands share. */
+
+import { type Options } from 'yargs';
+import { DEFAULT_CONFIGURATION_FILE } from './configuration';
+
+/** Every command has these. */
+export interface GlobalOptions {
+  config: string;
+  debug: boolean;
+}
+
+export const globalOptions = {
+  config: {
+    alias: 'c',
+    type: 'string',
+    requiresArg: true,
+    default: DEFAULT_CONFIGURATION_FILE,
+    describe: 'the configuration, a YAML file',
+  },
+  debug: { type: 'boolean', default: false, describe: 'on failure also print the stack trace' },
+} satisfies Record<string, Options>;
+
+/** For commands that print data. */
+export const jsonOption = { type: 'boolean', default: false, describe: 'print JSON' } satisfies Options;

@@ -1,0 +1,54 @@
+/** A status as text for people: a headline, then tables, packets by reason, queues. */
+
+import { type Status } from '../engine/status';
+import { formatColumns } from './columns';
+
+export function formatStatus(status: Status): string {
+  return [headline(status), tables(status), packets(status), queues(status)].join('\n');
+}
+
+function headline(status: Status): string {
+  const state = status.ready ? (status.paused ? 'paused' : 'ready') : 'starting';
+  const pids = status.workers.map(({ pid, restarts }) => `pid ${pid}, ${restarts} restarts`).join('; ');
+  return `acsplit ${status.version}: ${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, ${pids}\n`;
+}
+
+/** `3d 4h`, `4h 5m`, `5m 6s`, `6s`: two units say enough. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const units: [string, number][] = [
+    ['d', Math.floor(seconds / 86_400)],
+    ['h', Math.floor(seconds / 3600) % 24],
+    ['m', Math.floor(seconds / 60) % 60],
+    ['s', seconds % 60],
+  ];
+  const first = units.findIndex(([, count]) => count > 0);
+  if (first < 0) return '0s';
+  return units
+    .slice(first, first + 2)
+    .map(([unit, count]) => `${count}${unit}`)
+    .join(' ');
+}
+
+function tables(status: Status): string {
+  const rows = Object.entries(status.tables).map(([name, table]) => [name, table.count, table.capacity, table.full]);
+  return formatColumns(['TABLE', 'ENTRIES', 'CAPACITY', 'FULL'], rows);
+}
+
+function packets({ packets }: Status): string {
+  const sum = `packets: ${packets.received} received, ${packets.accepted} accepted (${packets.rewritten} rewritten), ${packets.dropped} dropped\n`;
+  const reasons = Object.entries(packets.byReason).sort((a, b) => b[1] - a[1]);
+  return reasons.length === 0 ? sum : sum + formatColumns(['REASON', 'PACKETS'], reasons);
+}
+
+function queues(status: Status): string {
+  const unknown = (count: number | null) => count ?? '?';
+  const rows = status.queues.map((queue) => [
+    `${queue.side} (${queue.number})`,
+    unknown(queue.waiting),
+    unknown(queue.queueDropped),
+    unknown(queue.userDropped),
+    queue.lost,
+  ]);
+  return formatColumns(['QUEUE', 'WAITING', 'QUEUE FULL', 'BUFFER FULL', 'LOST'], rows);
+}

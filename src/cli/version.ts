@@ -1,0 +1,9 @@
+/** The version this was released as; package.json is its only source. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export function readVersion(): string {
+  const text = readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,220 @@
+/**
+ * The control socket: a unix stream socket in the state directory. One JSON line in, one JSON line out, then closed.
+ *
+ *     { "command": "status" }      ->  { "ok": true, "result": { … } }
+ *     { "command": "statsu" }      ->  { "ok": false, "error": "…" }
+ *
+ * Who may connect is the file's mode, 0660. Size, time and number of connections are bounded: nobody who connects can
+ * hold up the packets.
+ */
+
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname, join } from 'node:path';
+import { EngineError } from './engine-error';
+
+const MAX_REQUEST_BYTES = 4096;
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+const MAX_CONNECTIONS = 32;
+/** For a request to arrive whole and for its response to be taken. */
+const CONNECTION_TIMEOUT_MS = 5000;
+const SOCKET_MODE = 0o660;
+const DIRECTORY_MODE = 0o750;
+
+export type ControlRequest = { command: string } & Record<string, unknown>;
+
+/** What answers a command; what it returns must be plain JSON. A thrown error becomes the response's `error`. */
+export type ControlCommands = Readonly<Record<string, (request: ControlRequest) => unknown>>;
+
+export interface ControlServer {
+  /** Idempotent; removes the socket's file. */
+  close(): Promise<void>;
+}
+
+/** Nobody listens at the socket. */
+export class NoEngineError extends EngineError {}
+
+export function controlSocketPath(stateDirectory: string): string {
+  return join(stateDirectory, 'control.sock');
+}
+
+/**
+ * Answers `commands` at `path`. A socket that a dead engine left is replaced.
+ * @throws EngineError when a living engine has the socket, or when none can be made there
+ */
+export async function serveControl(path: string, commands: ControlCommands): Promise<ControlServer> {
+  makeDirectory(dirname(path));
+  await clearStale(path);
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    serveConnection(socket, commands);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  await listen(server, path);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of open) socket.destroy();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+/**
+ * Asks the engine behind `path` and gives its result.
+ * @throws NoEngineError when nobody listens; EngineError when it refuses, or is silent for `timeoutMs`
+ */
+export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_000): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const received: Buffer[] = [];
+    let size = 0;
+    const fail = (error: Error) => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.setTimeout(timeoutMs, () => fail(new EngineError(`the engine at ${path} does not answer`)));
+    socket.on('connect', () => socket.end(`${JSON.stringify(request)}\n`));
+    socket.on('data', (chunk) => {
+      received.push(chunk);
+      size += chunk.length;
+      if (size > MAX_RESPONSE_BYTES) fail(new EngineError(`the engine at ${path} answers without end`));
+    });
+    socket.on('end', () => {
+      try {
+        resolve(readResponse(Buffer.concat(received).toString('utf8'), path));
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, path)));
+  });
+}
+
+function connectError(error: NodeJS.ErrnoException, path: string): EngineError {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTSOCK') {
+    return new NoEngineError(`no engine is running here (nobody listens at ${path}); start one with: acsplit run`);
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new EngineError(`permission denied at ${path}; run as root, or as a member of the socket's group`);
+  }
+  return new EngineError(`cannot reach the engine at ${path}: ${error.message}`);
+}
+
+function readResponse(text: string, path: string): unknown {
+  let response: { ok?: unknown; result?: unknown; error?: unknown };
+  try {
+    response = JSON.parse(text) as typeof response;
+  } catch {
+    throw new EngineError(`the engine at ${path} broke off its answer`);
+  }
+  if (response.ok === true) return response.result;
+  throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
+}
+
+function serveConnection(socket: Socket, commands: ControlCommands): void {
+  let text = '';
+  let isAnswered = false;
+  const answer = (response: unknown) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    socket.end(`${JSON.stringify(response)}\n`);
+  };
+  // Not the socket's own time-out, which starts anew with every byte: a trickle must not stay for ever.
+  const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    if (isAnswered) return;
+    text += chunk;
+    const end = text.indexOf('\n');
+    if (end >= 0 && end <= MAX_REQUEST_BYTES) answer(respond(text.slice(0, end), commands));
+    else if (text.length > MAX_REQUEST_BYTES) answer(refuse(`a request has at most ${MAX_REQUEST_BYTES} bytes`));
+  });
+  socket.on('end', () => answer(text === '' ? refuse('an empty request') : respond(text, commands)));
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => clearTimeout(limit));
+}
+
+function refuse(error: string) {
+  return { ok: false, error };
+}
+
+function respond(line: string, commands: ControlCommands): unknown {
+  let request: unknown;
+  try {
+    request = JSON.parse(line);
+  } catch {
+    return refuse('a request is one line of JSON');
+  }
+  const command = (request as { command?: unknown } | null)?.command;
+  if (typeof command !== 'string') return refuse('a request is { "command": … }');
+  if (!Object.hasOwn(commands, command)) return refuse(`unknown command ${JSON.stringify(command.slice(0, 64))}`);
+  try {
+    return { ok: true, result: commands[command](request as ControlRequest) };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    throw new EngineError(`state directory ${directory} cannot be made: ${reasonOf(error)}`);
+  }
+}
+
+/** A socket that nobody answers is a dead engine's and goes; a living engine's stays, and so does what is no socket. */
+async function clearStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) throw new EngineError(`${path} is in the way and is no socket; remove it`);
+  await refuseLivingEngine(path);
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw new EngineError(`${path} of an engine that is gone cannot be removed: ${reasonOf(error)}`);
+  }
+}
+
+/** @throws EngineError when an engine lives behind `path`, with its process id when it tells. */
+export async function refuseLivingEngine(path: string): Promise<void> {
+  let pid = '';
+  try {
+    const status = (await askEngine(path, { command: 'status' }, 2000)) as { workers?: { pid?: unknown }[] };
+    pid = ` (pid ${String(status.workers?.[0]?.pid)})`;
+  } catch (error) {
+    if (error instanceof NoEngineError) return;
+  }
+  throw new EngineError(`an engine is already running${pid}: it answers at ${path}; stop it first`);
+}
+
+/** The umask, not a chmod afterwards, makes the mode true from the first moment; the chmod mends a stricter umask. */
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => reject(new EngineError(`control socket ${path}: ${reasonOf(error)}`));
+    server.once('error', fail);
+    server.once('listening', () => {
+      server.off('error', fail);
+      server.on('error', () => undefined);
+      chmodSync(path, SOCKET_MODE);
+      resolve();
+    });
+    const umask = process.umask(0o777 & ~SOCKET_MODE);
+    try {
+      server.listen(path);
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES' || code === 'EPERM') return 'permission denied; run as root or choose another stateDirectory';
+  if (code === 'EROFS') return 'the file system is read-only';
+  if (code === 'EADDRINUSE') return 'another engine has just taken it';
+  return message;
+}

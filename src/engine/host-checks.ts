@@ -1,0 +1,48 @@
+/** What the host must offer before an engine may start, and what it should. Reads /sys and /proc, changes nothing. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Topology } from '../splitter/topology';
+import { EngineError } from './engine-error';
+
+/** Interfaces of a topology, each once, with the key that names it. */
+function interfacesOf(topology: Topology): Map<string, string> {
+  const keys = new Map<string, string>([[topology.cpe.interface, 'cpe.interface']]);
+  if (!keys.has(topology.itms.interface)) keys.set(topology.itms.interface, 'itms.interface');
+  for (const collector of topology.collectors) {
+    if (!keys.has(collector.interface)) keys.set(collector.interface, `collectors.${collector.name}.interface`);
+  }
+  return keys;
+}
+
+/** @throws EngineError naming the first interface that this host does not have, and those it has. */
+export function requireInterfaces(topology: Topology, directory = '/sys/class/net'): void {
+  for (const [name, key] of interfacesOf(topology)) {
+    if (existsSync(`${directory}/${name}`)) continue;
+    const present = readdirSync(directory).filter((entry) => entry !== 'lo');
+    const have = present.length > 0 ? present.slice(0, 12).join(', ') : 'only lo';
+    throw new EngineError(`${key}: interface "${name}" does not exist on this host (it has ${have})`);
+  }
+}
+
+/** Settings under which packets would be lost behind our back, each as one line with the command that mends it. */
+export function findHostWarnings(topology: Topology, directory = '/proc/sys/net/ipv4'): string[] {
+  const setting = (path: string): string | undefined => {
+    try {
+      return readFileSync(`${directory}/${path}`, 'utf8').trim();
+    } catch {
+      return undefined;
+    }
+  };
+  const warnings: string[] = [];
+  if (setting('ip_forward') === '0') {
+    warnings.push('this host does not forward packets: sysctl -w net.ipv4.ip_forward=1');
+  }
+  for (const name of interfacesOf(topology).keys()) {
+    if (setting(`conf/${name}/forwarding`) === '0' && setting('ip_forward') !== '0') {
+      warnings.push(
+        `${name} does not forward packets: sysctl -w net.ipv4.conf.${name.replaceAll('.', '/')}.forwarding=1`,
+      );
+    }
+  }
+  return warnings;
+}

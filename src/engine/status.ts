@@ -1,0 +1,108 @@
+/** What `acsplit status --json` prints: composed here, from the splitter's counters and the kernel's. */
+
+import { Verdict } from '../packet/batch';
+import { REASONS, reasonName, VERDICTS } from '../splitter/reasons';
+import { type Splitter } from '../splitter/splitter';
+import { type ActivationMode } from '../splitter/topology';
+import { type QueueCounters } from './queue-counters';
+
+export interface TableStatus {
+  count: number;
+  capacity: number;
+  /** How often the table was full when an entry was wanted. */
+  full: number;
+}
+
+export interface QueueStatus {
+  number: number;
+  side: 'cpe' | 'itms' | 'collector';
+  /** Packets without a verdict yet; null, as the next two, where the kernel does not let us see. */
+  waiting: number | null;
+  /** Dropped by the kernel because the queue was full. */
+  queueDropped: number | null;
+  /** Dropped by the kernel because the receive buffer was full. */
+  userDropped: number | null;
+  /** Numbered by the kernel, and never arrived here. */
+  lost: number;
+}
+
+export interface Status {
+  version: string;
+  ready: boolean;
+  paused: boolean;
+  activation: ActivationMode;
+  uptimeMs: number;
+  workers: { pid: number; restarts: number }[];
+  tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', TableStatus>;
+  /** `accepted` counts every packet that was let through, `rewritten` those of them that left changed. */
+  packets: { received: number; rewritten: number; accepted: number; dropped: number; byReason: Record<string, number> };
+  queues: QueueStatus[];
+}
+
+export interface StatusParts {
+  version: string;
+  isReady: boolean;
+  uptimeMs: number;
+  pid: number;
+  splitter: Pick<Splitter, 'paused' | 'activation' | 'tables' | 'counters'>;
+  /** Number of the queue of the first interface; the next two follow. */
+  firstQueue: number;
+  queues: readonly QueueCounters[];
+}
+
+export const SIDES = ['cpe', 'itms', 'collector'] as const;
+
+export function composeStatus(parts: StatusParts): Status {
+  const { splitter } = parts;
+  const { connectionRequests, activatedCpes, reportConnections } = splitter.tables;
+  return {
+    version: parts.version,
+    ready: parts.isReady,
+    paused: splitter.paused,
+    activation: splitter.activation,
+    uptimeMs: Math.round(parts.uptimeMs),
+    workers: [{ pid: parts.pid, restarts: 0 }],
+    tables: {
+      connectionRequests: tableStatus(connectionRequests),
+      activatedCpes: tableStatus(activatedCpes),
+      reportConnections: tableStatus(reportConnections),
+    },
+    packets: packetStatus(splitter.counters.byReason),
+    queues: SIDES.map((side, i) => queueStatus(parts, side, i)),
+  };
+}
+
+function tableStatus(table: { count: number; capacityEntries: number; full: number }): TableStatus {
+  return { count: table.count, capacity: table.capacityEntries, full: table.full };
+}
+
+/** Only reasons that occurred, so that what happened stands out. */
+function packetStatus(counts: Float64Array): Status['packets'] {
+  const packets: Status['packets'] = { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} };
+  for (let reason = 0; reason < REASONS.length; reason++) {
+    const count = counts[reason];
+    if (count === 0) continue;
+    packets.byReason[reasonName(reason)] = count;
+    packets.received += count;
+    if (VERDICTS[reason] === Verdict.Drop) packets.dropped += count;
+    else packets.accepted += count;
+    if (VERDICTS[reason] === Verdict.AcceptRewritten) packets.rewritten += count;
+  }
+  return packets;
+}
+
+function queueStatus(parts: StatusParts, side: QueueStatus['side'], index: number): QueueStatus {
+  const number = parts.firstQueue + index;
+  const kernel = parts.queues.find((queue) => queue.number === number);
+  if (!kernel) return { number, side, waiting: null, queueDropped: null, userDropped: null, lost: 0 };
+  const { waiting, queueDropped, userDropped } = kernel;
+  return { number, side, waiting, queueDropped, userDropped, lost: lostPackets(kernel, parts.splitter, index) };
+}
+
+/** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */
+function lostPackets(kernel: QueueCounters, splitter: StatusParts['splitter'], index: number): number {
+  const missing = (kernel.lastPacketId - splitter.counters.byQueue[index] - kernel.waiting) % 2 ** 32;
+  const lost = missing < 0 ? missing + 2 ** 32 : missing;
+  // The kernel's counters and ours are read one after the other: a packet between the two is no loss.
+  return lost < 2 ** 31 ? lost : 0;
+}

@@ -1,0 +1,60 @@
+/** The command line's complaints: one line, the near miss, exit status 2. */
+
+import { UsageError } from '../../../src/cli/errors';
+import { jsonOption } from '../../../src/cli/options';
+import { createParser } from '../../../src/cli/parser';
+
+/** What a handler was called with, or the complaint. */
+async function parse(words: string): Promise<Record<string, unknown> | string> {
+  let given: Record<string, unknown> = {};
+  const parser = createParser(words.split(' ').filter(Boolean))
+    .command('status', 'shows', { json: jsonOption }, (options) => {
+      given = options;
+    })
+    .command('fail', 'fails', {}, () => {
+      throw new TypeError('of the handler');
+    })
+    .command('fail-later', 'fails', {}, () => Promise.reject(new TypeError('of the handler')))
+    .command('rules', 'has commands below it', (rules) => rules.demandCommand(1).command('show', 'shows'));
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return error.message;
+  }
+  return given;
+}
+
+describe('wrong words are refused with what was probably meant', () => {
+  const rows: [string, string, string][] = [
+    ['no command', '', 'which command? See acsplit --help'],
+    ['a misspelt command', 'statsu', 'unknown command "statsu"; did you mean "status"?'],
+    ['a command that resembles none', 'watermelon', 'unknown command "watermelon"; see acsplit --help'],
+    ['a misspelt command below a command', 'rules shwo', 'unknown command "shwo"; did you mean "show"?'],
+    ['no command below a command', 'rules', 'something is missing here; see --help'],
+    ['a misspelt option', 'status --confg x', 'unknown option "--confg"; did you mean "--config"?'],
+    ['a misspelt option with its value', 'status --jsno=true', 'unknown option "--jsno"; did you mean "--json"?'],
+    ['an unknown letter', 'status -x', 'unknown option "-x"; see --help'],
+    ['a word too many', 'status now', 'nothing is expected here, found "now"; see --help'],
+    ['an option without its value', 'status -c', '-c needs a value'],
+    ['a hyphenated option, told once', 'status --con-fig', 'unknown option "--con-fig"; did you mean "--config"?'],
+  ];
+  test.each(rows)('%s', async (_, words, expected) => {
+    expect(await parse(words)).toBe(expected);
+  });
+});
+
+describe('right words', () => {
+  test('every command takes the configuration', async () => {
+    expect(await parse('status -c a.yaml --json')).toMatchObject({ config: 'a.yaml', json: true, debug: false });
+    expect(await parse('status')).toMatchObject({ config: '/etc/acsplit/acsplit.yaml', json: false });
+  });
+
+  test('an option given twice: the last one counts', async () => {
+    expect(await parse('status -c a.yaml --config=b.yaml')).toMatchObject({ config: 'b.yaml' });
+  });
+
+  test.each(['fail', 'fail-later'])('an error of the handler passes through unchanged: %s', async (words) => {
+    await expect(parse(words)).rejects.toThrow(TypeError);
+  });
+});
