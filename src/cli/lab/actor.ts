@@ -111,6 +111,16 @@ export class Actor<E extends Happening> {
     });
   }
 
+  /** Calls `onEvent` for every event from now on; answers how to stop that. */
+  listen(onEvent: (event: E) => void): () => void {
+    let heard = this.events.length;
+    const catchUp = (): void => {
+      while (heard < this.events.length) onEvent(this.events[heard++] as E);
+    };
+    this.news.on('news', catchUp);
+    return () => this.news.off('news', catchUp);
+  }
+
   async stop(): Promise<void> {
     await end(this.child);
   }

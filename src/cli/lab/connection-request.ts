@@ -1,5 +1,6 @@
 /** An ACS wakes a CPE: one Connection Request, with digest authentication when the CPE asks for it. (TR-069 3.2.2) */
 import { Agent, get, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { authorize, type Credentials } from './digest';
 
 export interface ConnectionRequestOrder {
@@ -32,14 +33,14 @@ export async function sendConnectionRequest(order: ConnectionRequestOrder): Prom
   const outcome: ConnectionRequestOutcome = { statuses: [], ports: [], peer: '' };
   const closed: Promise<void>[] = [];
   const ask = async (authorization?: string): Promise<IncomingMessage> => {
-    const answer = await request(order, agent, authorization);
-    const { socket } = answer;
+    const answer = await request(order, agent, authorization, (socket) => {
+      const port = socket.localPort as number;
+      if (outcome.ports.includes(port)) return;
+      outcome.ports.push(port);
+      outcome.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
+    });
     outcome.statuses.push(answer.statusCode ?? 0);
-    outcome.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    if (!outcome.ports.includes(socket.localPort as number)) {
-      outcome.ports.push(socket.localPort as number);
-      closed.push(new Promise((resolve) => (socket.destroyed ? resolve() : socket.once('close', () => resolve()))));
-    }
     return answer;
   };
   try {
@@ -56,7 +57,13 @@ export async function sendConnectionRequest(order: ConnectionRequestOrder): Prom
   return outcome;
 }
 
-function request(order: ConnectionRequestOrder, agent: Agent, authorization?: string): Promise<IncomingMessage> {
+/** @param onSocket told the connection while it is still open; later the answer no longer knows it */
+function request(
+  order: ConnectionRequestOrder,
+  agent: Agent,
+  authorization: string | undefined,
+  onSocket: (socket: Socket) => void,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const { from, localPort, timeoutMs = 20_000 } = order;
     const asked = get(order.url, {
@@ -68,6 +75,7 @@ function request(order: ConnectionRequestOrder, agent: Agent, authorization?: st
     asked.setTimeout(timeoutMs, () => asked.destroy(new Error(`${order.url}: no answer within ${timeoutMs} ms`)));
     asked.once('error', reject);
     asked.once('response', (answer: IncomingMessage) => {
+      onSocket(answer.socket);
       answer.resume();
       answer.once('end', () => resolve(answer));
       answer.once('error', reject);

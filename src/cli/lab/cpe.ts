@@ -14,7 +14,7 @@ export interface CpeSettings {
   /** Port of the Connection Request URL. */
   requestPort: number;
   /** Asked of whoever wakes it; none: anybody may. */
-  credentials?: Credentials;
+  credentials?: Credentials | undefined;
   /** Milliseconds between a good Connection Request and the session; null: opens none by itself. */
   informDelayMs: number | null;
   /** Answers every Connection Request with 503, as a CPE does that is woken too often. (TR-069 3.2.2.1) */

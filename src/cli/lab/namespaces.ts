@@ -32,13 +32,19 @@ export function execute(argv: readonly string[], timeoutMs = COMMAND_TIMEOUT_MS)
   });
 }
 
-/** Runs `ip` commands, one per line, in one process; the first that fails ends the batch. */
-export async function ipBatch(lines: readonly string[]): Promise<void> {
+/** Runs `ip` commands, one per line, in one process and namespace; the first that fails ends the batch. */
+export async function ipBatch(lines: readonly string[], namespace?: string): Promise<void> {
+  const where = namespace === undefined ? [] : ['-n', namespace];
   await new Promise<void>((resolve, reject) => {
-    const child = execFile('ip', ['-batch', '-'], { timeout: COMMAND_TIMEOUT_MS }, (error, _stdout, stderr) => {
-      if (error === null) return resolve();
-      reject(new Error(`ip: ${stderr.trim().split('\n').join('; ') || error.message}`));
-    });
+    const child = execFile(
+      'ip',
+      [...where, '-batch', '-'],
+      { timeout: COMMAND_TIMEOUT_MS },
+      (error, _stdout, stderr) => {
+        if (error === null) return resolve();
+        reject(new Error(`ip: ${stderr.trim().split('\n')[0] || error.message}`));
+      },
+    );
     child.stdin?.end(lines.join('\n') + '\n');
   });
 }

@@ -61,7 +61,7 @@ export class World {
     const world = new World(options);
     try {
       await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
-      await ipBatch(world.wires());
+      await world.wire();
       await world.tune();
       return world;
     } catch (error) {
@@ -114,21 +114,28 @@ export class World {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  private wires(): string[] {
-    const lines = this.roles.map((role) => `-n ${this.namespace(role)} link set lo up`);
-    const join = (index: number, role: Role, router: string, hosts: readonly string[], bits: number): void => {
-      const [split, host] = [this.namespace('split'), this.namespace(role)];
-      lines.push(`-n ${split} link add eth${index} type veth peer name eth0 netns ${host}`);
-      lines.push(`-n ${split} address add ${router}/${bits} dev eth${index}`);
-      lines.push(...hosts.map((address) => `-n ${host} address add ${address}/${bits} dev eth0`));
-      lines.push(`-n ${split} link set eth${index} up`, `-n ${host} link set eth0 up`);
-      lines.push(`-n ${host} route add default via ${router}`);
+  private async wire(): Promise<void> {
+    const join = async (index: number, role: Role, router: string, hosts: readonly string[], bits: number) => {
+      const near = `eth${index}`;
+      const routerLines = [
+        `link add ${near} type veth peer name eth0 netns ${this.namespace(role)}`,
+        `address add ${router}/${bits} dev ${near}`,
+        `link set ${near} up`,
+      ];
+      const hostLines = [
+        'link set lo up',
+        ...hosts.map((address) => `address add ${address}/${bits} dev eth0`),
+        'link set eth0 up',
+        `route add default via ${router}`,
+      ];
+      await ipBatch(routerLines, this.namespace('split'));
+      await ipBatch(hostLines, this.namespace(role));
     };
-    join(0, 'cpe', ADDRESSES.acs, this.options.cpes, 16);
-    join(1, 'itms', '10.2.0.1', [ADDRESSES.itms], 24);
-    join(2, 'collector', '10.3.0.1', [ADDRESSES.collector, ADDRESSES.secondCollector], 24);
-    if (this.options.outside === true) join(3, 'outside', '10.4.0.1', [ADDRESSES.outside], 24);
-    return lines;
+    await ipBatch(['link set lo up'], this.namespace('split'));
+    await join(0, 'cpe', ADDRESSES.acs, this.options.cpes, 16);
+    await join(1, 'itms', '10.2.0.1', [ADDRESSES.itms], 24);
+    await join(2, 'collector', '10.3.0.1', [ADDRESSES.collector, ADDRESSES.secondCollector], 24);
+    if (this.options.outside === true) await join(3, 'outside', '10.4.0.1', [ADDRESSES.outside], 24);
   }
 
   private async tune(): Promise<void> {

@@ -1,0 +1,108 @@
+/** `acsplit lab`: shows the main job live, on real NFQUEUE, in network namespaces of its own. */
+import type { CommandModule } from 'yargs';
+import { Failure } from '../errors';
+import { startCast } from '../lab/cast';
+import { Engine } from '../lab/engine';
+import { Narrator } from '../lab/narrator';
+import { namespaceRights, reexecute, REFUSED } from '../lab/rights';
+import { stay } from '../lab/stay';
+import { CPE, NEIGHBOUR, playStory, type Claim } from '../lab/story';
+import { ADDRESSES, REPORT_PORT, World } from '../lab/world';
+
+export interface LabArguments {
+  stay: boolean;
+  json: boolean;
+}
+
+const INTERRUPTED: Record<string, number> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+export const labCommand: CommandModule<object, LabArguments> = {
+  command: 'lab',
+  describe: 'Play the whole story in network namespaces: who answers the session of a CPE that was woken',
+  builder: (yargs) =>
+    yargs
+      .option('stay', { type: 'boolean', default: false, describe: 'Keep it open afterwards, to play with' })
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'Print the claims and whether they came true as JSON',
+      })
+      .conflicts('stay', 'json')
+      .example('$0 lab', 'Takes some ten seconds, touches nothing of this host’s network')
+      .example('$0 lab --stay', 'Then wake CPEs yourself and watch the rules'),
+  handler: async (argv) => {
+    switch (namespaceRights()) {
+      case 'refused':
+        throw new Failure(`lab: ${REFUSED}`);
+      case 'unshare':
+        process.exitCode = await reexecute();
+        return;
+      case 'granted':
+        await playUninterrupted(argv);
+    }
+  },
+};
+
+/** Plays until the end or a signal; whichever comes, the world is taken down. */
+async function playUninterrupted(argv: LabArguments): Promise<void> {
+  const stage: { world?: World } = {};
+  const interrupted = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.once(signal, resolve);
+  });
+  const playing = play(argv, stage);
+  // A signal takes the stage away under the actors' feet: what they then complain of is not news.
+  playing.catch(() => {});
+  try {
+    const signal = await Promise.race([playing.then(() => undefined), interrupted]);
+    if (signal !== undefined) process.exitCode = INTERRUPTED[signal] as number;
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure(`lab: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await stage.world?.close();
+  }
+}
+
+async function play(argv: LabArguments, stage: { world?: World }): Promise<void> {
+  const narrator = new Narrator(argv.json ? undefined : process.stdout);
+  introduce(narrator);
+  const world = await World.create({ cpes: [CPE.address, NEIGHBOUR.address] });
+  stage.world = world;
+  narrator.claim(true, `four network namespaces joined by veth: ${world.prefix}-*`);
+  const [cast, engine] = await Promise.all([startCast(world, [CPE, NEIGHBOUR]), Engine.start(world)]);
+  narrator.claim(true, 'iptables bundle installed in the splitter’s namespace');
+  narrator.claim(true, `engine runs there, process ${engine.pid}, activation auto`);
+  const claims = await playStory(cast, engine, narrator);
+  conclude(argv, narrator, claims);
+  if (argv.stay) await stay({ world, cast, engine, narrator });
+  const failed = claims.filter((claim) => !claim.true);
+  if (failed.length > 0)
+    throw new Failure(`lab: the story did not come true: ${failed.map(({ claim }) => claim).join('; ')}`);
+}
+
+function introduce(narrator: Narrator): void {
+  const acs = narrator.ink(`${ADDRESSES.acs}  acsplit`, 'bold');
+  narrator.line();
+  narrator.line(`  ${CPE.address}  CPE ──┐                         ┌── ITMS               ${ADDRESSES.itms}`);
+  narrator.line(`                  ├──  ${acs}  ──┤`);
+  narrator.line(
+    `  ${NEIGHBOUR.address}  CPE ──┘                         └── collection server  ${ADDRESSES.collector}`,
+  );
+  narrator.line();
+  narrator.line(`  Both CPEs know one ACS: ${ADDRESSES.acs}, port ${REPORT_PORT}. Two servers stand behind it.`);
+  narrator.line();
+}
+
+function conclude(argv: LabArguments, narrator: Narrator, claims: Claim[]): void {
+  const true_ = claims.filter((claim) => claim.true).length;
+  const all = true_ === claims.length;
+  if (argv.json) process.stdout.write(JSON.stringify({ cameTrue: all, claims }, null, 2) + '\n');
+  const verdict = all
+    ? narrator.ink(
+        `The story came true: ${true_} of ${claims.length} claims, by what CPEs and servers saw.`,
+        'bold',
+        'green',
+      )
+    : narrator.ink(`The story did not come true: ${true_} of ${claims.length} claims.`, 'bold', 'red');
+  narrator.line();
+  narrator.line(`  ${verdict}`);
+}

@@ -1,0 +1,120 @@
+/** `lab --stay`: the world stays open to play with, from a prompt here and from other terminals. */
+import { createInterface } from 'node:readline';
+import type { Acs, Cast } from './cast';
+import { CPE, NEIGHBOUR } from './story';
+import { cli, type Engine } from './engine';
+import type { CpeSettings } from './cpe';
+import type { Narrator } from './narrator';
+import { ADDRESSES, type World } from './world';
+
+const HELP: readonly (readonly [what: string, does: string])[] = [
+  [`wake ${CPE.address}`, 'the collection server sends a Connection Request; the CPE opens a session soon after'],
+  [`wake ${CPE.address} itms`, 'the ITMS does'],
+  [`inform ${NEIGHBOUR.address}`, 'a CPE opens a session by itself'],
+  ['status', 'tables, verdicts by reason'],
+  ['rules', 'the iptables rules as installed'],
+  ['help', 'this list'],
+  ['quit', 'ends the lab, as Ctrl-C and Ctrl-D do'],
+];
+
+interface Stage {
+  world: World;
+  cast: Cast;
+  engine: Engine;
+  narrator: Narrator;
+}
+
+/** Reads commands until `quit`, the end of the input, or Ctrl-C. */
+export async function stay(stage: Stage): Promise<void> {
+  const { narrator, cast } = stage;
+  explain(stage);
+  const stopTelling = tellSessions(stage);
+  const prompt = createInterface({ input: process.stdin, output: process.stdout, prompt: 'lab> ' });
+  prompt.on('SIGINT', () => prompt.close());
+  prompt.prompt();
+  for await (const line of prompt) {
+    const [word = '', ...rest] = line.trim().split(/\s+/);
+    if (word === 'quit' || word === 'exit') break;
+    try {
+      await act({ ...stage, cast }, word, rest);
+    } catch (error) {
+      narrator.line(`  ${narrator.ink((error as Error).message, 'red')}`);
+    }
+    prompt.prompt();
+  }
+  prompt.close();
+  stopTelling();
+}
+
+async function act(stage: Stage, word: string, [address = '', by]: string[]): Promise<void> {
+  const { cast, engine, narrator, world } = stage;
+  switch (word) {
+    case '':
+      return;
+    case 'help':
+      return help(narrator);
+    case 'wake': {
+      const server = by === 'itms' ? cast.itms : cast.collector;
+      const { statuses } = await server.wake(cpeAt(cast, address));
+      return narrator.line(`  ${server.actor.name} ──▶ ${address}   ${statuses.join(', then ')}`);
+    }
+    case 'inform': {
+      const { ok, error } = await cast.cpes.inform(cpeAt(cast, address));
+      return ok ? undefined : narrator.line(`  session failed: ${error}`);
+    }
+    case 'status':
+      return narrator.line(await world.run('split', cli(world, 'status', '-c', engine.configurationFile)));
+    case 'rules':
+      return narrator.line(await world.run('split', ['iptables-save']));
+    default:
+      throw new Error(`no such command: ${word} (try help)`);
+  }
+}
+
+function explain({ world, engine, narrator }: Stage): void {
+  const enter = `${enterPrefix()}ip netns exec ${world.namespace('split')}`;
+  const acsplit = cli(world).join(' ');
+  narrator.line();
+  narrator.line(`  ${narrator.ink('The lab stays open.', 'bold')} At this prompt:`);
+  help(narrator);
+  narrator.line();
+  narrator.line('  From another terminal:');
+  narrator.line(`    ${acsplit} status --watch -c ${engine.configurationFile}`);
+  narrator.line(`    ${enter} iptables-save`);
+  narrator.line(`    ${enter} ${acsplit} rules check -c ${engine.configurationFile}`);
+  narrator.line(`    ${enter} tcpdump -ni eth0 tcp port 7547`);
+  narrator.line();
+}
+
+/** An ordinary user's lab lives in a user namespace, which another terminal must enter first. */
+function enterPrefix(): string {
+  const inside = process.env.ACSPLIT_LAB_UNSHARED !== undefined;
+  return inside ? `nsenter --target ${process.pid} --user --preserve-credentials --net --mount ` : '';
+}
+
+function help(narrator: Narrator): void {
+  for (const [what, does] of HELP) narrator.line(`    ${what.padEnd(22)} ${narrator.ink(does, 'dim')}`);
+}
+
+/** Says which server saw a session, whenever one is seen. Answers how to stop. */
+function tellSessions({ cast, narrator }: Stage): () => void {
+  const servers: Acs[] = [cast.itms, cast.collector];
+  const stops = servers.map(({ actor }) =>
+    actor.listen((event) => {
+      if (event.event !== 'inform') return;
+      const { peer, port, eventCodes } = event;
+      narrator.line(`  ${peer}:${port} ──▶ ${ADDRESSES.acs} ──▶ ${actor.name}   "${eventCodes.join(', ')}"`);
+    }),
+  );
+  return () => stops.forEach((stop) => stop());
+}
+
+function cpeAt(cast: Cast, address: string): CpeSettings {
+  const cpe = cast.cpes.settings.find((one) => one.address === address);
+  if (cpe === undefined) {
+    throw new Error(
+      `no such CPE: ${address || '(none)'}; there are ${cast.cpes.settings.map((one) => one.address).join(', ')}`,
+    );
+  }
+  return cpe;
+}
