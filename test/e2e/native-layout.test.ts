@@ -1,0 +1,19 @@
+/** The batch's layout is stated twice, in native/batch.h and in src/packet/batch.ts: here they are compared. */
+import { loadAddon } from '../../src/engine/binding';
+import { COLUMNS, HEADER_WORDS, PacketBatch, SLOT_BYTES } from '../../src/packet/batch';
+
+test.each([1, 3, 64, 1024])('a batch of %i packets lies alike in C++ and TypeScript', (capacity) => {
+  const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(capacity)), capacity);
+
+  expect(loadAddon().layout(capacity)).toEqual({
+    header: HEADER_WORDS,
+    slotBytes: SLOT_BYTES,
+    slots: PacketBatch.slotsOffset(capacity),
+    regionBytes: PacketBatch.regionBytes(capacity),
+    columns: Object.fromEntries(COLUMNS.map((name) => [name, batch[name].byteOffset])),
+  });
+});
+
+test.each([0, -1, 1025, Number.NaN, '64'])('a capacity of %p is refused', (capacity) => {
+  expect(() => loadAddon().layout(capacity as number)).toThrow('layout: a capacity from 1 to 1024 is expected');
+});

@@ -1,0 +1,92 @@
+/** The story of `activation: auto`, on real NFQUEUE with real HTTP: whose session goes where, and when. */
+import { later, makeCpes, Stage } from './support/stage';
+
+const [woken, neighbour, refusing, throttling, keptAlive, ofItms, continuing] = makeCpes(7);
+if (!woken || !neighbour || !refusing || !throttling || !keptAlive || !ofItms || !continuing) throw new Error('cast');
+// Another make: another port, no credentials.
+Object.assign(neighbour, { requestPort: 30005, credentials: undefined });
+Object.assign(throttling, { throttles: true });
+
+const ITMS = ['ITMS: 2 PERIODIC'];
+
+describe('activation: auto', () => {
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: [woken, neighbour, refusing, throttling, keptAlive, ofItms, continuing] });
+  });
+  afterAll(() => stage?.close());
+  afterEach(() => stage.expectCleanWires());
+
+  it('a CPE that the collector has woken is the collector’s for one session, before and after it is the ITMS’s', async () => {
+    const { cpes, collector } = stage.cast;
+    expect(await stage.inform(woken)).toEqual(ITMS);
+    expect(await stage.inform(neighbour)).toEqual(ITMS);
+
+    const seen = await stage.sightings(woken, async () => {
+      expect(await collector.wake(woken)).toMatchObject({ statuses: [401, 200], peer: `${woken.address}:7547` });
+      expect(await stage.inform(neighbour)).toEqual(ITMS);
+      expect(await cpes.wokenSession(woken)).toMatchObject({ ok: true });
+    });
+    expect(seen).toEqual(['collection server: 6 CONNECTION REQUEST']);
+
+    await later();
+    expect(await stage.inform(woken)).toEqual(ITMS);
+    expect(await stage.inform(neighbour)).toEqual(ITMS);
+  });
+
+  it('both servers saw the CPE’s own address', () => {
+    const { itms, collector } = stage.cast;
+    expect(new Set(itms.peers)).toEqual(new Set([woken.address, neighbour.address]));
+    expect(new Set(collector.peers)).toEqual(new Set([woken.address]));
+  });
+
+  it('a session that continues on a second connection stays with the collector', async () => {
+    const { cpes, collector } = stage.cast;
+    await cpes.configure(continuing, { informDelayMs: null });
+    expect(await collector.wake(continuing)).toMatchObject({ statuses: [401, 200] });
+    expect(await stage.inform(continuing, 2)).toEqual(['collection server: 2 PERIODIC']);
+    expect(collector.ended.at(-1)).toMatchObject({ peer: continuing.address, connections: 2 });
+  });
+
+  it('a 401 alone arms nothing: the next session is the ITMS’s', async () => {
+    const outcome = await stage.cast.collector.wake({ ...refusing, credentials: undefined });
+    expect(outcome.statuses).toEqual([401]);
+    expect(await stage.inform(refusing)).toEqual(ITMS);
+  });
+
+  it('a 503 arms nothing either', async () => {
+    expect(await stage.cast.collector.wake(throttling)).toMatchObject({ statuses: [503] });
+    expect(await stage.inform(throttling)).toEqual(ITMS);
+  });
+
+  it('the late FIN of a kept-alive Connection Request diverts no further session', async () => {
+    const { cpes, collector } = stage.cast;
+    const seen = await stage.sightings(keptAlive, async () => {
+      const asked = collector.wake(keptAlive, { keepAliveMs: 2000 });
+      await cpes.wokenSession(keptAlive);
+      // 401 and 200 on one connection, closed only now, long after the session.
+      expect(await asked).toMatchObject({ statuses: [401, 200], ports: [expect.any(Number)] });
+    });
+    expect(seen).toEqual(['collection server: 6 CONNECTION REQUEST']);
+    await later();
+    expect(await stage.inform(keptAlive)).toEqual(ITMS);
+  });
+
+  it('a CPE that the ITMS itself has woken is the ITMS’s', async () => {
+    const { cpes, itms } = stage.cast;
+    const seen = await stage.sightings(ofItms, async () => {
+      expect(await itms.wake(ofItms)).toMatchObject({ statuses: [401, 200] });
+      await cpes.wokenSession(ofItms);
+    });
+    expect(seen).toEqual(['ITMS: 6 CONNECTION REQUEST']);
+  });
+
+  it('every reason is counted, and the engine ends well', async () => {
+    const { packets, tables } = await stage.engine.status();
+    expect(packets.byReason).toMatchObject({ diverted: 3, 'diverted-in-grace': 1 });
+    expect(packets.dropped).toBe(0);
+    expect(tables.activatedCpes.count).toBeLessThanOrEqual(3);
+    expect(await stage.engine.stop()).toBe(0);
+  });
+});

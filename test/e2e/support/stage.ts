@@ -1,0 +1,115 @@
+/**
+ * A world of its own for a test file: namespaces, actors, rules, engine, and captures on every wire.
+ * Needs the build (npm run build): actors and engine run from dist/ as users run them.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCast, type Acs, type Cast } from '../../../src/cli/lab/cast';
+import type { CpeSettings } from '../../../src/cli/lab/cpe';
+import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
+import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
+import { ADDRESSES, World } from '../../../src/cli/lab/world';
+import { Wires } from './wires';
+
+const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'cli', 'lab');
+
+/** Longer than the grace in which a session may continue, and more than a test's "later" needs. */
+export const LATER_MS = 5000;
+
+jest.setTimeout(180_000);
+
+export interface StageOptions extends EngineOptions {
+  cpes: readonly CpeSettings[];
+}
+
+export class Stage {
+  private constructor(
+    readonly world: World,
+    readonly cast: Cast,
+    readonly engine: Engine,
+    readonly wires: Wires,
+  ) {}
+
+  static async open(options: StageOptions): Promise<Stage> {
+    if (namespaceRights() !== 'granted') throw new Error(REFUSED);
+    if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
+    const { cpes, ...engineOptions } = options;
+    const world = await World.create({ cpes: cpes.map((cpe) => cpe.address), programs: PROGRAMS });
+    try {
+      const wires = await Wires.start(world);
+      const [engine, cast] = await Promise.all([Engine.start(world, engineOptions), startCast(world, cpes, options)]);
+      return new Stage(world, cast, engine, wires);
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.world.close();
+  }
+
+  /** Every server of this stage with its address. */
+  get servers(): [Acs, string][] {
+    const { itms, collector, secondCollector } = this.cast;
+    const servers: [Acs, string][] = [
+      [itms, ADDRESSES.itms],
+      [collector, ADDRESSES.collector],
+    ];
+    if (secondCollector !== undefined) servers.push([secondCollector, ADDRESSES.secondCollector]);
+    return servers;
+  }
+
+  /**
+   * Claims about everything that happened so far: each connection had one server, CPEs saw the ACS address alone,
+   * nothing was reset, no session was torn, and the captures saw every connection that the servers saw.
+   */
+  async expectCleanWires(): Promise<void> {
+    const { wires, cast } = this;
+    await wires.catchUp();
+    expect(wires.shared()).toEqual([]);
+    expect([...wires.cpePeers]).toEqual([ADDRESSES.acs]);
+    expect(new Set(cast.cpes.wakers)).toEqual(new Set(cast.cpes.wakers.length > 0 ? [ADDRESSES.acs] : []));
+    expect(wires.resets).toEqual([]);
+    for (const [server, address] of this.servers) {
+      expect(server.strays).toEqual([]);
+      const accepted = server.actor.events.filter((event) => event.event === 'connected');
+      const own = accepted.map(({ peer, port }) => `${peer}:${port}`);
+      expect(wires.connectionsAt(address)).toEqual(new Set(own));
+    }
+  }
+
+  /** Runs `happen` and answers which servers saw Informs of this CPE meanwhile: by name, with their event codes. */
+  async sightings(cpe: CpeSettings, happen: () => Promise<unknown>): Promise<string[]> {
+    const before = this.servers.map(([server]) => server.informs.length);
+    await happen();
+    return this.servers.flatMap(([server], index) =>
+      server.informs
+        .slice(before[index])
+        .filter(({ peer }) => peer === cpe.address)
+        .map(({ eventCodes }) => `${server.actor.name}: ${eventCodes.join()}`),
+    );
+  }
+
+  /** A session of its own accord; answers who saw it. */
+  async inform(cpe: CpeSettings, connections?: 1 | 2): Promise<string[]> {
+    return this.sightings(cpe, async () => {
+      expect(await this.cast.cpes.inform(cpe, undefined, connections)).toMatchObject({ ok: true });
+    });
+  }
+}
+
+export function later(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LATER_MS));
+}
+
+/** CPEs 10.1.1.1, 10.1.1.2, … that ask for credentials and open their session soon after they were woken. */
+export function makeCpes(count: number, settings: Partial<CpeSettings> = {}): CpeSettings[] {
+  return Array.from({ length: count }, (_, index) => ({
+    address: `10.1.${1 + (index >> 8)}.${1 + (index & 0xff)}`,
+    requestPort: 7547,
+    credentials: { username: 'itms', password: 'itms' },
+    informDelayMs: 100,
+    ...settings,
+  }));
+}
