@@ -1,6 +1,6 @@
 /** `acsplit lab`: shows the main job live, on real NFQUEUE, in network namespaces of its own. */
 import type { CommandModule } from 'yargs';
-import { Failure } from '../errors';
+import { Failure, UsageError } from '../errors';
 import { startCast } from '../lab/cast';
 import { Engine } from '../lab/engine';
 import { Narrator } from '../lab/narrator';
@@ -27,10 +27,10 @@ export const labCommand: CommandModule<object, LabArguments> = {
         default: false,
         describe: 'Print the claims and whether they came true as JSON',
       })
-      .conflicts('stay', 'json')
       .example('$0 lab', 'Takes some ten seconds, touches nothing of this host’s network')
       .example('$0 lab --stay', 'Then wake CPEs yourself and watch the rules'),
   handler: async (argv) => {
+    if (argv.stay && argv.json) throw new UsageError('lab: --stay talks with people, --json with programs: choose one');
     switch (namespaceRights()) {
       case 'refused':
         throw new Failure(`lab: ${REFUSED}`);
@@ -83,7 +83,7 @@ function introduce(narrator: Narrator): void {
   const acs = narrator.ink(`${ADDRESSES.acs}  acsplit`, 'bold');
   narrator.line();
   narrator.line(`  ${CPE.address}  CPE ──┐                         ┌── ITMS               ${ADDRESSES.itms}`);
-  narrator.line(`                  ├──  ${acs}  ──┤`);
+  narrator.line(`                   ├──  ${acs}  ──┤`);
   narrator.line(
     `  ${NEIGHBOUR.address}  CPE ──┘                         └── collection server  ${ADDRESSES.collector}`,
   );

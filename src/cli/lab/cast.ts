@@ -105,3 +105,12 @@ export async function startCast(
   ]);
   return { cpes: cpeActors, itms, collector, secondCollector };
 }
+
+/**
+ * Waits until the director knows all that has happened so far. Actors tell through pipes of their own, so what one of
+ * them told may be read before what another told earlier; an answer asked for now comes behind everything.
+ */
+export async function settle({ cpes, itms, collector, secondCollector }: Cast): Promise<void> {
+  const actors = [cpes.actor, itms.actor, collector.actor, ...(secondCollector ? [secondCollector.actor] : [])];
+  await Promise.all(actors.map((actor) => actor.ask('settle')));
+}

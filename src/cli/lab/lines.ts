@@ -40,10 +40,12 @@ export function tell<T extends object>(event: string, what: T): void {
 
 /**
  * Serves commands from standard input until it closes, which also is how an actor learns that its director died.
- * `acts` maps a command's name to what it does; what that rejects with becomes the answer's error.
+ * `acts` maps a command's name to what it does; what that rejects with becomes the answer's error. "settle" does
+ * nothing: its answer follows everything told before.
  */
 export function serve(acts: Record<string, (command: Command) => Promise<unknown>>): void {
   const perform = async (command: Command): Promise<unknown> => {
+    if (command.do === 'settle') return null;
     const act = acts[command.do];
     if (act === undefined) throw new Error(`no such command: ${command.do}`);
     return act(command);

@@ -4,6 +4,8 @@ import type { Writable } from 'node:stream';
 export type Ink = 'bold' | 'dim' | 'green' | 'red' | 'cyan' | 'yellow';
 
 const CODES: Record<Ink, number> = { bold: 1, dim: 2, green: 32, red: 31, cyan: 36, yellow: 33 };
+/** Columns to where the time ends. */
+const WIDTH = 74;
 const MARGIN = '     ';
 
 export class Narrator {
@@ -26,7 +28,7 @@ export class Narrator {
 
   /** A numbered scene: what somebody does now. */
   scene(number: number, title: string): void {
-    const seconds = ((performance.now() - this.startedMs) / 1000).toFixed(1).padStart(5);
+    const seconds = ((performance.now() - this.startedMs) / 1000).toFixed(1).padStart(WIDTH - title.length);
     this.line();
     this.line(
       `  ${this.ink(String(number), 'bold', 'cyan')}  ${this.ink(title, 'bold')} ${this.ink(`${seconds} s`, 'dim')}`,

@@ -3,7 +3,7 @@
  * neighbour. Every claim is judged by what the servers and the CPEs themselves saw; the engine is asked only why.
  */
 import { REASONS } from '../../splitter/reasons';
-import type { Acs, Cast, Sighting } from './cast';
+import { settle, type Acs, type Cast, type Sighting } from './cast';
 import type { CpeSettings, Session } from './cpe';
 import { CONNECTION_REQUEST, PERIODIC } from './cwmp';
 import { pause, type Engine } from './engine';
@@ -86,6 +86,7 @@ async function session(
   const why = await reasonsOf(stage, async () => {
     const { ok, error } = await play();
     if (!ok) narrator.saw(`the CPE's session failed: ${error}`);
+    await settle(cast);
   });
   const seen = servers.flatMap((server, index) =>
     server.informs.slice(before[index]).map((sighting) => ({ server, sighting })),
@@ -106,6 +107,7 @@ async function wake(stage: Stage): Promise<void> {
   const { cast, engine, narrator } = stage;
   const before = cast.cpes.wakers.length;
   const outcome = await cast.collector.wake(CPE);
+  await settle(cast);
   const peers = new Set(cast.cpes.wakers.slice(before));
   narrator.saw(
     `${ADDRESSES.collector} ──▶ ${outcome.peer}   ${outcome.statuses.join(', then ')}` +
@@ -155,5 +157,5 @@ async function reasonsOf({ engine }: Stage, happen: () => Promise<void>): Promis
   const after = (await engine.status()).packets.byReason;
   return REASONS.filter(
     ([name, , meaning]) => meaning.startsWith('SYN of a') && (after[name] ?? 0) > (before[name] ?? 0),
-  ).map(([name, meaning]) => `${meaning} (${name})`);
+  ).map(([name, , meaning]) => `${meaning} (${name})`);
 }

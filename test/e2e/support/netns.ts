@@ -93,7 +93,10 @@ export class TestNetwork {
   /** Starts a TypeScript program of this folder inside a namespace, `wrapper` in front of node. */
   startScript(place: Place, script: string, options: unknown, ...wrapper: string[]): Running {
     const node = [process.execPath, '-r', path.join(__dirname, 'register-typescript.js'), path.join(__dirname, script)];
-    return this.start(place, ...wrapper, ...node, JSON.stringify(options));
+    // scripts/native-sanitize.sh: the sanitizer's library must be there before the addon is.
+    const preload = process.env.ACSPLIT_TEST_PRELOAD;
+    const environment = preload === undefined ? [] : ['env', `LD_PRELOAD=${preload}`];
+    return this.start(place, ...wrapper, ...environment, ...node, JSON.stringify(options));
   }
 
   async remove(): Promise<void> {

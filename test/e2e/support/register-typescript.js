@@ -18,3 +18,12 @@ Module._extensions['.ts'] = (module, file) => {
   });
   module._compile(outputText, file);
 };
+
+// Another build of the addon (scripts/native-sanitize.sh) in the place of the ordinary one.
+const addon = process.env.ACSPLIT_TEST_ADDON;
+if (addon !== undefined) {
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = function (request, ...rest) {
+    return request.endsWith('/build/Release/acsplit.node') ? addon : resolve.call(this, request, ...rest);
+  };
+}

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { startCast, type Acs, type Cast } from '../../../src/cli/lab/cast';
+import { settle, startCast, type Acs, type Cast } from '../../../src/cli/lab/cast';
 import type { CpeSettings } from '../../../src/cli/lab/cpe';
 import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
@@ -66,6 +66,7 @@ export class Stage {
    */
   async expectCleanWires(): Promise<void> {
     const { wires, cast } = this;
+    await settle(cast);
     await wires.catchUp();
     expect(wires.shared()).toEqual([]);
     expect([...wires.cpePeers]).toEqual([ADDRESSES.acs]);
@@ -83,6 +84,7 @@ export class Stage {
   async sightings(cpe: CpeSettings, happen: () => Promise<unknown>): Promise<string[]> {
     const before = this.servers.map(([server]) => server.informs.length);
     await happen();
+    await settle(this.cast);
     return this.servers.flatMap(([server], index) =>
       server.informs
         .slice(before[index])
