@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Which commands there are is said here, how they are read in parser.ts. */
 
+import { rulesCommand } from './commands/rules';
 import { runCommand } from './commands/run';
 import { statusCommand } from './commands/status';
 import { Failure, UsageError } from './errors';
@@ -8,6 +9,7 @@ import { createParser } from './parser';
 
 async function main(words: readonly string[]): Promise<void> {
   const parser = createParser(words) //
+    .command(rulesCommand)
     .command(runCommand)
     .command(statusCommand);
   try {

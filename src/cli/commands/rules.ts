@@ -1,0 +1,120 @@
+/** `acsplit rules show | install | remove | check`: the iptables bundle. */
+
+import { type CommandModule } from 'yargs';
+import { checkRules, type Family, installRules, removeRules, renderRules, RulesError } from '../../rules';
+import { type Configuration, loadConfiguration } from '../configuration';
+import { Failure } from '../errors';
+import { type GlobalOptions, jsonOption } from '../options';
+
+interface RulesOptions extends GlobalOptions {
+  family: number;
+}
+
+interface DataOptions extends RulesOptions {
+  json: boolean;
+}
+
+const familyOption = {
+  choices: [4, 6],
+  type: 'number',
+  default: 4,
+  describe: 'IPv4 or IPv6 (6 comes with a later version)',
+} as const;
+
+export const rulesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+  command: 'rules',
+  describe: 'the iptables rules that steer traffic to the engine: show, install, remove, check',
+  builder: (parser) =>
+    parser
+      .command(showCommand)
+      .command(installCommand)
+      .command(removeCommand)
+      .command(checkCommand)
+      .demandCommand(1, 1, 'which one? acsplit rules show, install, remove or check')
+      .example('$0 rules show', 'read what would be installed')
+      .example('$0 rules install', 'put it in, in chains of our own (ACSPLIT-*)')
+      .example('$0 rules check', 'is it in, and is nothing in its way?')
+      .example('$0 rules remove', 'take it out again'),
+  handler: () => {},
+};
+
+const showCommand: CommandModule<GlobalOptions, DataOptions> = {
+  command: 'show',
+  describe: 'print the rules as text for iptables-restore',
+  builder: (parser) =>
+    parser
+      .option('family', familyOption)
+      .option('json', jsonOption)
+      .example('$0 rules show', 'commented line by line')
+      .example('$0 rules show | iptables-restore --noflush --test', 'would this host take them?'),
+  handler: ({ config, family, json }) =>
+    inWords(() => {
+      const { topology, queue } = loadConfiguration(config);
+      const text = renderRules(topology, queue, family as Family);
+      process.stdout.write(json ? `${JSON.stringify({ family, rules: text }, null, 2)}\n` : text);
+    }),
+};
+
+const installCommand: CommandModule<GlobalOptions, RulesOptions> = {
+  command: 'install',
+  describe: 'install the rules, or bring older ones up to date; needs root',
+  builder: (parser) =>
+    parser
+      .option('family', familyOption)
+      .example('$0 rules install', 'before or after the engine is started: without it packets wait'),
+  handler: ({ config, family }) =>
+    inWords(() => {
+      const { topology, queue } = loadConfiguration(config);
+      requireIpv4(family);
+      installRules(topology, queue);
+    }),
+};
+
+const removeCommand: CommandModule<GlobalOptions, RulesOptions> = {
+  command: 'remove',
+  describe: 'remove every rule of ours; needs root and no configuration',
+  builder: (parser) =>
+    parser.option('family', familyOption).example('$0 rules remove', "the host's own rules stay as they are"),
+  handler: ({ family }) =>
+    inWords(() => {
+      requireIpv4(family);
+      removeRules();
+    }),
+};
+
+const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
+  command: 'check',
+  describe: 'compare the live rules with the configuration; exit status 1 when anything differs or is in the way',
+  builder: (parser) =>
+    parser
+      .option('family', familyOption)
+      .option('json', jsonOption)
+      .example('$0 rules check', 'one line for each difference, with what to do')
+      .example('$0 rules check --json | jq length', 'for scripts'),
+  handler: ({ config, family, json }) => inWords(() => printCheck(loadConfiguration(config), family, json)),
+};
+
+function printCheck({ topology, queue }: Configuration, family: number, json: boolean): void {
+  requireIpv4(family);
+  const differences = checkRules(topology, queue);
+  if (json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
+  else for (const { message } of differences) process.stdout.write(`${message}\n`);
+  if (differences.length > 0) {
+    process.exitCode = 1;
+  } else if (!json) {
+    process.stdout.write('the rules are installed as configured, and nothing is in their way\n');
+  }
+}
+
+function requireIpv4(family: number): void {
+  if (family === 6) throw new RulesError('IPv6 is not carried yet: there are no ip6tables rules');
+}
+
+/** What src/rules complains about is a failure of the command, not of this program. */
+function inWords(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw error instanceof RulesError ? new Failure(error.message, { cause: error }) : error;
+  }
+}

@@ -1,0 +1,6 @@
+/** The iptables bundle: rendered from the topology, installed, removed, compared with what is live. */
+
+export { checkRules, type Difference } from './check';
+export { installRules, removeRules, type System } from './install';
+export { type Family, type QueueNumbers, renderRules } from './render';
+export { RulesError } from './rules-error';

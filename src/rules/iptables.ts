@@ -1,0 +1,111 @@
+/**
+ * The only place that runs iptables: its save and restore programs, and their complaints in words that help.
+ * They are found through PATH, so either back end (nf_tables or legacy) may stand behind the names.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { RulesError } from './rules-error';
+
+export interface Outcome {
+  /** Exit status; `null` when the program could not be run or was killed. */
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  error?: NodeJS.ErrnoException | undefined;
+}
+
+/** Runs a program to its end. Tests put their own in. */
+export type Runner = (program: string, words: readonly string[], input?: string) => Outcome;
+
+/** Seconds to wait for the lock that the legacy programs share; another holder keeps it for milliseconds. */
+const LOCK_WAIT_SECONDS = 10;
+
+/** A ruleset that takes longer than this to read or write is not being read or written. */
+const PROGRAM_TIMEOUT_MS = 60_000;
+
+/** A host with a hundred thousand rules saves about 10 MB. */
+const MAX_OUTPUT_BYTES = 256 << 20;
+
+/** sbin is not in everybody's PATH. */
+const SYSTEM_DIRECTORIES = ['/usr/sbin', '/sbin'];
+
+export const runProgram: Runner = (program, words, input) => {
+  const path = [process.env.PATH ?? '', ...SYSTEM_DIRECTORIES].filter((directory) => directory !== '').join(':');
+  const { status, stdout, stderr, error } = spawnSync(program, words, {
+    input: input ?? '',
+    encoding: 'utf8',
+    env: { ...process.env, PATH: path, LC_ALL: 'C' },
+    timeout: PROGRAM_TIMEOUT_MS,
+    maxBuffer: MAX_OUTPUT_BYTES,
+  });
+  return { status, stdout: stdout ?? '', stderr: stderr ?? '', error };
+};
+
+/** All live rules, as iptables-save prints them. @throws RulesError */
+export function saveRules(run: Runner): string {
+  const outcome = run('iptables-save', []);
+  if (outcome.status !== 0) throw explain('iptables-save', outcome);
+  const incompatible = /^# Table `(filter|raw|mangle)' is incompatible/m.exec(outcome.stdout);
+  if (incompatible) {
+    throw new RulesError(
+      `table ${incompatible[1]} holds rules that iptables cannot read; see them with: nft list table ip ${incompatible[1]}`,
+    );
+  }
+  return outcome.stdout;
+}
+
+/** Changes one table in one step, leaving alone what `text` does not name. @throws RulesError: nothing was changed */
+export function restoreRules(run: Runner, text: string): void {
+  const outcome = run('iptables-restore', ['--noflush', '-w', String(LOCK_WAIT_SECONDS)], text);
+  if (outcome.status !== 0) throw explain('iptables-restore', outcome, text);
+}
+
+/** What the bundle asks of the kernel, by the word that a rule names it with. */
+const KERNEL_MODULES: readonly [RegExp, string][] = [
+  [/-m socket\b/, 'xt_socket'],
+  [/-j NFQUEUE\b/, 'xt_NFQUEUE'],
+  [/-j CT\b/, 'xt_CT'],
+  [/-m addrtype\b/, 'xt_addrtype'],
+  [/-m multiport\b/, 'xt_multiport'],
+  [/-m conntrack\b/, 'xt_conntrack'],
+];
+
+function explain(program: string, outcome: Outcome, text = ''): RulesError {
+  const { error, stderr, status } = outcome;
+  if (error?.code === 'ENOENT') {
+    return new RulesError(`${program} is not installed or not in PATH; on Debian: apt-get install iptables`);
+  }
+  if (error) return new RulesError(`${program} could not be run: ${error.message}`, { cause: error });
+  if (/permission denied|you must be root|operation not permitted/i.test(stderr)) {
+    return new RulesError(`${program}: permission denied; the rules need root (CAP_NET_ADMIN and CAP_NET_RAW)`);
+  }
+  if (/xtables lock/i.test(stderr)) {
+    return new RulesError(
+      `${program}: another program has held the lock on the rules for ${LOCK_WAIT_SECONDS} s (/run/xtables.lock); try again`,
+    );
+  }
+  const extension = /Extension (\S+) revision \d+ not supported/.exec(stderr)?.[1];
+  if (extension !== undefined) {
+    return new RulesError(`this kernel lacks what "${extension}" rules need; try: modprobe xt_${extension}`);
+  }
+  const line = lineAt(text, stderr);
+  const module = KERNEL_MODULES.find(([use]) => use.test(line ?? ''))?.[1];
+  if (module !== undefined && /No such file or directory|Couldn't load/.test(stderr)) {
+    return new RulesError(`this kernel or iptables lacks what the rule "${line}" needs; try: modprobe ${module}`);
+  }
+  const said = stderr
+    .split('\n')
+    .map((part) => part.trim())
+    .filter((part) => part !== '' && !part.startsWith('Try `') && !/^[\w-]+ v[\d.]+ \(\w+\):$/.test(part))
+    .join('; ');
+  const modules = KERNEL_MODULES.filter(([use]) => use.test(text)).map(([, name]) => name);
+  const hint = line === 'COMMIT' && modules.length > 0 ? `; perhaps the kernel lacks one of ${modules.join(', ')}` : '';
+  const where = line === undefined || line === 'COMMIT' ? '' : ` at "${line}"`;
+  return new RulesError(`${program} failed${where}: ${said || `exit status ${status}`}${hint}`);
+}
+
+/** The line of `text` that a complaint such as "line 12 failed" or "Error occurred at line: 3" means. */
+function lineAt(text: string, stderr: string): string | undefined {
+  const number = /line:? (\d+)/.exec(stderr)?.[1];
+  return number === undefined ? undefined : text.split('\n')[Number(number) - 1];
+}

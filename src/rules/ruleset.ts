@@ -1,0 +1,80 @@
+/** Rules as iptables-save prints them and iptables-restore reads them: tables, chains, lines. Text only, no kernel. */
+
+/** Every chain of ours, in whichever table, starts with this; no other does. */
+export const OWN_PREFIX = 'ACSPLIT-';
+
+export interface Chain {
+  name: string;
+  /** ACCEPT or DROP of a built-in chain, `-` of any other. */
+  policy: string;
+  /** Without the leading `-A CHAIN`. */
+  rules: string[];
+}
+
+export type Table = Map<string, Chain>;
+export type Ruleset = Map<string, Table>;
+
+/** Where a rendered line puts a jump of ours: before the host's own rules or behind them. */
+export interface Jump {
+  chain: string;
+  rule: string;
+  position: 'first' | 'last';
+}
+
+/** What iptables-save says. A table that does not exist has no entry. */
+export function parseRuleset(saved: string): Ruleset {
+  const ruleset: Ruleset = new Map();
+  let table: Table = new Map();
+  for (const line of saved.split('\n')) {
+    if (line.startsWith('*')) {
+      table = ruleset.get(line.slice(1)) ?? new Map();
+      ruleset.set(line.slice(1), table);
+    } else if (line.startsWith(':')) {
+      const [name, policy] = line.slice(1).split(' ');
+      table.set(name, { name, policy, rules: [] });
+    } else if (line.startsWith('-A ')) {
+      const [, name, rule] = /^-A (\S+) ?(.*)$/.exec(line)!;
+      chainOf(table, name).rules.push(rule);
+    }
+  }
+  return ruleset;
+}
+
+/** The parts of one rendered table: our chains with their rules, and our jumps into the built-in chains. */
+export function parseRendered(text: string): { chains: Chain[]; jumps: Jump[] } {
+  const chains: Table = new Map();
+  const jumps: Jump[] = [];
+  for (const line of text.split('\n')) {
+    const declared = /^:(\S+) - /.exec(line);
+    if (declared) chains.set(declared[1], { name: declared[1], policy: '-', rules: [] });
+    const added = /^-([AI]) (\S+) (.*)$/.exec(line);
+    if (!added) continue;
+    const [, option, name, rule] = added;
+    if (isOwn(name)) chainOf(chains, name).rules.push(rule);
+    else jumps.push({ chain: name, rule, position: option === 'I' ? 'first' : 'last' });
+  }
+  return { chains: [...chains.values()], jumps };
+}
+
+export function isOwn(chainName: string): boolean {
+  return chainName.startsWith(OWN_PREFIX);
+}
+
+export function isBuiltIn(chain: Chain): boolean {
+  return chain.policy !== '-';
+}
+
+/** The chain that a rule jumps or goes to, or its target's name; `undefined` for a rule that only counts. */
+export function targetOf(rule: string): string | undefined {
+  return /(?:^| )-[jg] (\S+)/.exec(rule)?.[1];
+}
+
+export function jumpsToOwn(rule: string): boolean {
+  return isOwn(targetOf(rule) ?? '');
+}
+
+function chainOf(table: Table, name: string): Chain {
+  const chain = table.get(name) ?? { name, policy: '-', rules: [] };
+  table.set(name, chain);
+  return chain;
+}
