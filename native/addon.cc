@@ -46,8 +46,8 @@ Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
   Napi::Value gso = given.Get("gso");
   if (env.IsExceptionPending()) return env.Undefined();
   if (!gso.IsBoolean() || first + count > 65536) {
-    Napi::TypeError::New(env, gso.IsBoolean() ? "openQueues: queue numbers end at 65535" : "openQueues: gso must be a boolean")
-        .ThrowAsJavaScriptException();
+    const char* words = gso.IsBoolean() ? "queue numbers end at 65535" : "gso must be a boolean";
+    Napi::TypeError::New(env, std::string("openQueues: ") + words).ThrowAsJavaScriptException();
     return env.Undefined();
   }
 

@@ -70,7 +70,8 @@ void Queue::take(const Batch& batch, const mmsghdr& datagram, const sockaddr_nl&
       return;
     }
     counters_.verdict_errors++;
-    const bool is_known = std::find(verdict_errors_.begin(), verdict_errors_.end(), message.error) != verdict_errors_.end();
+    const auto end = verdict_errors_.end();
+    const bool is_known = std::find(verdict_errors_.begin(), end, message.error) != end;
     if (!is_known && verdict_errors_.size() < kMostReportedErrors) verdict_errors_.push_back(message.error);
     return;
   }

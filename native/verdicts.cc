@@ -94,7 +94,8 @@ size_t VerdictMessages::assemble(const Batch& batch, uint16_t first_queue, size_
     const bool wants_payload = verdicts[index] == kAcceptRewritten;
     const bool with_payload = wants_payload && payload_may_return(batch, index);
     const size_t length = with_payload ? static_cast<size_t>(lengths[index]) : 0;
-    if (index > from && (bytes_ + sizeof(Head) + NLA_ALIGN(length) > max_bytes || pieces_.size() + 3 > kMaxPieces)) break;
+    const bool fits = bytes_ + sizeof(Head) + NLA_ALIGN(length) <= max_bytes && pieces_.size() + 3 <= kMaxPieces;
+    if (!fits && index > from) break;
     if (wants_payload && !with_payload) refused_++;
 
     const bool accepted = with_payload || verdicts[index] == kAccept;

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Builds and runs the native code's tests under the address and undefined-behaviour sanitizers: the parts below napi as
+# a program of their own, then the addon itself inside Node on real queues (root only).
+set -eu
+cd "$(dirname "$0")/.."
+out=build/sanitize
+mkdir -p "$out"
+sanitizers='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1'
+
+# shellcheck disable=SC2086 # options, not one word
+${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$out/native-test" test/native/*.cc \
+  native/checksum.cc native/message.cc native/open.cc native/queue.cc native/verdicts.cc -lnetfilter_queue -lmnl
+"$out/native-test"
+
+if [ "$(id -u)" != 0 ]; then
+  echo 'native: the addon inside Node was not run under the sanitizers: that takes root'
+  exit 0
+fi
+
+# The addon's sources under another root, so that build/Release stays as it is.
+for entry in binding.gyp native node_modules package.json; do ln -sfn "../../$entry" "$out/$entry"; done
+if ! CXXFLAGS="$sanitizers" LDFLAGS='-fsanitize=address,undefined' npx --no-install node-gyp rebuild -C "$out" \
+  >"$out/build.log" 2>&1; then
+  cat "$out/build.log" >&2
+  exit 1
+fi
+# Node itself leaks by design, and V8 keeps pointers where the leak checker does not look.
+ACSPLIT_TEST_ADDON="$PWD/$out/build/Release/acsplit.node" \
+  ACSPLIT_TEST_PRELOAD="$(${CXX:-g++} -print-file-name=libasan.so)" \
+  ASAN_OPTIONS=detect_leaks=0 \
+  npx --no-install jest --selectProjects e2e --maxWorkers=1 test/e2e/native-traffic test/e2e/native-lifetime

@@ -1,0 +1,127 @@
+// The TCP checksum against a twin that is slow and plain.
+#include "../../native/checksum.h"
+
+#include <algorithm>
+
+#include "check.h"
+
+namespace {
+
+// RFC 1071 as its text has it: 16-bit words, an odd byte padded with zero, carries folded as they arise.
+uint16_t naive_sum(const Bytes& bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    sum += static_cast<uint32_t>(bytes[i] << 8) + (i + 1 < bytes.size() ? bytes[i + 1] : 0);
+    if (sum > 0xffff) sum -= 0xffff;
+  }
+  return static_cast<uint16_t>(sum);
+}
+
+uint16_t naive_tcp_checksum(const Bytes& addresses, const Bytes& segment) {
+  Bytes all = addresses;  // pseudo-header
+  all.insert(all.end(), {0, 6, static_cast<uint8_t>(segment.size() >> 8), static_cast<uint8_t>(segment.size())});
+  all.insert(all.end(), segment.begin(), segment.end());
+  return static_cast<uint16_t>(~naive_sum(all));
+}
+
+struct Packet {
+  Bytes bytes;
+  size_t tcp_at;
+  size_t addresses_at;
+  size_t addresses_length;
+};
+
+Packet make_ipv4(std::mt19937& random, size_t option_words, size_t payload) {
+  const size_t header = 20 + option_words * 4;
+  Bytes bytes = random_bytes(random, header + 20 + payload);
+  bytes[0] = static_cast<uint8_t>(0x40 | (header / 4));
+  bytes[2] = static_cast<uint8_t>(bytes.size() >> 8);
+  bytes[3] = static_cast<uint8_t>(bytes.size());
+  bytes[6] = 0x40;  // don't fragment
+  bytes[7] = 0;
+  bytes[9] = 6;
+  return {bytes, header, 12, 8};
+}
+
+Packet make_ipv6(std::mt19937& random, size_t payload) {
+  Bytes bytes = random_bytes(random, 40 + 20 + payload);
+  bytes[0] = static_cast<uint8_t>(0x60 | (bytes[0] & 0x0f));
+  bytes[4] = static_cast<uint8_t>((20 + payload) >> 8);
+  bytes[5] = static_cast<uint8_t>(20 + payload);
+  bytes[6] = 6;
+  return {bytes, 40, 8, 32};
+}
+
+// `padding` bytes after the packet, as Ethernet adds to short ones, and `shift` to try every alignment.
+void check_against_twin(const Packet& packet, size_t padding, size_t shift) {
+  Bytes segment(packet.bytes.begin() + static_cast<long>(packet.tcp_at), packet.bytes.end());
+  segment[16] = segment[17] = 0;
+  const auto addresses = packet.bytes.begin() + static_cast<long>(packet.addresses_at);
+  const Bytes pseudo(addresses, addresses + static_cast<long>(packet.addresses_length));
+  const uint16_t expected = naive_tcp_checksum(pseudo, segment);
+
+  Bytes shifted(shift, 0xa5);
+  shifted.insert(shifted.end(), packet.bytes.begin(), packet.bytes.end());
+  shifted.resize(shifted.size() + padding, 0xee);
+  auto copy = exact_copy(shifted.data(), shifted.size());
+  CHECK(acsplit::fill_tcp_checksum(copy.get() + shift, shifted.size() - shift));
+  const uint8_t* field = copy.get() + shift + packet.tcp_at + 16;
+  CHECK((field[0] << 8 | field[1]) == expected);
+  // Nothing else was touched.
+  shifted[shift + packet.tcp_at + 16] = field[0];
+  shifted[shift + packet.tcp_at + 17] = field[1];
+  CHECK(std::equal(shifted.begin(), shifted.end(), copy.get()));
+}
+
+void check_refused(const Bytes& bytes, size_t length) {
+  auto copy = exact_copy(bytes.data(), length);
+  CHECK(!acsplit::fill_tcp_checksum(copy.get(), length));
+  CHECK(std::equal(copy.get(), copy.get() + length, bytes.begin()));
+}
+
+Bytes with(Bytes bytes, size_t at, uint8_t value) {
+  bytes[at] = value;
+  return bytes;
+}
+
+void check_lies(std::mt19937& random) {
+  const Packet ipv4 = make_ipv4(random, 0, 5);
+  const Packet ipv6 = make_ipv6(random, 5);
+  for (const Packet* packet : {&ipv4, &ipv6}) {
+    for (size_t length = 0; length < packet->bytes.size(); length++) check_refused(packet->bytes, length);
+  }
+  const size_t all = ipv4.bytes.size();
+  check_refused(with(ipv4.bytes, 0, 0x44), all);  // header of 16 bytes
+  check_refused(with(ipv4.bytes, 0, 0x4f), all);  // header of 60 bytes: none left for TCP
+  check_refused(with(ipv4.bytes, 0, 0x55), all);  // version 5
+  check_refused(with(ipv4.bytes, 3, static_cast<uint8_t>(all + 1)), all);
+  check_refused(with(ipv4.bytes, 3, 39), all);    // one short of both headers
+  check_refused(with(ipv4.bytes, 6, 0x20), all);  // more fragments
+  check_refused(with(ipv4.bytes, 7, 1), all);     // a later fragment
+  check_refused(with(ipv4.bytes, 9, 17), all);    // UDP
+  check_refused(with(ipv6.bytes, 6, 44), ipv6.bytes.size());  // fragment header
+  check_refused(with(ipv6.bytes, 5, 26), ipv6.bytes.size());
+  check_refused(with(ipv6.bytes, 5, 19), ipv6.bytes.size());
+}
+
+}  // namespace
+
+void test_checksum() {
+  std::mt19937 random(1);
+  for (size_t payload = 0; payload < 300; payload++) {
+    for (size_t shift = 0; shift < 8; shift++) {
+      check_against_twin(make_ipv4(random, payload % 11, payload), payload % 3, shift);
+      check_against_twin(make_ipv6(random, payload), payload % 3, shift);
+    }
+  }
+  for (const size_t payload : {1459u, 1460u, 8959u, 65494u, 65495u}) {
+    check_against_twin(make_ipv4(random, 0, payload), 0, 0);
+  }
+  // Words of all ones and all zeros, where one's-complement arithmetic has its two zeros.
+  for (const uint8_t filling : {0x00, 0xff}) {
+    Packet packet = make_ipv4(random, 0, 101);
+    std::fill(packet.bytes.begin() + 12, packet.bytes.end(), filling);
+    check_against_twin(packet, 0, 0);
+  }
+  check_lies(random);
+}
