@@ -34,6 +34,9 @@ export interface ControlServer {
 /** Nobody listens at the socket. */
 export class NoEngineError extends EngineError {}
 
+/** Somebody listens, and does not speak as an engine should. */
+class OddAnswerError extends EngineError {}
+
 export function controlSocketPath(stateDirectory: string): string {
   return join(stateDirectory, 'control.sock');
 }
@@ -75,12 +78,12 @@ export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_
       socket.destroy();
       reject(error);
     };
-    socket.setTimeout(timeoutMs, () => fail(new EngineError(`the engine at ${path} does not answer`)));
+    socket.setTimeout(timeoutMs, () => fail(new OddAnswerError(`the engine at ${path} does not answer`)));
     socket.on('connect', () => socket.end(`${JSON.stringify(request)}\n`));
     socket.on('data', (chunk) => {
       received.push(chunk);
       size += chunk.length;
-      if (size > MAX_RESPONSE_BYTES) fail(new EngineError(`the engine at ${path} answers without end`));
+      if (size > MAX_RESPONSE_BYTES) fail(new OddAnswerError(`the engine at ${path} answers without end`));
     });
     socket.on('end', () => {
       try {
@@ -93,8 +96,11 @@ export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_
   });
 }
 
+/** No file, a file that is no socket, a socket without a listener. */
+const NOBODY_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENOTSOCK', 'ECONNREFUSED']);
+
 function connectError(error: NodeJS.ErrnoException, path: string): EngineError {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTSOCK') {
+  if (NOBODY_CODES.has(error.code ?? '')) {
     return new NoEngineError(`no engine is running here (nobody listens at ${path}); start one with: acsplit run`);
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
@@ -108,7 +114,7 @@ function readResponse(text: string, path: string): unknown {
   try {
     response = JSON.parse(text) as typeof response;
   } catch {
-    throw new EngineError(`the engine at ${path} broke off its answer`);
+    throw new OddAnswerError(`the engine at ${path} broke off its answer`);
   }
   if (response.ok === true) return response.result;
   throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
@@ -187,6 +193,7 @@ export async function refuseLivingEngine(path: string): Promise<void> {
     pid = ` (pid ${String(status.workers?.[0]?.pid)})`;
   } catch (error) {
     if (error instanceof NoEngineError) return;
+    if (!(error instanceof OddAnswerError)) throw error;
   }
   throw new EngineError(`an engine is already running${pid}: it answers at ${path}; stop it first`);
 }

@@ -60,7 +60,6 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const path = controlSocketPath(options.stateDirectory);
   await refuseLivingEngine(path);
   requireInterfaces(options.topology);
-  for (const warning of findHostWarnings(options.topology)) log.warn({ event: 'host' }, warning);
   const splitter = makeSplitter(options);
   const opened = open(options);
   let loop: VerdictLoop | undefined;
@@ -82,6 +81,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     loop = startVerdictLoop({ fd: opened.fd, firstQueue: queue.first, splitter, onError: (error) => report(error) });
     const engine = assemble({ fd: opened.fd, loop, control, log, status });
     report = engine.report;
+    for (const warning of findHostWarnings(options.topology)) log.warn({ event: 'host' }, warning);
     log.info(
       { event: 'ready', queues: SIDES.map((_, i) => queue.first + i), activation: options.activation, control: path },
       'verdicts flow',

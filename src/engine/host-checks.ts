@@ -1,6 +1,6 @@
-/** What the host must offer before an engine may start, and what it should. Reads /sys and /proc, changes nothing. */
+/** What the host must offer before an engine may start, and what it should. Reads /proc, changes nothing. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type Topology } from '../splitter/topology';
 import { EngineError } from './engine-error';
 
@@ -14,12 +14,19 @@ function interfacesOf(topology: Topology): Map<string, string> {
   return keys;
 }
 
+/** From /proc and not from /sys: the latter shows the network namespace it was mounted in, not always ours. */
+function presentInterfaces(file: string): string[] {
+  const rows = readFileSync(file, 'utf8').split('\n').slice(2);
+  return rows.map((row) => row.slice(0, row.lastIndexOf(':')).trim()).filter((name) => name !== '');
+}
+
 /** @throws EngineError naming the first interface that this host does not have, and those it has. */
-export function requireInterfaces(topology: Topology, directory = '/sys/class/net'): void {
+export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): void {
+  const present = presentInterfaces(file);
   for (const [name, key] of interfacesOf(topology)) {
-    if (existsSync(`${directory}/${name}`)) continue;
-    const present = readdirSync(directory).filter((entry) => entry !== 'lo');
-    const have = present.length > 0 ? present.slice(0, 12).join(', ') : 'only lo';
+    if (present.includes(name)) continue;
+    const others = present.filter((other) => other !== 'lo').sort();
+    const have = others.length > 0 ? others.slice(0, 12).join(', ') : 'only lo';
     throw new EngineError(`${key}: interface "${name}" does not exist on this host (it has ${have})`);
   }
 }

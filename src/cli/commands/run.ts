@@ -2,7 +2,7 @@
 
 import pino from 'pino';
 import { type CommandModule } from 'yargs';
-import { startEngine } from '../../engine/engine';
+import { type Engine, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
 import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
@@ -24,17 +24,26 @@ async function run({ config }: GlobalOptions): Promise<void> {
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.destination({ dest: 2, sync: true }),
   );
+  let engine: Engine | undefined;
+  let isEnding = false;
+  const end = () => {
+    isEnding = true;
+    void engine?.stop();
+  };
+  const keep = () => log.warn({ event: 'reload' }, 'reloading comes with a later version: restart to apply changes');
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', keep);
   try {
-    const engine = await startEngine({
+    engine = await startEngine({
       ...{ topology, activation, lives, capacityEntries, queue, stateDirectory },
       version: readVersion(),
       log,
     });
-    const stop = () => void engine.stop();
-    process.on('SIGTERM', stop).on('SIGINT', stop);
+    // The signal may have come while the engine was starting.
+    if (isEnding) void engine.stop();
     await engine.finished;
-    process.off('SIGTERM', stop).off('SIGINT', stop);
   } catch (error) {
     throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
+  } finally {
+    process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', keep);
   }
 }

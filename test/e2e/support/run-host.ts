@@ -5,6 +5,7 @@
  *     eth0 10.1.0.9 ── eth0 10.1.0.1   eth1 10.2.0.1   eth2 10.3.0.1
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,11 +21,9 @@ export interface Ended {
   stderr: string;
 }
 
-let made = 0;
-
 export class RunHost {
   readonly directory = mkdtempSync(join(tmpdir(), 'acsplit-run-'));
-  private readonly prefix = `acsrun${process.pid}-${made++}`;
+  private readonly prefix = `acsrun${process.pid}-${randomBytes(3).toString('hex')}`;
   private readonly commands = new Set<RunningCommand>();
 
   constructor() {
@@ -102,7 +101,10 @@ export class RunHost {
   }
 
   async remove(): Promise<void> {
-    for (const command of this.commands) command.kill('SIGKILL');
+    for (const name of [this.host, this.cpe]) {
+      const pids = sh('ip', 'netns', 'pids', name).split('\n').filter(Boolean).map(Number);
+      for (const pid of pids) kill(pid);
+    }
     await Promise.all([...this.commands].map((command) => command.ended));
     for (const name of [this.host, this.cpe]) sh('ip', 'netns', 'delete', name);
     rmSync(this.directory, { recursive: true, force: true });
@@ -154,5 +156,13 @@ export async function eventually<T>(what: string, look: () => T | undefined | Pr
     if (found !== undefined) return found;
     if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself in the meantime.
   }
 }

@@ -1,0 +1,95 @@
+/** `acsplit run` where it cannot: one line that says why, exit status 1 (2 for words), and nothing left behind. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RunHost } from './support/run-host';
+
+jest.setTimeout(120_000);
+
+describe('an engine that cannot start', () => {
+  let network: RunHost;
+  beforeAll(() => {
+    network = new RunHost();
+  });
+  afterAll(() => network.remove());
+
+  async function refusal(words: string[], wrapper: string[] = []): Promise<{ code: number | null; line: string }> {
+    const { code, stdout, stderr } = await network.acsplit(words, wrapper);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^acsplit: [^\n]+\n$/);
+    return { code, line: stderr.slice('acsplit: '.length, -1) };
+  }
+
+  const own = (name: string) => `stateDirectory: ${join(network.directory, name)}`;
+
+  test('an interface that does not exist: named, with the key and those that there are', async () => {
+    const { code, line } = await refusal(['run', '-c', network.configure('no-interface.yaml', own('s1'), 'eth9')]);
+    expect(code).toBe(1);
+    expect(line).toBe(
+      'cpe.interface: interface "eth9" does not exist on this host (it has eth0, eth1, eth2, far1, far2)',
+    );
+    expect(network.boundQueues()).toEqual([]);
+    expect(existsSync(join(network.directory, 's1'))).toBe(false);
+  });
+
+  test('a queue that another engine has: the second says whose it is and leaves the first alone', async () => {
+    const first = network.start(['run', '-c', network.configure('first.yaml', own('s2'))]);
+    await first.event('ready');
+    // Queues 2, 3, 4: the first two of its three are free or not, what it bound must go again.
+    const second = network.configure('second.yaml', `${own('s3')}\nqueue: { first: 2 }`);
+    const { code, line } = await refusal(['run', '-c', second]);
+    expect(code).toBe(1);
+    expect(line).toContain('cannot bind queue 2');
+    expect(line).toContain(`process ${first.pid} (node) has it`);
+    expect(network.boundQueues()).toEqual([0, 1, 2]);
+    expect(existsSync(join(network.directory, 's3', 'control.sock'))).toBe(false);
+
+    const same = await refusal(['run', '-c', join(network.directory, 'first.yaml')]);
+    expect(same.code).toBe(1);
+    expect(same.line).toContain(`an engine is already running (pid ${first.pid})`);
+    expect((await network.acsplit(['status', '-c', join(network.directory, 'first.yaml')])).code).toBe(0);
+    first.kill('SIGTERM');
+    expect((await first.ended).code).toBe(0);
+  });
+
+  test('without CAP_NET_ADMIN: named', async () => {
+    const dropped = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+    const { code, line } = await refusal(['run', '-c', network.configure('no-rights.yaml', own('s4'))], dropped);
+    expect(code).toBe(1);
+    expect(line).toContain('CAP_NET_ADMIN is missing; run as root or grant the capability');
+    expect(network.boundQueues()).toEqual([]);
+  });
+
+  test('a file where the control socket should be: kept, and the queues given back', async () => {
+    mkdirSync(join(network.directory, 's5'));
+    const inTheWay = join(network.directory, 's5', 'control.sock');
+    writeFileSync(inTheWay, 'mine');
+    const { code, line } = await refusal(['run', '-c', network.configure('in-the-way.yaml', own('s5'))]);
+    expect(code).toBe(1);
+    expect(line).toBe(`${inTheWay} is in the way and is no socket; remove it`);
+    expect(network.boundQueues()).toEqual([]);
+    expect(existsSync(inTheWay)).toBe(true);
+  });
+
+  test('a state directory that cannot be made', async () => {
+    writeFileSync(join(network.directory, 'file'), '');
+    const { code, line } = await refusal(['run', '-c', network.configure('no-directory.yaml', own('file/below'))]);
+    expect(code).toBe(1);
+    expect(line).toContain('file/below cannot be made');
+    expect(network.boundQueues()).toEqual([]);
+  });
+
+  test('a missing configuration: exit status 2', async () => {
+    const { code, line } = await refusal(['run', '-c', join(network.directory, 'none.yaml')]);
+    expect(code).toBe(2);
+    expect(line).toContain('none.yaml does not exist');
+  });
+
+  test('a wrong configuration: exit status 2, with its place', async () => {
+    const file = network.configure('wrong.yaml', 'reportPort: [1]');
+    const { code, line } = await refusal(['run', '-c', file]);
+    expect({ code, line }).toEqual({
+      code: 2,
+      line: `${file}:6:1: unknown key "reportPort"; did you mean "reportPorts"?`,
+    });
+  });
+});
