@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Which commands there are is said here, how they are read in parser.ts. */
 
+import { labCommand } from './commands/lab';
 import { rulesCommand } from './commands/rules';
 import { runCommand } from './commands/run';
 import { statusCommand } from './commands/status';
@@ -9,6 +10,7 @@ import { createParser } from './parser';
 
 async function main(words: readonly string[]): Promise<void> {
   const parser = createParser(words) //
+    .command(labCommand)
     .command(rulesCommand)
     .command(runCommand)
     .command(statusCommand);

@@ -1,5 +1,5 @@
 /** `acsplit lab`: shows the main job live, on real NFQUEUE, in network namespaces of its own. */
-import type { CommandModule } from 'yargs';
+import { type CommandModule } from 'yargs';
 import { Failure, UsageError } from '../errors';
 import { startCast } from '../lab/cast';
 import { Engine } from '../lab/engine';
@@ -8,27 +8,25 @@ import { namespaceRights, reexecute, REFUSED } from '../lab/rights';
 import { stay } from '../lab/stay';
 import { CPE, NEIGHBOUR, playStory, type Claim } from '../lab/story';
 import { ADDRESSES, REPORT_PORT, World } from '../lab/world';
+import { type GlobalOptions, jsonOption } from '../options';
 
-export interface LabArguments {
+interface LabOptions extends GlobalOptions {
   stay: boolean;
   json: boolean;
 }
 
+/** Exit codes after a signal, as shells count. */
 const INTERRUPTED: Record<string, number> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
-export const labCommand: CommandModule<object, LabArguments> = {
+export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
   command: 'lab',
-  describe: 'Play the whole story in network namespaces: who answers the session of a CPE that was woken',
-  builder: (yargs) =>
-    yargs
-      .option('stay', { type: 'boolean', default: false, describe: 'Keep it open afterwards, to play with' })
-      .option('json', {
-        type: 'boolean',
-        default: false,
-        describe: 'Print the claims and whether they came true as JSON',
-      })
-      .example('$0 lab', 'Takes some ten seconds, touches nothing of this host’s network')
-      .example('$0 lab --stay', 'Then wake CPEs yourself and watch the rules'),
+  describe: 'play the whole story in network namespaces: who answers a CPE that was woken',
+  builder: (parser) =>
+    parser
+      .option('stay', { type: 'boolean', default: false, describe: 'keep it open afterwards, to play with' })
+      .option('json', jsonOption)
+      .example('$0 lab', 'some ten seconds; needs no configuration, touches nothing of this host’s network')
+      .example('$0 lab --stay', 'then wake CPEs yourself and watch'),
   handler: async (argv) => {
     if (argv.stay && argv.json) throw new UsageError('lab: --stay talks with people, --json with programs: choose one');
     switch (namespaceRights()) {
@@ -44,7 +42,7 @@ export const labCommand: CommandModule<object, LabArguments> = {
 };
 
 /** Plays until the end or a signal; whichever comes, the world is taken down. */
-async function playUninterrupted(argv: LabArguments): Promise<void> {
+async function playUninterrupted(argv: LabOptions): Promise<void> {
   const stage: { world?: World } = {};
   const interrupted = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.once(signal, resolve);
@@ -62,7 +60,7 @@ async function playUninterrupted(argv: LabArguments): Promise<void> {
   }
 }
 
-async function play(argv: LabArguments, stage: { world?: World }): Promise<void> {
+async function play(argv: LabOptions, stage: { world?: World }): Promise<void> {
   const narrator = new Narrator(argv.json ? undefined : process.stdout);
   introduce(narrator);
   const world = await World.create({ cpes: [CPE.address, NEIGHBOUR.address] });
@@ -92,7 +90,7 @@ function introduce(narrator: Narrator): void {
   narrator.line();
 }
 
-function conclude(argv: LabArguments, narrator: Narrator, claims: Claim[]): void {
+function conclude(argv: LabOptions, narrator: Narrator, claims: Claim[]): void {
   const true_ = claims.filter((claim) => claim.true).length;
   const all = true_ === claims.length;
   if (argv.json) process.stdout.write(JSON.stringify({ cameTrue: all, claims }, null, 2) + '\n');
