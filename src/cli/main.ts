@@ -2,6 +2,7 @@
 /** The command line. Which commands there are is said here, how they are read in parser.ts. */
 
 import { labCommand } from './commands/lab';
+import { replayCommand } from './commands/replay';
 import { rulesCommand } from './commands/rules';
 import { runCommand } from './commands/run';
 import { statusCommand } from './commands/status';
@@ -11,6 +12,7 @@ import { createParser } from './parser';
 async function main(words: readonly string[]): Promise<void> {
   const parser = createParser(words) //
     .command(labCommand)
+    .command(replayCommand)
     .command(rulesCommand)
     .command(runCommand)
     .command(statusCommand);

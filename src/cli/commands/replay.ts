@@ -1,0 +1,157 @@
+/** `acsplit replay`: captures through the very same core as the live queue, with capture time as the clock. */
+
+import { type CommandModule } from 'yargs';
+import { type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
+import { Expectation } from '../../replay/expectation';
+import { LineReader } from '../../replay/line-reader';
+import { type LineSink, LineTee, LineWriter } from '../../replay/lines';
+import { PcapWriter } from '../../replay/pcap-writer';
+import { PcapngWriter } from '../../replay/pcapng-writer';
+import { type SideName, SIDES } from '../../replay/side';
+import { type ReplaySummary, summarize, summaryLines } from '../../replay/summary';
+import { Transcript } from '../../replay/transcript';
+import { Splitter } from '../../splitter/splitter';
+import { ACTIVATION_MODES, type ActivationMode } from '../../splitter/topology';
+import { loadConfiguration } from '../configuration';
+import { Failure, UsageError } from '../errors';
+import { type GlobalOptions, jsonOption } from '../options';
+import { Progress } from '../progress';
+import { openInput, openOutput, ReplayFiles, STANDARD } from '../replay-files';
+
+interface ReplayCommandOptions extends GlobalOptions {
+  in: string[];
+  output: string | undefined;
+  transcript: string | undefined;
+  expect: string | undefined;
+  activation: ActivationMode | undefined;
+  side: SideName | undefined;
+  'keep-dropped': boolean;
+  json: boolean;
+}
+
+export const replayCommand: CommandModule<GlobalOptions, ReplayCommandOptions> = {
+  command: 'replay <in..>',
+  describe: 'run captures through the splitter: rewritten capture, a line a packet, reasons',
+  builder: (parser) =>
+    parser
+      .positional('in', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'captures, pcap or pcapng, merged by time; - is stdin',
+      })
+      .option('output', {
+        alias: 'o',
+        type: 'string',
+        requiresArg: true,
+        describe: 'rewritten capture: pcapng with reasons as comments, pcap if the name ends in .pcap; - is stdout',
+      })
+      .option('transcript', { type: 'string', requiresArg: true, describe: 'one line a packet; - is stdout' })
+      .option('expect', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'compare with this transcript; exit 1 if it differs',
+      })
+      .option('activation', { choices: ACTIVATION_MODES, requiresArg: true, describe: 'instead of the configured one' })
+      .option('side', {
+        choices: SIDES,
+        requiresArg: true,
+        describe: 'where every packet came in (else by interface name, else by address)',
+      })
+      .option('keep-dropped', { type: 'boolean', default: false, describe: 'write dropped packets too, as they came' })
+      .option('json', jsonOption)
+      .example('$0 replay day.pcap --transcript -', 'who went where, and why')
+      .example('$0 replay cpe.pcap itms.pcap collector.pcap -o out.pcapng', 'three captures, one story')
+      .example('$0 replay story.pcap --expect story.transcript', 'for CI'),
+  handler: runReplay,
+};
+
+function runReplay(options: ReplayCommandOptions): void {
+  refuseContradictions(options);
+  const { topology, activation, lives, capacityEntries } = loadConfiguration(options.config);
+  const splitter = new Splitter({
+    topology,
+    activation: options.activation ?? activation,
+    lives,
+    capacityEntries,
+    seed: REPLAY_SEED,
+  });
+  const files = new ReplayFiles();
+  try {
+    const sources = options.in.map((name) => openInput(files, name));
+    const expectation = options.expect ? new Expectation(new LineReader(openInput(files, options.expect))) : undefined;
+    const lines: LineSink[] = expectation ? [expectation] : [];
+    if (options.transcript) lines.push(new LineWriter(openOutput(files, options.transcript)));
+    const progress = process.stderr.isTTY ? new Progress(files.inputBytes) : undefined;
+    const { output, side } = options;
+    const result = replay({
+      sources,
+      splitter,
+      topology,
+      keepDropped: options['keep-dropped'],
+      ...(side && { side }),
+      ...(lines.length > 0 && { transcript: new Transcript(splitter, new LineTee(lines)) }),
+      ...(output && {
+        openWriter: (flavour) => {
+          const sink = openOutput(files, output);
+          return output.endsWith('.pcap') ? new PcapWriter(sink, flavour, output) : new PcapngWriter(sink, output);
+        },
+      }),
+      ...(progress && { onProgress: (bytesRead: number, packets: number) => progress.show(bytesRead, packets) }),
+    });
+    progress?.clear();
+    report(options, result, summarize(result, splitter), expectation);
+  } catch (error) {
+    // Whoever reads our output may stop reading.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
+    throw inWords(error);
+  } finally {
+    files.closeAll();
+  }
+}
+
+function refuseContradictions(options: ReplayCommandOptions): void {
+  if (options.in.filter((name) => name === STANDARD).length > 1) throw new UsageError('- (stdin) can be read once');
+  const onStdout = [
+    options.output === STANDARD && '--output -',
+    options.transcript === STANDARD && '--transcript -',
+    options.json && '--json',
+  ].filter(Boolean);
+  if (onStdout.length > 1) throw new UsageError(`${onStdout.join(' and ')} cannot both go to stdout`);
+  if (options.expect === STANDARD) throw new UsageError('--expect wants a file; stdin is for captures');
+}
+
+/** Prints the summary where data goes, unless data of another kind goes there; throws when something was wrong. */
+function report(
+  options: ReplayCommandOptions,
+  result: ReplayResult,
+  summary: ReplaySummary,
+  expectation: Expectation | undefined,
+): void {
+  const { errors } = result;
+  if (result.packets === 0 && errors.length === options.in.length) throw unreadable(errors);
+  const difference = expectation?.firstDifference
+    ? { line: expectation.firstDifference, lines: expectation.report }
+    : undefined;
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ ...summary, ...(difference && { difference }) }, null, 2)}\n`);
+  } else {
+    const isTaken = options.output === STANDARD || options.transcript === STANDARD;
+    const lines = [...(difference?.lines ?? []), ...summaryLines(summary)];
+    (isTaken ? process.stderr : process.stdout).write(lines.map((line) => `${line}\n`).join(''));
+  }
+  if (errors.length > 0) throw unreadable(errors);
+  if (difference) throw new Failure(`the transcript differs from ${options.expect} from line ${difference.line} on`);
+}
+
+function unreadable(errors: readonly Error[]): Failure {
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return new Failure(`${errors[0].message}${more}`);
+}
+
+/** Trouble with files is a failure of the command; anything else is not expected and passes. */
+function inWords(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof Failure || error instanceof UsageError) return error;
+  return code || error instanceof RangeError ? new Failure(message, { cause: error }) : error;
+}

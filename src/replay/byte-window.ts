@@ -1,0 +1,72 @@
+/**
+ * A window of fixed size that slides over a byte source of any size: what keeps a replay's memory flat.
+ * The reader moves `cursor`; `refill` slides on. Offsets into `bytes` are void after a refill.
+ */
+import { type ByteSource } from './byte-io';
+
+export class ByteWindow {
+  /** Next byte to read. */
+  cursor: number;
+  /** End of what is here. */
+  end: number;
+  /** True when the source has nothing more. */
+  ended = false;
+  /** Bytes to throw away before the next one that matters; they are not here yet. */
+  private skipping = 0;
+  /** Offset in the file of the byte at `start`. */
+  private base = 0;
+
+  /**
+   * @param bytes memory shared with others
+   * @param start where the window begins in `bytes`
+   * @param size bytes of the window: no record may be larger
+   */
+  constructor(
+    readonly source: ByteSource,
+    readonly bytes: Uint8Array,
+    private readonly start: number,
+    readonly size: number,
+  ) {
+    this.cursor = start;
+    this.end = start;
+  }
+
+  get available(): number {
+    return this.end - this.cursor;
+  }
+
+  /** True while skipped bytes are still to come. */
+  get isSkipping(): boolean {
+    return this.skipping > 0;
+  }
+
+  /** Offset in the file of `bytes[at]`. */
+  fileOffset(at: number): number {
+    return this.base + (at - this.start);
+  }
+
+  /** Moves the cursor over any number of bytes, also over ones that are not here yet. */
+  skip(count: number): void {
+    const here = Math.min(count, this.available);
+    this.cursor += here;
+    this.skipping += count - here;
+  }
+
+  /** Slides to the cursor and reads once: a pipe's packets pass as they come. */
+  refill(): void {
+    const { bytes, start } = this;
+    const kept = this.available;
+    this.base += this.cursor - start;
+    if (kept > 0) bytes.copyWithin(start, this.cursor, this.end);
+    this.cursor = start;
+    this.end = start + kept;
+    const room = this.size - kept;
+    if (room === 0) throw new RangeError('a record larger than the window');
+    const count = this.source.read(bytes, this.end, room);
+    if (count === 0) this.ended = true;
+    this.end += count;
+    const skipped = Math.min(this.skipping, this.available);
+    this.skipping -= skipped;
+    this.cursor += skipped;
+  }
+}

@@ -1,0 +1,34 @@
+/** Lines out of a byte source, one at a time, however large the file. */
+import { type ByteSource } from './byte-io';
+
+const CHUNK_BYTES = 65536;
+/** Longer lines are handed out in pieces: nobody's transcript, but no reason to fill the memory either. */
+const MAX_LINE_BYTES = 65536;
+const LINE_FEED = 0x0a;
+
+export class LineReader {
+  private readonly chunk = new Uint8Array(CHUNK_BYTES);
+  private held: Buffer = Buffer.alloc(0);
+  private ended = false;
+
+  constructor(private readonly source: ByteSource) {}
+
+  /** The next line without its end; `undefined` after the last. */
+  next(): string | undefined {
+    for (;;) {
+      const feed = this.held.indexOf(LINE_FEED);
+      if (feed >= 0) return this.take(feed, feed + 1);
+      if (this.held.length >= MAX_LINE_BYTES) return this.take(MAX_LINE_BYTES, MAX_LINE_BYTES);
+      if (this.ended) return this.held.length > 0 ? this.take(this.held.length, this.held.length) : undefined;
+      const count = this.source.read(this.chunk, 0, CHUNK_BYTES);
+      if (count === 0) this.ended = true;
+      this.held = Buffer.concat([this.held, this.chunk.subarray(0, count)]);
+    }
+  }
+
+  private take(textBytes: number, bytes: number): string {
+    const text = this.held.subarray(0, textBytes).toString('utf8');
+    this.held = this.held.subarray(bytes);
+    return text;
+  }
+}

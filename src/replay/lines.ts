@@ -1,0 +1,46 @@
+/** Lines of text on their way to a file. */
+import { type ByteSink } from './byte-io';
+
+export interface LineSink {
+  /** @param text without the line's end */
+  line(text: string): void;
+  end(): void;
+}
+
+/** Characters gathered before they are encoded. */
+const GATHER_CHARACTERS = 65536;
+
+export class LineWriter implements LineSink {
+  private gathered = '';
+
+  constructor(private readonly sink: ByteSink) {}
+
+  line(text: string): void {
+    this.gathered += `${text}\n`;
+    if (this.gathered.length >= GATHER_CHARACTERS) this.flush();
+  }
+
+  end(): void {
+    this.flush();
+    this.sink.close();
+  }
+
+  private flush(): void {
+    const bytes = Buffer.from(this.gathered);
+    this.gathered = '';
+    this.sink.write(bytes, 0, bytes.length);
+  }
+}
+
+/** The same lines to several sinks. */
+export class LineTee implements LineSink {
+  constructor(private readonly sinks: readonly LineSink[]) {}
+
+  line(text: string): void {
+    for (const sink of this.sinks) sink.line(text);
+  }
+
+  end(): void {
+    for (const sink of this.sinks) sink.end();
+  }
+}

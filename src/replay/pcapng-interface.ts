@@ -1,0 +1,50 @@
+/** An interface description block of pcapng: link type, name, and how its packets' time stamps are to be read. */
+import { CaptureError } from './capture-error';
+import { type CaptureInterface } from './capture-reader';
+import { type ByteWindow } from './byte-window';
+import { readUnsigned16, readUnsigned32 } from './endian';
+import * as pcapng from './pcapng-format';
+import { TimestampScale } from './timestamp';
+
+export interface PcapngInterface extends CaptureInterface {
+  scale: TimestampScale;
+}
+
+/**
+ * @param at of the block in the window, which holds all of it
+ * @param blockBytes its checked total length
+ * @throws CaptureError where an option's length does not fit the block
+ */
+export function readInterface(window: ByteWindow, at: number, blockBytes: number, little: boolean): PcapngInterface {
+  const { bytes } = window;
+  const end = at + blockBytes - pcapng.TRAILER_BYTES;
+  let name = '';
+  let resolution = pcapng.MICROSECOND_RESOLUTION;
+  let offsetSeconds = 0;
+  for (let option = at + pcapng.INTERFACE_FIXED_BYTES; option + pcapng.OPTION_HEADER_BYTES <= end;) {
+    const code = readUnsigned16(bytes, option, little);
+    const length = readUnsigned16(bytes, option + 2, little);
+    const value = option + pcapng.OPTION_HEADER_BYTES;
+    if (code === pcapng.END_OF_OPTIONS) break;
+    if (value + length > end) {
+      const complaint = `an option of ${length} bytes in an interface description that has ${end - value} left`;
+      throw new CaptureError(window.source.name, window.fileOffset(option + 2), complaint);
+    }
+    if (code === pcapng.INTERFACE_NAME) name = Buffer.from(bytes.subarray(value, value + length)).toString('utf8');
+    if (code === pcapng.TIMESTAMP_RESOLUTION && length === 1) resolution = bytes[value];
+    if (code === pcapng.TIMESTAMP_OFFSET && length === 8) offsetSeconds = readSigned64(bytes, value, little);
+    option = value + ((length + 3) & ~3);
+  }
+  return {
+    linkType: readUnsigned16(bytes, at + pcapng.LINK_TYPE_AT, little),
+    snapLength: readUnsigned32(bytes, at + pcapng.SNAP_LENGTH_AT, little),
+    name: name.replace(/\0+$/, ''),
+    scale: new TimestampScale(resolution, offsetSeconds),
+  };
+}
+
+function readSigned64(bytes: Uint8Array, at: number, little: boolean): number {
+  const high = readUnsigned32(bytes, at + (little ? 4 : 0), little) | 0;
+  const low = readUnsigned32(bytes, at + (little ? 0 : 4), little);
+  return high * 4294967296 + low;
+}

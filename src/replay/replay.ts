@@ -1,0 +1,281 @@
+/**
+ * Drives the splitter from captures: capture packets -> splitter.decide(batch, captureMs) -> capture and transcript.
+ *
+ * Packets are decided where the reader's window holds them: the batch's offsets point into the windows, which lie in
+ * the batch's own region, so nothing is copied on the way in. A batch has one time, so packets share one only while
+ * they have the same millisecond; capture time from the first packet on is the clock, and drives the sweep too.
+ */
+import { PacketBatch, PacketFlag, Verdict } from '../packet/batch';
+import { type Splitter } from '../splitter/splitter';
+import { type Topology } from '../splitter/topology';
+import { type ByteSource } from './byte-io';
+import { CaptureError } from './capture-error';
+import { type CaptureInterface, type CaptureReader } from './capture-reader';
+import { type CaptureWriter, type OutgoingPacket } from './capture-writer';
+import { locateIp, NO_IP } from './link-layer';
+import { Merge } from './merge';
+import { openCapture, WINDOW_BYTES } from './open-capture';
+import { PcapReader } from './pcap-reader';
+import { type PcapFlavour } from './pcap-writer';
+import { PendingPackets } from './pending';
+import { SideChooser, type SideName } from './side';
+import { type Transcript } from './transcript';
+
+/** Seed of the splitter's hashes in a replay: the same capture gives the same run. */
+export const REPLAY_SEED = 0x61637370;
+/** Captures read at once: one per interface, with room for a rotated set. */
+export const MAX_INPUTS = 64;
+
+/** Packets of one millisecond decided at once. */
+const CAPACITY = 256;
+/** Capture time between two steps of the sweep: `Splitter.sweep` wants some ten a second. */
+const SWEEP_EVERY_MS = 100;
+const NANOSECONDS_PER_MS = 1_000_000;
+
+export interface ReplayOptions {
+  /** At least one, at most MAX_INPUTS. Closed when the replay ends. */
+  sources: ByteSource[];
+  splitter: Splitter;
+  topology: Topology;
+  /** Where every packet comes in; by interface name or address when absent. */
+  side?: SideName;
+  /** Makes the output's writer once the inputs are open; closed when the replay ends. */
+  openWriter?: (flavour: PcapFlavour) => CaptureWriter;
+  /** Write dropped packets too, as they came. */
+  keepDropped?: boolean;
+  transcript?: Transcript;
+  /** Called whenever an input was read. */
+  onProgress?: (bytesRead: number, packets: number) => void;
+}
+
+export interface ReplayResult {
+  packets: number;
+  /** Packets by Verdict. */
+  verdicts: number[];
+  /** Packets that a capture's snaplen has cut: headers rewritten, payloads unseen. */
+  cut: number;
+  /** Packets older than the one before them. */
+  outOfOrder: number;
+  /** Packets without a time of their own. */
+  untimed: number;
+  /** From the first packet to the last, in seconds of capture time. */
+  spanSeconds: number;
+  /** What could not be read, in the order of the inputs. What stood before it was replayed. */
+  errors: CaptureError[];
+}
+
+/** Replays the sources to their ends. Throws what sinks and sources throw; a bad capture is not thrown but reported. */
+export function replay(options: ReplayOptions): ReplayResult {
+  const { sources } = options;
+  if (sources.length < 1 || sources.length > MAX_INPUTS) throw new RangeError(`1 to ${MAX_INPUTS} captures at once`);
+  return new Replay(options).run();
+}
+
+class Replay {
+  private readonly batch: PacketBatch;
+  private readonly pending = new PendingPackets(CAPACITY);
+  private readonly readers: CaptureReader[] = [];
+  /** By reader: its records can be copied to the output as they stand. */
+  private readonly copied: (PcapReader | undefined)[] = [];
+  private readonly sides: SideChooser;
+  private readonly limit: number;
+  private readonly outgoing: OutgoingPacket;
+  private writer: CaptureWriter | undefined = undefined;
+  /** ms of capture time that the batch's packets share. */
+  private groupMs = 0;
+  private sweptMs = 0;
+  private firstSeconds = Number.NaN;
+  private firstNanoseconds = 0;
+  private lastSeconds = 0;
+  private lastNanoseconds = 0;
+  private readonly result: ReplayResult = {
+    packets: 0,
+    verdicts: [0, 0, 0],
+    cut: 0,
+    outOfOrder: 0,
+    untimed: 0,
+    spanSeconds: 0,
+    errors: [],
+  };
+
+  constructor(private readonly options: ReplayOptions) {
+    // The slots of the batch's region serve as windows: the packets are read into the very memory they are decided in.
+    const windowsAt = PacketBatch.slotsOffset(CAPACITY);
+    const needed = windowsAt + options.sources.length * WINDOW_BYTES;
+    this.batch = new PacketBatch(new ArrayBuffer(Math.max(PacketBatch.regionBytes(CAPACITY), needed)), CAPACITY);
+    this.sides = new SideChooser(options.topology, options.side);
+    // A line of the transcript tells what its own packet did: one packet a batch.
+    this.limit = options.transcript ? 1 : CAPACITY;
+    this.outgoing = emptyOutgoing(this.batch.bytes);
+  }
+
+  run(): ReplayResult {
+    const { options, result, readers } = this;
+    try {
+      options.sources.forEach((source, index) => this.open(source, index));
+      // Nothing to read, nothing to write: an output is not made for it.
+      if (readers.length === 0) return result;
+      this.openWriter();
+      const merge = new Merge(readers, () => this.beforeRefill());
+      merge.start();
+      for (let index = merge.earliest(); index >= 0; index = merge.earliest()) {
+        this.take(index);
+        merge.advance(index);
+      }
+      this.settle();
+      this.writer?.close();
+      options.transcript?.end();
+    } finally {
+      for (const source of options.sources) source.close();
+    }
+    for (const reader of readers) {
+      if (reader.error) result.errors.push(reader.error);
+      result.untimed += reader.untimed;
+    }
+    return result;
+  }
+
+  private open(source: ByteSource, index: number): void {
+    const start = PacketBatch.slotsOffset(CAPACITY) + index * WINDOW_BYTES;
+    try {
+      this.readers.push(openCapture(source, this.batch.bytes, start));
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      this.result.errors.push(error);
+    }
+  }
+
+  /** The output takes after the first classic input; records of inputs of the same flavour need not be built again. */
+  private openWriter(): void {
+    const model = this.readers.find((reader) => reader instanceof PcapReader);
+    const flavour: PcapFlavour = model
+      ? { little: model.little, unitNanoseconds: model.unitNanoseconds, snapLength: model.captureInterface.snapLength }
+      : { little: true, unitNanoseconds: 1, snapLength: 0 };
+    if (this.readers.length > 1) flavour.snapLength = 0;
+    for (const reader of this.readers) {
+      const same =
+        reader instanceof PcapReader &&
+        reader.little === flavour.little &&
+        reader.unitNanoseconds === flavour.unitNanoseconds;
+      this.copied.push(same ? reader : undefined);
+    }
+    this.writer = this.options.openWriter?.(flavour);
+  }
+
+  private beforeRefill(): void {
+    this.settle();
+    this.writer?.settle();
+    const { onProgress } = this.options;
+    if (!onProgress) return;
+    let bytesRead = 0;
+    for (const reader of this.readers) bytesRead += reader.bytesRead;
+    onProgress(bytesRead, this.result.packets);
+  }
+
+  /** Puts the packet that reader `index` holds into the batch, after deciding those of an earlier millisecond. */
+  private take(index: number): void {
+    const reader = this.readers[index];
+    const nowMs = this.captureMs(reader);
+    const { batch, pending } = this;
+    if (batch.count > 0 && (nowMs !== this.groupMs || batch.count === this.limit)) this.settle();
+    this.groupMs = nowMs;
+
+    const { packetAt, capturedBytes, captureInterface } = reader;
+    const i = batch.count;
+    const ipAt = locateIp(captureInterface.linkType, batch.bytes, packetAt, capturedBytes);
+    // Frames without IP become empty packets, which the splitter accepts as not its own.
+    const length = ipAt === NO_IP ? 0 : packetAt + capturedBytes - ipAt;
+    const isCut = reader.originalBytes > capturedBytes;
+    batch.offset[i] = ipAt === NO_IP ? packetAt : ipAt;
+    batch.length[i] = length;
+    batch.queue[i] = this.sides.queueOf(captureInterface, batch.bytes, ipAt, length);
+    batch.flags[i] = isCut ? PacketFlag.Snapped : 0;
+    batch.packetId[i] = 0;
+    batch.count = i + 1;
+
+    const copied = this.copied[index];
+    pending.packetAt[i] = packetAt;
+    pending.capturedBytes[i] = capturedBytes;
+    pending.originalBytes[i] = reader.originalBytes;
+    pending.seconds[i] = reader.seconds;
+    pending.nanoseconds[i] = reader.nanoseconds;
+    pending.recordAt[i] = copied ? copied.recordAt : -1;
+    pending.recordBytes[i] = copied ? copied.recordBytes : 0;
+    pending.captureInterface[i] = captureInterface;
+    this.result.packets++;
+    if (isCut) this.result.cut++;
+  }
+
+  /** ms from the first packet to the one that the reader holds, rounded down. */
+  private captureMs(reader: CaptureReader): number {
+    const { seconds, nanoseconds } = reader;
+    if (this.result.packets === 0) {
+      this.firstSeconds = seconds;
+      this.firstNanoseconds = nanoseconds;
+    } else if (seconds < this.lastSeconds || (seconds === this.lastSeconds && nanoseconds < this.lastNanoseconds)) {
+      this.result.outOfOrder++;
+    }
+    this.lastSeconds = seconds;
+    this.lastNanoseconds = nanoseconds;
+    const sinceNanoseconds = nanoseconds - this.firstNanoseconds;
+    const since = seconds - this.firstSeconds;
+    this.result.spanSeconds = since + sinceNanoseconds / 1e9;
+    return since * 1000 + Math.floor(sinceNanoseconds / NANOSECONDS_PER_MS);
+  }
+
+  /** Decides what the batch holds, passes it on and empties the batch. */
+  private settle(): void {
+    const { batch, options, groupMs } = this;
+    if (batch.count === 0) return;
+    const { splitter, transcript } = options;
+    const sinceSweep = groupMs - this.sweptMs;
+    if (sinceSweep >= SWEEP_EVERY_MS || sinceSweep < 0) {
+      this.sweptMs = groupMs;
+      splitter.sweep(groupMs);
+    }
+    transcript?.before(batch);
+    splitter.decide(batch, groupMs);
+    for (let i = 0; i < batch.count; i++) this.passOn(i);
+    batch.count = 0;
+  }
+
+  private passOn(i: number): void {
+    const { batch, pending, outgoing, writer, options } = this;
+    const verdict = batch.verdict[i];
+    this.result.verdicts[verdict]++;
+    if (options.transcript) {
+      const nanoseconds = pending.nanoseconds[i] - this.firstNanoseconds;
+      options.transcript.after(batch, pending.seconds[i] - this.firstSeconds, nanoseconds);
+    }
+    if (!writer || (verdict === Verdict.Drop && !options.keepDropped)) return;
+    outgoing.packetAt = pending.packetAt[i];
+    outgoing.capturedBytes = pending.capturedBytes[i];
+    outgoing.originalBytes = pending.originalBytes[i];
+    outgoing.seconds = pending.seconds[i];
+    outgoing.nanoseconds = pending.nanoseconds[i];
+    outgoing.captureInterface = pending.captureInterface[i];
+    outgoing.recordAt = pending.recordAt[i];
+    outgoing.recordBytes = pending.recordBytes[i];
+    outgoing.verdict = verdict;
+    outgoing.reason = batch.reason[i];
+    writer.write(outgoing);
+  }
+}
+
+const NOWHERE: CaptureInterface = { linkType: 0, name: '', snapLength: 0 };
+
+function emptyOutgoing(bytes: Uint8Array): OutgoingPacket {
+  return {
+    bytes,
+    packetAt: 0,
+    capturedBytes: 0,
+    originalBytes: 0,
+    seconds: 0,
+    nanoseconds: 0,
+    captureInterface: NOWHERE,
+    recordAt: -1,
+    recordBytes: 0,
+    verdict: 0,
+    reason: 0,
+  };
+}
