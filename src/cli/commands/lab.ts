@@ -45,14 +45,17 @@ export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
 async function playUninterrupted(argv: LabOptions): Promise<void> {
   const stage: { world?: World } = {};
   const interrupted = new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.once(signal, resolve);
+    // Stays installed: a second Ctrl-C must not cut the taking down short.
+    for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.on(signal, resolve);
   });
   const playing = play(argv, stage);
   // A signal takes the stage away under the actors' feet: what they then complain of is not news.
   playing.catch(() => {});
   try {
     const signal = await Promise.race([playing.then(() => undefined), interrupted]);
-    if (signal !== undefined) process.exitCode = INTERRUPTED[signal] as number;
+    if (signal === undefined) return;
+    await stage.world?.close();
+    process.exit(INTERRUPTED[signal]);
   } catch (error) {
     throw error instanceof Failure ? error : new Failure(`lab: ${(error as Error).message}`, { cause: error });
   } finally {

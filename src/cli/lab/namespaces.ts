@@ -7,8 +7,8 @@ import { execFile, execFileSync } from 'node:child_process';
 /** A command that has not ended by then is a failure: none of ours takes a second. */
 const COMMAND_TIMEOUT_MS = 60_000;
 
-/** acsplit-PID-NUMBER-ROLE: the pid of the lab or test run that made it says who must remove it. */
-const NAME = /^acsplit-(\d+)-\d+-[a-z0-9]+$/;
+/** acsplit-PID-NUMBER-WORD: the pid of the lab or test run that made it says who must remove it. */
+const NAME = /^acsplit-(\d+)-\d+-\w+$/;
 
 let worlds = 0;
 
@@ -67,7 +67,7 @@ export function removeStaleNamespaces(): string[] {
   return stale;
 }
 
-/** Whether a namespace bears a name of ours and the process that made it is gone. */
+/** Whether a namespace, or a directory, bears a name of ours and the process that made it is gone. */
 export function isStale(name: string, alive: (pid: number) => boolean): boolean {
   const pid = NAME.exec(name)?.[1];
   return pid !== undefined && !alive(Number(pid));

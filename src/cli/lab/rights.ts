@@ -8,8 +8,11 @@ import { constants } from 'node:os';
 /** Set in the environment of the second start, so that a refusal there is final. */
 const INSIDE = 'ACSPLIT_LAB_UNSHARED';
 
-/** `ip netns` keeps names under /run, which only a mount of our own lets an ordinary user write. */
-const MOUNT_THEN_EXEC = 'mount -t tmpfs tmpfs /run && exec "$@"';
+/**
+ * `ip netns` keeps names under /run, which only a mount of our own lets an ordinary user write. The death signal is
+ * set here because entering a user namespace clears it: whoever kills the first start ends the second with it.
+ */
+const MOUNT_THEN_EXEC = 'mount -t tmpfs tmpfs /run && exec setpriv --pdeathsig TERM "$@"';
 
 const UNSHARE = ['unshare', '--user', '--map-root-user', '--net', '--mount'] as const;
 

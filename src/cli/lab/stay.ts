@@ -26,21 +26,32 @@ interface Stage {
 
 /** Reads commands until `quit`, the end of the input, or Ctrl-C. */
 export async function stay(stage: Stage): Promise<void> {
-  const { narrator, cast } = stage;
   explain(stage);
-  const stopTelling = tellSessions(stage);
-  const prompt = createInterface({ input: process.stdin, output: process.stdout, prompt: 'lab> ' });
+  const interactive = process.stdin.isTTY;
+  const prompt = createInterface({
+    input: process.stdin,
+    ...(interactive && { output: process.stdout, prompt: 'lab> ' }),
+  });
+  const ask = (): void => {
+    if (interactive) prompt.prompt(true);
+  };
+  // What happens meanwhile takes the prompt's line, and the prompt comes back below it.
+  const say = (text: string): void => {
+    stage.narrator.line(interactive ? `\r\x1b[K${text}` : text);
+    ask();
+  };
+  const stopTelling = tellSessions(stage, say);
   prompt.on('SIGINT', () => prompt.close());
-  prompt.prompt();
+  ask();
   for await (const line of prompt) {
     const [word = '', ...rest] = line.trim().split(/\s+/);
     if (word === 'quit' || word === 'exit') break;
     try {
-      await act({ ...stage, cast }, word, rest);
+      await act(stage, word, rest);
+      ask();
     } catch (error) {
-      narrator.line(`  ${narrator.ink((error as Error).message, 'red')}`);
+      say(`  ${stage.narrator.ink((error as Error).message, 'red')}`);
     }
-    prompt.prompt();
   }
   prompt.close();
   stopTelling();
@@ -79,7 +90,7 @@ function explain({ world, engine, narrator }: Stage): void {
   help(narrator);
   narrator.line();
   narrator.line('  From another terminal:');
-  narrator.line(`    ${acsplit} status --watch -c ${engine.configurationFile}`);
+  narrator.line(`    ${acsplit} status -c ${engine.configurationFile}`);
   narrator.line(`    ${enter} iptables-save`);
   narrator.line(`    ${enter} ${acsplit} rules check -c ${engine.configurationFile}`);
   narrator.line(`    ${enter} tcpdump -ni eth0 tcp port 7547`);
@@ -97,13 +108,13 @@ function help(narrator: Narrator): void {
 }
 
 /** Says which server saw a session, whenever one is seen. Answers how to stop. */
-function tellSessions({ cast, narrator }: Stage): () => void {
+function tellSessions({ cast }: Stage, say: (text: string) => void): () => void {
   const servers: Acs[] = [cast.itms, cast.collector];
   const stops = servers.map(({ actor }) =>
     actor.listen((event) => {
       if (event.event !== 'inform') return;
       const { peer, port, eventCodes } = event;
-      narrator.line(`  ${peer}:${port} ──▶ ${ADDRESSES.acs} ──▶ ${actor.name}   "${eventCodes.join(', ')}"`);
+      say(`  ${peer}:${port} ──▶ ${ADDRESSES.acs} ──▶ ${actor.name}   "${eventCodes.join(', ')}"`);
     }),
   );
   return () => stops.forEach((stop) => stop());

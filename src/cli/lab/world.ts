@@ -10,10 +10,10 @@
  * fourth network that has nothing to do with TR-069, is made on demand.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execute, ipBatch, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
+import { execute, ipBatch, isAlive, isStale, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
 
 export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
 
@@ -58,6 +58,7 @@ export class World {
   /** Builds the world. What dead runs left behind goes first; a failure half way leaves nothing. */
   static async create(options: WorldOptions): Promise<World> {
     removeStaleNamespaces();
+    removeStaleDirectories();
     const world = new World(options);
     try {
       await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
@@ -144,6 +145,17 @@ export class World {
       'for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > "$filter"; done',
     ];
     await this.run('split', ['sh', '-e', '-c', script.join('\n')]);
+  }
+}
+
+function removeStaleDirectories(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!isStale(name, isAlive)) continue;
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true });
+    } catch {
+      // Another user's: theirs to remove.
+    }
   }
 }
 

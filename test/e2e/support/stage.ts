@@ -11,7 +11,9 @@ import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
 import { ADDRESSES, World } from '../../../src/cli/lab/world';
 import { Wires } from './wires';
 
-const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'cli', 'lab');
+/** The build under test. */
+export const DIST = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist');
+const PROGRAMS = join(DIST, 'cli', 'lab');
 
 /** Longer than the grace in which a session may continue, and more than a test's "later" needs. */
 export const LATER_MS = 5000;
