@@ -1,4 +1,6 @@
 /** `activation: off`, the safe first day: everything goes to the ITMS, and what would have been diverted is counted. */
+import { Narrator } from '../../src/cli/lab/narrator';
+import { CPE, NEIGHBOUR, playStory } from '../../src/cli/lab/story';
 import { makeCpes, Stage } from './support/stage';
 
 const [woken, neighbour] = makeCpes(2);
@@ -8,7 +10,7 @@ describe('activation: off', () => {
   let stage: Stage;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: [woken, neighbour], activation: 'off' });
+    stage = await Stage.open({ cpes: [woken, neighbour, CPE, NEIGHBOUR], activation: 'off' });
   });
   afterAll(() => stage?.close());
   afterEach(() => stage.expectCleanWires());
@@ -32,5 +34,15 @@ describe('activation: off', () => {
     expect(packets.byReason.diverted ?? 0).toBe(0);
     expect(packets.byReason['to-itms']).toBe(1);
     expect(tables.reportConnections.count).toBe(0);
+  });
+
+  it('so the story of the lab does not come true, and the lab would say so', async () => {
+    const { cast, engine } = stage;
+    const claims = await playStory(cast, engine, new Narrator(undefined));
+    const failed = claims.filter((claim) => !claim.true).map(({ claim }) => claim);
+    expect(failed).toEqual([
+      'the collection server alone saw this session, from the CPE’s own address',
+      'of 10.1.0.17’s sessions, ITMS and collection server saw 2 and 1',
+    ]);
   });
 });

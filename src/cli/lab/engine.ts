@@ -45,7 +45,7 @@ export class Engine {
   /** Installs the rules, starts the engine and waits until verdicts flow. */
   static async start(world: World, options: EngineOptions = {}): Promise<Engine> {
     const file = join(world.directory, 'acsplit.yaml');
-    writeFileSync(file, configurationText(world, options));
+    writeFileSync(file, configurationText(world.directory, options));
     await world.run('split', cli(world, 'rules', 'install', '-c', file));
     const engine = new Engine(world, file, world.start('split', cli(world, 'run', '-c', file)));
     await engine.untilReady();
@@ -99,7 +99,8 @@ export function cli(world: World, ...argv: string[]): string[] {
   return [process.execPath, join(world.programs, '..', 'main.js'), ...argv];
 }
 
-export function configurationText(world: World, options: EngineOptions): string {
+/** @param directory of the run; the engine's state goes below it */
+export function configurationText(directory: string, options: EngineOptions): string {
   const collectors = [`  - { name: c1, interface: eth2, address: ${ADDRESSES.collector} }`];
   if (options.secondCollector === true) {
     collectors.push(`  - { name: c2, interface: eth2, address: ${ADDRESSES.secondCollector} }`);
@@ -115,7 +116,7 @@ export function configurationText(world: World, options: EngineOptions): string 
     `tables: { capacity: ${CAPACITY_ENTRIES} }`,
     `queue: { gso: ${options.gso ?? true} }`,
     'onEngineDown: hold',
-    `stateDirectory: ${join(world.directory, 'state')}`,
+    `stateDirectory: ${join(directory, 'state')}`,
     '',
   ].join('\n');
 }

@@ -85,7 +85,7 @@ async function session(
   const before = servers.map((server) => server.informs.length);
   const why = await reasonsOf(stage, async () => {
     const { ok, error } = await play();
-    if (!ok) narrator.saw(`the CPE's session failed: ${error}`);
+    if (!ok) narrator.saw(`the CPE’s session failed: ${error}`);
     await settle(cast);
   });
   const seen = servers.flatMap((server, index) =>
@@ -100,7 +100,7 @@ async function session(
     only.sighting.peer === cpe.address &&
     only.sighting.eventCodes.includes(eventCode) &&
     expected.ended.some((end) => end.session === only.sighting.session);
-  claim(stage, `the ${expected.actor.name} alone saw this session, from the CPE's own address`, alone);
+  claim(stage, `the ${expected.actor.name} alone saw this session, from the CPE’s own address`, alone);
 }
 
 async function wake(stage: Stage): Promise<void> {
@@ -127,13 +127,12 @@ function lookBack(stage: Stage): void {
   const [atItms, atCollector] = [own(itms, CPE.address), own(collector, CPE.address)];
   claim(
     stage,
-    `of ${CPE.address}'s sessions, ITMS and collection server saw 2 and 1`,
+    `of ${CPE.address}’s sessions, ITMS and collection server saw 2 and 1`,
     atItms === 2 && atCollector === 1,
   );
-  const foreign = [...itms.peers, ...collector.peers].filter(
-    (peer) => peer !== CPE.address && peer !== NEIGHBOUR.address,
-  );
-  claim(stage, "both servers saw the CPEs' own addresses only", foreign.length === 0);
+  const known = new Set(cpes.settings.map(({ address }) => address));
+  const foreign = [...itms.peers, ...collector.peers].filter((peer) => !known.has(peer));
+  claim(stage, 'both servers saw the CPEs’ own addresses only', foreign.length === 0);
   const unnoticed = !collector.peers.includes(NEIGHBOUR.address) && own(itms, NEIGHBOUR.address) === 1;
   claim(stage, `the neighbour ${NEIGHBOUR.address} never met the collection server`, unnoticed);
   const strays = itms.strays.length + collector.strays.length;
