@@ -22,7 +22,13 @@ export function createParser(words: readonly string[]): Argv<GlobalOptions> {
     .scriptName('acsplit')
     .usage('acsplit COMMAND\n\nSplits TR-069 traffic between an ITMS and collection servers.')
     .locale('en')
-    .parserConfiguration({ 'duplicate-arguments-array': false, 'dot-notation': false, 'boolean-negation': false })
+    .parserConfiguration({
+      'duplicate-arguments-array': false,
+      'dot-notation': false,
+      'boolean-negation': false,
+      // A file may be called 1e3.
+      'parse-positional-numbers': false,
+    })
     .options(globalOptions)
     .demandCommand(1, 1, 'which command? See acsplit --help')
     .strictCommands()

@@ -1,7 +1,7 @@
 /** `acsplit replay`: captures through the very same core as the live queue, with capture time as the clock. */
 
-import { type CommandModule } from 'yargs';
-import { type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
+import { type Argv, type CommandModule } from 'yargs';
+import { MAX_INPUTS, type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
 import { Expectation } from '../../replay/expectation';
 import { LineReader } from '../../replay/line-reader';
 import { type LineSink, LineTee, LineWriter } from '../../replay/lines';
@@ -18,8 +18,7 @@ import { type GlobalOptions, jsonOption } from '../options';
 import { Progress } from '../progress';
 import { openInput, openOutput, ReplayFiles, STANDARD } from '../replay-files';
 
-interface ReplayCommandOptions extends GlobalOptions {
-  in: string[];
+interface ReplayOptions extends GlobalOptions {
   output: string | undefined;
   transcript: string | undefined;
   expect: string | undefined;
@@ -29,45 +28,43 @@ interface ReplayCommandOptions extends GlobalOptions {
   json: boolean;
 }
 
-export const replayCommand: CommandModule<GlobalOptions, ReplayCommandOptions> = {
-  command: 'replay <in..>',
+export const replayCommand: CommandModule<GlobalOptions, ReplayOptions> = {
+  command: 'replay',
   describe: 'run captures through the splitter: rewritten capture, a line a packet, reasons',
-  builder: (parser) =>
-    parser
-      .positional('in', {
-        type: 'string',
-        array: true,
-        demandOption: true,
-        describe: 'captures, pcap or pcapng, merged by time; - is stdin',
-      })
-      .option('output', {
-        alias: 'o',
-        type: 'string',
-        requiresArg: true,
-        describe: 'rewritten capture: pcapng with reasons as comments, pcap if the name ends in .pcap; - is stdout',
-      })
-      .option('transcript', { type: 'string', requiresArg: true, describe: 'one line a packet; - is stdout' })
-      .option('expect', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'compare with this transcript; exit 1 if it differs',
-      })
-      .option('activation', { choices: ACTIVATION_MODES, requiresArg: true, describe: 'instead of the configured one' })
-      .option('side', {
-        choices: SIDES,
-        requiresArg: true,
-        describe: 'where every packet came in (else by interface name, else by address)',
-      })
-      .option('keep-dropped', { type: 'boolean', default: false, describe: 'write dropped packets too, as they came' })
-      .option('json', jsonOption)
-      .example('$0 replay day.pcap --transcript -', 'who went where, and why')
-      .example('$0 replay cpe.pcap itms.pcap collector.pcap -o out.pcapng', 'three captures, one story')
-      .example('$0 replay story.pcap --expect story.transcript', 'for CI'),
-  handler: runReplay,
+  builder: describeOptions,
+  handler: (options) => runReplay(options, options._.slice(1).map(String)),
 };
 
-function runReplay(options: ReplayCommandOptions): void {
-  refuseContradictions(options);
+/** Captures are taken as bare words: yargs' own variadic positionals lose a `-`, which is stdin here. */
+function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
+  const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
+  return parser
+    .usage('acsplit replay IN... [OPTION...]\n\nIN: captures, pcap or pcapng, merged by time; - is stdin.')
+    .strictCommands(false)
+    .strict(false)
+    .strictOptions()
+    .demandCommand(1, Number.POSITIVE_INFINITY, 'which capture? acsplit replay IN...')
+    .option('output', {
+      alias: 'o',
+      ...text('rewritten capture: pcapng with reasons as comments, pcap if the name ends in .pcap; - is stdout'),
+    })
+    .option('transcript', text('one line a packet; - is stdout'))
+    .option('expect', text('compare with this transcript; exit 1 if it differs'))
+    .option('activation', { choices: ACTIVATION_MODES, requiresArg: true, describe: 'instead of the configured one' })
+    .option('side', {
+      choices: SIDES,
+      requiresArg: true,
+      describe: 'where every packet came in (else by interface name, else by address)',
+    })
+    .option('keep-dropped', { type: 'boolean', default: false, describe: 'write dropped packets too, as they came' })
+    .option('json', jsonOption)
+    .example('$0 replay day.pcap --transcript -', 'who went where, and why')
+    .example('$0 replay cpe.pcap itms.pcap col.pcap -o out.pcapng', 'three captures, one story')
+    .example('$0 replay day.pcap --expect day.transcript', 'for CI');
+}
+
+function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
+  refuseContradictions(options, inputs);
   const { topology, activation, lives, capacityEntries } = loadConfiguration(options.config);
   const splitter = new Splitter({
     topology,
@@ -78,7 +75,7 @@ function runReplay(options: ReplayCommandOptions): void {
   });
   const files = new ReplayFiles();
   try {
-    const sources = options.in.map((name) => openInput(files, name));
+    const sources = inputs.map((name) => openInput(files, name));
     const expectation = options.expect ? new Expectation(new LineReader(openInput(files, options.expect))) : undefined;
     const lines: LineSink[] = expectation ? [expectation] : [];
     if (options.transcript) lines.push(new LineWriter(openOutput(files, options.transcript)));
@@ -110,8 +107,9 @@ function runReplay(options: ReplayCommandOptions): void {
   }
 }
 
-function refuseContradictions(options: ReplayCommandOptions): void {
-  if (options.in.filter((name) => name === STANDARD).length > 1) throw new UsageError('- (stdin) can be read once');
+function refuseContradictions(options: ReplayOptions, inputs: readonly string[]): void {
+  if (inputs.length > MAX_INPUTS) throw new UsageError(`${inputs.length} captures, at most ${MAX_INPUTS} at once`);
+  if (inputs.filter((name) => name === STANDARD).length > 1) throw new UsageError('- (stdin) can be read once');
   const onStdout = [
     options.output === STANDARD && '--output -',
     options.transcript === STANDARD && '--transcript -',
@@ -123,13 +121,13 @@ function refuseContradictions(options: ReplayCommandOptions): void {
 
 /** Prints the summary where data goes, unless data of another kind goes there; throws when something was wrong. */
 function report(
-  options: ReplayCommandOptions,
+  options: ReplayOptions,
   result: ReplayResult,
   summary: ReplaySummary,
   expectation: Expectation | undefined,
 ): void {
   const { errors } = result;
-  if (result.packets === 0 && errors.length === options.in.length) throw unreadable(errors);
+  if (result.packets === 0 && errors.length > 0) throw unreadable(errors);
   const difference = expectation?.firstDifference
     ? { line: expectation.firstDifference, lines: expectation.report }
     : undefined;
