@@ -3,6 +3,7 @@
  *
  *     client ns                 router ns                  server ns
  *     eth0 10.1.0.2 ── cpe0 10.1.0.1   10.2.0.1 itms0 ── eth0 10.2.0.2
+ *                                      10.3.0.1 coll0 ── eth0 10.3.0.2   (collector ns, where asked for)
  *
  * Everything lives in namespaces whose names bear this process's id; `remove` takes them away and ends what runs there.
  */
@@ -13,54 +14,50 @@ import * as readline from 'node:readline';
 export const CLIENT = '10.1.0.2';
 export const ACS = '10.1.0.1';
 export const SERVER = '10.2.0.2';
-export const ROUTER_MAC = '02:00:00:00:01:01';
-export const CLIENT_MAC = '02:00:00:00:01:02';
+export const COLLECTOR = '10.3.0.2';
+/** The router's hardware address on every link. */
+export const ROUTER_MAC = '02:00:00:00:00:01';
 
 let made = 0;
 
-export type Place = 'client' | 'router' | 'server';
+export type Place = 'router' | Host;
+export type Host = 'client' | 'server' | 'collector';
+
+/** A program that is silent for so long hangs. */
+const PATIENCE_MS = 20_000;
+
+/** How each host is connected: the router's end, the host's address, the router's. */
+const LINKS: Record<Host, { link: string; own: string; router: string }> = {
+  client: { link: 'cpe0', own: CLIENT, router: ACS },
+  server: { link: 'itms0', own: SERVER, router: '10.2.0.1' },
+  collector: { link: 'coll0', own: COLLECTOR, router: '10.3.0.1' },
+};
 
 export class TestNetwork {
   private readonly prefix = `acs${process.pid}-${made++}`;
   private readonly running = new Set<Running>();
 
-  constructor() {
-    for (const place of ['client', 'router', 'server'] as const) sh('ip', 'netns', 'add', this.name(place));
-    this.connect('client', 'cpe0', `${CLIENT}/16`, `${ACS}/16`, ACS);
-    this.connect('server', 'itms0', `${SERVER}/16`, '10.2.0.1/16', '10.2.0.1');
+  constructor(private readonly hosts: Host[] = ['client', 'server']) {
+    for (const place of this.places()) sh('ip', 'netns', 'add', this.name(place));
     this.run('router', 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
-    this.run('router', 'ip', 'link', 'set', 'cpe0', 'address', ROUTER_MAC);
-    this.run('client', 'ip', 'link', 'set', 'eth0', 'address', CLIENT_MAC);
+    this.run('router', 'ip', 'link', 'set', 'lo', 'up');
+    for (const host of hosts) this.connect(host);
   }
 
-  private connect(place: 'client' | 'server', routerLink: string, own: string, routers: string, gateway: string): void {
-    const router = this.name('router');
-    sh(
-      'ip',
-      'link',
-      'add',
-      'eth0',
-      'netns',
-      this.name(place),
-      'type',
-      'veth',
-      'peer',
-      'name',
-      routerLink,
-      'netns',
-      router,
-    );
-    this.run(place, 'ip', 'address', 'add', own, 'dev', 'eth0');
-    this.run('router', 'ip', 'address', 'add', routers, 'dev', routerLink);
-    for (const [where, link] of [
-      [place, 'lo'],
-      [place, 'eth0'],
-      ['router', 'lo'],
-      ['router', routerLink],
-    ] as const) {
-      this.run(where, 'ip', 'link', 'set', link, 'up');
-    }
-    this.run(place, 'ip', 'route', 'add', 'default', 'via', gateway);
+  private places(): Place[] {
+    return ['router', ...this.hosts];
+  }
+
+  private connect(host: Host): void {
+    const { link, own, router } = LINKS[host];
+    const routersEnd = ['name', link, 'netns', this.name('router'), 'address', ROUTER_MAC];
+    sh('ip', 'link', 'add', 'eth0', 'netns', this.name(host), 'type', 'veth', 'peer', ...routersEnd);
+    this.run('router', 'ip', 'address', 'add', `${router}/16`, 'dev', link);
+    this.run('router', 'ip', 'link', 'set', link, 'up');
+    this.run(host, 'ip', 'address', 'add', `${own}/16`, 'dev', 'eth0');
+    this.run(host, 'ip', 'link', 'set', 'lo', 'up');
+    this.run(host, 'ip', 'link', 'set', 'eth0', 'up');
+    this.run(host, 'ip', 'route', 'add', 'default', 'via', router);
   }
 
   name(place: Place): string {
@@ -72,14 +69,16 @@ export class TestNetwork {
     return sh('ip', 'netns', 'exec', this.name(place), ...command);
   }
 
-  /** Packets that CPEs send to the ACS address to queue `first`, what the server answers to `first` + 1. */
+  /** Packets to the ACS address to queue `first`, what the server sends to `first` + 1, the collector to `first` + 2. */
   queueTraffic(first: number): void {
-    const rules: [string, string, string[]][] = [
-      ['raw', 'PREROUTING', ['-p', 'tcp', '-j', 'CT', '--notrack']],
-      ['mangle', 'PREROUTING', ['-i', 'cpe0', '-d', ACS, '-p', 'tcp', '-j', 'NFQUEUE', '--queue-num', `${first}`]],
-      ['mangle', 'FORWARD', ['-i', 'itms0', '-s', SERVER, '-p', 'tcp', '-j', 'NFQUEUE', '--queue-num', `${first + 1}`]],
-    ];
-    for (const [table, chain, rule] of rules) this.run('router', 'iptables', '-t', table, '-A', chain, ...rule);
+    this.append('raw', 'PREROUTING', '-p', 'tcp', '-j', 'CT', '--notrack');
+    this.append('mangle', 'PREROUTING', '-i', 'cpe0', '-d', ACS, '-p', 'tcp', ...queue(first));
+    this.append('mangle', 'FORWARD', '-i', 'itms0', '-s', SERVER, '-p', 'tcp', ...queue(first + 1));
+    this.append('mangle', 'FORWARD', '-i', 'coll0', '-s', COLLECTOR, '-p', 'tcp', ...queue(first + 2));
+  }
+
+  private append(table: string, chain: string, ...rule: string[]): void {
+    this.run('router', 'iptables', '-t', table, '-A', chain, ...rule);
   }
 
   /** Starts a command inside a namespace; it is killed with the network. */
@@ -102,7 +101,7 @@ export class TestNetwork {
   async remove(): Promise<void> {
     for (const running of this.running) running.child.kill('SIGKILL');
     await Promise.all([...this.running].map((running) => running.ended));
-    for (const place of ['client', 'router', 'server'] as const) sh('ip', 'netns', 'delete', this.name(place));
+    for (const place of this.places()) sh('ip', 'netns', 'delete', this.name(place));
   }
 }
 
@@ -129,9 +128,11 @@ export class Running {
     });
   }
 
-  /** The next line, parsed. Fails with the program's stderr when it ends first. */
+  /** The next line, parsed. Fails with the program's stderr when it ends first, or says nothing for too long. */
   async line<T = Record<string, unknown>>(): Promise<T> {
+    const impatience = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS);
     const next = await this.lines.next();
+    clearTimeout(impatience);
     if (next.done === true) {
       const { code, signal, stderr } = await this.ended;
       throw new Error(`${this.command.join(' ')}: ended (${code ?? signal}) without a line: ${stderr}`);
@@ -146,6 +147,10 @@ export class Running {
     await this.ended;
     return last;
   }
+}
+
+function queue(number: number): string[] {
+  return ['-j', 'NFQUEUE', '--queue-num', `${number}`];
 }
 
 export function sh(command: string, ...args: string[]): string {
