@@ -57,11 +57,14 @@ export function removeRules(system: System = SYSTEM): void {
 /** Table by table in the given order; on a failure the tables already changed get their former part back. */
 function change(wanted: readonly { name: string; part: OwnPart }[], system: System): void {
   const before = parseRuleset(saveRules(system.run));
+  // All texts first: what is refused is refused before anything was touched.
+  const steps = wanted.flatMap(({ name, part }) => {
+    const text = transition(name, before, part);
+    return text === undefined ? [] : [{ name, text }];
+  });
   const done: string[] = [];
   try {
-    for (const { name, part } of wanted) {
-      const text = transition(name, before, part);
-      if (text === undefined) continue;
+    for (const { name, text } of steps) {
       restoreRules(system.run, text);
       done.push(name);
     }

@@ -1,0 +1,98 @@
+/** The host's own rules, walked with our traffic: which of them keeps it from ours, drops it, or is skipped by it. */
+
+import { judge } from './reach';
+import { type Chain, isOwn, jumpsToOwn, type Ruleset, type Table, targetOf } from './ruleset';
+import { type Station } from './traffic';
+
+export type Obstacle = 'shadows' | 'drops' | 'skipped';
+
+export interface ForeignRule {
+  obstacle: Obstacle;
+  table: string;
+  chain: string;
+  /** `-A` style text without the chain; for a policy, `policy DROP`. */
+  rule: string;
+  /** Which traffic, for people. */
+  what: string;
+}
+
+const DROPPING = new Set(['DROP', 'REJECT', 'TARPIT', 'SYNPROXY', 'NFQUEUE', 'QUEUE', 'TPROXY']);
+
+/** Calls of chains nest at most this deep; the kernel refuses loops, this bound is for text that no kernel checked. */
+const MAX_DEPTH = 32;
+
+/** Foreign rules in the way at one station. Without our jump there is nothing to be before or behind of. */
+export function findObstacles(station: Station, live: Ruleset): ForeignRule[] {
+  const table = live.get(station.table);
+  const builtIn = table?.get(station.chain);
+  if (!table || !builtIn) return [];
+  const jump = builtIn.rules.findIndex(jumpsToOwn);
+  if (station.role !== 'passes' && jump === -1) return [];
+  const walk = new Walk(station, table);
+  const before = station.role === 'passes' ? builtIn.rules : builtIn.rules.slice(0, jump);
+  walk.follow(builtIn, before, 'before', 0);
+  if (station.role !== 'passes') walk.follow(builtIn, builtIn.rules.slice(jump + 1), 'behind', 0);
+  if (station.role !== 'decides' && builtIn.policy === 'DROP') walk.note('drops', builtIn.name, 'policy DROP');
+  return walk.found;
+}
+
+class Walk {
+  readonly found: ForeignRule[] = [];
+
+  constructor(
+    private readonly station: Station,
+    private readonly table: Table,
+  ) {}
+
+  note(obstacle: Obstacle, chain: string, rule: string): void {
+    this.found.push({ obstacle, table: this.station.table, chain, rule, what: this.station.traffic.what });
+  }
+
+  /** Goes through some rules of a chain; answers whether a packet of ours comes out at their end. */
+  follow(chain: Chain, rules: readonly string[], where: 'before' | 'behind', depth: number): boolean {
+    if (depth > MAX_DEPTH) return true;
+    for (const rule of rules) {
+      if (jumpsToOwn(rule)) continue;
+      const { reach, isDynamic } = judge(rule, this.station.traffic);
+      if (reach === 'never') continue;
+      const target = targetOf(rule);
+      const called = target === undefined ? undefined : this.table.get(target);
+      if (this.isSkipped(where)) {
+        this.note('skipped', chain.name, rule);
+      } else if (called && !isOwn(called.name)) {
+        const comesBack = this.follow(called, called.rules, where, depth + 1);
+        const isGoto = / ?-g \S+/.test(rule);
+        if (reach === 'always' && (!comesBack || isGoto)) return comesBack;
+      } else {
+        const obstacle = this.obstacleOf(rule, target, where, depth, isDynamic);
+        if (obstacle) this.note(obstacle, chain.name, rule);
+        if (reach === 'always' && target === 'RETURN') return depth > 0;
+        if (reach === 'always' && (target === 'ACCEPT' || DROPPING.has(target ?? ''))) return false;
+      }
+    }
+    return true;
+  }
+
+  /** What comes back from a queue in mangle goes on with the next table, past all rules behind ours. */
+  private isSkipped(where: 'before' | 'behind'): boolean {
+    return where === 'behind' && this.station.role === 'decides' && this.station.table === 'mangle';
+  }
+
+  private obstacleOf(
+    rule: string,
+    target: string | undefined,
+    where: 'before' | 'behind',
+    depth: number,
+    isDynamic: boolean,
+  ): Obstacle | undefined {
+    const { role } = this.station;
+    if (where === 'behind' && role === 'decides') return undefined;
+    // A drop by rate, set or mark is the operator's own policy about some packets, and TCP copes with it.
+    if (DROPPING.has(target ?? '')) return isDynamic && target !== 'NFQUEUE' ? undefined : 'drops';
+    if (role === 'passes' || where === 'behind') return undefined;
+    if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';
+    // The first CT rule that a packet meets wins; --notrack is what we want ourselves.
+    if (target === 'CT' && !rule.includes('--notrack')) return 'shadows';
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+/** Does a rule of somebody else's touch our traffic? Never, maybe, or always; what cannot be told is maybe. */
+
+import { addressRange, type Option, parseOptions, portRanges } from './rule';
+import { type Traffic } from './traffic';
+
+export type Reach = 'never' | 'maybe' | 'always';
+
+export interface Judgement {
+  reach: Reach;
+  /** Asks for something that only a packet at its time can answer: a set, a rate, a mark. */
+  isDynamic: boolean;
+}
+
+/** Options that say what is done with a match, not what matches. */
+const TARGET_OPTIONS = new Set(['-j', '-g', '-m', '--comment']);
+
+/** Every combination of flags that an honest TCP sends, beside URG, PSH, ECE and CWR. */
+const HONEST_FLAGS = ['SYN', 'ACK,SYN', 'ACK', 'ACK,FIN', 'RST', 'ACK,RST'].map((flags) => new Set(flags.split(',')));
+
+export function judge(rule: string, traffic: Traffic): Judgement {
+  const options = parseOptions(rule);
+  const target = options.findIndex(({ name }) => name === '-j' || name === '-g');
+  // What follows the target belongs to the target.
+  const matches = (target === -1 ? options : options.slice(0, target)).filter(({ name }) => !TARGET_OPTIONS.has(name));
+  let reach: Reach = 'always';
+  let isDynamic = false;
+  for (const option of matches) {
+    const judged = judgeOption(option, traffic);
+    if (judged === 'never') return { reach: 'never', isDynamic: false };
+    if (judged !== 'always') reach = 'maybe';
+    if (judged === undefined) isDynamic = true;
+  }
+  return { reach, isDynamic };
+}
+
+/** `undefined`: only a packet could tell. */
+function judgeOption({ name, isNegated, values }: Option, traffic: Traffic): Reach | undefined {
+  const plain = judgePlain(name, values, traffic);
+  if (plain === undefined || plain === 'maybe' || !isNegated) return plain;
+  return plain === 'always' ? 'never' : 'always';
+}
+
+function judgePlain(name: string, values: string[], traffic: Traffic): Reach | undefined {
+  switch (name) {
+    case '-i':
+      return traffic.in === undefined ? 'maybe' : matchesInterface(values[0], traffic.in);
+    case '-o':
+      return traffic.out === undefined ? 'maybe' : matchesInterface(values[0], traffic.out);
+    case '-s':
+      return overlap(ranges(traffic.sources), ranges([values[0]]));
+    case '-d':
+      return overlap(ranges(traffic.destinations), ranges([values[0]]));
+    case '-p':
+      return ['tcp', '6', 'all', '0'].includes(values[0]) ? 'always' : 'never';
+    case '--dport':
+    case '--dports':
+      return overlap(traffic.destinationPorts, portRanges(values[0]));
+    case '--sport':
+    case '--sports':
+    case '--ports':
+      return 'maybe';
+    case '--syn':
+      return overlapFlags('FIN,SYN,RST,ACK', 'SYN', traffic);
+    case '--tcp-flags':
+      return overlapFlags(values[0], values[1], traffic);
+    case '--ctstate':
+    case '--state':
+      if (!traffic.isUntracked) return 'maybe';
+      return values[0].split(',').includes('UNTRACKED') ? 'always' : 'never';
+    case '--invert':
+      // rpfilter: our traffic comes the way that routes say, else the kernel's own rp_filter would drop it.
+      return 'never';
+    default:
+      return undefined;
+  }
+}
+
+function matchesInterface(pattern: string, name: string): Reach {
+  const fits = pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  return fits ? 'always' : 'never';
+}
+
+/** `of` is ours, `by` is the rule's. A range that cannot be read is `maybe`. */
+function overlap(of: readonly ([number, number] | undefined)[], by: readonly ([number, number] | undefined)[]): Reach {
+  if (of.includes(undefined) || by.includes(undefined)) return 'maybe';
+  const ours = of as [number, number][];
+  const theirs = by as [number, number][];
+  if (ours.every((a) => theirs.some((b) => b[0] <= a[0] && a[1] <= b[1]))) return 'always';
+  return ours.some((a) => theirs.some((b) => a[0] <= b[1] && b[0] <= a[1])) ? 'maybe' : 'never';
+}
+
+function ranges(texts: readonly string[]): ([number, number] | undefined)[] {
+  return texts.map(addressRange);
+}
+
+/** `mask` and `set` as in --tcp-flags; rules against nonsense such as SYN+FIN touch no honest packet. */
+function overlapFlags(mask: string, set: string, traffic: Traffic): Reach {
+  const examined = new Set(mask === 'ALL' ? ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG'] : mask.split(','));
+  const wanted = new Set(set === 'NONE' ? [] : set.split(','));
+  const ours = HONEST_FLAGS.filter((flags) => traffic.hasSyn || !(flags.has('SYN') && flags.size === 1));
+  const fitting = ours.filter((flags) =>
+    [...examined].every((flag) => ['PSH', 'URG'].includes(flag) || flags.has(flag) === wanted.has(flag)),
+  );
+  if (fitting.length === 0) return 'never';
+  return fitting.length === ours.length && !examined.has('PSH') && !examined.has('URG') ? 'always' : 'maybe';
+}

@@ -1,0 +1,312 @@
+/** `rules check`: what it says about rules that were deleted, changed, reordered, shadowed, and about foreign ones. */
+
+import { renderRules } from '../../../src/rules';
+import { compareRules, type Difference } from '../../../src/rules/check';
+import { type Topology } from '../../../src/splitter/topology';
+import { plain, TOPOLOGIES } from './topologies';
+
+const QUEUE = { first: 0 };
+
+/** The rendered rules as iptables-save would print them on a host that has `foreign` rules around ours. */
+function saved(
+  topology: Topology,
+  edit: (table: string, lines: string[]) => string[] = (_table, lines) => lines,
+): string {
+  return renderRules(topology, QUEUE)
+    .split(/^(?=\*)/m)
+    .filter((text) => text.startsWith('*'))
+    .map((text) => {
+      const [table, ...lines] = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+      const builtIn = ['PREROUTING', 'INPUT', 'FORWARD', 'POSTROUTING'].map((chain) => `:${chain} ACCEPT [9:81]`);
+      const printed = lines.slice(0, -1).map((line) => line.replace(/^-I/, '-A').replace(' - [0:0]', ' - [12:720]'));
+      return [table, ...edit(table.slice(1), [...builtIn, ...printed]), 'COMMIT'].join('\n');
+    })
+    .join('\n');
+}
+
+const check = (text: string, topology = plain): Difference[] => compareRules(topology, QUEUE, text);
+const messages = (text: string): string[] => check(text).map(({ message }) => message);
+
+/** Adds lines to one table, before our rules or behind. */
+const adding = (table: string, where: 'before' | 'behind', ...lines: string[]) =>
+  saved(plain, (name, own) => {
+    if (name !== table) return own;
+    const isDeclaration = (line: string) => line.startsWith(':');
+    const all = where === 'before' ? [...lines, ...own] : [...own, ...lines];
+    return [...all.filter(isDeclaration), ...all.filter((line) => !isDeclaration(line))];
+  });
+
+describe('what was rendered and is live gives no difference', () => {
+  it.each(Object.entries(TOPOLOGIES))('%s', (_name, topology) => expect(check(saved(topology), topology)).toEqual([]));
+
+  it('nor does another spelling of the same rules by another version of iptables', () => {
+    const other = saved(plain)
+      .replaceAll('-m tcp --tcp-flags FIN,SYN,RST,ACK SYN', '--syn')
+      .replaceAll('-j CT --notrack', '-j NOTRACK')
+      .replaceAll('/32', '')
+      .replaceAll('-j DROP', '-m comment --comment "why: -j ACCEPT" -j DROP');
+    expect(other).not.toBe(saved(plain));
+    expect(check(other)).toEqual([]);
+  });
+});
+
+it('each rule that is missing is named', () => {
+  for (const line of saved(plain).match(/^-A .*$/gm)!) {
+    const table = saved(plain)
+      .split(line)[0]
+      .match(/^\*(\w+)$/gm)!
+      .at(-1)!
+      .slice(1);
+    const without = saved(plain, (name, lines) => (name === table ? lines.filter((l) => l !== line) : lines));
+    const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
+    expect(check(without)).toEqual([expect.objectContaining({ kind: 'missing', table, chain, rule })]);
+  }
+});
+
+it('each two neighbours of a chain that changed places are named', () => {
+  for (const table of ['filter', 'raw', 'mangle']) {
+    const count = saved(plain).match(/^-A ACSPLIT.*$/gm)!.length;
+    for (let at = 0; at < count; at++) {
+      const swapped = saved(plain, (name, lines) => {
+        if (name !== table || !lines[at + 1]) return lines;
+        if (!lines[at].startsWith('-A ACSPLIT') || lines[at].split(' ')[1] !== lines[at + 1].split(' ')[1])
+          return lines;
+        return [...lines.slice(0, at), lines[at + 1], lines[at], ...lines.slice(at + 2)];
+      });
+      if (swapped === saved(plain)) continue;
+      expect(check(swapped)).toEqual([expect.objectContaining({ kind: 'reordered', table })]);
+    }
+  }
+});
+
+it('a rule that was edited is shown with what it should be', () => {
+  const edited = saved(plain).replace(
+    '--dports 7547 -j NFQUEUE --queue-num 0',
+    '--dports 7548 -j NFQUEUE --queue-num 0',
+  );
+  expect(messages(edited)).toEqual([
+    'mangle ACSPLIT-FROM-CPE: found "-p tcp -m multiport --dports 7548 -j NFQUEUE --queue-num 0", ' +
+      'expected "-p tcp -m multiport --dports 7547 -j NFQUEUE --queue-num 0"; run: acsplit rules install',
+  ]);
+});
+
+it('rules of another configuration differ', () => {
+  const kinds = check(saved(TOPOLOGIES.sharedInterface)).map(({ kind }) => kind);
+  expect(kinds.length).toBeGreaterThan(3);
+});
+
+it('a rule of ours that is there twice is named', () => {
+  const twice = saved(plain, (name, lines) => (name === 'raw' ? [...lines, lines.at(-1)!] : lines));
+  expect(check(twice)).toEqual([expect.objectContaining({ kind: 'duplicate', chain: 'ACSPLIT-NOTRACK' })]);
+});
+
+it('a jump of ours that is there twice is named', () => {
+  const jump = '-A FORWARD -o eth0 -p tcp -j ACSPLIT-SERVERS';
+  expect(check(adding('mangle', 'behind', jump))).toEqual([
+    expect.objectContaining({ kind: 'duplicate', chain: 'FORWARD' }),
+  ]);
+});
+
+it('a rule put into a chain of ours is named together with those that it shadows', () => {
+  const foreign = '-A ACSPLIT-TO-CPE -s 10.3.0.2/32 -j ACCEPT';
+  const text = saved(plain, (name, lines) =>
+    name === 'mangle' ? [...lines.slice(0, 8), foreign, ...lines.slice(8)] : lines,
+  );
+  const [difference, ...others] = check(text);
+  expect(others).toEqual([]);
+  expect(difference.kind).toBe('shadows');
+  expect(difference.message).toMatch(
+    /is none of our rules and shadows "-s 10.3.0.2\/32 -i eth2 -j NFQUEUE --queue-num 2";/,
+  );
+});
+
+it('without any rule of ours each table says so in one line', () => {
+  expect(messages('*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n')).toEqual(
+    ['filter', 'raw', 'mangle'].map(
+      (table) => `table ${table}: none of our rules is installed; run: acsplit rules install`,
+    ),
+  );
+});
+
+it('a jump into our chains out of somebody else’s chain is his to delete', () => {
+  const text = adding('filter', 'behind', ':theirs - [0:0]', '-A theirs -i lo -j ACSPLIT-FORWARD');
+  expect(messages(text)).toEqual([
+    'filter theirs: "-i lo -j ACSPLIT-FORWARD" leads into a chain of ours from where none of our rules does; ' +
+      'delete it: iptables -t filter -D theirs -i lo -j ACSPLIT-FORWARD',
+  ]);
+});
+
+describe('foreign rules in the way', () => {
+  type Row = [claim: string, table: string, where: 'before' | 'behind', lines: string[], kind: string, words: RegExp];
+  const rows: Row[] = [
+    [
+      'a TCPMSS clamp behind our queue never runs',
+      'mangle',
+      'behind',
+      ['-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'],
+      'skipped',
+      /never sees what 10\.2\.0\.2 sends to CPEs/,
+    ],
+    [
+      'nor does a mark for what CPEs send',
+      'mangle',
+      'behind',
+      ['-A PREROUTING -i eth0 -j MARK --set-xmark 0x1/0xffffffff'],
+      'skipped',
+      /to put ours last, run: acsplit rules install/,
+    ],
+    [
+      'an accept of everything before our queue',
+      'mangle',
+      'before',
+      ['-A PREROUTING -j ACCEPT'],
+      'shadows',
+      /comes before our "-d 10\.1\.0\.1\/32 -i eth0 -p tcp -j ACSPLIT-CPE"/,
+    ],
+    [
+      'an accept in front of the guards',
+      'filter',
+      'before',
+      ['-A FORWARD -i eth1 -j ACCEPT'],
+      'shadows',
+      /run: acsplit rules install/,
+    ],
+    [
+      'an accept of the report port before the guard of INPUT',
+      'filter',
+      'before',
+      ['-A INPUT -p tcp -m tcp --dport 7547 -j ACCEPT'],
+      'shadows',
+      /ports that are steered/,
+    ],
+    ['a drop in front of our accepts', 'filter', 'before', ['-A FORWARD -j DROP'], 'drops', /may take away/],
+    [
+      'a drop two chains further down',
+      'filter',
+      'before',
+      [':a - [0:0]', ':b - [0:0]', '-A FORWARD -j a', '-A a -o eth0 -j b', '-A b -s 10.1.0.0/24 -j DROP'],
+      'drops',
+      /filter b: /,
+    ],
+    [
+      'a drop of private sources on the CPEs’ interface, in raw behind ours',
+      'raw',
+      'behind',
+      ['-A PREROUTING -s 10.0.0.0/8 -i eth0 -j DROP'],
+      'drops',
+      /what CPEs send/,
+    ],
+    [
+      'an accept in raw before our notrack',
+      'raw',
+      'before',
+      ['-A PREROUTING -i eth2 -j ACCEPT'],
+      'shadows',
+      /what 10\.3\.0\.2 sends to CPEs/,
+    ],
+    [
+      'a zone in raw before our notrack: the first CT rule wins',
+      'raw',
+      'before',
+      ['-A PREROUTING -i eth0 -j CT --zone 3'],
+      'shadows',
+      /CT --zone 3/,
+    ],
+    [
+      'a drop behind everything, in POSTROUTING',
+      'mangle',
+      'behind',
+      ['-A POSTROUTING -o eth0 -p tcp -j DROP'],
+      'drops',
+      /mangle POSTROUTING/,
+    ],
+    [
+      'another queue that takes our traffic first',
+      'mangle',
+      'before',
+      ['-A PREROUTING -i eth0 -p tcp -j NFQUEUE --queue-num 9'],
+      'drops',
+      /queue-num 9/,
+    ],
+    ['an early return to the policy', 'mangle', 'before', ['-A FORWARD -o eth0 -j RETURN'], 'shadows', /RETURN/],
+  ];
+  it.each(rows)('%s', (_claim, table, where, lines, kind, words) => {
+    const differences = check(adding(table, where, ...lines));
+    expect(differences).toEqual([expect.objectContaining({ kind, table })]);
+    expect(differences[0].message).toMatch(words);
+    expect(differences[0].message).not.toContain('\n');
+  });
+
+  it('a policy that drops what has left our queue', () => {
+    const text = saved(plain).replace('*mangle\n:PREROUTING ACCEPT [9:81]', '*mangle\n:PREROUTING DROP [9:81]');
+    expect(check(text)).toEqual([expect.objectContaining({ kind: 'drops', rule: 'policy DROP' })]);
+  });
+});
+
+describe('foreign rules that are in nobody’s way are not named', () => {
+  type Row = [claim: string, table: string, where: 'before' | 'behind', lines: string[]];
+  const rows: Row[] = [
+    [
+      'a TCPMSS clamp before our queue',
+      'mangle',
+      'before',
+      ['-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu'],
+    ],
+    [
+      'INVALID is dropped: ours is untracked',
+      'filter',
+      'before',
+      ['-A FORWARD -m conntrack --ctstate INVALID -j DROP'],
+    ],
+    [
+      'ESTABLISHED is accepted: ours is untracked',
+      'filter',
+      'before',
+      ['-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'],
+    ],
+    [
+      'rules of other interfaces, behind ours',
+      'mangle',
+      'behind',
+      ['-A FORWARD -o eth7 -j ACCEPT', '-A PREROUTING -i wg+ -j MARK --set-xmark 0x1/0xffffffff'],
+    ],
+    ['rules of other protocols', 'mangle', 'behind', ['-A PREROUTING -p udp -j DROP', '-A FORWARD ! -p tcp -j ACCEPT']],
+    [
+      'the host’s ssh',
+      'mangle',
+      'behind',
+      ['-A PREROUTING -p tcp -m tcp --dport 22 -j MARK --set-xmark 0x1/0xffffffff'],
+    ],
+    [
+      'drops of impossible flags',
+      'mangle',
+      'before',
+      [
+        '-A PREROUTING -p tcp -m tcp --tcp-flags FIN,SYN FIN,SYN -j DROP',
+        '-A PREROUTING -p tcp -m tcp --tcp-flags ALL NONE -j DROP',
+      ],
+    ],
+    ['a reverse path filter', 'raw', 'before', ['-A PREROUTING -m rpfilter --validmark --invert -j DROP']],
+    [
+      'chains that only return',
+      'filter',
+      'before',
+      [':DOCKER-USER - [0:0]', '-A FORWARD -j DOCKER-USER', '-A DOCKER-USER -j RETURN', '-A DOCKER-USER -j DROP'],
+    ],
+    [
+      'a rule that only counts or logs',
+      'filter',
+      'before',
+      ['-A FORWARD -i eth0', '-A FORWARD -j LOG --log-prefix "-j DROP "'],
+    ],
+    ['a limit for a few offenders', 'raw', 'before', ['-A PREROUTING -m set --match-set offenders src -j DROP']],
+    [
+      'whatever stands behind our accepts',
+      'filter',
+      'behind',
+      ['-A FORWARD -j DROP', '-A INPUT -j REJECT --reject-with icmp-port-unreachable'],
+    ],
+    ['everybody but the servers is dropped', 'mangle', 'before', ['-A PREROUTING ! -s 10.0.0.0/8 -j DROP']],
+  ];
+  it.each(rows)('%s', (_claim, table, where, lines) => expect(messages(adding(table, where, ...lines))).toEqual([]));
+});

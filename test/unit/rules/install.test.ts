@@ -1,0 +1,193 @@
+/** Installing and removing with a system that is not there: order, what is taken back, and how failures read. */
+
+import { installRules, removeRules, renderRules, type System } from '../../../src/rules';
+import { type Outcome } from '../../../src/rules/iptables';
+import { plain } from './topologies';
+
+const QUEUE = { first: 0 };
+
+/** What real programs said, iptables 1.8.9, both back ends; {N} is the line of the rule that is spoken of. */
+const SAID = {
+  nftExtension: `Warning: Extension socket revision 0 not supported, missing kernel module?
+iptables-restore v1.8.9 (nf_tables):
+line {N}: RULE_APPEND failed (No such file or directory): rule in chain ACSPLIT-FROM-CPE`,
+  nftRule: `iptables-restore v1.8.9 (nf_tables):
+line {N}: RULE_APPEND failed (No such file or directory): rule in chain ACSPLIT-FROM-CPE`,
+  legacyCommit: 'iptables-restore: line {N} failed',
+  library: `iptables-restore v1.8.9 (legacy): Couldn't load match \`socket':No such file or directory
+
+Error occurred at line: {N}
+Try \`iptables-restore -h' or 'iptables-restore --help' for more information.`,
+  nftRights:
+    'iptables-save v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)',
+  legacyRights: 'Failed to list table names in /proc/net/ip_tables_names: Permission denied',
+  lock: 'Another app is currently holding the xtables lock; still 9s 0us time ahead to have a chance to grab the lock...',
+};
+
+interface Fake extends System {
+  /** Texts that were restored, in order. */
+  restored: string[];
+}
+
+/** A host that has `live` rules; `refuse` answers what a restore says when it fails. */
+function host(
+  live = '',
+  refuse: (text: string, index: number) => Partial<Outcome> | undefined = () => undefined,
+): Fake {
+  const restored: string[] = [];
+  const ok: Outcome = { status: 0, stdout: '', stderr: '' };
+  return {
+    restored,
+    interfaces: () => ['lo', 'eth0', 'eth1', 'eth2'],
+    run: (program, _words, input = '') => {
+      if (program === 'iptables-save') return { ...ok, stdout: live };
+      restored.push(input);
+      return { ...ok, ...refuse(input, restored.length - 1) };
+    },
+  };
+}
+
+const tableOf = (text: string) => /^\*(\w+)/.exec(text)?.[1];
+
+/** Our rules as live ones, as iptables-save prints them. */
+const INSTALLED = renderRules(plain, QUEUE)
+  .replace(/^-I/gm, '-A')
+  .replace(/^\*(\w+)$/gm, '*$1\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]');
+
+it('guards go in first, then notrack, then the queues', () => {
+  const system = host();
+  installRules(plain, QUEUE, system);
+  expect(system.restored.map(tableOf)).toEqual(['filter', 'raw', 'mangle']);
+});
+
+it('and come out in reverse', () => {
+  const system = host(INSTALLED);
+  removeRules(system);
+  expect(system.restored.map(tableOf)).toEqual(['mangle', 'raw', 'filter']);
+});
+
+it('where nothing is installed there is nothing to remove', () => {
+  const system = host('*filter\n:INPUT ACCEPT [0:0]\n:theirs - [0:0]\n-A INPUT -j theirs\nCOMMIT\n');
+  removeRules(system);
+  expect(system.restored).toEqual([]);
+});
+
+it('removing names nothing but our chains and the jumps into them', () => {
+  const system = host(
+    INSTALLED.replace(/^:FORWARD.*$/gm, '$&\n:theirs - [0:0]\n-A FORWARD -j theirs\n-A theirs -j DROP'),
+  );
+  removeRules(system);
+  const lines = system.restored.join('').split('\n');
+  for (const line of lines.filter((l) => l !== '' && l !== 'COMMIT' && !l.startsWith('*'))) {
+    expect(line).toMatch(/^(:ACSPLIT-[A-Z-]+ - \[0:0\]|-X ACSPLIT-[A-Z-]+|-D [A-Z]+ .*-j ACSPLIT-[A-Z-]+)$/);
+  }
+});
+
+it('installing over an older configuration takes out the chains that it no longer has', () => {
+  const system = host(
+    '*mangle\n:FORWARD ACCEPT [0:0]\n:ACSPLIT-OLD - [0:0]\n-A FORWARD -i eth9 -j ACSPLIT-OLD\nCOMMIT\n',
+  );
+  installRules(plain, QUEUE, system);
+  expect(system.restored[2]).toMatch(/^:ACSPLIT-OLD - \[0:0\]$/m);
+  expect(system.restored[2]).toMatch(/^-D FORWARD -i eth9 -j ACSPLIT-OLD$/m);
+  expect(system.restored[2]).toMatch(/^-X ACSPLIT-OLD$/m);
+});
+
+it.each([
+  ['raw', ['filter', 'raw']],
+  ['mangle', ['filter', 'raw', 'mangle']],
+])('when %s fails, the tables before it are taken back', (failing, expected) => {
+  const live = INSTALLED.replaceAll('7547', '9090');
+  const system = host(live, (text) => (tableOf(text) === failing ? { status: 1, stderr: 'no' } : undefined));
+  expect(() => installRules(plain, QUEUE, system)).toThrow();
+  const back = system.restored.slice(expected.length);
+  expect(system.restored.slice(0, expected.length).map(tableOf)).toEqual(expected);
+  expect(back.map(tableOf)).toEqual(expected.slice(0, -1).reverse());
+  for (const text of back) expect(text).not.toContain('7547');
+  expect(back.join('')).toContain('--dports 9090');
+  expect(back.join('')).toMatch(/^-I FORWARD 1 -p tcp -j ACSPLIT-FORWARD$/m);
+});
+
+it('when even that fails, the line says both and how to clean up', () => {
+  const system = host('', (_text, index) => (index > 0 ? { status: 1, stderr: 'no' } : undefined));
+  // The fake's save never shows our chains, so that taking back would have nothing to do: it must see them.
+  const run = system.run;
+  let saves = 0;
+  system.run = (program, words, input) =>
+    program === 'iptables-save' && saves++ > 0
+      ? { status: 0, stdout: INSTALLED, stderr: '' }
+      : run(program, words, input);
+  expect(() => installRules(plain, QUEUE, system)).toThrow(
+    /no; and taking back table filter failed: .*; run: acsplit rules remove$/,
+  );
+});
+
+it('an interface that does not exist: one line, and nothing was touched', () => {
+  const system = { ...host(), interfaces: () => ['lo', 'eth0', 'eth1', 'enp3s0'] };
+  expect(() => installRules(plain, QUEUE, system)).toThrow(
+    'interface eth2 does not exist here (there are: eth0, eth1, enp3s0); nothing was installed',
+  );
+  expect(system.restored).toEqual([]);
+});
+
+it('somebody else’s chain that jumps to ours stops the removal before it begins', () => {
+  const live = INSTALLED.replace('*mangle', '*mangle\n:theirs - [0:0]\n-A theirs -j ACSPLIT-CPE');
+  const system = host(live);
+  expect(() => removeRules(system)).toThrow(
+    'chain theirs is not ours but jumps to ours; delete that rule first: iptables -t mangle -D theirs -j ACSPLIT-CPE',
+  );
+  expect(system.restored).toEqual([]);
+});
+
+describe('what iptables says, in words that help', () => {
+  const lineOf = (text: string, part: RegExp) => String(text.split('\n').findIndex((line) => part.test(line)) + 1);
+  const rows: [what: string, outcome: Partial<Outcome>, at: RegExp, words: RegExp][] = [
+    [
+      'no socket match (nf_tables)',
+      { stderr: SAID.nftExtension },
+      /-m socket/,
+      /^this kernel lacks what "socket" rules need; try: modprobe xt_socket$/,
+    ],
+    ['no NFQUEUE (nf_tables)', { stderr: SAID.nftRule }, /NFQUEUE/, /needs; try: modprobe xt_NFQUEUE$/],
+    [
+      'something (legacy names only the last line)',
+      { stderr: SAID.legacyCommit },
+      /^COMMIT/,
+      /line \d+ failed; perhaps the kernel lacks one of xt_socket, xt_NFQUEUE, xt_multiport$/,
+    ],
+    [
+      'no library for a match',
+      { stderr: SAID.library },
+      /-m socket/,
+      /lacks what the rule ".*-m socket.*" needs; try: modprobe xt_socket$/,
+    ],
+    ['no rights (nf_tables)', { stderr: SAID.nftRights }, /x/, /permission denied; the rules need root/],
+    ['no rights (legacy)', { stderr: SAID.legacyRights }, /x/, /permission denied; the rules need root/],
+    ['the lock is held', { stderr: SAID.lock, status: 4 }, /x/, /held the lock on the rules for 10 s/],
+    [
+      'no iptables',
+      { error: Object.assign(new Error('spawn'), { code: 'ENOENT' }), status: null },
+      /x/,
+      /^iptables-restore is not installed or not in PATH; on Debian: apt-get install iptables$/,
+    ],
+    [
+      'anything else',
+      { stderr: 'iptables-restore v1.8.9 (nf_tables):\nnobody knows', status: 3 },
+      /x/,
+      /^iptables-restore failed: nobody knows$/,
+    ],
+    ['nothing at all', { stderr: '', status: 3 }, /x/, /^iptables-restore failed: exit status 3$/],
+  ];
+  it.each(rows)('%s', (_what, outcome, at, words) => {
+    const system = host('', (text) => {
+      if (tableOf(text) !== 'mangle') return undefined;
+      return { status: 1, ...outcome, stderr: outcome.stderr?.replace('{N}', lineOf(text, at)) ?? '' };
+    });
+    expect(() => installRules(plain, QUEUE, system)).toThrow(words);
+  });
+
+  it('a table that only nft can read', () => {
+    const system = host("# Table `filter' is incompatible, use 'nft' tool.\n");
+    expect(() => installRules(plain, QUEUE, system)).toThrow(/^table filter holds rules that iptables cannot read/);
+  });
+});
