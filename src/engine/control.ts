@@ -89,7 +89,7 @@ export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_
       try {
         resolve(readResponse(Buffer.concat(received).toString('utf8'), path));
       } catch (error) {
-        reject(error as Error);
+        fail(error as Error);
       }
     });
     socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, path)));

@@ -101,8 +101,8 @@ function queueStatus(parts: StatusParts, side: QueueStatus['side'], index: numbe
 
 /** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */
 function lostPackets(kernel: QueueCounters, splitter: StatusParts['splitter'], index: number): number {
-  const missing = (kernel.lastPacketId - splitter.counters.byQueue[index] - kernel.waiting) % 2 ** 32;
-  const lost = missing < 0 ? missing + 2 ** 32 : missing;
+  const missing = kernel.lastPacketId - splitter.counters.byQueue[index] - kernel.waiting;
+  const lost = ((missing % 2 ** 32) + 2 ** 32) % 2 ** 32;
   // The kernel's counters and ours are read one after the other: a packet between the two is no loss.
   return lost < 2 ** 31 ? lost : 0;
 }

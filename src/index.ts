@@ -1,0 +1,27 @@
+/**
+ * acsplit as a library: the pure core. Needs no root, no addon, no Linux.
+ *
+ *     const splitter = new Splitter({ topology, activation: 'auto', capacityEntries: 1024, seed: 1 });
+ *     const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(64)), 64);
+ *     batch.push(0, packet);
+ *     splitter.decide(batch, nowMs);
+ *     reasonName(batch.reason[0]); // 'to-itms'
+ */
+
+export { formatIpv4, parseIpv4, parseIpv4Network, type Ipv4Network } from './packet/address';
+export { PacketBatch, PacketFlag, Verdict } from './packet/batch';
+export { buildTcp, type TcpPacket } from './packet/builder';
+export { PacketView, Parsed } from './packet/view';
+export { ITMS, Owners } from './splitter/owners';
+export { Reason, reasonName, REASONS, VERDICTS } from './splitter/reasons';
+export { Splitter, type SplitterOptions } from './splitter/splitter';
+export { type Counters, SplitterState } from './splitter/state';
+export {
+  ACTIVATION_MODES,
+  type ActivationMode,
+  type Addresses,
+  DEFAULT_LIVES,
+  type Lives,
+  type Topology,
+} from './splitter/topology';
+export { type TableShape, TtlTable } from './tables/ttl-table';

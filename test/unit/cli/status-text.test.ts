@@ -1,0 +1,49 @@
+/** A status for people. */
+import { formatDuration, formatStatus } from '../../../src/cli/status-text';
+
+test('headline, tables, packets by reason, queues', () => {
+  const text = formatStatus({
+    version: '1.2.3',
+    ready: true,
+    paused: false,
+    activation: 'auto',
+    uptimeMs: 3_700_000,
+    workers: [{ pid: 77, restarts: 0 }],
+    tables: {
+      connectionRequests: { count: 12, capacity: 1048576, full: 0 },
+      activatedCpes: { count: 3, capacity: 1048576, full: 0 },
+      reportConnections: { count: 1, capacity: 1048576, full: 4 },
+    },
+    packets: { received: 10, rewritten: 8, accepted: 9, dropped: 1, byReason: { diverted: 2, 'to-itms': 8 } },
+    queues: [
+      { number: 0, side: 'cpe', waiting: 7, queueDropped: 0, userDropped: 0, lost: 0 },
+      { number: 1, side: 'itms', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+    ],
+  });
+  expect(text).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 77, 0 restarts
+
+TABLE               ENTRIES  CAPACITY  FULL
+connectionRequests       12   1048576     0
+activatedCpes             3   1048576     0
+reportConnections         1   1048576     4
+
+packets: 10 received, 9 accepted (8 rewritten), 1 dropped
+REASON    PACKETS
+to-itms         8
+diverted        2
+
+QUEUE     WAITING  QUEUE FULL  BUFFER FULL  LOST
+cpe (0)         7           0            0     0
+itms (1)        ?           ?            ?     0
+`);
+});
+
+test.each([
+  [0, '0s'],
+  [999, '0s'],
+  [61_000, '1m 1s'],
+  [3_600_000, '1h 0m'],
+  [273_600_000, '3d 4h'],
+])('%d ms are %s', (ms, expected) => {
+  expect(formatDuration(ms)).toBe(expected);
+});

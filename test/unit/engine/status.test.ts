@@ -1,0 +1,75 @@
+/** `status --json`: the keys scripts read, and where the numbers come from. */
+import { parseQueueCounters } from '../../../src/engine/queue-counters';
+import { composeStatus, type StatusParts } from '../../../src/engine/status';
+import { Reason, REASONS } from '../../../src/splitter/reasons';
+
+const table = (count: number, full = 0) => ({ count, capacityEntries: 64, full });
+
+function parts(given: { byReason?: [Reason, number][]; byQueue?: number[]; proc?: string }): StatusParts {
+  const byReason = new Float64Array(REASONS.length);
+  for (const [reason, count] of given.byReason ?? []) byReason[reason] = count;
+  const splitter = {
+    paused: true,
+    activation: 'off',
+    tables: { connectionRequests: table(3), activatedCpes: table(2, 5), reportConnections: table(1) },
+    counters: { byReason, byQueue: Float64Array.from(given.byQueue ?? [0, 0, 0, 0]) },
+  } as unknown as StatusParts['splitter'];
+  const queues = parseQueueCounters(given.proc ?? '');
+  return { version: '1.2.3', isReady: true, uptimeMs: 12.7, pid: 77, splitter, firstQueue: 40, queues };
+}
+
+test('every key of the contract, and no other', () => {
+  expect(composeStatus(parts({ proc: '   41 123456 7 2 65535 11 13 100 1\n', byQueue: [0, 90, 0, 0] }))).toEqual({
+    version: '1.2.3',
+    ready: true,
+    paused: true,
+    activation: 'off',
+    uptimeMs: 13,
+    workers: [{ pid: 77, restarts: 0 }],
+    tables: {
+      connectionRequests: { count: 3, capacity: 64, full: 0 },
+      activatedCpes: { count: 2, capacity: 64, full: 5 },
+      reportConnections: { count: 1, capacity: 64, full: 0 },
+    },
+    packets: { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} },
+    queues: [
+      { number: 40, side: 'cpe', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 41, side: 'itms', waiting: 7, queueDropped: 11, userDropped: 13, lost: 3 },
+      { number: 42, side: 'collector', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+    ],
+  });
+});
+
+test('a packet is received once and accepted or dropped once; rewritten ones are among the accepted', () => {
+  const { packets } = composeStatus(
+    parts({
+      byReason: [
+        [Reason.Diverted, 5],
+        [Reason.NotTcp, 3],
+        [Reason.MalformedIp, 2],
+      ],
+    }),
+  );
+  expect(packets).toEqual({
+    received: 10,
+    rewritten: 5,
+    accepted: 8,
+    dropped: 2,
+    byReason: { diverted: 5, 'not-tcp': 3, 'malformed-ip': 2 },
+  });
+});
+
+describe('lost: numbered by the kernel, not arrived, not waiting', () => {
+  const rows: [string, number, number, number, number][] = [
+    ['all arrived', 100, 100, 0, 0],
+    ['some wait', 100, 90, 10, 0],
+    ['some are gone', 100, 90, 3, 7],
+    ['a packet came between the two readings', 100, 101, 0, 0],
+    ['the ids have wrapped once', 5, 2 ** 32 + 3, 0, 2],
+    ['the ids have wrapped, all arrived', 5, 3 * 2 ** 32 + 5, 0, 0],
+  ];
+  test.each(rows)('%s', (_, lastId, arrived, waiting, lost) => {
+    const proc = `   40 1 ${waiting} 2 65535 0 0 ${lastId} 1\n`;
+    expect(composeStatus(parts({ proc, byQueue: [arrived, 0, 0, 0] })).queues[0].lost).toBe(lost);
+  });
+});

@@ -1,0 +1,93 @@
+/** The folders are the architecture: imports go strictly downwards, and the core knows no system (docs/architecture.md). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative, resolve, sep } from 'node:path';
+import * as ts from 'typescript';
+import * as library from '../../src';
+
+const SRC = resolve(__dirname, '../../src');
+const RANKS: Record<string, number> = { packet: 0, tables: 1, splitter: 2, engine: 3, replay: 3, rules: 3, cli: 4 };
+/** src/index.ts, the library's entry, stands above the core and beside nothing. */
+const LIBRARY = { name: 'index.ts', rank: 3 };
+const CORE_RANK = 2;
+const BANNED = new Set([
+  'Date',
+  'process',
+  'performance',
+  'console',
+  'globalThis',
+  'crypto',
+  'setTimeout',
+  'setInterval',
+]);
+
+interface SourceFile {
+  name: string;
+  folder: string;
+  rank: number;
+  tree: ts.SourceFile;
+}
+
+const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => {
+    const folder = name.split(sep)[0];
+    const rank = folder === LIBRARY.name ? LIBRARY.rank : RANKS[folder];
+    const text = readFileSync(join(SRC, name), 'utf8');
+    return { name, folder, rank, tree: ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true) };
+  });
+
+function visit(node: ts.Node, see: (node: ts.Node) => void): void {
+  see(node);
+  node.forEachChild((child) => visit(child, see));
+}
+
+/** What a file imports, however it does. */
+function importsOf({ tree }: SourceFile): string[] {
+  const found: string[] = [];
+  visit(tree, (node) => {
+    const parent = node.parent as ts.Node | undefined;
+    if (!ts.isStringLiteral(node) || !parent) return;
+    const isCall = ts.isCallExpression(parent) && /^(require|import)$/.test(parent.expression.getText());
+    const isImport = ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent);
+    if (isImport || isCall || ts.isExternalModuleReference(parent)) found.push(node.text);
+  });
+  return found;
+}
+
+/** Why this import may not be; undefined when it may. */
+function objection(file: SourceFile, imported: string): string | undefined {
+  if (!imported.startsWith('.')) {
+    return file.rank <= CORE_RANK ? `${file.name}: the core imports no package, found ${imported}` : undefined;
+  }
+  const target = relative(SRC, resolve(SRC, file.name, '..', imported)).split(sep)[0];
+  if (target === file.folder) return undefined;
+  const isLower = RANKS[target] < file.rank && (file.folder !== LIBRARY.name || RANKS[target] <= CORE_RANK);
+  return isLower ? undefined : `${file.name} (${file.folder}) may not import ${imported}`;
+}
+
+test('every file lies in a folder that has a rank', () => {
+  expect(files.filter(({ rank }) => rank === undefined).map(({ name }) => name)).toEqual([]);
+  expect(files.length).toBeGreaterThan(20);
+});
+
+test('imports go strictly downwards; engine, replay and rules do not know each other; the library is the core', () => {
+  const objections = files.flatMap((file) => importsOf(file).map((imported) => objection(file, imported)));
+  expect(objections.filter(Boolean)).toEqual([]);
+  expect(objections.length).toBeGreaterThan(50);
+});
+
+test('packet, tables and splitter have no clock, no chance, no output, no system', () => {
+  const found: string[] = [];
+  for (const file of files.filter(({ rank }) => rank <= CORE_RANK)) {
+    visit(file.tree, (node) => {
+      const isBanned = ts.isIdentifier(node) && BANNED.has(node.text);
+      const isChance = ts.isPropertyAccessExpression(node) && node.getText() === 'Math.random';
+      if (isBanned || isChance) found.push(`${file.name}: ${node.getText()}`);
+    });
+  }
+  expect(found).toEqual([]);
+});
+
+test('the library offers the splitter', () => {
+  expect(Object.keys(library)).toEqual(expect.arrayContaining(['Splitter', 'PacketBatch', 'REASONS', 'reasonName']));
+});
