@@ -1,15 +1,22 @@
 /** Several collection servers: each gets the sessions of the CPEs that it has woken itself. */
 import { makeCpes, Stage } from './support/stage';
 
-const [first, second, contended, handedOver] = makeCpes(4);
-if (!first || !second || !contended || !handedOver) throw new Error('cast');
-for (const cpe of [contended, handedOver]) cpe.informDelayMs = null;
+const [first, second, contended, handedOver, continuing] = makeCpes(5);
+if (!first || !second || !contended || !handedOver || !continuing) throw new Error('cast');
+for (const cpe of [contended, handedOver, continuing]) cpe.informDelayMs = null;
+
+/** Grace so long that no slow machine ends it: here sessions continue, or another takes over, but none comes later. */
+const LONG = { grace: 60 };
 
 describe('two collection servers', () => {
   let stage: Stage;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: [first, second, contended, handedOver], secondCollector: true });
+    stage = await Stage.open({
+      cpes: [first, second, contended, handedOver, continuing],
+      secondCollector: true,
+      ttl: LONG,
+    });
   });
   afterAll(() => stage?.close());
   afterEach(() => stage.expectCleanWires());
@@ -41,5 +48,13 @@ describe('two collection servers', () => {
     expect(await stage.inform(handedOver)).toEqual(['collection server: 2 PERIODIC']);
     await secondCollector?.wake(handedOver);
     expect(await stage.inform(handedOver)).toEqual(['second collection server: 2 PERIODIC']);
+  });
+
+  it('a session that continues on a second connection stays with its collector', async () => {
+    const { secondCollector } = stage.cast;
+    expect(await secondCollector?.wake(continuing)).toMatchObject({ statuses: [401, 200] });
+    expect(await stage.inform(continuing, 2)).toEqual(['second collection server: 2 PERIODIC']);
+    expect(secondCollector?.ended.at(-1)).toMatchObject({ peer: continuing.address, connections: 2 });
+    expect((await stage.engine.status()).packets.byReason).toMatchObject({ 'diverted-in-grace': 1 });
   });
 });

@@ -28,14 +28,16 @@ describe('activation: fin', () => {
   });
 
   it('before the FIN nothing is armed, whatever the CPE answered', async () => {
+    const { collector, cpes } = stage.cast;
     // The connection stays open for as long as the session takes.
-    const asked = stage.cast.collector.wake(neighbour, { keepAliveMs: 3000 });
-    await stage.cast.cpes.actor.until(
+    const asked = collector.wake(neighbour, { keepAlive: true });
+    await cpes.actor.until(
       (event) => event.event === 'woken' && event.cpe === neighbour.address && event.status === 200,
       'the CPE’s 200',
     );
     expect(await stage.inform(neighbour)).toEqual(ITMS);
-    await asked;
+    await collector.release();
+    expect(await asked).toMatchObject({ statuses: [401, 200] });
     expect(await stage.inform(neighbour)).toEqual(COLLECTOR);
   });
 

@@ -40,6 +40,10 @@ const KEEP_ALIVE_MS = 120_000;
 const settings = JSON.parse(process.argv[2] as string) as AcsSettings;
 const sessions = new Map<string, Set<Socket>>();
 
+let release: () => void;
+let released: Promise<void>;
+hold();
+
 const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
   response.setHeader('Server', settings.name);
   serveRequest(request, response).catch(() => response.destroy());
@@ -54,7 +58,13 @@ server.listen(settings.reportPort, settings.address, () => tell('ready', {}));
 serve({
   wake: (command) => {
     const order = command as unknown as Omit<ConnectionRequestOrder, 'from'>;
-    return sendConnectionRequest({ ...order, from: settings.address });
+    return sendConnectionRequest({ ...order, from: settings.address }, released);
+  },
+  /** Closes the connections of kept-alive Connection Requests. */
+  release: () => {
+    release();
+    hold();
+    return Promise.resolve();
   },
 });
 
@@ -89,6 +99,10 @@ function serveCwmp(request: IncomingMessage, response: ServerResponse, body: str
   sessions.delete(session);
   tell('ended', { ...peer, session, connections: sockets.add(request.socket).size });
   response.writeHead(204).end();
+}
+
+function hold(): void {
+  released = new Promise((resolve) => (release = resolve));
 }
 
 function peerOf(socket: Socket): Peer {

@@ -24,6 +24,11 @@ export class Acs {
     return this.actor.ask('wake', { url, ...(cpe.credentials && { credentials: cpe.credentials }), ...options });
   }
 
+  /** Closes the connections of kept-alive Connection Requests, which `wake` then answers. */
+  release(): Promise<void> {
+    return this.actor.ask('release');
+  }
+
   /** The Informs seen so far, in order. */
   get informs(): Sighting[] {
     return this.actor.events.filter((event): event is Sighting => event.event === 'inform');
@@ -60,6 +65,11 @@ export class Cpes {
   /** One session now; answers when it is over. `connections` 2: it continues on a second connection. */
   inform(cpe: CpeSettings, eventCode?: string, connections?: 1 | 2): Promise<Session> {
     return this.actor.ask('inform', { cpe: cpe.address, eventCode, connections });
+  }
+
+  /** Cue for a CPE without a delay of its own: the session that a Connection Request has asked for. */
+  informAsAsked(cpe: CpeSettings): Promise<Session> {
+    return this.actor.ask('informAsAsked', { cpe: cpe.address });
   }
 
   configure(cpe: CpeSettings, settings: Partial<CpeSettings>): Promise<void> {

@@ -9,10 +9,10 @@ export interface ConnectionRequestOrder {
   from: string;
   credentials?: Credentials;
   /**
-   * `close`: each request on a connection of its own, closed at once. A number: HTTP keep-alive, 401 and 200 on one
-   * connection, which this end closes so many milliseconds after the last answer.
+   * HTTP keep-alive: 401 and 200 on one connection, which this end closes only when it is released. Otherwise each
+   * request has a connection of its own, closed at once.
    */
-  keepAliveMs?: number;
+  keepAlive?: boolean;
   /** Fixed source port, for tests of port collisions. */
   localPort?: number;
   timeoutMs?: number;
@@ -27,9 +27,16 @@ export interface ConnectionRequestOutcome {
   peer: string;
 }
 
-/** Rejects when the CPE cannot be reached; every status that comes is an outcome. Answers once all is closed. */
-export async function sendConnectionRequest(order: ConnectionRequestOrder): Promise<ConnectionRequestOutcome> {
-  const agent = new Agent({ keepAlive: order.keepAliveMs !== undefined, maxSockets: 1 });
+/**
+ * Rejects when the CPE cannot be reached; every status that comes is an outcome. Answers once all is closed.
+ * @param released until when a kept-alive connection is held
+ */
+export async function sendConnectionRequest(
+  order: ConnectionRequestOrder,
+  released: Promise<void>,
+): Promise<ConnectionRequestOutcome> {
+  const { keepAlive = false } = order;
+  const agent = new Agent({ keepAlive, maxSockets: 1 });
   const outcome: ConnectionRequestOutcome = { statuses: [], ports: [], peer: '' };
   const closed: Promise<void>[] = [];
   const ask = async (authorization?: string): Promise<IncomingMessage> => {
@@ -49,7 +56,7 @@ export async function sendConnectionRequest(order: ConnectionRequestOrder): Prom
     if (first.statusCode === 401 && challenge !== undefined && order.credentials !== undefined) {
       await ask(authorize(challenge, order.credentials, 'GET', new URL(order.url).pathname));
     }
-    if (order.keepAliveMs !== undefined) await new Promise((resolve) => setTimeout(resolve, order.keepAliveMs));
+    if (keepAlive) await released;
   } finally {
     agent.destroy();
   }

@@ -26,6 +26,8 @@ serve({
     const { eventCode, connections } = command as unknown as { eventCode?: string; connections?: number };
     return cpeOf(command).inform(eventCode ?? PERIODIC, connections);
   },
+  /** The session that a Connection Request has asked for; an error when none has. */
+  informAsAsked: (command) => cpeOf(command).informAsAsked(),
   transfer: (command) => {
     const { bytes, seed } = command as unknown as { bytes: number; seed: number };
     return cpeOf(command).transfer(bytes, seed);

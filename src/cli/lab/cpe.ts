@@ -15,7 +15,7 @@ export interface CpeSettings {
   requestPort: number;
   /** Asked of whoever wakes it; none: anybody may. */
   credentials?: Credentials | undefined;
-  /** Milliseconds between a good Connection Request and the session; null: opens none by itself. */
+  /** Milliseconds between a good Connection Request and the session; null: it waits for its cue. */
   informDelayMs: number | null;
   /** Answers every Connection Request with 503, as a CPE does that is woken too often. (TR-069 3.2.2.1) */
   throttles?: boolean;
@@ -51,7 +51,7 @@ export class Cpe {
   private readonly server: Server;
   private nextPort = FIRST_PORT;
   private nonce = '';
-  /** A good Connection Request was answered, or its session runs: one session serves them all. */
+  /** A good Connection Request was answered and no session opened since: one session serves them all. */
   private due = false;
   private inSession = false;
 
@@ -83,6 +83,7 @@ export class Cpe {
     const { address } = this.settings;
     const session: Session = { cpe: address, eventCode, ports: [], ok: false };
     this.inSession = true;
+    this.due = false;
     try {
       let link = this.open(session);
       const id = `${address}-${this.nextPort}`;
@@ -104,6 +105,12 @@ export class Cpe {
     }
     this.observer.session(session);
     return session;
+  }
+
+  /** The cue for the session that a Connection Request has asked for; rejects when none has. */
+  async informAsAsked(): Promise<Session> {
+    if (!this.due) throw new Error(`nobody has woken ${this.settings.address}`);
+    return this.inform(CONNECTION_REQUEST);
   }
 
   /** Uploads, then downloads, over one connection; answers what this end sent and received. */
@@ -136,12 +143,9 @@ export class Cpe {
 
   private openSessionLater(): void {
     const { informDelayMs } = this.settings;
-    if (informDelayMs === null || this.due) return;
+    if (this.due) return;
     this.due = true;
-    setTimeout(() => {
-      this.due = false;
-      void this.inform(CONNECTION_REQUEST);
-    }, informDelayMs);
+    if (informDelayMs !== null) setTimeout(() => this.due && void this.inform(CONNECTION_REQUEST), informDelayMs);
   }
 }
 

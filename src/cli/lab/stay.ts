@@ -17,6 +17,8 @@ const HELP: readonly (readonly [what: string, does: string])[] = [
   ['quit', 'ends the lab, as Ctrl-C and Ctrl-D do'],
 ];
 
+const INFORM_DELAY_MS = 1000;
+
 interface Stage {
   world: World;
   cast: Cast;
@@ -27,6 +29,9 @@ interface Stage {
 /** Reads commands until `quit`, the end of the input, or Ctrl-C. */
 export async function stay(stage: Stage): Promise<void> {
   explain(stage);
+  // From here on woken CPEs need no cue.
+  const { cpes } = stage.cast;
+  for (const cpe of cpes.settings) await cpes.configure(cpe, { informDelayMs: INFORM_DELAY_MS });
   const interactive = process.stdin.isTTY;
   const prompt = createInterface({
     input: process.stdin,
