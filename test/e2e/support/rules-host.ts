@@ -1,0 +1,219 @@
+/**
+ * A router for tests of the rules, with either back end of iptables behind the plain names, as a distribution's
+ * alternatives would have it; and peers that a test talks to line by line.
+ */
+
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import * as readline from 'node:readline';
+import { cli, configurationText } from '../../../src/cli/lab/engine';
+import { end, type Role, World, type WorldOptions } from '../../../src/cli/lab/world';
+import { type Outcome } from '../../../src/rules/iptables';
+import { type System } from '../../../src/rules';
+
+export type BackEnd = 'nft' | 'legacy';
+export const BACK_ENDS: BackEnd[] = ['nft', 'legacy'];
+
+const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'cli', 'lab');
+const PEER = join(__dirname, 'line-peer.js');
+
+/** Bounds a failure; whatever is waited for comes within seconds. */
+const PATIENCE_MS = 60_000;
+const POLL_MS = 25;
+
+export class RulesHost {
+  readonly binaries: string;
+  readonly configuration: string;
+  private engine: ChildProcess | undefined;
+
+  private constructor(
+    readonly world: World,
+    readonly backEnd: BackEnd,
+  ) {
+    this.binaries = join(world.directory, 'bin');
+    mkdirSync(this.binaries);
+    for (const program of ['iptables', 'iptables-save', 'iptables-restore']) {
+      symlinkSync(systemProgram(program.replace('iptables', `iptables-${backEnd}`)), join(this.binaries, program));
+    }
+    this.configuration = join(world.directory, 'acsplit.yaml');
+    this.configure(configurationText(world.directory, {}));
+  }
+
+  static async create(backEnd: BackEnd, options: WorldOptions): Promise<RulesHost> {
+    if (!existsSync(PROGRAMS)) throw new Error('not built: run npm run build');
+    return new RulesHost(await World.create({ programs: PROGRAMS, ...options }), backEnd);
+  }
+
+  configure(text: string): void {
+    writeFileSync(this.configuration, text);
+  }
+
+  get configurationText(): string {
+    return readFileSync(this.configuration, 'utf8');
+  }
+
+  async close(): Promise<void> {
+    await this.world.close();
+  }
+
+  /** Runs a program on the router; `path` in front of the back end's own directory. */
+  run(argv: readonly string[], input = '', path: string[] = []): Outcome {
+    const search = [...path, this.binaries, process.env.PATH ?? ''].join(delimiter);
+    const words = ['netns', 'exec', this.world.namespace('split'), 'env', `PATH=${search}`, ...argv];
+    const { status, stdout, stderr, error } = spawnSync('ip', words, { input, encoding: 'utf8', timeout: PATIENCE_MS });
+    return { status, stdout, stderr, error: error as NodeJS.ErrnoException | undefined };
+  }
+
+  /** Like `run`, for what must succeed. */
+  must(argv: readonly string[], input = ''): string {
+    const { status, stdout, stderr } = this.run(argv, input);
+    if (status !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
+    return stdout;
+  }
+
+  /** `acsplit rules WORDS` with this host's configuration. */
+  rules(...words: string[]): Outcome {
+    return this.run(cli(this.world, 'rules', ...words, '-c', this.configuration));
+  }
+
+  iptables(words: string): void {
+    this.must(['iptables', '-w', '10', ...words.split(' ')]);
+  }
+
+  restore(text: string): void {
+    this.must(['iptables-restore', '--noflush', '-w', '10'], text);
+  }
+
+  /** For src/rules in this process, with the router's iptables behind it. */
+  get system(): System {
+    return {
+      run: (program, words, input) => this.run([program, ...words], input),
+      interfaces: () => ['lo', 'eth0', 'eth1', 'eth2', 'eth3'],
+    };
+  }
+
+  /** The live rules without what may differ: counters, comments, and tables in which nothing stands. */
+  savedRules(): string {
+    const saved = this.must(['iptables-save']);
+    const lines = saved
+      .split('\n')
+      .filter((line) => !line.startsWith('#'))
+      .map((line) => line.replace(/\[\d+:\d+\]/, ''));
+    const tables = lines.join('\n').split(/^(?=\*)/m);
+    const isEmpty = (table: string) => !/^-A|^:\S+ -|^:\S+ DROP/m.test(table);
+    return tables.filter((table) => !isEmpty(table)).join('');
+  }
+
+  /** Packets that a rule has counted: the one of `chain` whose text holds all of `parts`. */
+  counted(table: string, chain: string, ...parts: string[]): number {
+    const lines = this.must(['iptables-save', '-c', '-t', table]).split('\n');
+    const fitting = lines.filter((line) => line.includes(`-A ${chain} `) && parts.every((part) => line.includes(part)));
+    if (fitting.length !== 1) throw new Error(`${fitting.length} rules of ${table} ${chain} hold ${parts.join()}`);
+    return Number(/^\[(\d+):/.exec(fitting[0])![1]);
+  }
+
+  async startEngine(): Promise<void> {
+    this.engine = this.world.start('split', cli(this.world, 'run', '-c', this.configuration));
+    let said = '';
+    this.engine.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    this.engine.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const isReady = (): boolean => {
+      if (this.engine?.exitCode !== null) throw new Error(`the engine ended: ${said}`);
+      const { status, stdout } = this.run(cli(this.world, 'status', '--json', '-c', this.configuration));
+      return status === 0 && (JSON.parse(stdout) as { ready: boolean }).ready;
+    };
+    await until(isReady, 'the engine to be ready');
+  }
+
+  async stopEngine(): Promise<void> {
+    if (this.engine) await end(this.engine);
+    this.engine = undefined;
+  }
+
+  listen(role: Role, address: string, port: number): Promise<Peer> {
+    return Peer.start(this.world, role, ['listen', address, String(port)], 'ready');
+  }
+
+  /** Begins to connect; `await peer.until('connected')` says whether it worked. */
+  connect(role: Role, source: string, address: string, port: number): Peer {
+    return new Peer(this.world, role, ['connect', source, address, String(port)]);
+  }
+
+  /** Connects, has a line echoed, and closes: what an ssh session needs to work. */
+  async talk(role: Role, source: string, address: string, port: number): Promise<void> {
+    const peer = this.connect(role, source, address, port);
+    await peer.until('connected');
+    await peer.echo('is anybody there?');
+    await peer.stop();
+  }
+}
+
+interface PeerEvent {
+  event: 'ready' | 'accepted' | 'connected' | 'line' | 'error' | 'closed';
+  text?: string;
+  code?: string;
+  from?: string;
+}
+
+export class Peer {
+  readonly events: PeerEvent[] = [];
+  private readonly child: ChildProcess;
+  private complaints = '';
+
+  constructor(world: World, role: Role, words: string[]) {
+    this.child = world.start(role, [process.execPath, PEER, ...words]);
+    readline
+      .createInterface({ input: this.child.stdout! })
+      .on('line', (line) => this.events.push(JSON.parse(line) as PeerEvent));
+    this.child.stderr!.on('data', (chunk: Buffer) => (this.complaints += chunk.toString()));
+  }
+
+  static async start(world: World, role: Role, words: string[], ready: PeerEvent['event']): Promise<Peer> {
+    const peer = new Peer(world, role, words);
+    await peer.until(ready);
+    return peer;
+  }
+
+  /** Waits for an event; an error that was not waited for ends the wait. */
+  async until(event: PeerEvent['event'], fits: (found: PeerEvent) => boolean = () => true): Promise<PeerEvent> {
+    const find = () => this.events.find((found) => found.event === event && fits(found));
+    await until(() => {
+      const failed = this.events.find((found) => found.event === 'error');
+      if (failed && event !== 'error') throw new Error(`waiting for "${event}": ${failed.code}`);
+      if (this.child.exitCode !== null) throw new Error(`the peer ended: ${this.complaints}`);
+      return find() !== undefined;
+    }, `"${event}"`);
+    return find()!;
+  }
+
+  send(text: string): void {
+    this.child.stdin!.write(`${text}\n`);
+  }
+
+  async echo(text: string): Promise<void> {
+    this.send(text);
+    await this.until('line', (found) => found.text === text);
+  }
+
+  async stop(): Promise<void> {
+    await end(this.child);
+  }
+}
+
+/** Waits for a condition, however long it takes within reason. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** A program of the system, in sbin too, which is not in everybody's PATH. */
+export function systemProgram(name: string): string {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const found = directories.map((directory) => join(directory, name)).find((file) => existsSync(file));
+  if (found === undefined) throw new Error(`${name} is not installed`);
+  return found;
+}
