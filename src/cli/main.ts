@@ -1,21 +1,30 @@
 #!/usr/bin/env node
 /** The command line. Which commands there are is said here, how they are read in parser.ts. */
 
+import { activateCommand, deactivateCommand, pauseCommand, resumeCommand } from './commands/activation';
 import { labCommand } from './commands/lab';
 import { replayCommand } from './commands/replay';
 import { rulesCommand } from './commands/rules';
 import { runCommand } from './commands/run';
 import { statusCommand } from './commands/status';
+import { tablesCommand } from './commands/tables';
+import { traceCommand } from './commands/trace';
 import { Failure, UsageError } from './errors';
 import { createParser } from './parser';
 
 async function main(words: readonly string[]): Promise<void> {
-  const parser = createParser(words) //
+  const parser = createParser(words)
+    .command(activateCommand)
+    .command(deactivateCommand)
     .command(labCommand)
+    .command(pauseCommand)
     .command(replayCommand)
+    .command(resumeCommand)
     .command(rulesCommand)
     .command(runCommand)
-    .command(statusCommand);
+    .command(statusCommand)
+    .command(tablesCommand)
+    .command(traceCommand);
   try {
     await parser.parseAsync();
   } catch (error) {

@@ -143,3 +143,8 @@ function isQueueError(error: unknown): error is QueueError {
   const candidate = error as Partial<QueueError> | null;
   return typeof candidate?.code === 'string' && typeof candidate.syscall === 'string';
 }
+
+/** CLOCK_BOOTTIME in ms: the engine's clock, which survives a restart of the engine and a suspended host. */
+export function boottimeMs(): number {
+  return loadAddon().boottimeMs();
+}

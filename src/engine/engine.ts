@@ -8,11 +8,12 @@
 import { randomBytes } from 'node:crypto';
 import { Splitter } from '../splitter/splitter';
 import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
-import { closeQueues, type OpenedQueues, openQueues, type QueueError } from './binding';
+import { boottimeMs, closeQueues, type OpenedQueues, openQueues, type QueueError } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
 import { EngineError } from './engine-error';
 import { findHostWarnings, requireInterfaces } from './host-checks';
 import { watchLosses } from './loss-watch';
+import { operations } from './operations';
 import { readQueueCounters } from './queue-counters';
 import { composeStatus, SIDES, type Status } from './status';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
@@ -77,7 +78,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         firstQueue: queue.first,
         queues: readQueueCounters(),
       });
-    control = await serveControl(path, { status });
+    const run = randomBytes(8).toString('hex');
+    control = await serveControl(path, { status, ...operations(splitter, run, boottimeMs) });
     loop = startVerdictLoop({ fd: opened.fd, firstQueue: queue.first, splitter, onError: (error) => report(error) });
     const engine = assemble({ fd: opened.fd, loop, control, log, status });
     report = engine.report;

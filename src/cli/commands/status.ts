@@ -1,11 +1,8 @@
 /** `acsplit status`: tables, verdicts by reason, queues. */
 
 import { type CommandModule } from 'yargs';
-import { askEngine, controlSocketPath } from '../../engine/control';
-import { EngineError } from '../../engine/engine-error';
 import { type Status } from '../../engine/status';
-import { loadConfiguration } from '../configuration';
-import { Failure } from '../errors';
+import { ask } from '../ask';
 import { type GlobalOptions, jsonOption } from '../options';
 import { formatStatus } from '../status-text';
 
@@ -25,12 +22,6 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
 };
 
 async function printStatus({ config, json }: StatusOptions): Promise<void> {
-  const { stateDirectory } = loadConfiguration(config);
-  let status: Status;
-  try {
-    status = (await askEngine(controlSocketPath(stateDirectory), { command: 'status' })) as Status;
-  } catch (error) {
-    throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
-  }
+  const status = (await ask(config, { command: 'status' })) as Status;
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status));
 }

@@ -1,0 +1,63 @@
+/** `acsplit activate`, `deactivate`, `pause`, `resume`: the operator's hand on a running engine. */
+
+import { type CommandModule } from 'yargs';
+import { ask, requireAddress } from '../ask';
+import { type GlobalOptions } from '../options';
+
+interface AddressOptions extends GlobalOptions {
+  address: string;
+}
+
+interface ActivateOptions extends AddressOptions {
+  collector: string;
+}
+
+export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
+  command: 'activate <address>',
+  describe: 'divert the next session of a CPE to a collector',
+  builder: (parser) =>
+    parser
+      .positional('address', { type: 'string', demandOption: true, describe: 'the CPE' })
+      .option('collector', { type: 'string', requiresArg: true, demandOption: true, describe: 'its name' })
+      .example('$0 activate 10.1.0.5 --collector c1', 'as if c1 had just woken 10.1.0.5'),
+  handler: async ({ config, address, collector }) => {
+    await ask(config, { command: 'activate', cpe: requireAddress(address), collector });
+    process.stdout.write(`the next session of ${address} goes to ${collector}\n`);
+  },
+};
+
+export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
+  command: 'deactivate <address>',
+  describe: 'leave the next session of a CPE to the ITMS',
+  builder: (parser) =>
+    parser
+      .positional('address', { type: 'string', demandOption: true, describe: 'the CPE' })
+      .example('$0 deactivate 10.1.0.5', 'whatever has woken it'),
+  handler: async ({ config, address }) => {
+    const cpe = requireAddress(address);
+    const { ended } = (await ask(config, { command: 'deactivate', cpe })) as { ended: boolean };
+    process.stdout.write(
+      ended ? `the next session of ${address} goes to the ITMS\n` : `${address} was not activated: nothing to do\n`,
+    );
+  },
+};
+
+export const pauseCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+  command: 'pause',
+  describe: 'end all new diverting at once; running sessions stay where they are',
+  builder: (parser) => parser.example('$0 pause', 'every new session goes to the ITMS'),
+  handler: async ({ config }) => {
+    const { was } = (await ask(config, { command: 'pause' })) as { was: boolean };
+    process.stdout.write(was ? 'was paused before\n' : 'paused: every new session goes to the ITMS\n');
+  },
+};
+
+export const resumeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+  command: 'resume',
+  describe: 'allow diverting again',
+  builder: (parser) => parser.example('$0 resume', 'after a pause'),
+  handler: async ({ config }) => {
+    const { was } = (await ask(config, { command: 'resume' })) as { was: boolean };
+    process.stdout.write(was ? 'resumed: woken CPEs are diverted again\n' : 'was not paused\n');
+  },
+};

@@ -1,0 +1,47 @@
+/** Events as lines for people. */
+
+import { type TraceEvent } from '../engine/operations';
+
+/** `22:37:04.123  10.1.0.5  armed for c1: its Connection Request (10.1.0.5:7547) was answered with a 2xx` */
+export function formatTraceEvent(event: TraceEvent, time: Date): string {
+  const clock = time.toTimeString().slice(0, 8);
+  const milliseconds = String(time.getMilliseconds()).padStart(3, '0');
+  return `${clock}.${milliseconds}  ${event.cpe.padEnd(15)}  ${sentence(event)}`;
+}
+
+function sentence({ event, cpe, cpePort, port, owner }: TraceEvent): string {
+  const request = `Connection Request (${cpe}:${cpePort} from port ${port})`;
+  const report = `session (port ${cpePort} to ${port})`;
+  switch (event) {
+    case 'armed-by-response':
+      return `armed for ${owner}: the CPE answered its ${request} with a 2xx`;
+    case 'armed-by-fin':
+      return `armed for ${owner}: it closed its ${request}`;
+    case 'armed-by-hand':
+      return `armed for ${owner}: by hand`;
+    case 'contended':
+      return `contended: ${owner} woke it too, another collector's activation stands`;
+    case 'ended-by-itms':
+      return `activation for ${owner} ended: the ITMS woke the CPE itself`;
+    case 'ended-by-hand':
+      return `activation for ${owner} ended: by hand`;
+    case 'activation-table-full':
+      return `not armed for ${owner}: the table is full`;
+    case 'answer-split':
+      return `not judged: the answer to ${owner}'s ${request} came in pieces`;
+    case 'answer-repeated':
+      return `not judged again: the answer to ${owner}'s ${request} was retransmitted`;
+    case 'diverted':
+      return `diverted to ${owner}: ${report}`;
+    case 'diverted-in-grace':
+      return `diverted to ${owner}: ${report} continues the one before`;
+    case 'would-divert':
+      return `would be diverted to ${owner}, but activation is off: ${report}`;
+    case 'closed':
+      return `closed: ${report} with ${owner}`;
+    case 'remapped':
+      return `remapped: ${owner}'s ${request} collides with another server's, and gets another port`;
+    default:
+      return `${event} (${owner})`;
+  }
+}
