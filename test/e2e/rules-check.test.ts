@@ -1,0 +1,119 @@
+/** `acsplit rules check` against live rules: each that a test deletes, reorders or shadows is named. */
+
+import { parseConfiguration } from '../../src/cli/configuration';
+import { checkRules, type Difference, installRules } from '../../src/rules';
+import { BACK_ENDS, RulesHost } from './support/rules-host';
+
+jest.setTimeout(180_000);
+
+const CHAIN_TABLES = ['filter', 'raw', 'mangle'];
+
+describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
+  let host: RulesHost;
+
+  beforeAll(async () => {
+    host = await RulesHost.create(backEnd, { cpes: ['10.1.1.1'] });
+  });
+  afterAll(() => host?.close());
+  beforeEach(() => {
+    for (const table of CHAIN_TABLES) host.restore(`*${table}\n-F\nCOMMIT\n`);
+    install();
+  });
+
+  const configuration = () => parseConfiguration(host.configurationText, 'test');
+  const install = () => installRules(configuration().topology, configuration().queue, host.system);
+  const check = () => checkRules(configuration().topology, configuration().queue, host.system);
+
+  /** Every live rule: `table` and the line as iptables-save prints it. */
+  const liveRules = () =>
+    host
+      .savedRules()
+      .split(/^(?=\*)/m)
+      .flatMap((text) =>
+        (text.match(/^-A .*$/gm) ?? []).map((line) => ({ table: text.split('\n')[0].slice(1), line })),
+      );
+
+  const change = (table: string, ...lines: string[]) => host.restore(`*${table}\n${lines.join('\n')}\nCOMMIT\n`);
+  const naming = (difference: Partial<Difference>) => [expect.objectContaining(difference)];
+
+  it('nothing is said about what was installed', () => {
+    expect(liveRules().length).toBeGreaterThan(20);
+    expect(check()).toEqual([]);
+  });
+
+  it('each deleted rule is named, and installing again mends it', () => {
+    for (const { table, line } of liveRules()) {
+      change(table, line.replace('-A', '-D'));
+      const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
+      expect(check()).toEqual(naming({ kind: 'missing', table: table as Difference['table'], chain, rule }));
+      install();
+      expect(check()).toEqual([]);
+    }
+  });
+
+  it('each rule that was moved to its chain’s beginning or end is named', () => {
+    for (const { table, line } of liveRules().filter((r) => / ACSPLIT/.test(r.line.slice(0, 11)))) {
+      for (const back of ['-I', '-A']) {
+        const before = host.savedRules();
+        change(table, line.replace('-A', '-D'), line.replace('-A', back));
+        if (host.savedRules() === before) continue;
+        expect(check()).not.toEqual([]);
+        for (const { kind } of check()) expect(kind).toBe('reordered');
+        install();
+      }
+    }
+    expect(check()).toEqual([]);
+  });
+
+  it('each rule that another shadows is named, and so is the other', () => {
+    for (const { table, line } of liveRules().filter((r) => / ACSPLIT/.test(r.line.slice(0, 11)))) {
+      const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
+      const shadow = rule.replace(/-[jg] .*$/, '-p tcp -j ACCEPT').replace(/-p tcp .*-p tcp /, '-p tcp ');
+      change(table, `-I ${chain} ${shadow}`);
+      const found = check().filter(({ kind }) => kind === 'shadows');
+      expect(found.map(({ message }) => message)).toEqual([expect.stringContaining(`"${rule}"`)]);
+      expect(found[0].message).toContain('none of our rules');
+      install();
+    }
+    expect(check()).toEqual([]);
+  });
+
+  it('a jump of ours that comes too late is named by what comes before it', () => {
+    for (const { table, line } of liveRules().filter((r) => /-j ACSPLIT/.test(r.line) && !/^-A ACSPLIT/.test(r.line))) {
+      const chain = line.split(' ')[1];
+      change(table, `-I ${chain} -p tcp -j ACCEPT`);
+      expect(check()).toEqual(naming({ kind: 'shadows', chain, rule: '-p tcp -j ACCEPT' }));
+      expect(check()[0].message).toContain(line.slice(`-A ${chain} `.length));
+      change(table, `-D ${chain} -p tcp -j ACCEPT`);
+    }
+    expect(check()).toEqual([]);
+  });
+
+  it('a clamp behind our queues is named, and installing again puts ours behind it', () => {
+    change('mangle', '-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu');
+    expect(check()).toEqual(naming({ kind: 'skipped', table: 'mangle', chain: 'FORWARD' }));
+    install();
+    expect(check()).toEqual([]);
+  });
+
+  it('the command says it in lines, in JSON and by its exit status', () => {
+    expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });
+    change('mangle', '-D ACSPLIT-TO-CPE -s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1');
+    const line =
+      'mangle ACSPLIT-TO-CPE: missing "-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1"; run: acsplit rules install';
+    expect(host.rules('check')).toEqual(expect.objectContaining({ status: 1, stdout: `${line}\n`, stderr: '' }));
+    const json = host.rules('check', '--json');
+    expect(json.status).toBe(1);
+    expect(JSON.parse(json.stdout)).toEqual([
+      {
+        kind: 'missing',
+        table: 'mangle',
+        chain: 'ACSPLIT-TO-CPE',
+        rule: '-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1',
+        message: line,
+      },
+    ]);
+    expect(host.rules('install')).toMatchObject({ status: 0 });
+    expect(JSON.parse(host.rules('check', '--json').stdout)).toEqual([]);
+  });
+});
