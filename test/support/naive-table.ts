@@ -51,9 +51,9 @@ export class NaiveTable {
     this.entries.clear();
   }
 
-  /** All entries, in the order of their keys. */
+  /** All entries that live. */
   list(): NaiveEntry[] {
-    return [...this.entries.values()].sort((a, b) => (a.key.join() < b.key.join() ? -1 : 1));
+    return [...this.entries.values()];
   }
 
   ageMs(entry: NaiveEntry): number {

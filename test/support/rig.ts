@@ -1,0 +1,272 @@
+/**
+ * A splitter on virtual time, one packet at a time. What becomes of a packet is told in a line that reads aloud, such as
+ * `to c1: diverted`. Every packet that leaves is checked: right checksums by a full sum, nothing changed but addresses
+ * and ports, and a CPE sees no other address than the ACS's.
+ */
+import { formatIpv4, parseIpv4 } from '../../src/packet/address';
+import { PacketBatch, type PacketFlag, Verdict } from '../../src/packet/batch';
+import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
+import { TcpFlag } from '../../src/packet/tcp';
+import { activationEntries, reportEntries, requestEntries } from '../../src/splitter/entries';
+import { EVENTS } from '../../src/splitter/events';
+import { REASONS, reasonName } from '../../src/splitter/reasons';
+import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
+import { type Topology } from '../../src/splitter/topology';
+
+export const ACS = '10.1.0.1';
+export const REPORT_PORT = 7547;
+export const ITMS_PORT = 8080;
+export const CPE = '10.1.7.1';
+/** Where the CPEs of the tests listen for Connection Requests. */
+export const CPE_PORT = 7170;
+
+export const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' } as const;
+export type Server = keyof typeof SERVERS;
+export type Party = 'cpe' | Server;
+
+export const TOPOLOGY: Topology = {
+  cpe: { interface: 'cpe0', address: { ipv4: ACS }, networks: ['10.1.0.0/16'] },
+  itms: { interface: 'itms0', address: { ipv4: SERVERS.itms } },
+  collectors: [
+    { name: 'c1', interface: 'col0', address: { ipv4: SERVERS.c1 } },
+    { name: 'c2', interface: 'col0', address: { ipv4: SERVERS.c2 } },
+  ],
+  reportPorts: [REPORT_PORT, 9090],
+  itmsPorts: [ITMS_PORT],
+};
+
+const QUEUES: Record<Party, number> = { cpe: 0, itms: 1, c1: 2, c2: 2 };
+
+export const FLAGS = {
+  SYN: TcpFlag.Syn,
+  'SYN+ACK': TcpFlag.Syn | TcpFlag.Ack,
+  ACK: TcpFlag.Ack,
+  DATA: TcpFlag.Ack | TcpFlag.Psh,
+  FIN: TcpFlag.Fin | TcpFlag.Ack,
+  RST: TcpFlag.Rst | TcpFlag.Ack,
+} as const;
+export type Type = keyof typeof FLAGS;
+
+export interface Outcome {
+  verdict: Verdict;
+  reason: string;
+  /** As it left, or would have. */
+  bytes: Uint8Array;
+  /** What it says in a line. */
+  text: string;
+}
+
+/** A packet as a test names it; what is left out is the ordinary. */
+export interface Fields {
+  cpe?: string;
+  /** At the CPE: 40001 on report connections, else CPE_PORT. */
+  cpePort?: number;
+  /** At the other end: the report port, or the server's source port. */
+  port?: number;
+  sequence?: number;
+  payload?: string;
+  /** Instead of the type's own. */
+  flags?: number;
+}
+
+export class Rig {
+  splitter: Splitter;
+  /** Any beginning will do that is no whole number. */
+  nowMs = 86_400_000.5;
+  private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
+  private readonly options: SplitterOptions;
+  private identification = 0;
+
+  constructor(options: Partial<SplitterOptions> = {}) {
+    const capacityEntries = options.capacityEntries ?? 64;
+    const buffer = new ArrayBuffer(Splitter.bufferBytes(capacityEntries));
+    this.options = { topology: TOPOLOGY, activation: 'auto', seed: 7, buffer, ...options, capacityEntries };
+    this.splitter = new Splitter(this.options);
+  }
+
+  /** The engine starts again on the same tables, as after a reload. */
+  restart(options: Partial<SplitterOptions>): this {
+    this.splitter = new Splitter({ ...this.options, ...options });
+    return this;
+  }
+
+  /** The engine starts again on empty tables. */
+  loseTables(): this {
+    const buffer = new ArrayBuffer(Splitter.bufferBytes(this.options.capacityEntries));
+    return this.restart({ activation: this.splitter.activation, buffer });
+  }
+
+  wait(ms: number): this {
+    this.nowMs += ms;
+    return this;
+  }
+
+  // ---- packets ----
+
+  /** A CPE sends to the ACS address; on a report connection unless another port is named. */
+  cpe(type: Type, fields: Fields = {}): string {
+    const port = fields.port ?? REPORT_PORT;
+    const cpePort = fields.cpePort ?? (TOPOLOGY.reportPorts.includes(port) || port === ITMS_PORT ? 40001 : CPE_PORT);
+    return this.send('cpe', {
+      source: fields.cpe ?? CPE,
+      sourcePort: cpePort,
+      destination: ACS,
+      destinationPort: port,
+      ...tcpFields(type, fields),
+    }).text;
+  }
+
+  /** A server sends to a CPE. @param fields `port` is the server's own */
+  from(server: Server, type: Type, fields: Fields = {}): string {
+    const port = fields.port ?? REPORT_PORT;
+    return this.send(server, {
+      source: SERVERS[server],
+      sourcePort: port,
+      destination: fields.cpe ?? CPE,
+      destinationPort: fields.cpePort ?? (TOPOLOGY.reportPorts.includes(port) ? 40001 : CPE_PORT),
+      ...tcpFields(type, fields),
+    }).text;
+  }
+
+  send(from: Party, packet: TcpPacket): Outcome {
+    this.identification = (this.identification + 1) & 0xffff;
+    return this.sendBytes(from, buildTcp({ identification: this.identification, ...packet }));
+  }
+
+  sendBytes(from: Party, packet: Uint8Array, flags: PacketFlag | 0 = 0): Outcome {
+    const { batch } = this;
+    batch.count = 0;
+    batch.push(QUEUES[from], packet, flags);
+    this.splitter.decide(batch, this.nowMs);
+    const verdict: Verdict = batch.verdict[0];
+    const reason = reasonName(batch.reason[0]);
+    const bytes = batch.packet(0).slice();
+    if (verdict === Verdict.AcceptRewritten) checkRewritten(packet, bytes, from === 'cpe');
+    else expect(bytes).toEqual(packet);
+    return { verdict, reason, bytes, text: describeOutcome(verdict, reason, packet, bytes, from === 'cpe') };
+  }
+
+  // ---- usual beginnings ----
+
+  /** `server` wakes the CPE and gets its 200; no FIN yet. */
+  wake(server: Server = 'c1', port = 50001, cpe = CPE): this {
+    this.ask(server, port, cpe);
+    this.cpe('DATA', { cpe, port, sequence: 7001, payload: OK });
+    return this;
+  }
+
+  /** `server` opens a Connection Request and asks; the CPE has not answered yet. */
+  ask(server: Server = 'c1', port = 50001, cpe = CPE): this {
+    this.from(server, 'SYN', { cpe, port, sequence: 500 });
+    this.cpe('SYN+ACK', { cpe, port, sequence: 7000 });
+    this.from(server, 'DATA', { cpe, port, sequence: 501, payload: GET });
+    return this;
+  }
+
+  /** The woken CPE opens a report connection, which its collector answers. */
+  divert(server: Server = 'c1', cpePort = 40001, cpe = CPE): this {
+    expect(this.cpe('SYN', { cpe, cpePort, sequence: 1000 })).toMatch(new RegExp(`^to ${server}: diverted`));
+    expect(this.from(server, 'SYN+ACK', { cpe, cpePort })).toBe('as acs: report-answered');
+    return this;
+  }
+
+  // ---- what the tables hold ----
+
+  /** Such as `armed c1`; `none`. */
+  activation(cpe = CPE): string {
+    this.splitter.sweep(this.nowMs);
+    const [entry] = activationEntries(this.splitter.state, 1, parseIpv4(cpe));
+    return entry ? `${entry.phase} ${entry.collector}` : 'none';
+  }
+
+  /** The report connection of a CPE's port, such as `established c1`; `none`. */
+  report(cpePort = 40001, cpe = CPE): string {
+    this.splitter.sweep(this.nowMs);
+    const entries = reportEntries(this.splitter.state, 99, parseIpv4(cpe));
+    const entry = entries.find((one) => one.cpePort === cpePort);
+    return entry ? `${entry.phase} ${entry.owner}` : 'none';
+  }
+
+  /** The Connection Requests whose own source port is this, such as `fin c1`; `none`. */
+  request(ownPort = 50001, cpe = CPE): string {
+    this.splitter.sweep(this.nowMs);
+    const entries = requestEntries(this.splitter.state, 99, parseIpv4(cpe));
+    const found = entries.filter((one) => one.ownPort === ownPort).map((one) => `${one.phase} ${one.owner}`);
+    return found.sort().join(', ') || 'none';
+  }
+
+  /** Entries in the three tables, after sweeps that come round all of them. */
+  counts(): { requests: number; activated: number; reports: number } {
+    for (let step = 0; step < 4; step++) this.splitter.sweep(this.nowMs);
+    const { connectionRequests, activatedCpes, reportConnections } = this.splitter.tables;
+    return { requests: connectionRequests.count, activated: activatedCpes.count, reports: reportConnections.count };
+  }
+
+  /** How often an event was noted. */
+  events(name: string): number {
+    const index = EVENTS.indexOf(name);
+    if (index < 0) throw new Error(`no event is named '${name}'`);
+    return this.splitter.state.events.counts[index];
+  }
+
+  /** How often a reason was given. */
+  reasons(name: string): number {
+    const index = REASONS.findIndex((row) => row[0] === name);
+    if (index < 0) throw new Error(`no reason is named '${name}'`);
+    return this.splitter.counters.byReason[index];
+  }
+}
+
+export const GET = 'GET /wake HTTP/1.1\r\nHost: cpe\r\n\r\n';
+export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+export const UNAUTHORIZED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
+
+function tcpFields(type: Type, fields: Fields) {
+  return { flags: fields.flags ?? FLAGS[type], sequence: fields.sequence ?? 1000, payload: fields.payload ?? '' };
+}
+
+/** Offsets of what may change: the IP header's checksum and addresses, the ports and TCP's checksum. */
+function checkRewritten(before: Uint8Array, after: Uint8Array, fromCpe: boolean): void {
+  const tcpAt = (before[0] & 15) * 4;
+  const mayChange = new Set<number>();
+  const allow = (at: number, bytes: number) => {
+    for (let i = at; i < at + bytes; i++) mayChange.add(i);
+  };
+  allow(10, 2);
+  allow(fromCpe ? 16 : 12, 4);
+  allow(tcpAt + (fromCpe ? 2 : 0), 2);
+  allow(tcpAt + 16, 2);
+  expect(after.length).toBe(before.length);
+  const changed = [...after.keys()].filter((at) => after[at] !== before[at] && !mayChange.has(at));
+  expect(changed).toEqual([]);
+  expect(word(after, 10)).toBe(ipHeaderChecksum(after, 0));
+  expect(word(after, tcpAt + 16)).toBe(tcpChecksum(after, 0));
+  if (!fromCpe) expect(addressAt(after, 12)).toBe(ACS);
+}
+
+function describeOutcome(
+  verdict: Verdict,
+  reason: string,
+  before: Uint8Array,
+  after: Uint8Array,
+  fromCpe: boolean,
+): string {
+  if (verdict === Verdict.Drop) return `drop: ${reason}`;
+  if (verdict === Verdict.Accept) return `untouched: ${reason}`;
+  const portAt = (before[0] & 15) * 4 + (fromCpe ? 2 : 0);
+  const port = word(after, portAt) === word(before, portAt) ? '' : `:${word(after, portAt)}`;
+  return fromCpe ? `to ${nameOf(addressAt(after, 16))}${port}: ${reason}` : `as acs${port}: ${reason}`;
+}
+
+export function nameOf(address: string): string {
+  const found = Object.entries(SERVERS).find(([, known]) => known === address);
+  return found ? found[0] : address;
+}
+
+export function addressAt(bytes: Uint8Array, at: number): string {
+  return formatIpv4((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]);
+}
+
+export function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 8) | bytes[at + 1];
+}
