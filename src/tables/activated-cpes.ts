@@ -129,8 +129,9 @@ export class ActivatedCpes {
   }
 
   private set(slot: number, state: number): void {
-    this.table.setState(slot, state | (this.owner(slot) << OWNER_SHIFT));
+    // In this order: an old stamp beside a state of shorter life would be an expired entry, should we die between.
     this.table.touch(slot);
+    this.table.setState(slot, state | (this.owner(slot) << OWNER_SHIFT));
   }
 }
 

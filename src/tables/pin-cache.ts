@@ -75,7 +75,9 @@ export class PinCache {
       if (lines[line + Line.Cpe] !== cpe || lines[line + Line.Ports] !== ports || lines[line + Line.Isn] !== isn)
         continue;
       const tick = lines[line + Line.Tick];
-      if (tick !== 0 && ((this.nowTick - tick) | 0) <= LIFE_MS) return true;
+      // Below zero where the clock of a capture steps back a little; far below, the ticks have wrapped.
+      const age = (this.nowTick - tick) | 0;
+      if (tick !== 0 && age <= LIFE_MS && age >= -LIFE_MS) return true;
     }
     return false;
   }

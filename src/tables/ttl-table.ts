@@ -8,30 +8,14 @@
  * touched, and `lives`, indexed by the state's low bits, says how long that is good for. A reload that changes a life
  * thereby changes it for entries that already stand. Expiry is exact on look-up; `sweep` only frees the room.
  *
- *     row: key words | stamp | state | value words         state 0 = empty; it is written last and cleared first
+ *     row: key words | stamp | state | value words         state 0 = empty, and then the other words mean nothing
  *
- * A crash between two writes of a deletion loses nothing: the header's redo word names the hole that is being filled,
- * and `recover` fills it again (docs/architecture.md, "Tables").
+ * A crash between two writes neither loses an entry nor raises a dead one. A new row's state is written last. The
+ * header's redo word names the hole that a deletion is filling, and `recover` fills it again (docs/architecture.md,
+ * "Tables").
  */
 
-const MAGIC = 0x61637370; // "acsp"
-const VERSION = 1;
-
-const HEADER_BYTES = 64;
-const enum Header {
-  Magic,
-  Version,
-  Slots,
-  RowWords,
-  Seed,
-  Count,
-  /** Slot + 1 of the hole that a deletion is filling; 0 when none is. */
-  Redo,
-  /** Float64 at the 8-byte boundary: what tick 0 is, in ms of the caller's clock. */
-  EpochMs = 8,
-  /** Float64: the latest time seen. */
-  LastMs = 10,
-}
+import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
 const LOAD_PERCENT = 75;
@@ -44,8 +28,16 @@ const ROW_STATE_AFTER_KEY = 1;
 /** Slots looked at by the one sweep that a full table grants itself before it refuses. */
 const SWEEP_WHEN_FULL = 256;
 
-/** Ticks are int32 milliseconds; a pause longer than this cannot be told from the future, and outlives every life. */
+/**
+ * Ticks are int32 milliseconds, so a stamp of 2^31 ms ago looks like the future: dead entries must be gone by then. A
+ * pause (or a step back) of more than 12 days outlives every life and empties the table. A table whose sweep has not
+ * come round for 37 hours is swept at once. An entry of MAX_LIFE_MS then dies before its stamp turns:
+ * life + two rounds + one pause < 2^31.
+ */
 const MAX_PAUSE_MS = 2 ** 30;
+const MAX_ROUND_MS = 2 ** 27;
+/** 9 days. */
+export const MAX_LIFE_MS = 2 ** 31 - MAX_PAUSE_MS - 2 * MAX_ROUND_MS - 1;
 
 export interface TableShape {
   /** Entries at the most. */
@@ -85,7 +77,9 @@ export class TtlTable {
   /**
    * @param buffer memory of `TtlTable.bytes(shape)` bytes from `at` (8-aligned), zeroed, or a table of the same shape
    * @param seed of the hash, for a table that is not there yet
-   * @param lives ms by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may change it
+   * @param lives ms, MAX_LIFE_MS at the most, by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may
+   *   change it
+   * @throws Error where the memory holds something else
    */
   constructor(
     buffer: ArrayBuffer,
@@ -107,7 +101,7 @@ export class TtlTable {
     this.times = new Float64Array(buffer, at, HEADER_BYTES / 8);
     this.rows = new Int32Array(buffer, at + HEADER_BYTES, this.slots * this.rowWords);
     this.seed = seed;
-    if (this.header[Header.Magic] === 0) this.format();
+    if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
     else this.recover();
   }
 
@@ -118,13 +112,15 @@ export class TtlTable {
   /** Sets the time for all that follows. A clock that steps back makes entries look young, never old. */
   advance(nowMs: number): void {
     const times = this.times;
-    const lastMs = times[Header.LastMs / 2];
-    if (nowMs - lastMs > MAX_PAUSE_MS) {
+    const pauseMs = nowMs - times[Header.LastMs / 2];
+    if (pauseMs > MAX_PAUSE_MS || pauseMs < -MAX_PAUSE_MS) {
       this.clear();
       times[Header.EpochMs / 2] = nowMs;
+      times[Header.RoundMs / 2] = nowMs;
     }
     times[Header.LastMs / 2] = nowMs;
     this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
+    if (nowMs - times[Header.RoundMs / 2] > MAX_ROUND_MS) this.sweepAll();
   }
 
   /** Slot of the live entry under `key`, or -1. */
@@ -145,12 +141,13 @@ export class TtlTable {
     if (slot < 0) return -1;
     const row = slot * this.rowWords;
     for (let word = this.valueAt; word < this.rowWords; word++) this.rows[row + word] = 0;
-    this.rows[row + this.stampAt] = this.nowTick;
+    // In this order: a new stamp beside the old state would raise an entry that has expired.
     this.rows[row + this.stateAt] = state;
+    this.rows[row + this.stampAt] = this.nowTick;
     return slot;
   }
 
-  /** Writes the key into an empty slot, or another one if room had to be made; -1 when there is none. */
+  /** Writes key and stamp into an empty slot, or another one if room had to be made; -1 when there is none. */
   private occupy(empty: number): number {
     let slot = empty;
     if (this.header[Header.Count] >= this.capacityEntries) {
@@ -163,6 +160,7 @@ export class TtlTable {
     }
     const row = slot * this.rowWords;
     for (let word = 0; word < this.keyWords; word++) this.rows[row + word] = this.key[word];
+    this.rows[row + this.stampAt] = this.nowTick;
     this.header[Header.Count]++;
     return slot;
   }
@@ -220,8 +218,22 @@ export class TtlTable {
       const slot = this.cursor;
       // A freed slot may be filled by the entry behind it: look at it again, on the same budget.
       if (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot);
-      else this.cursor = slot + 1 === this.slots ? 0 : slot + 1;
+      else if (slot + 1 < this.slots) this.cursor = slot + 1;
+      else this.comeRound();
     }
+  }
+
+  /** The whole table at once, for an owner who hardly ever sweeps. */
+  private sweepAll(): void {
+    for (let slot = 0; slot < this.slots; slot++) {
+      while (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot);
+    }
+    this.comeRound();
+  }
+
+  private comeRound(): void {
+    this.cursor = 0;
+    this.times[Header.RoundMs / 2] = this.times[Header.LastMs / 2];
   }
 
   /** Frees a slot by shifting back whatever may stand nearer to its home. Slots remembered from before are void. */
@@ -293,29 +305,22 @@ export class TtlTable {
     return (((hash ^ (hash >>> 16)) >>> 0) * this.scale) | 0;
   }
 
-  private format(): void {
-    const header = this.header;
-    header[Header.Version] = VERSION;
-    header[Header.Slots] = this.slots;
-    header[Header.RowWords] = this.rowWords;
-    header[Header.Seed] = this.seed;
-    this.times[Header.LastMs / 2] = Number.NEGATIVE_INFINITY;
-    header[Header.Magic] = MAGIC;
-  }
-
   /** Takes over a table that another run left behind: finishes its deletion, counts again. */
   private recover(): void {
-    const { header, rows, rowWords, stateAt } = this;
-    if (header[Header.Magic] !== MAGIC || header[Header.Version] !== VERSION) throw new Error('not a table of ours');
-    if (header[Header.Slots] !== this.slots || header[Header.RowWords] !== rowWords) {
-      throw new Error('a table of another shape');
-    }
+    const { header } = this;
+    checkHeader(header, this.slots, this.rowWords);
+    // Probing ends at an empty slot: a table without one is not what any run of ours leaves behind.
+    if (this.occupied() > this.capacityEntries) throw new Error('a table with more entries than its capacity');
     this.seed = header[Header.Seed];
     const redo = header[Header.Redo];
     if (redo > 0 && redo <= this.slots) this.fill(redo - 1);
+    header[Header.Count] = this.occupied();
+  }
+
+  private occupied(): number {
     let count = 0;
-    for (let slot = 0; slot < this.slots; slot++) if (rows[slot * rowWords + stateAt] !== 0) count++;
-    header[Header.Count] = count;
+    for (let slot = 0; slot < this.slots; slot++) if (this.state(slot) !== 0) count++;
+    return count;
   }
 }
 
