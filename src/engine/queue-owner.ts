@@ -77,6 +77,7 @@ function hasNetAdmin(proc: string): boolean {
 function rowsOf(file: string): string[][] {
   return readText(file)
     .split('\n')
+    .filter((line) => line.trim() !== '')
     .map((line) => line.trim().split(/\s+/));
 }
 

@@ -57,7 +57,7 @@ function record(n: number): Buffer {
   const connection = Math.floor(n / SCRIPT.length);
   const [fromCpe, flags, payloadBytes] = SCRIPT[n % SCRIPT.length];
   // Sixteen connections of one CPE after the other, from ports of their own.
-  const cpe = `10.1.${(connection >>> 8) & 255}.${connection & 255 || 1}`;
+  const cpe = `10.1.${1 + ((connection >>> 8) & 63)}.${1 + (connection & 127)}`;
   const cpePort = 40000 + (connection % 20000);
   const ends = fromCpe
     ? { source: cpe, sourcePort: cpePort, destination: '10.1.0.1', destinationPort: 7547 }
@@ -90,7 +90,9 @@ function run(command: string, words: string[]): Run {
     const { maxRSS } = process.resourceUsage();
     console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - begin) / 1e9 }));
   `;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', script, command, ...words], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', script, command, ...words], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`);
   return { ...(JSON.parse(stdout) as { seconds: number }), maxRss: 0 };
 }
@@ -114,5 +116,7 @@ function main(packets: number, rounds: number): void {
     rmSync(folder, { recursive: true });
   }
 }
-void readFileSync; void cpus; void release;
+void readFileSync;
+void cpus;
+void release;
 main(Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 5));
