@@ -16,7 +16,7 @@ describe('activation: auto', () => {
     stage = await Stage.open({ cpes: [woken, neighbour, refusing, throttling, keptAlive, ofItms] });
   });
   afterAll(() => stage?.close());
-  afterEach(() => stage.expectCleanWires());
+  afterEach(() => stage?.expectCleanWires());
 
   it('a CPE that the collector has woken is the collector’s for one session, before and after it is the ITMS’s', async () => {
     const { cpes, collector } = stage.cast;

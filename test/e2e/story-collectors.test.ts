@@ -19,7 +19,7 @@ describe('two collection servers', () => {
     });
   });
   afterAll(() => stage?.close());
-  afterEach(() => stage.expectCleanWires());
+  afterEach(() => stage?.expectCleanWires());
 
   it('each gets the session of the CPE that it has woken, both at the same time', async () => {
     const { cpes, collector, secondCollector } = stage.cast;

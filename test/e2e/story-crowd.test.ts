@@ -11,7 +11,7 @@ describe('twenty CPEs woken at once', () => {
     stage = await Stage.open({ cpes });
   });
   afterAll(() => stage?.close());
-  afterEach(() => stage.expectCleanWires());
+  afterEach(() => stage?.expectCleanWires());
 
   it('each opens one session with the collector; ten neighbours stay with the ITMS meanwhile', async () => {
     const { collector, itms, cpes: actors } = stage.cast;

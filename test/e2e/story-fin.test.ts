@@ -14,7 +14,7 @@ describe('activation: fin', () => {
     stage = await Stage.open({ cpes: [woken, neighbour, refusing], activation: 'fin' });
   });
   afterAll(() => stage?.close());
-  afterEach(() => stage.expectCleanWires());
+  afterEach(() => stage?.expectCleanWires());
 
   it('the collector’s FIN makes the CPE’s next session the collector’s, and only that one', async () => {
     expect(await stage.inform(woken)).toEqual(ITMS);

@@ -13,7 +13,7 @@ describe('activation: off', () => {
     stage = await Stage.open({ cpes: [woken, neighbour, CPE, NEIGHBOUR], activation: 'off' });
   });
   afterAll(() => stage?.close());
-  afterEach(() => stage.expectCleanWires());
+  afterEach(() => stage?.expectCleanWires());
 
   it('diverts nothing, while Connection Requests pass as ever', async () => {
     const { cpes, collector } = stage.cast;

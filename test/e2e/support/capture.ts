@@ -1,6 +1,6 @@
 /**
- * What really crossed an interface: tcpdump in the namespace, its pcap stream read here, by code that shares nothing
- * with the product. Keeps no packets, only which connections were seen and from whom.
+ * What really crossed an interface: dumpcap in the namespace, its pcap stream read here, by code that shares nothing
+ * with the product. (tcpdump wants to change its user, which the root of a user namespace may not.)
  */
 import type { ChildProcess } from 'node:child_process';
 import { end, type Role, type World } from '../../../src/cli/lab/world';
@@ -10,9 +10,21 @@ const GLOBAL_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
 const ETHERNET_BYTES = 14;
 const [TCP, UDP] = [6, 17];
+const UDP_BYTES = 8;
 const RST = 0x04;
 /** A datagram to this port (discard) marks the end of what a reader waits for. */
 const MARK_PORT = 9;
+
+/** Every namespace but the splitter's own. */
+export type Host = Exclude<Role, 'split'>;
+
+/** The other end of eth0 in each namespace. */
+const GATEWAYS: Record<Host, string> = {
+  cpe: '10.1.0.1',
+  itms: '10.2.0.1',
+  collector: '10.3.0.1',
+  outside: '10.4.0.1',
+};
 
 /** A TCP packet's ends and flags. */
 export interface Sight {
@@ -25,14 +37,15 @@ export interface Sight {
 
 export class Capture {
   packets = 0;
-  marks = 0;
+  private marksSent = 0;
+  private lastMark = 0;
   private rest: Buffer = Buffer.alloc(0);
   private headerRead = false;
   private said = '';
 
   private constructor(
     private readonly world: World,
-    private readonly role: Role,
+    private readonly role: Host,
     private readonly child: ChildProcess,
     private readonly onPacket: (sight: Sight) => void,
   ) {
@@ -41,36 +54,38 @@ export class Capture {
   }
 
   /** Captures on eth0 of a namespace from now on. */
-  static async start(world: World, role: Role, onPacket: (sight: Sight) => void): Promise<Capture> {
-    const options = ['-n', '-U', '--immediate-mode', '-Z', 'root', '-B', '32768', '-s', '96', '-w', '-'];
-    const argv = ['tcpdump', '-i', 'eth0', ...options, `tcp or udp port ${MARK_PORT}`];
+  static async start(world: World, role: Host, onPacket: (sight: Sight) => void): Promise<Capture> {
+    const options = ['-q', '-P', '-B', '32', '-s', '96', '-w', '-'];
+    const argv = ['dumpcap', '-i', 'eth0', ...options, '-f', `tcp or udp port ${MARK_PORT}`];
     const capture = new Capture(world, role, world.start(role, argv), onPacket);
-    await capture.until(() => capture.said.includes('listening on'), 'to listen');
+    await capture.catchUp();
     return capture;
   }
 
   /** Waits until everything that crossed the interface before this call has been read. */
   async catchUp(): Promise<void> {
-    const { marks } = this;
-    await this.world.run(this.role, ['bash', '-c', `echo mark > /dev/udp/${this.gateway()}/${MARK_PORT}`]);
-    await this.until(() => this.marks > marks, 'to read on');
+    const first = this.marksSent + 1;
+    const deadline = Date.now() + PATIENCE_MS;
+    do {
+      // Repeated, because the first may cross before the capture has begun; numbered, because it may also come late.
+      if (this.hasEnded || Date.now() > deadline) throw new Error(`capture in ${this.role}: ${this.said.trim()}`);
+      const send = `echo ${++this.marksSent} > /dev/udp/${GATEWAYS[this.role]}/${MARK_PORT}`;
+      await this.world.run(this.role, ['bash', '-c', send]);
+      await this.pauseForMark(first);
+    } while (this.lastMark < first);
   }
 
   async stop(): Promise<void> {
     await end(this.child);
   }
 
-  private gateway(): string {
-    return { cpe: '10.1.0.1', itms: '10.2.0.1', collector: '10.3.0.1', outside: '10.4.0.1', split: '127.0.0.1' }[
-      this.role
-    ];
+  private get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  private async until(fits: () => boolean, what: string): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
-    while (!fits()) {
-      const ended = this.child.exitCode !== null || this.child.signalCode !== null;
-      if (ended || Date.now() > deadline) throw new Error(`tcpdump in ${this.role}, waiting ${what}: ${this.said}`);
+  /** Waits a while for this mark or a later one. */
+  private async pauseForMark(mark: number): Promise<void> {
+    for (let wait = 0; wait < 100 && this.lastMark < mark && !this.hasEnded; wait++) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
@@ -97,7 +112,7 @@ export class Capture {
     const ip = frame.subarray(ETHERNET_BYTES);
     if (frame.readUInt16BE(12) !== 0x0800 || ip.length < 20) return;
     const transport = ip.subarray((ip[0]! & 0x0f) * 4);
-    if (ip[9] === UDP) return void this.marks++;
+    if (ip[9] === UDP) return void (this.lastMark = Number(transport.subarray(UDP_BYTES).toString()));
     if (ip[9] !== TCP || transport.length < 14) return;
     this.packets++;
     this.onPacket({
