@@ -1,0 +1,103 @@
+#!/bin/sh
+# Makes a fresh checkout on Debian or Ubuntu ready, and does nothing when it is: system packages, npm packages, build.
+#
+#     sh scripts/setup.sh         what the product needs
+#     sh scripts/setup.sh test    and what the tests need
+#
+# Installs system packages as root only; anybody else gets the line to run. Says what it does on stderr.
+set -eu
+exec </dev/null # nothing here may ask anything
+cd "$(dirname "$0")/.."
+PATH="$PATH:/usr/sbin:/sbin" # where Debian keeps iptables and ip from an ordinary user
+export PATH
+
+say() { echo "set-up: $*" >&2; }
+fail() {
+  say "$*"
+  exit 1
+}
+
+# --- Node --------------------------------------------------------------------------------------------------------
+
+command -v npm >/dev/null || fail 'npm is missing: install Node.js 20 or newer'
+[ "$(node -p 'process.versions.node.split(".")[0] >= 20')" = true ] ||
+  fail "Node.js 20 or newer is needed, found $(node --version)"
+
+# --- System packages ---------------------------------------------------------------------------------------------
+
+missing=''
+command_from() { command -v "$1" >/dev/null || missing="$missing $2"; }
+file_from() { [ -e "$1" ] || missing="$missing $2"; }
+
+find_missing() {
+  missing=''
+  command_from g++ g++
+  command_from make make
+  command_from python3 python3 # node-gyp is written in it
+  file_from /usr/include/libnetfilter_queue/libnetfilter_queue.h libnetfilter-queue-dev
+  file_from /usr/include/libmnl/libmnl.h libmnl-dev
+  command_from iptables iptables
+  command_from ip iproute2
+  command_from sysctl procps
+  [ "$1" = test ] || return 0
+  command_from nft nftables
+  command_from shellcheck shellcheck
+  command_from tcpdump tcpdump
+  command_from tshark tshark
+}
+
+install_missing() {
+  # shellcheck disable=SC2086 # package names, one word each
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $missing >&2
+}
+
+what="${1:-product}"
+find_missing "$what"
+if [ -n "$missing" ]; then
+  command -v apt-get >/dev/null || fail "install what your system calls these Debian packages:$missing"
+  line="apt-get update && apt-get install -y --no-install-recommends$missing"
+  [ "$(id -u)" = 0 ] || fail "system packages are missing; run: sudo sh -c '$line'"
+  say "installing$missing"
+  # Lists that were never fetched, or are out of date, are the usual reason to fail: fetch them then, and only then.
+  install_missing 2>/dev/null || {
+    apt-get -q -o DPkg::Lock::Timeout=300 update >&2 || fail 'apt-get update failed; is the network there?'
+    install_missing || fail "could not install; run and see: $line"
+  }
+  find_missing "$what"
+  [ -z "$missing" ] || fail "still missing after the installation:$missing"
+fi
+
+# --- npm packages; their install scripts build the two addons -------------------------------------------------------
+
+# Node's own headers, where they came with it: node-gyp then has nothing to download.
+prefix="$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")"
+if [ -e "$prefix/include/node/node_api.h" ]; then
+  npm_package_config_node_gyp_nodedir="$prefix"
+  export npm_package_config_node_gyp_nodedir
+fi
+
+installed=node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
+  say 'npm ci'
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch "$installed"
+fi
+
+# --- Build -------------------------------------------------------------------------------------------------------
+
+is_older() { # FILE SOURCE...: FILE is missing, or older than anything under the sources
+  file="$1"
+  shift
+  [ ! -e "$file" ] || [ -n "$(find "$@" -newer "$file" | head -n 1)" ]
+}
+
+if is_older build/Release/acsplit.node native binding.gyp; then
+  say 'building the addon'
+  npx --no-install node-gyp --silent rebuild >&2
+  touch build/Release/acsplit.node
+fi
+if is_older dist/.built src tsconfig.json tsconfig.build.json; then
+  say 'compiling'
+  npx --no-install tsc -p tsconfig.build.json >&2
+  touch dist/.built
+fi
