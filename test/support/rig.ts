@@ -142,7 +142,7 @@ export class Rig {
     const reason = reasonName(batch.reason[0]);
     const bytes = batch.packet(0).slice();
     if (verdict === Verdict.AcceptRewritten) checkRewritten(packet, bytes, from === 'cpe');
-    else expect(bytes).toEqual(packet);
+    else if (Buffer.compare(bytes, packet) !== 0) throw new Error('a packet was changed that does not leave rewritten');
     return { verdict, reason, bytes, text: describeOutcome(verdict, reason, packet, bytes, from === 'cpe') };
   }
 
@@ -231,23 +231,19 @@ function tcpFields(type: Type, fields: Fields) {
   return { flags: fields.flags ?? FLAGS[type], sequence: fields.sequence ?? 1000, payload: fields.payload ?? '' };
 }
 
-/** Offsets of what may change: the IP header's checksum and addresses, the ports and TCP's checksum. */
+/** Nothing may change but the address and port of the end that is rewritten, and the two checksums, which are right. */
 function checkRewritten(before: Uint8Array, after: Uint8Array, fromCpe: boolean): void {
   const tcpAt = (before[0] & 15) * 4;
-  const mayChange = new Set<number>();
-  const allow = (at: number, bytes: number) => {
-    for (let i = at; i < at + bytes; i++) mayChange.add(i);
-  };
-  allow(10, 2);
-  allow(fromCpe ? 16 : 12, 4);
-  allow(tcpAt + (fromCpe ? 2 : 0), 2);
-  allow(tcpAt + 16, 2);
-  expect(after.length).toBe(before.length);
-  const changed = [...after.keys()].filter((at) => after[at] !== before[at] && !mayChange.has(at));
-  expect(changed).toEqual([]);
-  expect(word(after, 10)).toBe(ipHeaderChecksum(after, 0));
-  expect(word(after, tcpAt + 16)).toBe(tcpChecksum(after, 0));
-  if (!fromCpe) expect(addressAt(after, 12)).toBe(ACS);
+  const addressFrom = fromCpe ? 16 : 12;
+  const portFrom = tcpAt + (fromCpe ? 2 : 0);
+  const isWithin = (at: number, from: number, bytes: number) => at >= from && at < from + bytes;
+  for (let at = 0; at < after.length; at++) {
+    if (after[at] === before[at] || isWithin(at, addressFrom, 4) || isWithin(at, portFrom, 2)) continue;
+    if (!isWithin(at, 10, 2) && !isWithin(at, tcpAt + 16, 2)) throw new Error(`byte ${at} was changed`);
+  }
+  if (word(after, 10) !== ipHeaderChecksum(after, 0)) throw new Error('the IP header checksum is wrong');
+  if (word(after, tcpAt + 16) !== tcpChecksum(after, 0)) throw new Error('the TCP checksum is wrong');
+  if (!fromCpe && addressAt(after, 12) !== ACS) throw new Error(`a CPE sees ${addressAt(after, 12)}`);
 }
 
 function describeOutcome(
