@@ -1,0 +1,139 @@
+/** An activation from being armed to its end: what stands, for whom, and for how long to the ms. */
+import { ActivatedCpes } from '../../../src/tables/activated-cpes';
+
+const LIVES = { armedMs: 60_000, graceMs: 2_000, unansweredMs: 10_000, establishedMs: 7_500_000, resetMs: 5_000 };
+const CPE = -0x0a010203;
+const COLLECTOR = 1;
+const OTHER = 2;
+const PORTS = [50_000, 65_535] as const;
+
+function activatedOf(): ActivatedCpes {
+  const activated = new ActivatedCpes(new ArrayBuffer(ActivatedCpes.bytes(8)), 0, 8, 3, LIVES);
+  activated.table.advance(0);
+  return activated;
+}
+
+type Step = 'arm' | 'consume' | 'repeated' | 'answered' | 'finished' | 'reset' | 'lifted' | `after ${number}`;
+
+/** Plays a CPE's story and returns the table, its clock at the story's end. */
+function story(steps: Step[]): ActivatedCpes {
+  const activated = activatedOf();
+  let nowMs = 0;
+  for (const step of steps) {
+    if (step === 'arm') activated.arm(CPE, COLLECTOR);
+    else if (step === 'consume') activated.consume(activated.find(CPE), ...PORTS);
+    else if (step.startsWith('after ')) activated.table.advance((nowMs += Number(step.slice(6))));
+    else activated[step as 'repeated' | 'answered' | 'finished' | 'reset' | 'lifted'](CPE, ...PORTS);
+  }
+  return activated;
+}
+
+function phase(activated: ActivatedCpes): string {
+  const slot = activated.find(CPE);
+  if (slot < 0) return 'gone';
+  if (!activated.stands(slot)) return 'consumed';
+  return activated.isArmed(slot) ? 'armed' : 'grace';
+}
+
+describe('the next SYN of the CPE is the collector’s while the activation stands', () => {
+  test.each<[string, Step[], string]>([
+    ['armed', ['arm'], 'armed'],
+    ['for 60 s', ['arm', 'after 60000'], 'armed'],
+    ['and no ms longer', ['arm', 'after 60001'], 'gone'],
+    ['armed again, for 60 s more', ['arm', 'after 50000', 'arm', 'after 60000'], 'armed'],
+    ['consumed by its first SYN', ['arm', 'consume'], 'consumed'],
+    ['unanswered it is forgotten after 10 s', ['arm', 'consume', 'after 10001'], 'gone'],
+    ['a repeated SYN keeps it', ['arm', 'consume', 'after 10000', 'repeated', 'after 10000'], 'consumed'],
+    ['answered it holds as long as its connection', ['arm', 'consume', 'answered', 'after 7500000'], 'consumed'],
+    ['and no longer', ['arm', 'consume', 'answered', 'after 7500001'], 'gone'],
+    ['a FIN brings grace', ['arm', 'consume', 'answered', 'after 5000', 'finished'], 'grace'],
+    ['for 2 s', ['arm', 'consume', 'answered', 'finished', 'after 2000'], 'grace'],
+    ['and no ms longer', ['arm', 'consume', 'answered', 'finished', 'after 2001'], 'gone'],
+    [
+      'the other end’s FIN counts anew',
+      ['arm', 'consume', 'answered', 'finished', 'after 2000', 'finished', 'after 2000'],
+      'grace',
+    ],
+    ['no grace where nobody answered', ['arm', 'consume', 'finished'], 'consumed'],
+    ['grace is consumed like the first', ['arm', 'consume', 'answered', 'finished', 'consume'], 'consumed'],
+    ['and must be answered again', ['arm', 'consume', 'answered', 'finished', 'consume', 'finished'], 'consumed'],
+    ['a RST ends grace', ['arm', 'consume', 'answered', 'finished', 'reset'], 'consumed'],
+    ['after a RST a FIN brings none', ['arm', 'consume', 'answered', 'reset', 'finished'], 'consumed'],
+    ['a RST is remembered for 5 s', ['arm', 'consume', 'answered', 'reset', 'after 5001'], 'gone'],
+    ['a forged RST costs nothing', ['arm', 'consume', 'answered', 'reset', 'lifted', 'finished'], 'grace'],
+    ['nor does it shorten the life', ['arm', 'consume', 'answered', 'reset', 'lifted', 'after 7500000'], 'consumed'],
+    ['armed anew while consumed', ['arm', 'consume', 'answered', 'arm'], 'armed'],
+    [
+      'what its old connection does, no longer matters',
+      ['arm', 'consume', 'answered', 'arm', 'finished', 'reset'],
+      'armed',
+    ],
+  ])('%s', (_what, steps, expected) => {
+    expect(phase(story(steps))).toBe(expected);
+  });
+
+  test('finished says whether grace began', () => {
+    expect(story(['arm']).finished(CPE, ...PORTS)).toBe(false);
+    expect(story(['arm', 'consume']).finished(CPE, ...PORTS)).toBe(false);
+    expect(story(['arm', 'consume', 'answered']).finished(CPE, ...PORTS)).toBe(true);
+    expect(story(['arm', 'consume', 'answered', 'reset']).finished(CPE, ...PORTS)).toBe(false);
+  });
+});
+
+describe('only its own report connection moves it', () => {
+  const ports: [string, number, number][] = [
+    ['another CPE port', 50_001, 65_535],
+    ['another report port', 50_000, 7_547],
+    ['the ports the other way round', 65_535, 50_000],
+  ];
+  test.each(ports)('%s: not answered, finished, reset, lifted or kept', (_what, cpePort, reportPort) => {
+    const activated = story(['arm', 'consume', 'answered']);
+    activated.reset(CPE, cpePort, reportPort);
+    expect(activated.finished(CPE, cpePort, reportPort)).toBe(false);
+    expect(activated.finished(CPE, ...PORTS)).toBe(true);
+
+    const unanswered = story(['arm', 'consume', 'after 9000']);
+    unanswered.answered(CPE, cpePort, reportPort);
+    unanswered.repeated(CPE, cpePort, reportPort);
+    unanswered.lifted(CPE, cpePort, reportPort);
+    unanswered.table.advance(10_001);
+    expect(unanswered.find(CPE)).toBe(-1);
+  });
+
+  test('an armed one has no report connection, not even that of port 0', () => {
+    const activated = story(['arm']);
+    activated.answered(CPE, 0, 0);
+    expect([activated.finished(CPE, 0, 0), phase(activated)]).toEqual([false, 'armed']);
+  });
+
+  test('a CPE that nobody armed is not moved by anything', () => {
+    const activated = activatedOf();
+    activated.answered(CPE, ...PORTS);
+    activated.repeated(CPE, ...PORTS);
+    activated.reset(CPE, ...PORTS);
+    activated.lifted(CPE, ...PORTS);
+    expect([activated.finished(CPE, ...PORTS), activated.table.count]).toEqual([false, 0]);
+  });
+});
+
+test('the owner stays through all phases, and the last to arm is the owner', () => {
+  const activated = story(['arm', 'consume', 'answered', 'finished', 'reset', 'lifted']);
+  expect(activated.owner(activated.find(CPE))).toBe(COLLECTOR);
+  activated.arm(CPE, OTHER);
+  expect(activated.owner(activated.find(CPE))).toBe(OTHER);
+  activated.arm(CPE, 1023);
+  expect(activated.owner(activated.find(CPE))).toBe(1023);
+});
+
+test('a full table refuses a further CPE and arms a known one again', () => {
+  const activated = activatedOf();
+  for (let cpe = 0; cpe < 8; cpe++) expect(activated.arm(cpe, COLLECTOR)).toBeGreaterThanOrEqual(0);
+  expect(activated.arm(99, COLLECTOR)).toBe(-1);
+  expect(activated.arm(7, OTHER)).toBe(activated.find(7));
+});
+
+test('changed lives hold for activations that stand', () => {
+  const activated = story(['arm', 'after 30000']);
+  activated.setLives({ ...LIVES, armedMs: 29_999 });
+  expect(phase(activated)).toBe('gone');
+});

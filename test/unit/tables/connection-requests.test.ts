@@ -1,0 +1,147 @@
+/** Connection Requests: two servers behind one address, and answers that are judged once. */
+import { ConnectionRequests } from '../../../src/tables/connection-requests';
+import { Seen } from '../../../src/tables/connection-table';
+
+const LIVES = {
+  unansweredMs: 75_000,
+  establishedMs: 7_500_000,
+  finOneMs: 240_000,
+  finBothMs: 120_000,
+  resetMs: 10_000,
+};
+const CPE = 0x0a010203 | 0;
+const CPE_PORT = 7547;
+const PORT = 40_000;
+const ITMS = 0;
+const COLLECTOR = 1;
+const RANGE = { first: 61_000, last: 61_003 };
+
+function requestsOf(capacity = 256, buffer = new ArrayBuffer(ConnectionRequests.bytes(capacity)), range = RANGE) {
+  const requests = new ConnectionRequests(buffer, 0, capacity, 5, LIVES, range);
+  requests.advance(1_000);
+  return requests;
+}
+
+describe('two servers pick one source port towards one CPE', () => {
+  function collided() {
+    const requests = requestsOf();
+    const first = requests.open(CPE, CPE_PORT, PORT, ITMS, 111);
+    const second = requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222);
+    return { requests, first, second };
+  }
+
+  test('the later one gets a port of the range, and is found by its own', () => {
+    const { requests, first, second } = collided();
+    expect([requests.visiblePort(second), requests.ownPort(second)]).toEqual([61_000, PORT]);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, ITMS)).toBe(first);
+    expect(requests.find(CPE, CPE_PORT, 61_000)).toBe(second);
+    expect([requests.ownPort(first), requests.remapCount]).toEqual([PORT, 1]);
+  });
+
+  test.each([
+    ['a third server', CPE, CPE_PORT, PORT, 2],
+    ['another CPE', CPE + 1, CPE_PORT, PORT, COLLECTOR],
+    ['another CPE port', CPE, CPE_PORT + 1, PORT, COLLECTOR],
+    ['the port that only the CPE sees', CPE, CPE_PORT, 61_000, COLLECTOR],
+  ])('%s does not find it', (_what, cpe, cpePort, port, owner) => {
+    expect(collided().requests.findOwned(cpe, cpePort, port, owner)).toBe(-1);
+  });
+
+  test('the remapped one outlives the one it collided with', () => {
+    const { requests, first, second } = collided();
+    requests.remove(first);
+    const slot = requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
+    expect([requests.owner(slot), requests.visiblePort(slot)]).toEqual([COLLECTOR, 61_000]);
+    expect(second).toBeGreaterThanOrEqual(0);
+  });
+
+  test('the index is a hint: it does not lead to whoever has the visible port now', () => {
+    const { requests } = collided();
+    requests.remove(requests.find(CPE, CPE_PORT, 61_000));
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+    requests.open(CPE, CPE_PORT, 61_000, COLLECTOR, 9);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+    requests.open(CPE, CPE_PORT, 61_000, 2, 9);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+  });
+
+  test('a port of the range that a busy server uses itself is passed over', () => {
+    const requests = requestsOf();
+    requests.open(CPE, CPE_PORT, 61_000, ITMS, 1);
+    requests.open(CPE, CPE_PORT, PORT, ITMS, 1);
+    expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 2))).toBe(61_001);
+  });
+
+  test('a range that is used up is an answer, and a port that comes free is used again', () => {
+    const requests = requestsOf();
+    for (let owner = 1; owner <= 4; owner++) {
+      expect(requests.openRemapped(CPE, CPE_PORT, PORT, owner, owner)).toBeGreaterThanOrEqual(0);
+    }
+    expect(requests.openRemapped(CPE, CPE_PORT, PORT, 5, 5)).toBe(-1);
+    expect(requests.openRemapped(CPE + 1, CPE_PORT, PORT, 5, 5)).toBeGreaterThanOrEqual(0);
+    requests.remove(requests.find(CPE, CPE_PORT, 61_002));
+    expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, 5, 5))).toBe(61_002);
+  });
+
+  test('a full table refuses a remapped connection too', () => {
+    const requests = requestsOf(6);
+    for (let n = 0; n < 6; n++) requests.open(CPE, CPE_PORT, PORT + n, ITMS, n);
+    expect(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 1)).toBe(-1);
+    expect(requests.table.count).toBe(6);
+  });
+
+  test('as long as the server speaks on it, the index lives as long as the connection', () => {
+    const { requests, second } = collided();
+    requests.mark(second, Seen.Answer);
+    for (let nowMs = 1_000; nowMs < 30_000_000; nowMs += 7_000_000) {
+      requests.advance(nowMs);
+      const slot = requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
+      expect(slot).toBeGreaterThanOrEqual(0);
+      requests.keep(slot);
+    }
+  });
+
+  test('survives a restart over the same memory', () => {
+    const buffer = new ArrayBuffer(ConnectionRequests.bytes(256));
+    const before = requestsOf(256, buffer);
+    before.open(CPE, CPE_PORT, PORT, ITMS, 111);
+    before.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222);
+    const after = requestsOf(256, buffer);
+    const slot = after.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
+    expect([after.visiblePort(slot), after.isn(slot), after.remapCount]).toEqual([61_000, 222, 1]);
+  });
+
+  test('expired remappings are swept', () => {
+    const { requests } = collided();
+    requests.advance(1_000 + LIVES.establishedMs + 1);
+    for (let step = 0; step < 20; step++) requests.sweep(64);
+    expect([requests.remapCount, requests.table.count]).toEqual([0, 0]);
+  });
+});
+
+describe('an answer is judged once', () => {
+  test.each([
+    ['the first answer is new', undefined, 1_000, false],
+    ['the same segment again is a retransmission', 1_000, 1_000, true],
+    ['an earlier one too', 1_000, 999, true],
+    ['a later one is new', 1_000, 1_001, false],
+    ['across the wrap of sequence numbers, later is later', 0xffffff00 | 0, 0x10, false],
+    ['and earlier is earlier', 0x10, 0xffffff00 | 0, true],
+    ['across the sign, too', 0x7fffffff, -0x80000000, false],
+    ['and back', -0x80000000, 0x7fffffff, true],
+  ])('%s', (_what, judged, sequence, expected) => {
+    const requests = requestsOf();
+    const slot = requests.open(CPE, CPE_PORT, PORT, COLLECTOR, 1);
+    if (judged !== undefined) requests.judged(slot, judged);
+    expect(requests.wasJudged(slot, sequence)).toBe(expected);
+  });
+
+  test('a reopened connection has had no answer', () => {
+    const requests = requestsOf();
+    const slot = requests.open(CPE, CPE_PORT, PORT, COLLECTOR, 1);
+    requests.judged(slot, 5_000);
+    requests.reopen(slot, 2);
+    expect(requests.wasJudged(slot, 4_000)).toBe(false);
+  });
+});

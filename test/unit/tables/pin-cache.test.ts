@@ -1,0 +1,133 @@
+/** The pin cache: a SYN that went to the ITMS is remembered for 130 s, and a flood can only make it forget. */
+import * as fc from 'fast-check';
+import { PIN_CACHE_BYTES, PinCache } from '../../../src/tables/pin-cache';
+
+const CPE = 0x0a010203;
+const LIFE_MS = 130_000;
+const FLOOD = 200_000;
+
+function cacheOf(nowMs = 1_000, buffer = new ArrayBuffer(PIN_CACHE_BYTES)): PinCache {
+  const pins = new PinCache(buffer, 0, 42);
+  pins.advance(nowMs);
+  return pins;
+}
+
+describe('this very SYN, and no other', () => {
+  test.each([
+    ['the same SYN', CPE, 50_000, 7547, 1, true],
+    ['another CPE', CPE + 1, 50_000, 7547, 1, false],
+    ['another CPE port', CPE, 50_001, 7547, 1, false],
+    ['another report port', CPE, 50_000, 7548, 1, false],
+    ['another ISN', CPE, 50_000, 7547, 2, false],
+    ['the ports the other way round', CPE, 7547, 50_000, 1, false],
+  ])('%s', (_what, cpe, cpePort, reportPort, isn, expected) => {
+    const pins = cacheOf();
+    pins.pin(CPE, 50_000, 7547, 1);
+    expect(pins.isPinned(cpe, cpePort, reportPort, isn)).toBe(expected);
+  });
+
+  test('nothing is pinned in a new cache, not even zeros', () => {
+    expect(cacheOf(0).isPinned(0, 0, 0, 0)).toBe(false);
+  });
+
+  test('a new ISN on the same ports takes the old one’s place', () => {
+    const pins = cacheOf();
+    for (let isn = 1; isn <= 100; isn++) pins.pin(CPE, 50_000, 7547, isn);
+    expect([pins.isPinned(CPE, 50_000, 7547, 100), pins.isPinned(CPE, 50_000, 7547, 99)]).toEqual([true, false]);
+  });
+});
+
+describe('for 130 s, wherever the clock stands', () => {
+  const DAY_MS = 86_400_000;
+  test.each([
+    ['at boot', 0],
+    ['at tick 0 after a wrap', 2 ** 32],
+    ['2^31 ms after boot', 2 ** 31 - 60_000],
+    ['2^32 ms after boot', 2 ** 32 - 60_000],
+    ['today, in ms since 1970', 1_763_900_000_000],
+  ])('%s', (_when, atMs) => {
+    const pins = cacheOf(atMs);
+    pins.pin(CPE, 50_000, 7547, 1);
+    const pinnedAfter = (ms: number) => {
+      pins.advance(atMs + ms);
+      return pins.isPinned(CPE, 50_000, 7547, 1);
+    };
+    expect([0, 1, LIFE_MS - 2, LIFE_MS + 2, DAY_MS, 25 * DAY_MS, 40 * DAY_MS].map(pinnedAfter)).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test('a clock that steps back a little forgets nothing', () => {
+    const pins = cacheOf(1_000_000);
+    pins.pin(CPE, 50_000, 7547, 1);
+    pins.advance(999_990);
+    expect(pins.isPinned(CPE, 50_000, 7547, 1)).toBe(true);
+  });
+});
+
+describe('a flood', () => {
+  test('of 200 000 SYNs pins itself and forgets others: it never invents one', () => {
+    const pins = cacheOf();
+    pins.pin(CPE, 50_000, 7547, 1);
+    pins.advance(1_001);
+    for (let n = 0; n < FLOOD; n++) pins.pin(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n);
+    let kept = 0;
+    for (let n = 0; n < FLOOD; n++) {
+      if (pins.isPinned(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n)) kept++;
+      if (pins.isPinned(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n + 1)) throw new Error('a pin of nobody');
+    }
+    expect(kept).toBeGreaterThan(50_000);
+    expect(kept).toBeLessThanOrEqual(65_536);
+    expect(pins.isPinned(CPE, 50_000, 7547, 1)).toBe(false);
+  });
+
+  test('the oldest of a set is overwritten first: a thousand newer SYNs leave a pin alone', () => {
+    const pins = cacheOf();
+    for (let n = 0; n < 1_000; n++) pins.pin(n, 50_000, 7547, n);
+    let kept = 0;
+    for (let n = 0; n < 1_000; n++) if (pins.isPinned(n, 50_000, 7547, n)) kept++;
+    expect(kept).toBe(1_000);
+  });
+});
+
+test('whatever it says is pinned went to the ITMS within 130 s (naive twin: a Map)', () => {
+  const cpe = fc.integer({ min: -2, max: 40_000 });
+  const step = fc.record({
+    afterMs: fc.constantFrom(0, 1, 999, 65_000, LIFE_MS, 25 * 86_400_000),
+    cpe,
+    isn: fc.integer({ min: 0, max: 2 }),
+  });
+  const buffer = new ArrayBuffer(PIN_CACHE_BYTES);
+  fc.assert(
+    fc.property(
+      fc.array(step, { minLength: 10, maxLength: 200 }),
+      fc.constantFrom(0, 2 ** 32 - 200_000),
+      (steps, beginMs) => {
+        new Int32Array(buffer).fill(0);
+        let nowMs = beginMs;
+        const pins = cacheOf(nowMs, buffer);
+        const naive = new Map<string, number>();
+        for (const one of steps) {
+          pins.advance((nowMs += one.afterMs));
+          pins.pin(one.cpe, 50_000, 7547, one.isn);
+          // Keyed without the ISN: the newest SYN of these ports is the one that counts.
+          for (let isn = 0; isn <= 2; isn++) naive.delete(`${one.cpe} ${isn}`);
+          naive.set(`${one.cpe} ${one.isn}`, nowMs);
+          for (const other of steps) {
+            const pinnedMs = naive.get(`${other.cpe} ${other.isn}`);
+            const expected = pinnedMs !== undefined && nowMs - pinnedMs <= LIFE_MS;
+            if (pins.isPinned(other.cpe, 50_000, 7547, other.isn) && !expected) throw new Error(`pinned: ${other.cpe}`);
+          }
+          if (!pins.isPinned(one.cpe, 50_000, 7547, one.isn)) throw new Error(`not pinned: ${one.cpe}`);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
