@@ -195,12 +195,6 @@ export class Rig {
     return found.sort().join(', ') || 'none';
   }
 
-  /** Of the CPE's youngest connection, report connections or Connection Requests; infinite where it has none. */
-  connectionIdleMs(isReport: boolean): number {
-    const list = isReport ? reportEntries : requestEntries;
-    return Math.min(...list(this.splitter.state, 99, parseIpv4(CPE)).map((entry) => entry.idleMs));
-  }
-
   /** Entries in the three tables, after sweeps that come round all of them. */
   counts(): { requests: number; activated: number; reports: number } {
     for (let step = 0; step < 4; step++) this.splitter.sweep(this.nowMs);

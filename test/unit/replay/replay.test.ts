@@ -1,0 +1,148 @@
+/** The driver: sides, merging, the clock, the sweep, cut packets, and inputs that cannot be read. */
+import { TcpFlag } from '../../../src/packet/tcp';
+import { frame, type Frame, LINK_HEADERS, pcapFile, pcapngFile } from '../../support/capture-files';
+import { readCapture } from '../../support/capture-packets';
+import { ACS, connectionRequest, report, Wire } from '../../support/conversation';
+import { replayInMemory } from '../../support/replay-run';
+
+function story(): Wire {
+  const wire = new Wire();
+  const wake = connectionRequest(wire, 'c1', 50001, '10.1.7.1').open();
+  wake.say('opener', 'GET / HTTP/1.1\r\n\r\n').say('acceptor', 'HTTP/1.1 200 OK\r\n\r\n').close('opener');
+  wire.wait(100);
+  report(wire, '10.1.7.1', 40001, 'c1').open().say('opener', 'Inform').close('acceptor');
+  return wire;
+}
+const WIRE = story();
+const FRAMES = WIRE.packets.map((packet) => frame(packet));
+const TRANSCRIPT = replayInMemory([pcapFile(FRAMES)]).transcript;
+
+describe('captures of several interfaces', () => {
+  const onlyOn = (name: string) => FRAMES.filter((one) => one.interface === name);
+
+  test('merge by time into the story that one capture tells', () => {
+    const captures = [pcapngFile(onlyOn('col0')), pcapFile(onlyOn('cpe0'))];
+    expect(replayInMemory(captures).transcript).toBe(TRANSCRIPT);
+    expect(replayInMemory(captures.reverse()).transcript).toBe(TRANSCRIPT);
+  });
+
+  test('merge also when bytes come one at a time', () => {
+    const captures = [pcapngFile(onlyOn('col0')), pcapFile(onlyOn('cpe0'))];
+    expect(replayInMemory(captures, { chunkBytes: 1 }).transcript).toBe(TRANSCRIPT);
+  });
+
+  test('at equal times go in the order in which they are named', () => {
+    const at = (address: string) => {
+      const wire = new Wire();
+      wire.send('cpe', { source: address, destination: ACS, sourcePort: 9, destinationPort: 7547, flags: TcpFlag.Syn });
+      return pcapFile(wire.packets.map((packet) => frame(packet)));
+    };
+    const lines = replayInMemory([at('10.1.0.9'), at('10.1.0.8')]).transcript.split('\n');
+    expect(lines[0]).toContain('10.1.0.9');
+    expect(lines[1]).toContain('10.1.0.8');
+  });
+
+  test('one that cannot be read does not keep the others from being replayed', () => {
+    const { result, transcript } = replayInMemory([Buffer.from('no capture'), pcapFile(FRAMES)]);
+    expect(transcript).toBe(TRANSCRIPT);
+    expect(result.errors.map((error) => error.file)).toEqual(['capture-1']);
+  });
+});
+
+// prettier-ignore
+test.each([
+  ['raw IP', 'raw', 101],
+  ['Linux cooked v1', 'cooked', 113],
+  ['Linux cooked v2', 'cooked2', 276],
+  ['802.1Q', 'vlan', 1],
+  ['QinQ', 'qinq', 1],
+] as const)('%s tells the same story', (_what, header, linkType) => {
+  const frames = WIRE.packets.map((packet) => frame(packet, header));
+  const { transcript, output } = replayInMemory([pcapFile(frames, { linkType })]);
+  expect(transcript).toBe(TRANSCRIPT);
+  const headerBytes = LINK_HEADERS[header].length;
+  for (const { bytes } of readCapture(output).packets) expect([...bytes.subarray(0, headerBytes)]).toEqual([...LINK_HEADERS[header]]);
+});
+
+describe('the side of a packet', () => {
+  const sidesOf = (transcript: string) =>
+    transcript
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trim().split(/ +/)[1]);
+  const renamed = (name: string) => pcapngFile(FRAMES.map((one): Frame => ({ ...one, interface: name })));
+
+  test('is told by the interface’s name where it is one of the configuration', () => {
+    expect(new Set(sidesOf(replayInMemory([renamed('itms0')]).transcript))).toEqual(new Set(['itms']));
+  });
+
+  test('is told by the address where the name is a stranger’s', () => {
+    expect(replayInMemory([renamed('eth7')]).transcript).toBe(TRANSCRIPT);
+  });
+
+  test('is what --side says, whatever name and address', () => {
+    const { transcript } = replayInMemory([pcapngFile(FRAMES)], { side: 'collector' });
+    expect(new Set(sidesOf(transcript))).toEqual(new Set(['collector']));
+  });
+});
+
+describe('the clock', () => {
+  const syn = { source: '10.1.7.1', destination: ACS, sourcePort: 9, destinationPort: 7547, flags: TcpFlag.Syn };
+
+  test('is capture time: an activation is gone after its 60 seconds', () => {
+    const reasons = [59_000, 61_000].map((waitMs) => {
+      const wire = new Wire();
+      const wake = connectionRequest(wire, 'c1', 50001, '10.1.7.1').open();
+      wake.say('acceptor', 'HTTP/1.1 200 OK\r\n\r\n');
+      wire.wait(waitMs);
+      wire.send('cpe', syn);
+      const { byReason } = replayInMemory([pcapFile(wire.packets.map((packet) => frame(packet)))]).summary.packets;
+      return byReason.diverted ?? 0;
+    });
+    expect(reasons).toEqual([1, 0]);
+  });
+
+  test('drives the sweep: entries of connections long gone are freed', () => {
+    const wire = new Wire();
+    for (let port = 50001; port < 50101; port++) connectionRequest(wire, 'c1', port, '10.1.7.1').syn();
+    for (let second = 0; second < 100; second++) {
+      wire.wait(1000);
+      wire.send('cpe', syn);
+    }
+    const { summary } = replayInMemory([pcapFile(wire.packets.map((packet) => frame(packet)))]);
+    expect(summary.packets.byReason['request-opened']).toBe(100);
+    expect(summary.tables.connectionRequests.count).toBe(0);
+  });
+
+  test('may step back in a capture that is out of order: counted, decided all the same', () => {
+    const { result, transcript } = replayInMemory([pcapFile([FRAMES[1], FRAMES[0], ...FRAMES.slice(2)])]);
+    expect(result.outOfOrder).toBe(1);
+    expect(transcript.split('\n')[1]).toMatch(/^ +-0\.000250 collector SYN /);
+  });
+
+  test('may leap by decades in a capture that lies', () => {
+    const frames = [FRAMES[0], { ...FRAMES[1], seconds: 0xffffffff }, { ...FRAMES[2], seconds: 0 }, ...FRAMES.slice(3)];
+    expect(replayInMemory([pcapFile(frames)]).result.packets).toBe(FRAMES.length);
+  });
+});
+
+test('packets cut by snaplen are rewritten where their headers are whole, counted, and dropped where they are not', () => {
+  const cut = (snapLength: number) =>
+    replayInMemory([pcapFile(WIRE.packets.map((packet) => frame(packet, 'ethernet', snapLength)))]).summary.packets;
+  // 20 bytes of IP, 20 of TCP, 12 of a SYN's options.
+  const headerBytes = 52;
+  const longer = WIRE.packets.filter(({ ip }) => ip.length > headerBytes).length;
+  expect(longer).toBe(2);
+  expect(cut(14 + headerBytes)).toMatchObject({ dropped: 0, rewritten: FRAMES.length, cutBySnaplen: longer });
+  expect(cut(14 + 30)).toMatchObject({ dropped: FRAMES.length, cutBySnaplen: FRAMES.length });
+});
+
+test('a packet that is followed by a padded frame’s trailer is the same packet', () => {
+  const padded = FRAMES.map((one) => {
+    const bytes = Buffer.concat([one.bytes, new Uint8Array(6).fill(0xee)]);
+    return { ...one, bytes, originalBytes: bytes.length };
+  });
+  const { transcript, output } = replayInMemory([pcapFile(padded)]);
+  expect(transcript).toBe(TRANSCRIPT);
+  for (const { bytes } of readCapture(output).packets) expect([...bytes.subarray(-6)]).toEqual(new Array(6).fill(0xee));
+});
