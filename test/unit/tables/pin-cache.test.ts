@@ -121,7 +121,8 @@ test('whatever it says is pinned went to the ITMS within 130 s (naive twin: a Ma
           naive.set(`${one.cpe} ${one.isn}`, nowMs);
           for (const other of steps) {
             const pinnedMs = naive.get(`${other.cpe} ${other.isn}`);
-            const expected = pinnedMs !== undefined && nowMs - pinnedMs <= LIFE_MS;
+            // Tick 0 is an empty line's, so that its SYNs count as a ms younger.
+            const expected = pinnedMs !== undefined && nowMs - pinnedMs <= LIFE_MS + 1;
             if (pins.isPinned(other.cpe, 50_000, 7547, other.isn) && !expected) throw new Error(`pinned: ${other.cpe}`);
           }
           if (!pins.isPinned(one.cpe, 50_000, 7547, one.isn)) throw new Error(`not pinned: ${one.cpe}`);
