@@ -2,7 +2,7 @@
  * Writes pcapng: one section, little endian, nanoseconds, an interface description per interface met, and on every
  * packet a comment that names verdict and reason.
  */
-import { Verdict } from '../packet/batch';
+import { type Verdict } from '../packet/batch';
 import { REASONS } from '../splitter/reasons';
 import { type ByteSink } from './byte-io';
 import { CaptureError } from './capture-error';
