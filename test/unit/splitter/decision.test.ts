@@ -112,28 +112,33 @@ function decide(block: Block, packet: Packet, situations: Situation[], mode: Act
   // Which port of the range it gets is a matter of turns.
   const [outcome, reason] = text.replace(/acs:6\d+/, 'acs:other').split(': ');
   const row = REASONS.find(([name]) => name === reason);
-  const rule = /\[.*\]$/.exec(row?.[2] ?? '')?.[0] ?? '[?]';
-  return [outcome.padEnd(14), reason.padEnd(18), rule.padEnd(5), changes(before, knownOf(rig, block)).padEnd(50)].join(' ');
+  // Of the ITMS's packets the patent says nothing.
+  const rule = block.from === 'itms' ? '[D]' : (/\[.*\]$/.exec(row?.[2] ?? '')?.[0] ?? '[?]');
+  return [outcome.padEnd(14), reason.padEnd(18), rule.padEnd(5), changes(before, knownOf(rig, block)).padEnd(50)].join(
+    ' ',
+  );
 }
 
 interface Known {
   connection: string;
+  connectionAgeMs: number;
   activation: string;
-  idleMs: number;
+  activationAgeMs: number;
 }
 
 /** What the tables say of the packet's connection and CPE. */
 function knownOf(rig: Rig, block: Block): Known {
-  const isReport = block.port === REPORT_PORT;
-  const connection = isReport ? rig.report() : rig.request(known.SERVER_PORT);
-  return { connection, activation: rig.activation(), idleMs: rig.connectionIdleMs(isReport) };
+  rig.splitter.sweep(rig.nowMs);
+  const { connections, connectionAgeMs } = known.connectionsKnown(rig, block.port);
+  return { connection: connections, connectionAgeMs, ...known.activationKnown(rig) };
 }
 
 function changes(before: Known, after: Known): string {
   const said: string[] = [];
   if (before.connection !== after.connection) said.push(`connection ${after.connection}`);
-  else if (after.idleMs < before.idleMs) said.push('refreshed');
+  else if (after.connectionAgeMs < before.connectionAgeMs) said.push('refreshed');
   if (before.activation !== after.activation) said.push(`activation ${after.activation}`);
+  else if (after.activationAgeMs < before.activationAgeMs) said.push('activation refreshed');
   return said.join('; ') || '-';
 }
 

@@ -217,3 +217,45 @@ export const FULL_AND_ARMED: Situation[] = [
 ];
 export const ACTIVATIONS_FULL: Situation = { name: 'none, table full', parts: [FULL_ACTIVATED] };
 export const REQUESTS_FULL: Situation = { name: 'none, table full', parts: [FULL_REQUESTS] };
+
+// ---- what is known, read off the tables ----
+
+const SAYS: [bit: number, says: string][] = [
+  [Seen.Answer, 'answered'],
+  [Seen.FinOfCpe, 'fin of cpe'],
+  [Seen.FinOfServer, 'fin of server'],
+  [Seen.RstOfCpe, 'reset by cpe'],
+  [Seen.RstOfServer, 'reset by server'],
+  [Seen.Http, 'http'],
+  [Seen.OtherData, 'other data'],
+  [Seen.Judged, 'judged'],
+];
+
+/** The connections that the packets of these tests may belong to, and the age of the youngest. */
+export function connectionsKnown(rig: Rig, port: number): { connections: string; connectionAgeMs: number } {
+  const { reports, requests } = rig.splitter.state;
+  const table: ConnectionTable = port === REPORT_PORT ? reports : requests;
+  const said: string[] = [];
+  let connectionAgeMs = Infinity;
+  for (let slot = 0; slot < table.table.slotCount; slot++) {
+    if (!table.table.isLive(slot) || table.cpe(slot) !== cpe) continue;
+    const owner = Object.keys(OWNERS)[table.owner(slot)];
+    const seen = SAYS.filter(([bit]) => table.has(slot, bit)).map(([, says]) => says);
+    said.push([owner, ...(table.has(slot, Seen.Remapped) ? ['remapped'] : []), ...seen].join(', '));
+    connectionAgeMs = Math.min(connectionAgeMs, table.idleMs(slot));
+  }
+  return {
+    connections:
+      said
+        .map((one) => `(${one})`)
+        .sort()
+        .join(' ') || 'gone',
+    connectionAgeMs,
+  };
+}
+
+export function activationKnown(rig: Rig): { activation: string; activationAgeMs: number } {
+  const { activated } = rig.splitter.state;
+  const slot = activated.find(cpe);
+  return { activation: rig.activation(), activationAgeMs: slot < 0 ? Infinity : activated.table.ageMs(slot) };
+}
