@@ -4,6 +4,7 @@ import { distance } from 'fastest-levenshtein';
 
 /** The candidate closest to `word`, or `undefined` when none is close enough to be a slip of the finger. */
 export function nearMiss(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length < 2) return undefined;
   const tolerance = word.length < 4 ? 1 : Math.ceil(word.length / 3);
   let best: string | undefined;
   let bestDistance = tolerance + 1;

@@ -53,27 +53,51 @@ function explain(message: string, words: readonly string[], known: KnownWords): 
   if (choice) {
     const choices = choice[3].split(', ').map((quoted) => quoted.replaceAll('"', ''));
     const near = didYouMean(choice[2].replaceAll('"', ''), choices);
-    return `--${choice[1]}: found ${choice[2]}, expected one of ${choices.join(', ')}${near}`;
+    return `${choice[1]}: found ${choice[2]}, expected one of ${choices.join(', ')}${near}`;
   }
   const missing = /^Not enough arguments following: (.*)$/s.exec(message);
   if (missing) return `${dashed(missing[1])} needs a value`;
-  if (/^Not enough non-option arguments/.test(message)) return 'something is missing here; see --help';
+  if (/^Not enough non-option arguments/.test(message)) {
+    const command = commandOf(words);
+    return `something is missing after "${command}"; see acsplit ${command} --help`;
+  }
+  const required = /^Missing required arguments?: (.*)$/s.exec(message);
+  if (required) {
+    // A misspelt option leaves the right one missing: the misspelling is what helps.
+    const options = optionsOf(known);
+    const stranger = words.find((word) => word.startsWith('--') && !options.includes(nameOf(word)));
+    if (stranger) return explainUnknown(nameOf(stranger), words, known);
+    return `${required[1].split(', ').map(dashed).join(', ')} is missing; see acsplit ${commandOf(words)} --help`;
+  }
   return message;
 }
 
 function explainUnknown(word: string, words: readonly string[], known: KnownWords): string {
-  const isOption = words.some((w) => w.startsWith('-') && w.replace(/^-+/, '').split('=')[0] === word);
+  const isOption = words.some((w) => w.startsWith('-') && nameOf(w) === word);
   const isShort = !isOption && words.some((w) => /^-[A-Za-z]+/.test(w) && w.includes(word)) && word.length === 1;
   if (isOption || isShort) {
-    const { key, alias } = known.getOptions();
-    const options = [...Object.keys(key), ...Object.values(alias).flat(), 'help', 'version'].filter(
-      (o) => o.length > 1,
-    );
-    return `unknown option "${dashed(word)}"${didYouMean(dashed(word), options.map(dashed)) || '; see --help'}`;
+    return `unknown option "${dashed(word)}"${didYouMean(dashed(word), optionsOf(known).map(dashed)) || '; see --help'}`;
   }
   const commands = known.getInternalMethods().getCommandInstance().getCommands();
   if (commands.length === 0) return `nothing is expected here, found "${word}"; see --help`;
   return `unknown command "${word}"${didYouMean(word, commands) || '; see acsplit --help'}`;
+}
+
+/** `--name=value` is `name`. */
+function nameOf(word: string): string {
+  return word.replace(/^-+/, '').split('=')[0];
+}
+
+function optionsOf(known: KnownWords): string[] {
+  const { key, alias } = known.getOptions();
+  const names = [...Object.keys(key), ...Object.values(alias).flat(), 'help', 'version'];
+  return names.filter((name) => name.length > 1);
+}
+
+/** The words before the first option. */
+function commandOf(words: readonly string[]): string {
+  const end = words.findIndex((word) => word.startsWith('-'));
+  return words.slice(0, end < 0 ? words.length : end).join(' ');
 }
 
 function dashed(option: string): string {

@@ -15,6 +15,8 @@ async function parse(words: string): Promise<Record<string, unknown> | string> {
       throw new TypeError('of the handler');
     })
     .command('fail-later', 'fails', {}, () => Promise.reject(new TypeError('of the handler')))
+    .command('give <address>', 'gives', { to: { type: 'string', demandOption: true } })
+    .command('tables <table>', 'lists', (tables) => tables.positional('table', { choices: ['requests', 'activated'] }))
     .command('rules', 'has commands below it', (rules) => rules.demandCommand(1).command('show', 'shows'));
   try {
     await parser.parseAsync();
@@ -31,7 +33,14 @@ describe('wrong words are refused with what was probably meant', () => {
     ['a misspelt command', 'statsu', 'unknown command "statsu"; did you mean "status"?'],
     ['a command that resembles none', 'watermelon', 'unknown command "watermelon"; see acsplit --help'],
     ['a misspelt command below a command', 'rules shwo', 'unknown command "shwo"; did you mean "show"?'],
-    ['no command below a command', 'rules', 'something is missing here; see --help'],
+    ['no command below a command', 'rules', 'something is missing after "rules"; see acsplit rules --help'],
+    ['an option that must be', 'give 10.1.0.5', '--to is missing; see acsplit give 10.1.0.5 --help'],
+    ['an option that must be, misspelt', 'give 10.1.0.5 --too=x', 'unknown option "--too"; did you mean "--to"?'],
+    [
+      'a word that is not among the choices',
+      'tables requets',
+      'table: found "requets", expected one of requests, activated; did you mean "requests"?',
+    ],
     ['a misspelt option', 'status --confg x', 'unknown option "--confg"; did you mean "--config"?'],
     ['a misspelt option with its value', 'status --jsno=true', 'unknown option "--jsno"; did you mean "--json"?'],
     ['an unknown letter', 'status -x', 'unknown option "-x"; see --help'],
