@@ -43,7 +43,8 @@ find_missing() {
   command_from nft nftables
   command_from shellcheck shellcheck
   command_from tcpdump tcpdump
-  command_from tshark tshark
+  command_from tcprewrite tcpreplay
+  command_from tshark tshark # with dumpcap
 }
 
 install_missing() {
