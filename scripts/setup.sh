@@ -40,6 +40,7 @@ find_missing() {
   command_from ip iproute2
   command_from sysctl procps
   [ "$1" = test ] || return 0
+  command_from hping3 hping3
   command_from nft nftables
   command_from shellcheck shellcheck
   command_from tcpdump tcpdump
