@@ -32,6 +32,9 @@ export function buildTcp(packet: TcpPacket): Uint8Array {
   const tcpBytes = tcp.MIN_HEADER_BYTES + padded(packet.options);
   const total = ipBytes + tcpBytes + payload.length;
   if (ipBytes > 60 || tcpBytes > 60 || total > 65535) throw new RangeError('packet does not fit its headers');
+  for (const port of [packet.sourcePort, packet.destinationPort]) {
+    if (!Number.isInteger(port) || port < 0 || port > 65535) throw new RangeError(`not a port: ${port}`);
+  }
 
   const bytes = new Uint8Array(total);
   bytes[ipv4.VERSION_IHL] = 0x40 | (ipBytes >>> 2);

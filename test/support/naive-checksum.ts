@@ -1,0 +1,43 @@
+/** The Internet checksum (RFC 1071) by the book, in whole numbers that never overflow; shares nothing with src/. */
+
+/** Words of the bytes, an odd last byte filled up with zero, added as they are. */
+export function wordSum(bytes: Uint8Array): bigint {
+  let total = 0n;
+  for (let i = 0; i < bytes.length; i += 2) total += BigInt(bytes[i]) * 256n + BigInt(bytes[i + 1] ?? 0);
+  return total;
+}
+
+/** One's complement of the one's-complement sum. Never 0xffff but for words that are all zero (RFC 1624 section 3). */
+export function complement(total: bigint): number {
+  if (total === 0n) return 0xffff;
+  const rest = total % 0xffffn;
+  return 0xffff - Number(rest === 0n ? 0xffffn : rest);
+}
+
+/** By how much two checksum fields differ as one's-complement numbers, in which 0xffff is another name of 0. */
+export function difference(field: number, other: number): number {
+  return (((field - other) % 0xffff) + 0xffff) % 0xffff;
+}
+
+export interface Checksums {
+  ip: number;
+  tcp: number;
+}
+
+/** Both checksums that a whole TCP packet ought to bear. */
+export function checksumsOf(packet: Uint8Array): Checksums {
+  const headerBytes = (packet[0] % 16) * 4;
+  const totalLength = packet[2] * 256 + packet[3];
+  const header = packet.slice(0, headerBytes);
+  header[10] = header[11] = 0;
+  const segment = packet.slice(headerBytes, totalLength);
+  segment[16] = segment[17] = 0;
+  const pseudoHeader = Uint8Array.from([...packet.slice(12, 20), 0, 6, segment.length >> 8, segment.length & 255]);
+  return { ip: complement(wordSum(header)), tcp: complement(wordSum(pseudoHeader) + wordSum(segment)) };
+}
+
+/** Both checksums that a packet bears. */
+export function checksumFields(packet: Uint8Array): Checksums {
+  const tcpAt = (packet[0] % 16) * 4;
+  return { ip: packet[10] * 256 + packet[11], tcp: packet[tcpAt + 16] * 256 + packet[tcpAt + 17] };
+}
