@@ -7,7 +7,7 @@
  * Rounds are interleaved; the medians and the ratio per round are what counts, the machine decides the rest.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildTcp } from '../../src/packet/builder';
@@ -15,7 +15,7 @@ import { TcpFlag } from '../../src/packet/tcp';
 
 const ROOT = resolve(__dirname, '..', '..');
 const TOPOLOGY = join(ROOT, 'test', 'fixtures', 'topology.yaml');
-const ACSPLIT = '/tmp/rbuild/dist/cli/main.js';
+const ACSPLIT = process.env.ACSPLIT ?? join(ROOT, 'dist', 'cli', 'main.js');
 
 /** One connection: SYN, SYN+ACK, ACK, five requests and answers, FIN, FIN, ACK. Payloads make 140 bytes on average. */
 const SCRIPT: readonly (readonly [fromCpe: boolean, flags: number, payloadBytes: number])[] = [
@@ -74,49 +74,118 @@ function record(n: number): Buffer {
   return bytes;
 }
 
-interface Run {
-  seconds: number;
-  /** Largest resident set, KiB. */
-  maxRss: number;
+interface Cost {
+  /** On the clock, from start to exit. */
+  wallSeconds: number;
+  /** User and system time, all threads. */
+  cpuSeconds: number;
 }
 
-/** Runs a command to its end under a clock; GNU time is not everywhere, /proc is. */
-function run(command: string, words: string[]): Run {
-  const script = `
-    const { spawnSync } = require('node:child_process');
-    const begin = process.hrtime.bigint();
-    const { status, stderr } = spawnSync(process.argv[1], process.argv.slice(2), { stdio: ['ignore', 'ignore', 'pipe'] });
-    if (status !== 0) { process.stderr.write(stderr); process.exit(1); }
-    const { maxRSS } = process.resourceUsage();
-    console.log(JSON.stringify({ seconds: Number(process.hrtime.bigint() - begin) / 1e9 }));
-  `;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', script, command, ...words], {
-    encoding: 'utf8',
-  });
+/** Runs a command in a process of its own that does nothing else, and asks the kernel what its child took. */
+const WRAPPER = `
+  const { spawnSync } = require('node:child_process');
+  const { readFileSync } = require('node:fs');
+  const [command, ...words] = process.argv.slice(1);
+  const begin = process.hrtime.bigint();
+  const { status, stderr } = spawnSync(command, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const wallSeconds = Number(process.hrtime.bigint() - begin) / 1e9;
+  if (status !== 0) { process.stderr.write(stderr); process.exit(1); }
+  // cutime and cstime, in ticks of 1/100 s, are fields 16 and 17; the name in field 2 holds no space here.
+  const fields = readFileSync('/proc/self/stat', 'utf8').split(' ');
+  console.log(JSON.stringify({ wallSeconds, cpuSeconds: (Number(fields[15]) + Number(fields[16])) / 100 }));
+`;
+
+function measure(command: string, words: string[], output: string): Cost {
+  rmSync(output, { force: true });
+  const script = ['-e', WRAPPER, command, ...words];
+  const { stdout, stderr, status } = spawnSync(process.execPath, script, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr}`);
-  return { ...(JSON.parse(stdout) as { seconds: number }), maxRss: 0 };
+  return JSON.parse(stdout) as Cost;
 }
 
-function main(packets: number, rounds: number): void {
-  const folder = mkdtempSync(join(tmpdir(), 'acsplit-bench-'));
-  try {
-    const capture = join(folder, 'in.pcap');
-    writeCapture(capture, packets);
-    const ours = join(folder, 'ours.pcap');
-    const theirs = join(folder, 'theirs.pcap');
-    const replay = () => run(process.execPath, [ACSPLIT, 'replay', capture, '-o', ours, '-c', TOPOLOGY]);
-    const map = ['--dstipmap=10.1.0.1/32:10.2.0.2/32', '--srcipmap=10.2.0.2/32:10.1.0.1/32'];
-    const rewrite = () => run('tcprewrite', [...map, '-i', capture, '-o', theirs]);
-    console.log(statSync(capture).size);
-    for (let round = 0; round < rounds; round++) {
-      console.log(replay().seconds, rewrite().seconds);
+/** Largest resident set, by RUSAGE_CHILDREN of a process that has this one child; Node does not offer it. */
+function peakMib(command: string, words: string[]): number {
+  const script = 'import os,resource,subprocess,sys;subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL,check=True);';
+  const report = 'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)';
+  return Number(execFileSync('python3', ['-c', script + report, command, ...words], { encoding: 'utf8' })) / 1024;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+class Bench {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'acsplit-bench-'));
+  private readonly ours = join(this.folder, 'ours.pcap');
+  private readonly theirs = join(this.folder, 'theirs.pcap');
+
+  constructor(private readonly packets: number) {}
+
+  run(rounds: number): void {
+    try {
+      const [capture, none, large] = ['in.pcap', 'none.pcap', 'large.pcap'].map((name) => join(this.folder, name));
+      writeCapture(capture, this.packets);
+      writeCapture(none, 0);
+      print(`machine     ${cpus()[0].model}, ${cpus().length} cores, Linux ${release()}, Node ${process.version}`);
+      print(
+        `commit      ${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim()}`,
+      );
+      print(
+        `capture     ${this.packets} packets, ${(statSync(capture).size / this.packets).toFixed(0)} bytes each in the file`,
+      );
+      const startUp = this.compare(none, 3);
+      const whole = this.compare(capture, rounds);
+      execFileSync('cmp', ['-i', '24', this.ours, this.theirs], { stdio: 'inherit' });
+      print('output      the same bytes');
+      this.report('whole command, wall', whole, (cost) => cost.wallSeconds);
+      this.report('whole command, CPU', whole, (cost) => cost.cpuSeconds);
+      const ownWall = median(startUp.map(([ours]) => ours.wallSeconds));
+      const theirWall = median(startUp.map(([, theirs]) => theirs.wallSeconds));
+      print(
+        `start-up    acsplit ${ownWall.toFixed(3)} s, tcprewrite ${theirWall.toFixed(3)} s (a capture without packets)`,
+      );
+      const net = whole.map(([ours, theirs]): [Cost, Cost] => [
+        { ...ours, wallSeconds: ours.wallSeconds - ownWall },
+        { ...theirs, wallSeconds: theirs.wallSeconds - theirWall },
+      ]);
+      this.report('start-up taken off, wall', net, (cost) => cost.wallSeconds);
+      writeCapture(large, 3 * this.packets);
+      const peaks = [none, capture, large].map((input) =>
+        peakMib(process.execPath, this.replayWords(input)).toFixed(0),
+      );
+      print(`peak memory ${peaks.join(', ')} MiB for 0, ${this.packets}, ${3 * this.packets} packets`);
+    } finally {
+      rmSync(this.folder, { recursive: true });
     }
-    execFileSync('cmp', [ours, theirs], { stdio: 'inherit' });
-  } finally {
-    rmSync(folder, { recursive: true });
+  }
+
+  private replayWords(capture: string): string[] {
+    return [ACSPLIT, 'replay', capture, '-o', this.ours, '-c', TOPOLOGY];
+  }
+
+  /** Ours and theirs by turns. */
+  private compare(capture: string, rounds: number): [Cost, Cost][] {
+    const map = ['--dstipmap=10.1.0.1/32:10.2.0.2/32', '--srcipmap=10.2.0.2/32:10.1.0.1/32'];
+    return Array.from({ length: rounds }, () => [
+      measure(process.execPath, this.replayWords(capture), this.ours),
+      measure('tcprewrite', [...map, '-i', capture, '-o', this.theirs], this.theirs),
+    ]);
+  }
+
+  private report(title: string, costs: readonly [Cost, Cost][], seconds: (cost: Cost) => number): void {
+    const perSecond = (cost: Cost) => this.packets / seconds(cost) / 1e6;
+    const [ours, theirs] = [0, 1].map((who) => median(costs.map((pair) => perSecond(pair[who]))));
+    const ratios = costs.map(([a, b]) => seconds(b) / seconds(a));
+    const perRound = ratios.map((ratio) => ratio.toFixed(2)).join(' ');
+    print(
+      `${title}: acsplit ${ours.toFixed(2)} M packets/s, tcprewrite ${theirs.toFixed(2)}; ratio ${median(ratios).toFixed(2)} (${perRound})`,
+    );
   }
 }
-void readFileSync;
-void cpus;
-void release;
-main(Number(process.argv[2] ?? 1_000_000), Number(process.argv[3] ?? 5));
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+new Bench(Number(process.argv[2] ?? 1_000_000)).run(Number(process.argv[3] ?? 5));
