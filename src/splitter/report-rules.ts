@@ -91,7 +91,7 @@ export class ReportRules {
     if (type === PacketType.Rst) {
       this.closeReport(slot, Seen.RstOfCpe);
     } else {
-      if (reports.lift(slot, Seen.RstOfServer)) {
+      if (reports.lift(slot, Seen.RstOfServer) && !reports.isReset(slot)) {
         activated.lifted(view.source, view.sourcePort, view.destinationPort);
       }
       if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfCpe);
@@ -114,7 +114,7 @@ export class ReportRules {
     }
     // The CPE must see one peer: narrower than [P7].
     if (!isOwn) return Reason.NotOwner;
-    if (reports.lift(slot, Seen.RstOfCpe)) {
+    if (reports.lift(slot, Seen.RstOfCpe) && !reports.isReset(slot)) {
       activated.lifted(view.destination, view.destinationPort, view.sourcePort);
     }
     if (type === PacketType.SynAck && !reports.isAnswered(slot)) {

@@ -103,22 +103,30 @@ export class ActivatedCpes {
   finished(cpe: number, cpePort: number, reportPort: number): boolean {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot < 0) return false;
-    const state = this.table.state(slot);
-    if ((state & State.Answered) === 0 || (state & State.Reset) !== 0) return false;
-    this.set(slot, State.Consumed | State.Answered | State.Grace);
-    return true;
+    const state = this.table.state(slot) & STATE_MASK;
+    if ((state & State.Answered) === 0) return false;
+    // Remembered through a reset as well: should that prove a forgery, grace counts from this FIN.
+    this.set(slot, state | State.Grace);
+    return (state & State.Reset) === 0;
   }
 
   /** The report connection was reset. */
   reset(cpe: number, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.set(slot, (this.table.state(slot) & STATE_MASK) | State.Reset);
+    if (slot >= 0) this.setReset(slot, State.Reset);
   }
 
   /** The reset was a forgery: the connection lives. */
   lifted(cpe: number, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.set(slot, this.table.state(slot) & STATE_MASK & ~State.Reset);
+    if (slot >= 0) this.setReset(slot, 0);
+  }
+
+  /** @param reset State.Reset, or 0; a grace that has begun keeps the time of its FIN, whatever is reset or lifted */
+  private setReset(slot: number, reset: number): void {
+    const state = this.table.state(slot);
+    if ((state & State.Grace) === 0) this.table.touch(slot);
+    this.table.setState(slot, (state & ~State.Reset) | reset);
   }
 
   /** Slot of the entry that was consumed by the report connection of these ports, or -1. */

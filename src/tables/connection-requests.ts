@@ -42,7 +42,7 @@ export class ConnectionRequests extends ConnectionTable {
     private readonly remapRange: RemapRange,
   ) {
     super(buffer, at, capacityEntries, EXTRA_WORDS, seed, lives);
-    this.remapLives = new Int32Array(64).fill(lives.establishedMs);
+    this.remapLives = new Int32Array(64).fill(longest(lives));
     const remapsAt = at + ConnectionTable.bytes(capacityEntries, EXTRA_WORDS);
     this.remaps = new TtlTable(buffer, remapsAt, remapShape(capacityEntries), seed, this.remapLives);
   }
@@ -50,7 +50,7 @@ export class ConnectionRequests extends ConnectionTable {
   override setLives(lives: ConnectionLives): void {
     super.setLives(lives);
     // Undefined while the base class constructs.
-    this.remapLives?.fill(lives.establishedMs);
+    this.remapLives?.fill(longest(lives));
   }
 
   advance(nowMs: number): void {
@@ -96,6 +96,15 @@ export class ConnectionRequests extends ConnectionTable {
     return slot;
   }
 
+  /** The reverse index outlives its connection, also where only the CPE speaks. */
+  override keep(slot: number): void {
+    super.keep(slot);
+    if (!this.has(slot, Seen.Remapped)) return;
+    this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.table.value(slot, OWN_PORT), this.owner(slot));
+    const remap = this.remaps.find();
+    if (remap >= 0) this.remaps.touch(remap);
+  }
+
   /** The source port that the server itself uses. */
   ownPort(slot: number): number {
     return this.has(slot, Seen.Remapped) ? this.table.value(slot, OWN_PORT) : this.visiblePort(slot);
@@ -127,6 +136,11 @@ export class ConnectionRequests extends ConnectionTable {
     this.remaps.key[1] = (cpePort << 16) | ownPort;
     this.remaps.key[2] = owner;
   }
+}
+
+/** ms after which no connection without packets is left. */
+function longest(lives: ConnectionLives): number {
+  return Math.max(lives.unansweredMs, lives.establishedMs, lives.finOneMs, lives.finBothMs, lives.resetMs);
 }
 
 function remapShape(capacityEntries: number) {
