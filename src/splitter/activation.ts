@@ -10,6 +10,7 @@ import { type ConnectionRequests } from '../tables/connection-requests';
 import { Seen } from '../tables/connection-table';
 import { Event, type EventLog } from './events';
 import { ITMS } from './owners';
+import { type Servers } from './servers';
 import { type ActivationMode } from './topology';
 
 /** What the first bytes of a segment are. */
@@ -47,6 +48,7 @@ export class Activation {
     private readonly requests: ConnectionRequests,
     private readonly activated: ActivatedCpes,
     private readonly events: EventLog,
+    private readonly servers: Servers,
   ) {
     this.mode = mode;
   }
@@ -104,11 +106,14 @@ export class Activation {
   }
 
   private arm(slot: number, event: Event): void {
-    const { requests, activated } = this;
+    const { requests, activated, servers } = this;
     const owner = requests.owner(slot);
+    // A collector that a reload has taken away gets nothing, and keeps nothing from another.
+    if (!servers.isConfigured(owner)) return;
     const cpe = requests.cpe(slot);
     const standing = activated.find(cpe);
-    if (standing >= 0 && activated.isArmed(standing) && activated.owner(standing) !== owner) {
+    const rival = standing >= 0 && activated.isArmed(standing) ? activated.owner(standing) : owner;
+    if (rival !== owner && servers.isConfigured(rival)) {
       this.note(Event.Contended, slot, owner);
       return;
     }

@@ -56,7 +56,7 @@ export class Splitter {
     this.servers = this.state.servers;
     const { requests, activated, events } = this.state;
     this.forward = new Forward(this.view, this.servers);
-    this.judge = new Activation(options.activation, requests, activated, events);
+    this.judge = new Activation(options.activation, requests, activated, events, this.servers);
     this.reports = new ReportRules(this.view, this.state, this.judge, this.forward);
     this.requests = new RequestRules(this.view, this.state, this.judge, this.forward);
   }
