@@ -163,6 +163,12 @@ export class Rig {
     return this;
   }
 
+  /** By the operator's hand. */
+  activate(collector: string, cpe = CPE): this {
+    expect(this.splitter.activate(parseIpv4(cpe) ?? 0, collector, this.nowMs)).toBe(true);
+    return this;
+  }
+
   /** The woken CPE opens a report connection, which its collector answers. */
   divert(server: Server = 'c1', cpePort = 40001, cpe = CPE): this {
     expect(this.cpe('SYN', { cpe, cpePort, sequence: 1000 })).toMatch(new RegExp(`^to ${server}: diverted`));

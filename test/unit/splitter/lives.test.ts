@@ -1,0 +1,297 @@
+/** Lives, the pin and the grace: each to the millisecond. [D] */
+import { Rig } from '../../support/rig';
+
+const PORT = 50001;
+
+/** What is known of the connection in question at the last millisecond of its life, and at the next one. */
+type Life = [says: string, lifeMs: number, begin: (rig: Rig) => void];
+
+const REPORT_LIVES: Life[] = [
+  ['unanswered, after its SYN', 10_000, (rig) => rig.cpe('SYN')],
+  ['unanswered, after its last SYN', 10_000, (rig) => (rig.cpe('SYN'), rig.wait(9000).cpe('SYN'))],
+  ['unanswered, data does not count', 1000, (rig) => (rig.cpe('SYN'), rig.wait(9000).cpe('DATA', { payload: 'x' }))],
+  [
+    'unanswered, a new SYN onto it does not count',
+    1000,
+    (rig) => (rig.cpe('SYN'), rig.wait(9000).cpe('SYN', { sequence: 2 })),
+  ],
+  ['established, after its SYN+ACK', 7_500_000, (rig) => rig.divert()],
+  [
+    'established, after data of the CPE',
+    7_500_000,
+    (rig) => rig.divert().wait(7_000_000).cpe('DATA', { payload: 'x' }),
+  ],
+  ['established, after an ACK of the collector', 7_500_000, (rig) => rig.divert().wait(7_000_000).from('c1', 'ACK')],
+  ['a FIN of the CPE seen', 240_000, (rig) => rig.divert().cpe('FIN')],
+  ['a FIN of the collector seen', 240_000, (rig) => rig.divert().from('c1', 'FIN')],
+  [
+    'a FIN seen, after the last packet',
+    240_000,
+    (rig) => (rig.divert().cpe('FIN'), rig.wait(200_000).from('c1', 'DATA')),
+  ],
+  ['both FINs seen', 120_000, (rig) => (rig.divert().cpe('FIN'), rig.from('c1', 'FIN'))],
+  [
+    'both FINs seen, after the last packet',
+    120_000,
+    (rig) => (rig.divert().cpe('FIN'), rig.from('c1', 'FIN'), rig.wait(100_000).cpe('ACK')),
+  ],
+  ['a RST of the CPE seen', 10_000, (rig) => rig.divert().cpe('RST')],
+  ['a RST of the collector seen', 10_000, (rig) => rig.divert().from('c1', 'RST')],
+  ['a RST after both FINs', 10_000, (rig) => (rig.divert().cpe('FIN'), rig.from('c1', 'FIN'), rig.cpe('RST'))],
+];
+
+test.each(REPORT_LIVES)('a report connection, %s', (_says, lifeMs, begin) => {
+  const rig = new Rig().activate('c1');
+  begin(rig);
+  rig.wait(lifeMs);
+  expect(rig.report()).toMatch(/ c1$/);
+  rig.wait(1);
+  expect(rig.report()).toBe('none');
+  expect(rig.cpe('ACK')).toBe('to itms: report-to-itms');
+});
+
+const REQUEST_LIVES: Life[] = [
+  ['unanswered, after its SYN', 75_000, (rig) => rig.from('c1', 'SYN', { port: PORT })],
+  [
+    'established, after its SYN+ACK',
+    7_500_000,
+    (rig) => (rig.from('c1', 'SYN', { port: PORT }), rig.cpe('SYN+ACK', { port: PORT })),
+  ],
+  [
+    'established, after data of the collector',
+    7_500_000,
+    (rig) => rig.ask().wait(7_000_000).from('c1', 'DATA', { port: PORT }),
+  ],
+  ['established, after an ACK of the CPE', 7_500_000, (rig) => rig.ask().wait(7_000_000).cpe('ACK', { port: PORT })],
+  ['a FIN of the CPE seen', 240_000, (rig) => rig.ask().cpe('FIN', { port: PORT })],
+  ['a FIN of the collector seen', 240_000, (rig) => rig.ask().from('c1', 'FIN', { port: PORT })],
+  ['both FINs seen', 120_000, (rig) => (rig.ask().cpe('FIN', { port: PORT }), rig.from('c1', 'FIN', { port: PORT }))],
+  ['a RST of the CPE seen', 10_000, (rig) => rig.ask().cpe('RST', { port: PORT })],
+  ['a RST of the collector seen', 10_000, (rig) => rig.ask().from('c1', 'RST', { port: PORT })],
+];
+
+test.each(REQUEST_LIVES)('a Connection Request, %s', (_says, lifeMs, begin) => {
+  const rig = new Rig();
+  begin(rig);
+  rig.wait(lifeMs);
+  expect(rig.request()).toMatch(/ c1$/);
+  rig.wait(1);
+  expect(rig.request()).toBe('none');
+  expect(rig.cpe('ACK', { port: PORT })).toBe('to itms: answer-to-itms');
+});
+
+describe('a RST is lifted by the side that received it, and by no other', () => {
+  const LIFTS: [says: string, from: 'cpe' | 'c1', then: (rig: Rig) => string, isLifted: boolean][] = [
+    ['the CPE’s RST by the collector’s ACK', 'cpe', (rig) => rig.from('c1', 'ACK'), true],
+    ['the CPE’s RST not by the CPE’s ACK', 'cpe', (rig) => rig.cpe('ACK'), false],
+    ['the collector’s RST by the CPE’s data', 'c1', (rig) => rig.cpe('DATA', { payload: 'x' }), true],
+    ['the collector’s RST not by the collector’s data', 'c1', (rig) => rig.from('c1', 'DATA'), false],
+  ];
+  test.each(LIFTS)('%s', (_says, from, then, isLifted) => {
+    const rig = new Rig().wake().divert();
+    if (from === 'cpe') rig.cpe('RST');
+    else rig.from('c1', 'RST');
+    then(rig);
+    expect(rig.report()).toBe(isLifted ? 'established c1' : 'reset c1');
+  });
+
+  test('on a Connection Request alike', () => {
+    const rig = new Rig().ask();
+    rig.cpe('RST', { port: PORT });
+    expect(rig.request()).toBe('reset c1');
+    rig.cpe('ACK', { port: PORT });
+    expect(rig.request()).toBe('reset c1');
+    rig.from('c1', 'ACK', { port: PORT });
+    expect(rig.request()).toBe('established c1');
+    rig.from('c1', 'RST', { port: PORT });
+    rig.cpe('ACK', { port: PORT });
+    expect(rig.request()).toBe('established c1');
+  });
+});
+
+describe('an activation', () => {
+  test('is armed for 60 s', () => {
+    const rig = new Rig().wake().wait(60_000);
+    expect(rig.activation()).toBe('armed c1');
+    expect(rig.wait(1).cpe('SYN')).toBe('to itms: to-itms');
+  });
+
+  test.each([
+    ['a FIN of the CPE', (rig: Rig) => rig.cpe('FIN')],
+    ['a FIN of the collector', (rig: Rig) => rig.from('c1', 'FIN')],
+  ])('has a grace of 2 s after %s', (_says, fin) => {
+    for (const [ms, outcome] of [
+      [2000, 'to c1: diverted-in-grace'],
+      [2001, 'to itms: to-itms'],
+    ] as const) {
+      const rig = new Rig().wake().divert();
+      fin(rig);
+      expect(rig.wait(ms).cpe('SYN', { cpePort: 40002 })).toBe(outcome);
+    }
+  });
+
+  test('has its grace counted from the last FIN', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('FIN');
+    rig.wait(1500).from('c1', 'FIN');
+    expect(rig.wait(2000).cpe('SYN', { cpePort: 40002 })).toBe('to c1: diverted-in-grace');
+  });
+
+  test('has a grace again after the second connection of the session, if that was answered', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('FIN');
+    expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to c1: diverted-in-grace');
+    expect(rig.cpe('SYN', { cpePort: 40003 })).toBe('to itms: to-itms');
+    rig.from('c1', 'SYN+ACK', { cpePort: 40002 });
+    rig.cpe('FIN', { cpePort: 40002 });
+    expect(rig.cpe('SYN', { cpePort: 40004 })).toBe('to c1: diverted-in-grace');
+  });
+
+  test.each([
+    ['an open connection', (rig: Rig) => rig.divert()],
+    ['an unanswered connection and a FIN', (rig: Rig) => (rig.cpe('SYN'), rig.cpe('FIN'))],
+    ['a RST of the CPE', (rig: Rig) => rig.divert().cpe('RST')],
+    ['a RST of the collector', (rig: Rig) => rig.divert().from('c1', 'RST')],
+    ['a FIN, then a RST', (rig: Rig) => (rig.divert().cpe('FIN'), rig.from('c1', 'RST'))],
+    ['a RST, then a FIN of the same side', (rig: Rig) => (rig.divert().cpe('RST'), rig.cpe('FIN'))],
+    ['a FIN of another connection of the CPE', (rig: Rig) => rig.divert().cpe('FIN', { cpePort: 45000 })],
+  ])('has no grace after %s', (_says, tell) => {
+    const rig = new Rig().wake();
+    tell(rig);
+    expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
+  });
+
+  test('keeps its grace through a forged RST', () => {
+    const rig = new Rig().wake().divert();
+    rig.from('c1', 'RST');
+    rig.cpe('FIN');
+    expect(rig.activation()).toBe('grace c1');
+    rig.cpe('RST');
+    expect(rig.activation()).toBe('consumed c1');
+    rig.wait(500).from('c1', 'ACK');
+    expect(rig.activation()).toBe('grace c1');
+  });
+
+  test('keeps, through a forged RST, the grace of the time of its FIN', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('FIN');
+    rig.wait(1500).cpe('RST');
+    rig.wait(500).from('c1', 'ACK');
+    expect(rig.activation()).toBe('grace c1');
+    rig.wait(1);
+    expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
+  });
+
+  test('has its grace where the FIN passed between a forged RST and the ACK that lifts it', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('RST');
+    rig.cpe('FIN');
+    expect(rig.activation()).toBe('consumed c1');
+    rig.from('c1', 'ACK');
+    expect(rig.activation()).toBe('grace c1');
+  });
+
+  test('has no grace while the other side’s RST still stands', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('FIN');
+    rig.cpe('RST');
+    rig.from('c1', 'RST');
+    rig.cpe('ACK');
+    expect([rig.report(), rig.activation()]).toEqual(['reset c1', 'consumed c1']);
+  });
+});
+
+describe('the pin', () => {
+  test.each([
+    [0, 'to itms: pinned'],
+    [130_000, 'to itms: pinned'],
+    [130_001, 'to c1: diverted'],
+  ])('holds a SYN that comes again after %d ms', (ms, outcome) => {
+    const rig = new Rig();
+    rig.cpe('SYN');
+    rig.wait(ms).activate('c1');
+    expect(rig.cpe('SYN')).toBe(outcome);
+    expect(rig.activation()).toBe(outcome === 'to itms: pinned' ? 'armed c1' : 'consumed c1');
+  });
+
+  test.each([
+    ['another ISN', { sequence: 1001 }],
+    ['another port of the CPE', { cpePort: 40002 }],
+    ['another report port', { port: 9090, cpePort: 40001 }],
+  ])('does not hold %s', (_says, fields) => {
+    const rig = new Rig();
+    rig.cpe('SYN');
+    rig.activate('c1');
+    expect(rig.cpe('SYN', fields)).toBe('to c1: diverted');
+  });
+
+  test('is renewed by each retransmission', () => {
+    const rig = new Rig();
+    rig.cpe('SYN');
+    rig.wait(100_000).cpe('SYN');
+    rig.wait(100_000).activate('c1');
+    expect(rig.cpe('SYN')).toBe('to itms: pinned');
+  });
+
+  test('holds in grace as well', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('SYN', { cpePort: 40002 });
+    rig.cpe('FIN');
+    expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: pinned');
+    expect(rig.activation()).toBe('grace c1');
+  });
+});
+
+test('lives are configurable, each by its name', () => {
+  const lives = {
+    requestUnanswered: 1,
+    reportUnanswered: 2,
+    established: 3,
+    finOne: 4,
+    finBoth: 5,
+    reset: 6,
+    armed: 7,
+    grace: 8,
+  };
+  const rig = new Rig({ lives });
+  const left = (tell: () => unknown, ask: () => string) => {
+    tell();
+    let seconds = 0;
+    for (; ask() !== 'none' && seconds < 99; seconds++) rig.wait(1000);
+    return seconds - 1;
+  };
+  const request = () => rig.request();
+  const report = () => rig.report();
+  expect(left(() => rig.from('c1', 'SYN', { port: PORT }), request)).toBe(1);
+  expect(left(() => rig.ask(), request)).toBe(3);
+  expect(
+    left(
+      () => rig.activate('c1'),
+      () => rig.activation(),
+    ),
+  ).toBe(7);
+  expect(left(() => rig.activate('c1').cpe('SYN'), report)).toBe(2);
+  expect(left(() => rig.activate('c1').divert(), report)).toBe(3);
+  expect(left(() => rig.activate('c1').divert().cpe('FIN'), report)).toBe(4);
+  expect(left(() => (rig.activate('c1').divert().cpe('FIN'), rig.from('c1', 'FIN')), report)).toBe(5);
+  expect(left(() => rig.activate('c1').divert().cpe('RST'), report)).toBe(6);
+  expect(
+    left(
+      () => rig.activate('c1').divert().cpe('FIN'),
+      () => rig.activation(),
+    ),
+  ).toBe(8);
+});
+
+test.each([2 ** 31, 2 ** 32, 2 ** 31 - 86_400_000])('lives hold where milliseconds pass %d', (edgeMs) => {
+  const rig = new Rig();
+  rig.nowMs = edgeMs - 5000;
+  rig.wake().divert();
+  rig.wait(9000);
+  expect(rig.cpe('DATA', { payload: 'x' })).toBe('to c1: report-to-owner');
+  rig.cpe('FIN');
+  rig.wait(2000);
+  expect(rig.activation()).toBe('grace c1');
+  rig.wait(1);
+  expect(rig.activation()).toBe('none');
+});

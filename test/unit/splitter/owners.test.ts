@@ -1,0 +1,68 @@
+/** Owners are stable ids: a reload that reorders, moves or takes away servers moves no diversion. [D] */
+import { CPE, Rig, SERVERS, TOPOLOGY } from '../../support/rig';
+
+const [C1, C2] = TOPOLOGY.collectors;
+const PORT = 50001;
+
+function diverted(): Rig {
+  const rig = new Rig().wake('c2').divert('c2').ask('c2', 50002);
+  return rig.wake('c2', 50003, '10.1.7.2');
+}
+
+test('a reload that reorders collectors moves nothing', () => {
+  const rig = diverted().restart({ topology: { ...TOPOLOGY, collectors: [C2, C1] } });
+  expect(rig.cpe('DATA', { payload: 'x' })).toBe('to c2: report-to-owner');
+  expect(rig.from('c2', 'DATA')).toBe('as acs: report-answered');
+  expect(rig.cpe('ACK', { port: 50002 })).toBe('to c2: answer-to-owner');
+  expect(rig.cpe('SYN', { cpe: '10.1.7.2' })).toBe('to c2: diverted');
+});
+
+test('a collector that moved is followed to its new address', () => {
+  const moved = { ...C2, address: { ipv4: '10.3.0.9' } };
+  const rig = diverted().restart({ topology: { ...TOPOLOGY, collectors: [C1, moved] } });
+  expect(rig.cpe('DATA', { payload: 'x' })).toBe('to 10.3.0.9: report-to-owner');
+});
+
+describe('an owner that is no longer configured means the ITMS', () => {
+  const withoutC2 = { topology: { ...TOPOLOGY, collectors: [C1] } };
+
+  test('for its report connections, both ways', () => {
+    const rig = diverted().restart(withoutC2);
+    expect(rig.cpe('SYN')).toBe('to itms: owner-gone');
+    expect(rig.cpe('DATA', { payload: 'x' })).toBe('to itms: owner-gone');
+    expect(rig.from('itms', 'RST')).toBe('as acs: itms-forwarded');
+  });
+
+  test('for answers to its Connection Requests, which arm nothing', () => {
+    const rig = diverted().restart(withoutC2);
+    expect(rig.cpe('DATA', { port: 50002, sequence: 7001, payload: 'HTTP/1.1 200 OK' })).toBe('to itms: owner-gone');
+    expect(rig.activation()).toBe('consumed c2');
+  });
+
+  test('for a CPE that it had woken; another collector takes that over', () => {
+    const rig = diverted().restart(withoutC2);
+    expect(rig.cpe('SYN', { cpe: '10.1.7.2' })).toBe('to itms: owner-gone');
+    rig.wake('c1', PORT, '10.1.7.2');
+    expect(rig.activation('10.1.7.2')).toBe('armed c1');
+  });
+
+  test('its own packets are a stranger’s', () => {
+    const packet = { source: SERVERS.c2, destination: CPE, sourcePort: 7547, destinationPort: 40001, flags: 16 };
+    expect(diverted().restart(withoutC2).send('c2', packet).text).toBe('untouched: not-ours');
+  });
+
+  test('and is itself again when it comes back', () => {
+    const rig = diverted().restart(withoutC2).restart({ topology: TOPOLOGY });
+    expect(rig.cpe('DATA', { payload: 'x' })).toBe('to c2: report-to-owner');
+  });
+});
+
+test('the operator’s hand: activate, deactivate, and a name that nobody has', () => {
+  const rig = new Rig().activate('c1');
+  expect(rig.activation()).toBe('armed c1');
+  expect(rig.splitter.deactivate(0x0a010701, rig.nowMs)).toBe(true);
+  expect(rig.splitter.deactivate(0x0a010701, rig.nowMs)).toBe(false);
+  expect(rig.cpe('SYN')).toBe('to itms: to-itms');
+  expect(() => rig.splitter.activate(0x0a010701, 'nobody', rig.nowMs)).toThrow(RangeError);
+  expect([rig.events('armed-by-hand'), rig.events('ended-by-hand')]).toEqual([1, 1]);
+});
