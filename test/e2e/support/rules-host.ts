@@ -37,7 +37,8 @@ export class RulesHost {
       symlinkSync(systemProgram(program.replace('iptables', `iptables-${backEnd}`)), join(this.binaries, program));
     }
     this.configuration = join(world.directory, 'acsplit.yaml');
-    this.configure(configurationText(world.directory, {}));
+    // Whose session is whose is not the rules' business: every one is the ITMS's.
+    this.configure(configurationText(world.directory, { activation: 'off' }));
   }
 
   static async create(backEnd: BackEnd, options: WorldOptions): Promise<RulesHost> {
