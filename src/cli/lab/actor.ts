@@ -49,7 +49,20 @@ export class Actor<E extends Happening> {
     program: string,
     settings: object,
   ): Promise<Actor<E>> {
-    const argv = [process.execPath, join(world.programs, `${program}.js`), JSON.stringify(settings)];
+    return Actor.launch(world, role, name, [
+      process.execPath,
+      join(world.programs, `${program}.js`),
+      JSON.stringify(settings),
+    ]);
+  }
+
+  /** Starts any program that speaks the actors' protocol, and waits until it is ready. */
+  static async launch<E extends Happening>(
+    world: World,
+    role: Role,
+    name: string,
+    argv: readonly string[],
+  ): Promise<Actor<E>> {
     const actor = new Actor<E>(name, world.start(role, argv));
     await actor.until(({ event }) => event === 'ready', 'to be ready');
     return actor;

@@ -26,13 +26,17 @@ const GATEWAYS: Record<Host, string> = {
   outside: '10.4.0.1',
 };
 
-/** A TCP packet's ends and flags. */
+/** A TCP packet's ends, flags and numbers. */
 export interface Sight {
   source: string;
   sourcePort: number;
   destination: string;
   destinationPort: number;
+  /** With ECE and CWR, as in the header. */
   flags: number;
+  sequence: number;
+  acknowledgement: number;
+  payloadBytes: number;
 }
 
 export class Capture {
@@ -115,18 +119,26 @@ export class Capture {
     if (ip[9] === UDP) return void (this.lastMark = Number(transport.subarray(UDP_BYTES).toString()));
     if (ip[9] !== TCP || transport.length < 14) return;
     this.packets++;
+    const headerBytes = (ip[0]! & 0x0f) * 4 + (transport[12]! >> 4) * 4;
     this.onPacket({
       source: addressAt(ip, 12),
       destination: addressAt(ip, 16),
       sourcePort: transport.readUInt16BE(0),
       destinationPort: transport.readUInt16BE(2),
+      sequence: transport.readUInt32BE(4),
+      acknowledgement: transport.readUInt32BE(8),
       flags: transport[13]!,
+      payloadBytes: ip.readUInt16BE(2) - headerBytes,
     });
   }
 }
 
 export function isReset(sight: Sight): boolean {
-  return (sight.flags & RST) !== 0;
+  return hasFlag(sight, RST);
+}
+
+export function hasFlag(sight: Sight, flag: number): boolean {
+  return (sight.flags & flag) !== 0;
 }
 
 function addressAt(ip: Buffer, at: number): string {

@@ -1,20 +1,36 @@
 /**
  * The two claims that every traffic test makes about the wires themselves: no packet of one connection of a CPE ever
  * reaches two servers, and a CPE never sees a packet of anybody but the ACS address.
+ *
+ * A connection is more than its ports, which may be used again with another server at once: its packets are known by
+ * the CPE's sequence numbers, which begin at the ISN of its SYN.
  */
+import { formatIpv4, parseIpv4 } from '../../../src/packet/address';
 import { ADDRESSES, REPORT_PORT, type World } from '../../../src/cli/lab/world';
-import { Capture, isReset, type Sight } from './capture';
+import { Capture, hasFlag, isReset, type Sight } from './capture';
 
 const SERVERS: readonly string[] = [ADDRESSES.itms, ADDRESSES.collector, ADDRESSES.secondCollector];
+const [SYN, ACK] = [0x02, 0x10];
+
+/** What one server's wire has seen under a CPE's address and port. */
+interface Trail {
+  /** Initial sequence numbers of the CPE's SYNs. */
+  isns: number[];
+  /** Positions of all packets in the CPE's sequence space: its own, and what the server acknowledges. */
+  positions: number[];
+}
 
 export class Wires {
-  /** Connections to the report port, as CPE-ADDRESS:PORT, by the server whose wire they were seen on. */
-  readonly connections = new Map<string, Set<string>>();
   /** Sources of packets that reached the CPEs' wire. */
   readonly cpePeers = new Set<string>();
   /** Resets on any of the wires, in words. */
   readonly resets: string[] = [];
+  /** Packets that a test wants to see, by wire and in order; `keepSights` begins it. */
+  readonly sights: (Sight & { wire: 'cpe' | 'server' })[] = [];
+  /** Trails by server, then by CPE address and port as one number. */
+  private readonly trails = new Map<string, Map<number, Trail>>();
   private captures: Capture[] = [];
+  private keeps: (sight: Sight) => boolean = () => false;
 
   static async start(world: World): Promise<Wires> {
     const wires = new Wires();
@@ -26,6 +42,11 @@ export class Wires {
     return wires;
   }
 
+  /** Keeps from now on every packet that fits. */
+  keepSights(fits: (sight: Sight) => boolean): void {
+    this.keeps = fits;
+  }
+
   /** Reads on until everything that has crossed so far is known. */
   async catchUp(): Promise<void> {
     await Promise.all(this.captures.map((capture) => capture.catchUp()));
@@ -35,38 +56,66 @@ export class Wires {
     await Promise.all(this.captures.map((capture) => capture.stop()));
   }
 
+  /** Connections to the report port, as CPE-ADDRESS:PORT, that were seen on a server's wire. */
   connectionsAt(server: string): Set<string> {
-    return this.connections.get(server) ?? new Set();
+    return new Set([...(this.trails.get(server)?.keys() ?? [])].map(asText));
   }
 
   /** Connections of which packets were seen at two servers, in words. */
   shared(): string[] {
-    const seen = new Map<string, string>();
     const shared: string[] = [];
-    for (const [server, connections] of this.connections) {
-      for (const connection of connections) {
-        const other = seen.get(connection);
-        if (other !== undefined) shared.push(`${connection} at ${other} and ${server}`);
-        seen.set(connection, server);
+    const servers = [...this.trails];
+    const seen = new Set<number>();
+    for (const [, trails] of servers) {
+      for (const connection of trails.keys()) {
+        if (seen.has(connection)) continue;
+        seen.add(connection);
+        const at = servers.filter(([, other]) => other.has(connection));
+        if (at.length > 1) shared.push(...this.sharedUnder(connection, at));
       }
     }
     return shared;
   }
 
+  /** The connections among those under one address and port that two servers have seen. */
+  private sharedUnder(connection: number, at: [string, Map<number, Trail>][]): string[] {
+    const isns = at.flatMap(([, trails]) => trails.get(connection)!.isns);
+    const serversByIsn = new Map<number, Set<string>>();
+    for (const [server, trails] of at) {
+      for (const position of trails.get(connection)!.positions) {
+        const isn = isns.length === 0 ? 0 : nearestBelow(position, isns);
+        serversByIsn.set(isn, (serversByIsn.get(isn) ?? new Set()).add(server));
+      }
+    }
+    return [...serversByIsn.values()]
+      .filter((servers) => servers.size > 1)
+      .map((servers) => `${asText(connection)} at ${[...servers].join(' and ')}`);
+  }
+
   private onCpeWire(sight: Sight): void {
+    if (this.keeps(sight)) this.sights.push({ ...sight, wire: 'cpe' });
     if (sight.destination === ADDRESSES.acs) return;
     this.cpePeers.add(sight.source);
     this.note('CPE', sight);
   }
 
   private onServerWire(sight: Sight): void {
+    if (this.keeps(sight)) this.sights.push({ ...sight, wire: 'server' });
     const inbound = SERVERS.includes(sight.destination);
     const [server, port] = inbound ? [sight.destination, sight.destinationPort] : [sight.source, sight.sourcePort];
     if (inbound) this.note(server, sight);
     if (port !== REPORT_PORT) return;
-    const cpe = inbound ? `${sight.source}:${sight.sourcePort}` : `${sight.destination}:${sight.destinationPort}`;
-    const connections = this.connections.get(server) ?? new Set();
-    this.connections.set(server, connections.add(cpe));
+    const trails = this.trails.get(server) ?? new Map<number, Trail>();
+    this.trails.set(server, trails);
+    const connection = inbound
+      ? asNumber(sight.source, sight.sourcePort)
+      : asNumber(sight.destination, sight.destinationPort);
+    let trail = trails.get(connection);
+    if (trail === undefined) trails.set(connection, (trail = { isns: [], positions: [] }));
+    if (inbound) trail.positions.push(sight.sequence);
+    // A reset without ACK acknowledges nothing: it is not told whose it is.
+    else if (hasFlag(sight, ACK)) trail.positions.push((sight.acknowledgement - 1) >>> 0);
+    if (inbound && hasFlag(sight, SYN)) trail.isns.push(sight.sequence);
   }
 
   private note(at: string, sight: Sight): void {
@@ -74,4 +123,17 @@ export class Wires {
     const { source, sourcePort, destination, destinationPort } = sight;
     this.resets.push(`${source}:${sourcePort} to ${destination}:${destinationPort} on the wire of ${at}`);
   }
+}
+
+/** The ISN from which a sequence number is the shortest way up, around 2^32. */
+function nearestBelow(position: number, isns: readonly number[]): number {
+  return isns.reduce((best, isn) => ((position - isn) >>> 0 < (position - best) >>> 0 ? isn : best));
+}
+
+function asNumber(address: string, port: number): number {
+  return (parseIpv4(address)! >>> 0) * 0x10000 + port;
+}
+
+function asText(connection: number): string {
+  return `${formatIpv4(Math.floor(connection / 0x10000) | 0)}:${connection % 0x10000}`;
 }

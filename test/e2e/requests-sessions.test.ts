@@ -1,0 +1,232 @@
+/**
+ * How a diversion ends, whatever happens to the CPE or the collector. Each case says in how many attempts, or after
+ * which of the configured lives, the CPE is back at the ITMS; no other clock is involved.
+ */
+import { hangUp, talk } from './support/tcp-end';
+import { SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
+
+const cpes = Array.from({ length: 30 }, (_, index) => `10.1.2.${index + 1}`);
+let used = 0;
+const fresh = (): string => cpes[used++] as string;
+
+const SHORT_GRACE = { grace: 0.5 };
+/** So long that no slow machine ends it. */
+const LONG_GRACE = { grace: 60 };
+
+let stage: TcpStage;
+/** Connections that two servers may have seen, because their CPE or collector died: said where it happens. */
+const torn: string[] = [];
+
+beforeAll(async () => {
+  stage = await TcpStage.open({ cpes, ttl: SHORT_GRACE });
+});
+afterAll(() => stage?.close());
+afterEach(() => stage?.expectOneServerEach(torn));
+
+/** A CPE with a session open at c1. */
+async function diverted(cpe: string, fromPort?: number) {
+  await stage.wake('c1', cpe);
+  const connection = await stage.connect(cpe, fromPort === undefined ? {} : { fromPort });
+  expect(connection.server).toBe('c1');
+  await talk(connection);
+  return connection;
+}
+
+/** The CPE loses power: nothing of it reaches the wire any more, and its kernel forgets the connection. */
+async function losePower(cpe: string, end: { reset(): Promise<void> }): Promise<void> {
+  await stage.whileDropping('cpe', `OUTPUT -p tcp -s ${cpe}`, () => end.reset());
+}
+
+describe('a session over two connections', () => {
+  beforeAll(() => stage.restart({ ttl: LONG_GRACE }));
+
+  test.each(['cpe', 'far'] as const)('stays, if the first was closed (by the %s first)', async (first) => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await hangUp(connection, first);
+    expect(await stage.session(cpe)).toBe('c1');
+    expect((await stage.status()).packets.byReason['diverted-in-grace']).toBeGreaterThan(0);
+  });
+
+  test('stays, if only the collector has closed the first: the CPE opens the second before it closes', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await connection.far.finish();
+    await connection.cpe.receive(1);
+    expect(await stage.session(cpe)).toBe('c1');
+    await connection.cpe.close();
+  });
+
+  test('does not, while the first is open: a second connection beside it is the ITMS’s', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+    await talk(connection);
+    await hangUp(connection);
+  });
+
+  test.each(['cpe', 'far'] as const)('does not, if the first was reset (by the %s)', async (by) => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await connection[by].reset();
+    expect(await connection[by === 'cpe' ? 'far' : 'cpe'].receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+});
+
+describe('a session after the grace', () => {
+  beforeAll(() => stage.restart({ ttl: SHORT_GRACE }));
+
+  test('is the ITMS’s', async () => {
+    const cpe = fresh();
+    await hangUp(await diverted(cpe));
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+});
+
+describe('a CPE that loses power', () => {
+  test('in its session: it boots into the ITMS at once', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await losePower(cpe, connection.cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+
+  test('in its session, and boots with the same port: with the first retransmission of its SYN', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe, 20_001);
+    await losePower(cpe, connection.cpe);
+    // Its SYN meets the half-open connection at the collector, whose answer lets the CPE reset it (RFC 9293 3.5.1).
+    // The collector never accepts the new connection, but its first SYN was seen there.
+    torn.push(`${cpe}:20001`);
+    expect(await stage.session(cpe, { fromPort: 20_001 })).toBe('itms');
+    expect((await stage.status()).packets.byReason['syn-onto-live']).toBe(1);
+    expect(await connection.far.receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+  });
+
+  test('between its answer and its session: its next session is the collector’s, if it boots while armed', async () => {
+    const cpe = fresh();
+    await stage.wake('c1', cpe);
+    expect(await stage.session(cpe)).toBe('c1');
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+
+  test('for longer than an activation stays armed: the ITMS’s', async () => {
+    await stage.restart({ ttl: { ...SHORT_GRACE, armed: 0.5 } });
+    const cpe = fresh();
+    await stage.wake('c1', cpe);
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+    await stage.restart({ ttl: SHORT_GRACE });
+  });
+});
+
+describe('a collector that', () => {
+  test('refuses costs one attempt', async () => {
+    const cpe = fresh();
+    await stage.wake('c1', cpe);
+    await stage.unlisten('c1');
+    await expect(stage.dial(cpe)).rejects.toThrow('ECONNREFUSED');
+    expect(await stage.entries('connections', cpe)).toEqual([]);
+    expect(await stage.session(cpe)).toBe('itms');
+    await stage.listen('c1');
+  });
+
+  test('is silent costs one attempt, however long the CPE makes it', async () => {
+    const cpe = fresh();
+    await stage.wake('c1', cpe);
+    await stage.whileDropping('collector', `INPUT -p tcp -s ${cpe}`, async () => {
+      await expect(stage.dial(cpe, { timeoutMs: 300 })).rejects.toThrow('ETIMEDOUT');
+      expect(await stage.entries('connections', cpe)).toMatchObject([{ owner: 'c1', phase: 'unanswered' }]);
+      expect(await stage.session(cpe)).toBe('itms');
+    });
+  });
+
+  test('accepts and says nothing: the ITMS’s after the grace, which begins with the CPE’s FIN', async () => {
+    const cpe = fresh();
+    await stage.wake('c1', cpe);
+    const { cpe: near, far, server } = await stage.connect(cpe);
+    expect(server).toBe('c1');
+    await near.sendTo(far, 'inform');
+    await near.close();
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+    await far.close();
+  });
+
+  test('dies in the session, with a RST: the next attempt is the ITMS’s', async () => {
+    const cpe = fresh();
+    const { cpe: near, far } = await diverted(cpe);
+    await far.reset();
+    expect(await near.receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+
+  test('dies in the session, with a FIN, and then refuses: two attempts at the most', async () => {
+    await stage.restart({ ttl: LONG_GRACE });
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await stage.unlisten('c1');
+    await hangUp(connection, 'far');
+    await expect(stage.dial(cpe)).rejects.toThrow('ECONNREFUSED');
+    expect(await stage.session(cpe)).toBe('itms');
+    await stage.listen('c1');
+    await stage.restart({ ttl: SHORT_GRACE });
+  });
+
+  test('dies in the session without a word: when the CPE gives up, the ITMS’s', async () => {
+    const cpe = fresh();
+    const { cpe: near, far } = await diverted(cpe);
+    await stage.whileDropping('collector', `INPUT -p tcp -s ${cpe}`, async () => {
+      await near.send('is anybody there?');
+      await near.reset();
+      expect(await stage.session(cpe)).toBe('itms');
+    });
+    await far.close();
+  });
+});
+
+describe('a second collector that wakes the CPE during the first’s session', () => {
+  test('gets the next session if the CPE says 200; the running one stays; then the ITMS', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await stage.wake('c2', cpe, [401], [200]);
+    await talk(connection);
+    await hangUp(connection);
+    expect(await stage.session(cpe)).toBe('c2');
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+
+  test('gets nothing if the CPE says 503, as the specification has it', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await stage.wake('c2', cpe, [503]);
+    await talk(connection);
+    await hangUp(connection);
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+
+  test('the ITMS that does so gets it too', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await stage.wake('itms', cpe);
+    await talk(connection);
+    await hangUp(connection);
+    await stage.untilOver(cpe);
+    expect(await stage.session(cpe)).toBe('itms');
+  });
+});
+
+test('every connection that a server accepted was on its wire, and no other', async () => {
+  await stage.wires.catchUp();
+  const { c1, c2, itms } = SERVER_ADDRESSES;
+  expect(stage.wires.connectionsAt(c2)).toEqual(stage.connectionsOf('c2'));
+  expect(stage.wires.connectionsAt(itms)).toEqual(stage.connectionsOf('itms'));
+  // Two more at c1, which did not accept them: it refused, or was silent.
+  const refused = [...stage.wires.connectionsAt(c1)].filter((one) => !stage.connectionsOf('c1').has(one));
+  expect(refused).toHaveLength(3);
+});

@@ -1,0 +1,203 @@
+"""A host's sockets at command: every call of a test's script is one call into this kernel's TCP, and nothing happens
+by itself. Speaks the actors' protocol (src/cli/lab/lines.ts): {"ask": N, "do": NAME, ...} on stdin, {"answer": N, ...}
+and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
+
+    listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
+    connect, send, receive, finish (half-close), close, reset (RST), option
+    packet   an IPv4 packet from its hexadecimal, sent as it is, whatever its source
+    watch    -> event packet {hex}, for every IPv4 packet to or from an address, in the order of the wire
+
+A call that waits has a thread of its own, so that others go on meanwhile. Errors are named as errno names them.
+"""
+import errno
+import itertools
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+
+PATIENCE_SECONDS = 50
+ETH_P_IP = 0x0800
+IP_BYTES = 20
+# linux/tcp.h, which Python's socket module does not name.
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2
+
+numbers = itertools.count(1)
+sockets = {}
+listeners = {}
+writing = threading.Lock()
+
+
+def write(line):
+    with writing:
+        sys.stdout.write(json.dumps(line) + '\n')
+        sys.stdout.flush()
+
+
+def tell(event, **what):
+    write({'event': event, 'atMs': int(time.time() * 1000), **what})
+
+
+def keep(connection):
+    number = next(numbers)
+    sockets[number] = connection
+    return number
+
+
+def new_socket():
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
+
+
+def listen(order):
+    place = (order['address'], order['port'])
+    listener = new_socket()
+    if order.get('fastOpen'):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
+    listener.bind(place)
+    listener.listen(1024)
+    listeners[place] = listener
+    threading.Thread(target=accept, args=(listener,), daemon=True).start()
+
+
+def accept(listener):
+    while True:
+        try:
+            connection, (source, port) = listener.accept()
+        except OSError:
+            return  # Closed by unlisten.
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        address, local = connection.getsockname()
+        # 'from' is a word of Python's.
+        tell('accepted', socket=keep(connection), address=address, port=local, **{'from': source, 'fromPort': port})
+
+
+def unlisten(order):
+    listener = listeners.pop((order['address'], order['port']))
+    # The thread in accept() holds the socket open until it returns.
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def connect(order):
+    connection = new_socket()
+    try:
+        connection.settimeout(order.get('timeoutMs', PATIENCE_SECONDS * 1000) / 1000)
+        connection.bind((order['from'], order.get('fromPort', 0)))
+        if 'initialSequence' in order:
+            begin_at(connection, order['initialSequence'])
+        to = (order['to'], order['toPort'])
+        if 'fastOpen' in order:
+            connection.sendto(order['fastOpen'].encode(), socket.MSG_FASTOPEN, to)
+        else:
+            connection.connect(to)
+    except BaseException:
+        connection.close()
+        raise
+    connection.settimeout(PATIENCE_SECONDS)
+    return {'socket': keep(connection), 'port': connection.getsockname()[1]}
+
+
+def begin_at(connection, sequence):
+    """Chooses the initial sequence number, as only a socket under repair can."""
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE)
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, struct.pack('I', sequence))
+    # -1: leaves repair without probing the window of a peer that there is not yet.
+    connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)
+
+
+def send(order):
+    text = order['text'].encode() * order.get('times', 1)
+    if not order.get('more'):
+        sockets[order['socket']].sendall(text)
+    elif sockets[order['socket']].send(text, socket.MSG_MORE) != len(text):
+        raise OSError(errno.EMSGSIZE, 'more text than fits')
+
+
+def receive(order):
+    """So many bytes, or what came before the end; a reset is an end like any other. `all`: until the end, counted."""
+    connection = sockets[order['socket']]
+    wanted = order.get('bytes', 0)
+    count, text, ended = 0, b'', None
+    try:
+        while order.get('all') or count < wanted:
+            piece = connection.recv(65536 if order.get('all') else wanted - count)
+            if not piece:
+                ended = 'finished'
+                break
+            count += len(piece)
+            text += piece if not order.get('all') else b''
+    except ConnectionError as error:
+        ended = errno.errorcode[error.errno]
+    return {'text': text.decode(), 'bytes': count, 'ended': ended}
+
+
+def finish(order):
+    sockets[order['socket']].shutdown(socket.SHUT_WR)
+
+
+def close(order):
+    sockets.pop(order['socket']).close()
+
+
+def reset(order):
+    connection = sockets.pop(order['socket'])
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    connection.close()
+
+
+def option(order):
+    level = socket.SOL_SOCKET if order['level'] == 'socket' else socket.IPPROTO_TCP
+    sockets[order['socket']].setsockopt(level, getattr(socket, order['name']), order['value'])
+
+
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+
+def packet(order):
+    bytes_ = bytes.fromhex(order['hex'])
+    raw.sendto(bytes_, (socket.inet_ntoa(bytes_[16:20]), 0))
+
+
+def watch(order):
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+    wire.bind(('eth0', ETH_P_IP))
+    wanted = socket.inet_aton(order['address'])
+    threading.Thread(target=look, args=(wire, wanted), daemon=True).start()
+
+
+def look(wire, wanted):
+    while True:
+        seen = wire.recv(65536)
+        if len(seen) > IP_BYTES and wanted in (seen[12:16], seen[16:20]):
+            tell('packet', hex=seen.hex())
+
+
+ACTS = {act.__name__: act for act in (listen, unlisten, connect, send, receive, finish, close, reset, option, packet, watch)}
+ACTS['settle'] = lambda order: None
+
+
+def perform(order):
+    try:
+        write({'answer': order['ask'], 'result': ACTS[order['do']](order)})
+    except TimeoutError as error:
+        write({'answer': order['ask'], 'error': errno.errorcode.get(error.errno, 'ETIMEDOUT')})
+    except OSError as error:
+        write({'answer': order['ask'], 'error': errno.errorcode.get(error.errno, str(error))})
+    except Exception as error:
+        write({'answer': order['ask'], 'error': repr(error)})
+
+
+tell('ready')
+for line in sys.stdin:
+    order = json.loads(line)
+    if order['do'] in ('connect', 'receive', 'send'):
+        threading.Thread(target=perform, args=(order,), daemon=True).start()
+    else:
+        perform(order)
