@@ -95,11 +95,11 @@ is_older() { # FILE SOURCE...: FILE is missing, or older than anything under the
 
 if is_older build/Release/acsplit.node native binding.gyp; then
   say 'building the addon'
-  npx --no-install node-gyp --silent rebuild >&2
+  node_modules/.bin/node-gyp --silent rebuild >&2
   touch build/Release/acsplit.node
 fi
 if is_older dist/.built src tsconfig.json tsconfig.build.json; then
   say 'compiling'
-  npx --no-install tsc -p tsconfig.build.json >&2
+  node_modules/.bin/tsc -p tsconfig.build.json >&2
   touch dist/.built
 fi

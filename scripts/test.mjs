@@ -20,6 +20,8 @@ process.env.PATH = `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH}:/u
 const { namespaceRights, REFUSED, unshared } = createRequire(import.meta.url)('../dist/cli/lab/rights.js');
 
 const RESULTS_FILE = join(ROOT, 'build', 'jest-results.json');
+/** Jest's own default is named after the user id, which is 0 for everybody inside a user namespace. */
+const CACHE_FOLDER = join(ROOT, 'build', 'jest-cache');
 const SUMMARY = /^\d+ passed, \d+ failed, \d+ skipped$/;
 const E2E_FOLDER = join(ROOT, 'test', 'e2e');
 const MUST_RUN_ALL = process.env.CI === 'true';
@@ -105,7 +107,7 @@ async function runJest() {
     ? []
     : [`--maxWorkers=${Math.max(2, Math.floor(availableParallelism() / 2))}`];
   const projects = reason === undefined ? [] : ['--selectProjects', 'pure'];
-  const report = ['--json', `--outputFile=${RESULTS_FILE}`];
+  const report = ['--json', `--outputFile=${RESULTS_FILE}`, `--cacheDirectory=${CACHE_FOLDER}`];
   rmSync(RESULTS_FILE, { force: true });
 
   let rest = '';

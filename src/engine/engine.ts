@@ -83,7 +83,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     loop = startVerdictLoop({ fd: opened.fd, firstQueue: queue.first, splitter, onError: (error) => report(error) });
     const engine = assemble({ fd: opened.fd, loop, control, log, status });
     report = engine.report;
-    for (const warning of findHostWarnings(options.topology)) log.warn({ event: 'host' }, warning);
+    warnOfHost(options, opened);
     log.info(
       { event: 'ready', queues: SIDES.map((_, i) => queue.first + i), activation: options.activation, control: path },
       'verdicts flow',
@@ -115,20 +115,22 @@ function makeSplitter(options: EngineOptions): Splitter {
 function open(options: EngineOptions): OpenedQueues {
   const { first, length, gso } = options.queue;
   const receiveBufferBytes = wantedReceiveBufferBytes(options.queue);
-  let opened: OpenedQueues;
   try {
-    opened = openQueues({ first, count: SIDES.length, length, gso, receiveBufferBytes });
+    return openQueues({ first, count: SIDES.length, length, gso, receiveBufferBytes });
   } catch (error) {
     throw new EngineError((error as Error).message, { cause: error });
   }
-  if (opened.receiveBufferBytes < receiveBufferBytes) {
-    const fields = { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted: receiveBufferBytes };
-    options.log.warn(
-      fields,
-      'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
-    );
-  }
-  return opened;
+}
+
+/** What an engine that runs should say of the host; a start that fails says only why it failed. */
+function warnOfHost({ topology, queue, log }: EngineOptions, opened: OpenedQueues): void {
+  for (const warning of findHostWarnings(topology)) log.warn({ event: 'host' }, warning);
+  const wanted = wantedReceiveBufferBytes(queue);
+  if (opened.receiveBufferBytes >= wanted) return;
+  log.warn(
+    { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted },
+    'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
+  );
 }
 
 interface Parts {
