@@ -50,6 +50,8 @@ export type Type = keyof typeof FLAGS;
 export interface Outcome {
   verdict: Verdict;
   reason: string;
+  /** As it came. */
+  before: Uint8Array;
   /** As it left, or would have. */
   bytes: Uint8Array;
   /** What it says in a line. */
@@ -94,6 +96,12 @@ export class Rig {
   loseTables(): this {
     const buffer = new ArrayBuffer(Splitter.bufferBytes(this.options.capacityEntries));
     return this.restart({ activation: this.splitter.activation, buffer });
+  }
+
+  /** One of its own, like this one but for the tables' size. */
+  withCapacity(capacityEntries: number): Rig {
+    const { activation, topology } = this.options;
+    return new Rig({ activation, topology, capacityEntries });
   }
 
   wait(ms: number): this {
@@ -143,7 +151,13 @@ export class Rig {
     const bytes = batch.packet(0).slice();
     if (verdict === Verdict.AcceptRewritten) checkRewritten(packet, bytes, from === 'cpe');
     else if (Buffer.compare(bytes, packet) !== 0) throw new Error('a packet was changed that does not leave rewritten');
-    return { verdict, reason, bytes, text: describeOutcome(verdict, reason, packet, bytes, from === 'cpe') };
+    return {
+      verdict,
+      reason,
+      before: packet,
+      bytes,
+      text: describeOutcome(verdict, reason, packet, bytes, from === 'cpe'),
+    };
   }
 
   // ---- usual beginnings ----

@@ -1,0 +1,17 @@
+# Something else than HTTP: the first FIN of the collector, as the patent says. [P9, D]
+modes: auto fin
+wake: a Connection Request of c1 from 50001
+report: a report connection from 40001
+next: a report connection from 40002
+
+wake: opens
+wake: cpe sends "vendor-protocol ok" -> c1
+expect activation none
+wake: c1 sends FIN -> cpe
+expect activation armed c1
+expect 1 armed-by-fin
+report: is a session with c1
+wait 2001 ms
+wake: c1 sends FIN again -> cpe
+expect activation none
+next: is a session with itms

@@ -1,0 +1,21 @@
+# A RST in either's name passes and is remembered; the next packet of the side that got it lifts the mark. [D]
+modes: auto response
+wake: a Connection Request of c1 from 50001
+report: a report connection from 40001
+next: a report connection from 40002
+
+wake: succeeds
+report: opens with c1
+report: cpe sends forged RST -> c1
+expect report: reset c1
+report: c1 sends "still here" -> cpe
+expect report: established c1
+report: c1 sends forged RST -> cpe
+expect report: reset c1
+report: cpe sends "still here" -> c1
+expect report: established c1
+wait 2 h
+report: talks with c1
+report: closes with c1, c1 first
+expect activation grace c1
+next: is a session with c1

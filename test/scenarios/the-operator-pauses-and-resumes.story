@@ -1,0 +1,21 @@
+# Pause ends all new diverting at once, and nothing that is diverted. [D]
+modes: auto response
+wake: a Connection Request of c1 from 50001
+during: a Connection Request of c1 from 50002
+after: a Connection Request of c1 from 50003
+report: a report connection from 40001
+paused: a report connection from 40002
+resumed: a report connection from 40003
+
+wake: succeeds
+report: opens with c1
+the operator pauses
+report: talks with c1
+report: closes with c1, cpe first
+paused: cpe sends SYN -> itms, paused
+paused: itms sends SYN+ACK -> cpe
+paused: talks with itms
+during: succeeds
+the operator resumes
+after: succeeds
+resumed: is a session with c1

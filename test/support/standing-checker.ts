@@ -1,0 +1,59 @@
+/**
+ * What must hold in every story, whatever it tells: the packets of one connection reach one server only. A connection is
+ * what the CPE sees: its own address and port, the port at the ACS address, and the opener's initial sequence number.
+ */
+import { Verdict } from '../../src/packet/batch';
+import { TcpFlag } from '../../src/packet/tcp';
+import { addressAt, nameOf, type Outcome, type Party, word } from './rig';
+
+interface Seen {
+  servers: Set<string>;
+  /** By the opener's ISN; one that a story excuses stands under its ports alone. */
+  name: string;
+}
+
+export class StandingChecker {
+  private readonly byIsn = new Map<string, Seen>();
+  private readonly current = new Map<string, Seen>();
+  private readonly excused = new Set<string>();
+
+  /** The connections of these ports may go over to another server: the story says why. */
+  excuse(cpe: string, cpePort: number, port: number): void {
+    this.excused.add(`${cpe}:${cpePort} to ${port}`);
+  }
+
+  /** @param before as the packet came @throws Error where a second server is reached, or heard */
+  see(from: Party, before: Uint8Array, outcome: Outcome): void {
+    if (outcome.verdict !== Verdict.AcceptRewritten) return;
+    const { bytes } = outcome;
+    const tcpAt = (bytes[0] & 15) * 4;
+    const fromCpe = from === 'cpe';
+    const cpe = addressAt(bytes, fromCpe ? 12 : 16);
+    const cpePort = word(bytes, tcpAt + (fromCpe ? 0 : 2));
+    const port = fromCpe ? word(before, tcpAt + 2) : word(bytes, tcpAt);
+    const server = fromCpe ? addressAt(bytes, 16) : addressAt(before, 12);
+    const ports = `${cpe}:${cpePort} to ${port}`;
+    const seen = this.connection(ports, bytes, tcpAt);
+    seen.servers.add(server);
+    if (seen.servers.size > 1 && !this.excused.has(ports)) {
+      const names = [...seen.servers].map(nameOf).join(' and ');
+      throw new Error(`packets of one connection, ${seen.name}, reach both ${names} (${outcome.text})`);
+    }
+  }
+
+  private connection(ports: string, bytes: Uint8Array, tcpAt: number): Seen {
+    const isSyn = (bytes[tcpAt + 13] & (TcpFlag.Syn | TcpFlag.Ack)) === TcpFlag.Syn;
+    if (!isSyn) return this.current.get(ports) ?? this.begin(ports, `${ports}, begun before`);
+    const name = `${ports}, ISN ${word(bytes, tcpAt + 4) * 65536 + word(bytes, tcpAt + 6)}`;
+    const known = this.byIsn.get(name);
+    if (known) this.current.set(ports, known);
+    return known ?? this.begin(ports, name);
+  }
+
+  private begin(ports: string, name: string): Seen {
+    const seen = { servers: new Set<string>(), name };
+    this.byIsn.set(name, seen);
+    this.current.set(ports, seen);
+    return seen;
+  }
+}
