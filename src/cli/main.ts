@@ -47,7 +47,8 @@ function endWith(error: unknown, isDebugging: boolean): never {
 // Whoever reads our output may stop reading: `acsplit status | head -1` is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-  throw error;
+  process.stderr.write(`acsplit: the output cannot be written: ${error.message}\n`);
+  process.exit(1);
 });
 
 void main(process.argv.slice(2));
