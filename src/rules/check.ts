@@ -12,6 +12,7 @@ import {
   isOwn,
   type Jump,
   jumpsToOwn,
+  OWN_PREFIX,
   parseRendered,
   parseRuleset,
   type Ruleset,
@@ -34,7 +35,24 @@ const MEND = 'run: acsplit rules install';
 
 /** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
 export function checkRules(topology: Topology, queue: QueueNumbers, system: System = SYSTEM): Difference[] {
-  return compareRules(topology, queue, saveRules(system.run));
+  const saved = saveRules(system.run);
+  return [...compareRules(topology, queue, saved), ...ownInOtherBackEnd(saved, system)];
+}
+
+/**
+ * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold ours
+ * in either: each packet would be queued twice.
+ */
+function ownInOtherBackEnd(saved: string, system: System): Difference[] {
+  const other = saved.includes('(nf_tables)') ? 'iptables-legacy' : 'iptables-nft';
+  const { status, stdout } = system.run(`${other}-save`, []);
+  if (status !== 0) return [];
+  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
+  return [...parseRuleset(stdout)].filter(isOurs).map(([name]) => {
+    const remedy = `delete them there: ${other}-save | grep -v ${OWN_PREFIX} | ${other}-restore`;
+    const message = `table ${name}: rules of ours stand in ${other} as well; ${remedy}`;
+    return { kind: 'duplicate', table: name as TableName, chain: '', rule: '', message };
+  });
 }
 
 /** `checkRules` for rules that iptables-save has already printed. */

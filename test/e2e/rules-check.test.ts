@@ -96,6 +96,19 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(check()).toEqual([]);
   });
 
+  it('rules of ours in the other back end are named with the line that deletes them there', () => {
+    const other = BACK_ENDS.find((name) => name !== backEnd);
+    host.must([`iptables-${other}-restore`, '--noflush'], host.rules('show').stdout);
+    const found = check();
+    expect(found.map(({ kind, table }) => `${kind} ${table}`).sort()).toEqual([
+      'duplicate filter',
+      'duplicate mangle',
+      'duplicate raw',
+    ]);
+    host.must(['sh', '-c', found[0].message.split('delete them there: ')[1]]);
+    expect(check()).toEqual([]);
+  });
+
   it('the command says it in lines, in JSON and by its exit status', () => {
     expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });
     change('mangle', '-D ACSPLIT-TO-CPE -s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1');
