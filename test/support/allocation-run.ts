@@ -1,0 +1,89 @@
+/**
+ * Decides packets for a while and writes on stdout how many bytes of JavaScript heap that took: a child process of
+ * test/unit/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
+ *
+ * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show.
+ */
+import { readFileSync } from 'node:fs';
+import { PacketBatch } from '../../src/packet/batch';
+import { REASONS } from '../../src/splitter/reasons';
+import { Splitter } from '../../src/splitter/splitter';
+import { type Topology } from '../../src/splitter/topology';
+
+export interface AllocationInput {
+  topology: Topology;
+  /** Packets in the order in which they come; after each story everything is left to expire. */
+  stories: { queue: number; flags: number; hex: string }[][];
+}
+
+export interface AllocationResult {
+  /** Growth of the heap in each round. */
+  roundBytes: number[];
+  packetsPerRound: number;
+  /** Names of the reasons that the rounds gave. */
+  reasons: string[];
+}
+
+const BATCH = 64;
+const WARM_UP_PACKETS = 500_000;
+const ROUND_PACKETS = 100_000;
+const ROUNDS = 7;
+const STEP_MS = 25;
+const PAUSE_MS = 3 * 3_600_000;
+
+const [inputFile, mode] = process.argv.slice(2);
+const input = JSON.parse(readFileSync(inputFile, 'utf8')) as AllocationInput;
+/** What one cycle brings, batch by batch. */
+const cycle = input.stories.flatMap((story) => {
+  const packets = story.map((packet) => ({ ...packet, bytes: Uint8Array.from(Buffer.from(packet.hex, 'hex')) }));
+  const batches = Array.from({ length: Math.ceil(packets.length / BATCH) }, (_, n) => ({
+    packets: packets.slice(n * BATCH, (n + 1) * BATCH),
+    pauseMs: n === 0 ? PAUSE_MS : STEP_MS,
+  }));
+  return batches;
+});
+const cyclePackets = input.stories.flat().length;
+const warmUpCycles = Math.ceil(WARM_UP_PACKETS / cyclePackets);
+const roundCycles = Math.ceil(ROUND_PACKETS / cyclePackets);
+
+/**
+ * A time for every batch to come, made beforehand: a number that is no small integer is an object on the heap, and that
+ * one is the caller's. The word keeps the array from storing them as plain doubles.
+ */
+const times: unknown[] = ['times'];
+for (let n = 0, nowMs = 0.5; n < (2 * warmUpCycles + ROUNDS * roundCycles) * cycle.length; n++) {
+  nowMs += cycle[n % cycle.length].pauseMs;
+  times.push(nowMs);
+}
+
+const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH)), BATCH);
+const splitter = new Splitter({ topology: input.topology, activation: 'auto', capacityEntries: 1024, seed: 1 });
+let decided = 0;
+/** What a careless rule would leave behind. */
+let litter: { reason: number } | undefined;
+
+function decideCycles(cycles: number): void {
+  for (let n = 0; n < cycles * cycle.length; n++) {
+    const { packets } = cycle[n % cycle.length];
+    batch.count = 0;
+    for (let i = 0; i < packets.length; i++) batch.push(packets[i].queue, packets[i].bytes, packets[i].flags);
+    decided++;
+    splitter.sweep(times[decided] as number);
+    splitter.decide(batch, times[decided] as number);
+    if (mode === 'spoilt') for (let i = 0; i < packets.length; i++) litter = { reason: batch.reason[i] };
+  }
+}
+
+decideCycles(warmUpCycles);
+(globalThis as { gc?: () => void }).gc?.();
+decideCycles(warmUpCycles);
+splitter.counters.byReason.fill(0);
+const roundBytes = new Array<number>(ROUNDS).fill(0);
+for (let round = 0; round < ROUNDS; round++) {
+  const before = process.memoryUsage().heapUsed;
+  decideCycles(roundCycles);
+  roundBytes[round] = process.memoryUsage().heapUsed - before;
+}
+const reasons = REASONS.filter((_, reason) => splitter.counters.byReason[reason] > 0).map(([name]) => name);
+const result: AllocationResult = { roundBytes, packetsPerRound: roundCycles * cyclePackets, reasons };
+process.stdout.write(JSON.stringify({ ...result, litter }));

@@ -1,0 +1,120 @@
+/** The packet path allocates nothing: a million packets leave the JavaScript heap as it was. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PacketFlag } from '../../../src/packet/batch';
+import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
+import { type AllocationInput, type AllocationResult } from '../../support/allocation-run';
+import { compile } from '../../support/compiled';
+import { fixtureStories } from '../../support/fixture-packets';
+import { TOPOLOGY } from '../../support/replay-run';
+
+const SYN = 0x02;
+const RST = 0x04;
+const ACK = 0x10;
+
+/** Of 100 000 packets. An object a packet would be a million and more; what the measuring itself leaves is here. */
+const MOST_BYTES = 1_000;
+const LEAST_SPOILT_BYTES = 1_000_000;
+
+let folder = '';
+let program = '';
+let inputFile = '';
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'acsplit-allocation-'));
+  program = compile('test/support/allocation-run.ts', folder);
+  inputFile = join(folder, 'packets.json');
+  writeFileSync(inputFile, JSON.stringify(input()));
+}, 60_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+type QueuedPacket = { queue: number; flags: number; bytes: Uint8Array };
+
+/** All fixtures, and what they lack. */
+function input(): AllocationInput {
+  const stories: QueuedPacket[][] = fixtureStories().map((story) =>
+    story.packets.map(({ bytes, queue }) => ({ queue, flags: 0, bytes })),
+  );
+  const hexed = [...stories, oddities(), strangers()].map((packets) =>
+    packets.map(({ bytes, queue, flags }) => ({ queue, flags, hex: Buffer.from(bytes).toString('hex') })),
+  );
+  return { topology: { ...TOPOLOGY, itmsPorts: [8080] }, stories: hexed };
+}
+
+/** What the fixtures hardly show: packets that are none, and connections that are used again. */
+function oddities(): QueuedPacket[] {
+  const report = { source: '10.1.7.9', destination: '10.1.0.1', sourcePort: 40_009, destinationPort: 7547 };
+  const wake = { source: '10.3.0.2', destination: '10.1.7.9', sourcePort: 50_009, destinationPort: 7170 };
+  const woken = { source: '10.1.7.9', destination: '10.1.0.1', sourcePort: 7170, destinationPort: 50_009 };
+  const served = { source: '10.3.0.2', destination: '10.1.7.9', sourcePort: 7547, destinationPort: 40_010 };
+  const [fragment, malformed, datagram] = [1, 2, 3].map(() => buildTcp({ ...report, flags: ACK }));
+  fragment[6] = 0x20;
+  malformed[32] = 0x40;
+  datagram[9] = 17;
+  const from = (queue: number, packet: TcpPacket, flags = 0) => ({ queue, flags, bytes: buildTcp(packet) });
+  return [
+    ...[Uint8Array.of(0x60, 0, 0, 0), fragment, malformed, datagram].map((bytes) => ({ queue: 0, flags: 0, bytes })),
+    from(0, { ...report, flags: ACK }, PacketFlag.Truncated),
+    from(0, { ...report, destinationPort: 8080, flags: SYN }),
+    from(0, { ...report, destinationPort: 9999, flags: SYN }),
+    from(0, { ...woken, flags: ACK }),
+    from(2, { ...wake, flags: ACK }),
+    // The SYN went to the ITMS before the collector woke the CPE: its retransmission is pinned.
+    from(0, { ...report, flags: SYN, sequence: 1 }),
+    from(2, { ...wake, flags: SYN, sequence: -5 }),
+    from(2, { ...wake, flags: SYN, sequence: -5 }),
+    from(0, { ...woken, flags: SYN | ACK }),
+    from(0, { ...woken, flags: ACK, sequence: 0x7fffffff, payload: 'HTTP/1.1 200 OK\r\n\r\n' }),
+    from(0, { ...report, flags: SYN, sequence: 1 }),
+    // A new SYN onto a live connection, and a reset of either end.
+    from(0, { ...report, sourcePort: 40_010, flags: SYN, sequence: 2 }),
+    from(2, { ...served, flags: SYN | ACK }),
+    from(0, { ...report, sourcePort: 40_010, flags: SYN, sequence: 3 }),
+    from(0, { ...report, sourcePort: 40_010, flags: RST }),
+    from(2, { ...served, flags: ACK }),
+    from(2, { ...served, flags: RST }),
+    from(2, { ...wake, flags: RST }),
+  ];
+}
+
+/** A flood from addresses that as unsigned numbers would be no small integers. */
+function strangers(): QueuedPacket[] {
+  return Array.from({ length: 128 }, (_, n) => {
+    const source = 0xf0000000 | (Math.imul(n, 0x9e3779b1) >>> 4) | 0;
+    const syn = {
+      source,
+      destination: '10.1.0.1',
+      sourcePort: n + 1,
+      destinationPort: 7547,
+      flags: 0x02,
+      sequence: -n,
+    };
+    return { queue: n & 3, flags: 0, bytes: buildTcp(syn) };
+  });
+}
+
+function measured(...mode: string[]): AllocationResult {
+  // A young generation that holds what a spoilt run leaves; optimization on the main thread, so that it is over in time.
+  const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64', '--single-threaded'];
+  const output = execFileSync(process.execPath, [...flags, program, inputFile, ...mode], { encoding: 'utf8' });
+  return JSON.parse(output) as AllocationResult;
+}
+
+/** The quietest round: late optimization may disturb another, what allocates disturbs all. */
+function leastGrowth({ roundBytes }: AllocationResult): number {
+  return Math.min(...roundBytes);
+}
+
+test('packets of every kind, decided and swept, leave nothing on the heap', () => {
+  const result = measured();
+  expect(leastGrowth(result)).toBeLessThan(MOST_BYTES);
+  expect(result.reasons.length).toBeGreaterThan(30);
+  expect(result.packetsPerRound).toBeGreaterThanOrEqual(100_000);
+}, 60_000);
+
+test('the measuring would see one small object a packet', () => {
+  expect(leastGrowth(measured('spoilt'))).toBeGreaterThan(LEAST_SPOILT_BYTES);
+}, 60_000);
