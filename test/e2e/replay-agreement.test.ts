@@ -1,0 +1,82 @@
+/**
+ * What the splitter does live, replay does with captures of it: the story runs on real NFQUEUE while every interface is
+ * captured, what came in is replayed, and packet by packet the same must come out as went out on the wires.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { settle } from '../../src/cli/lab/cast';
+import { readCapture, type ReadPacket } from '../support/capture-packets';
+import { DIST, later, makeCpes, Stage } from './support/stage';
+import { identity, isTcp, WireFiles } from './support/wire-files';
+
+const [woken, neighbour, refusing, ofItms] = makeCpes(4);
+if (!woken || !neighbour || !refusing || !ofItms) throw new Error('cast');
+
+interface Summary {
+  packets: { read: number; rewritten: number; accepted: number; dropped: number; byReason: Record<string, number> };
+}
+
+describe('a live run and the replay of its captures', () => {
+  let stage: Stage;
+  let live: Awaited<ReturnType<Stage['engine']['status']>>['packets'];
+  let summary: Summary;
+  let wires: WireFiles;
+  let output: ReadPacket[];
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms] });
+    wires = await WireFiles.start(stage.world);
+    await tellStory(stage);
+    live = (await stage.engine.status()).packets;
+    await wires.finish({ inbound: live.received, outbound: live.rewritten });
+    const path = join(stage.world.directory, 'replayed.pcapng');
+    summary = replayCaptures(wires.files('inbound'), path, stage.engine.configurationFile);
+    output = readCapture(readFileSync(path)).packets;
+  });
+  afterAll(() => stage?.close());
+
+  it('were told about the same packets', () => {
+    expect(live.received).toBeGreaterThan(100);
+    // The marks that show when captures begin are UDP; the bundle steers none of them into the queue.
+    expect(summary.packets.read - (summary.packets.byReason['not-tcp'] ?? 0)).toBe(live.received);
+  });
+
+  it('decided for the same reasons, count by count', () => {
+    const replayed = Object.fromEntries(
+      Object.entries(summary.packets.byReason).filter(([reason]) => reason !== 'not-tcp'),
+    );
+    const happened = Object.entries(live.byReason).filter(([, count]) => count > 0);
+    expect(replayed).toEqual(Object.fromEntries(happened));
+    expect(live.byReason.diverted).toBe(1);
+  });
+
+  it('sent the same packets to the same addresses, one by one', () => {
+    const sent = wires.packets('outbound').map(identity).sort();
+    expect(output.filter(isTcp).map(identity).sort()).toEqual(sent);
+  });
+});
+
+/** A CPE before, with and after a Connection Request; one that is refused; one that the ITMS wakes; a bystander. */
+async function tellStory(stage: Stage): Promise<void> {
+  const { cpes, collector, itms } = stage.cast;
+  if (!woken || !neighbour || !refusing || !ofItms) throw new Error('cast');
+  await stage.inform(woken);
+  await collector.wake(woken);
+  await stage.inform(neighbour);
+  await cpes.wokenSession(woken);
+  await collector.wake({ ...refusing, credentials: undefined });
+  await stage.inform(refusing);
+  await itms.wake(ofItms);
+  await cpes.wokenSession(ofItms);
+  await later();
+  await stage.inform(woken);
+  await settle(stage.cast);
+}
+
+function replayCaptures(captures: readonly string[], output: string, configuration: string): Summary {
+  const words = ['replay', ...captures, '-o', output, '--keep-dropped', '--json', '-c', configuration];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(DIST, 'cli', 'main.js'), ...words]);
+  if (status !== 0) throw new Error(stderr.toString());
+  return JSON.parse(stdout.toString()) as Summary;
+}
