@@ -1,7 +1,7 @@
 /** What a capture writer takes, whatever the format of the file. */
 import { type CaptureInterface } from './capture-reader';
 
-/** A packet on its way out; one object, reused. */
+/** A packet on its way out; one object, reused: `bytes` is the same memory from the first packet to the last. */
 export interface OutgoingPacket {
   bytes: Uint8Array;
   /** Offset of the frame in `bytes`. */

@@ -56,7 +56,7 @@ export class PcapWriter implements CaptureWriter {
   }
 
   private copy(packet: OutgoingPacket): void {
-    if (packet.recordAt !== this.runEnd || packet.bytes !== this.runBytes) {
+    if (packet.recordAt !== this.runEnd) {
       this.settle();
       this.runBytes = packet.bytes;
       this.runAt = packet.recordAt;

@@ -4,6 +4,7 @@ import { readCapture } from '../../support/capture-packets';
 import { ACS, report, Wire } from '../../support/conversation';
 import { replayInMemory } from '../../support/replay-run';
 import { TcpFlag } from '../../../src/packet/tcp';
+import { WINDOW_BYTES } from '../../../src/replay/open-capture';
 
 /** A session of a CPE with the ITMS, and amid it a SYN that must not pass. */
 function frames(): Frame[] {
@@ -77,4 +78,31 @@ test.each(['pcap', 'pcapng'] as const)('a %s without packets is a whole file', (
   const { output } = replayInMemory([pcapFile([])], { format });
   expect(readCapture(output)).toEqual({ packets: [], error: undefined, untimed: 0 });
   expect(output.length).toBeGreaterThan(20);
+});
+
+describe('a capture larger than the reader’s window', () => {
+  const many = Array.from({ length: 1400 }, (_, n) =>
+    FRAMES.map((one) => ({ ...one, seconds: one.seconds + n })),
+  ).flat();
+  const built = readCapture(replayInMemory([pcapFile(many)], { transcript: false }).output).packets;
+
+  test.each([
+    ['in one file', [pcapFile(many)]],
+    [
+      'in two files of one flavour',
+      [pcapFile(many.filter((_, i) => i % 3 > 0)), pcapFile(many.filter((_, i) => i % 3 === 0))],
+    ],
+  ])('%s is copied record by record as it would be built', (_what, captures) => {
+    expect(captures[0].length).toBeGreaterThan(WINDOW_BYTES);
+    for (const chunkBytes of [Number.POSITIVE_INFINITY, 1000]) {
+      const { output } = replayInMemory(captures, { format: 'pcap', transcript: false, chunkBytes });
+      const copied = readCapture(output).packets;
+      expect(copied.length).toBe(1400 * KEPT.length);
+      const differing = copied.filter(({ seconds, nanoseconds, bytes }, i) => {
+        const other = built[i];
+        return seconds !== other.seconds || nanoseconds !== other.nanoseconds || !bytes.equals(other.bytes);
+      });
+      expect(differing).toHaveLength(0);
+    }
+  });
 });
