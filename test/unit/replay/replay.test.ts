@@ -86,6 +86,12 @@ describe('the side of a packet', () => {
   });
 });
 
+test.each(['pcap', 'pcapng'] as const)('packets captured a second time as they left are nobody’s: %s', (format) => {
+  const first = replayInMemory([pcapngFile(FRAMES)], { format });
+  const { byReason } = replayInMemory([pcapngFile(FRAMES), first.output]).summary.packets;
+  expect(byReason).toEqual({ ...first.summary.packets.byReason, 'not-ours': FRAMES.length });
+});
+
 describe('the clock', () => {
   const syn = { source: '10.1.7.1', destination: ACS, sourcePort: 9, destinationPort: 7547, flags: TcpFlag.Syn };
 
