@@ -93,6 +93,7 @@ def connect(order):
             begin_at(connection, order['initialSequence'])
         to = (order['to'], order['toPort'])
         if 'fastOpen' in order:
+            connection.settimeout(None)  # With a time-out Python has the call return while the SYN is on its way.
             connection.sendto(order['fastOpen'].encode(), socket.MSG_FASTOPEN, to)
         else:
             connection.connect(to)
