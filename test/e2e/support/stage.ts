@@ -110,7 +110,7 @@ export function later(): Promise<void> {
 /** CPEs 10.1.1.1, 10.1.1.2, … that ask for credentials and open their session soon after they were woken. */
 export function makeCpes(count: number, settings: Partial<CpeSettings> = {}): CpeSettings[] {
   return Array.from({ length: count }, (_, index) => ({
-    address: `10.1.${1 + (index >> 8)}.${1 + (index & 0xff)}`,
+    address: `10.1.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`,
     requestPort: 7547,
     credentials: { username: 'itms', password: 'itms' },
     informDelayMs: 100,
