@@ -1,30 +1,36 @@
 #!/usr/bin/env node
 /** The command line. Which commands there are is said here, how they are read in parser.ts. */
 
-import { activateCommand, deactivateCommand, pauseCommand, resumeCommand } from './commands/activation';
-import { labCommand } from './commands/lab';
-import { replayCommand } from './commands/replay';
-import { rulesCommand } from './commands/rules';
-import { runCommand } from './commands/run';
-import { statusCommand } from './commands/status';
-import { tablesCommand } from './commands/tables';
-import { traceCommand } from './commands/trace';
+import { type CommandModule } from 'yargs';
 import { Failure, UsageError } from './errors';
 import { createParser } from './parser';
 
+/* eslint-disable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded when wanted, which `import` at the top cannot */
+/** Each command, loaded only when it is wanted: a replay in CI does not wait for the lab to load. */
+const COMMANDS: Readonly<Record<string, () => unknown>> = {
+  activate: () => (require('./commands/activation') as typeof import('./commands/activation')).activateCommand,
+  deactivate: () => (require('./commands/activation') as typeof import('./commands/activation')).deactivateCommand,
+  lab: () => (require('./commands/lab') as typeof import('./commands/lab')).labCommand,
+  pause: () => (require('./commands/activation') as typeof import('./commands/activation')).pauseCommand,
+  replay: () => (require('./commands/replay') as typeof import('./commands/replay')).replayCommand,
+  resume: () => (require('./commands/activation') as typeof import('./commands/activation')).resumeCommand,
+  rules: () => (require('./commands/rules') as typeof import('./commands/rules')).rulesCommand,
+  run: () => (require('./commands/run') as typeof import('./commands/run')).runCommand,
+  status: () => (require('./commands/status') as typeof import('./commands/status')).statusCommand,
+  tables: () => (require('./commands/tables') as typeof import('./commands/tables')).tablesCommand,
+  trace: () => (require('./commands/trace') as typeof import('./commands/trace')).traceCommand,
+};
+/* eslint-enable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports */
+
+/** The command that the first word names, or all of them, for help and for complaints. */
+function commandsFor(words: readonly string[]): CommandModule[] {
+  const named = Object.hasOwn(COMMANDS, words[0] ?? '') ? [COMMANDS[words[0]]] : Object.values(COMMANDS);
+  return named.map((load) => load() as CommandModule);
+}
+
 async function main(words: readonly string[]): Promise<void> {
-  const parser = createParser(words)
-    .command(activateCommand)
-    .command(deactivateCommand)
-    .command(labCommand)
-    .command(pauseCommand)
-    .command(replayCommand)
-    .command(resumeCommand)
-    .command(rulesCommand)
-    .command(runCommand)
-    .command(statusCommand)
-    .command(tablesCommand)
-    .command(traceCommand);
+  const parser = createParser(words);
+  for (const command of commandsFor(words)) parser.command(command);
   try {
     await parser.parseAsync();
   } catch (error) {
