@@ -57,10 +57,10 @@ export class Capture {
     child.stderr!.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
   }
 
-  /** Captures on eth0 of a namespace from now on. */
-  static async start(world: World, role: Host, onPacket: (sight: Sight) => void): Promise<Capture> {
+  /** Captures on eth0 of a namespace from now on. @param filter which TCP packets, as tcpdump has it */
+  static async start(world: World, role: Host, onPacket: (sight: Sight) => void, filter = 'tcp'): Promise<Capture> {
     const options = ['-q', '-P', '-B', '32', '-s', '96', '-w', '-'];
-    const argv = ['dumpcap', '-i', 'eth0', ...options, '-f', `tcp or udp port ${MARK_PORT}`];
+    const argv = ['dumpcap', '-i', 'eth0', ...options, '-f', `${filter} or udp port ${MARK_PORT}`];
     const capture = new Capture(world, role, world.start(role, argv), onPacket);
     await capture.catchUp();
     return capture;

@@ -22,6 +22,8 @@ jest.setTimeout(180_000);
 
 export interface StageOptions extends EngineOptions {
   cpes: readonly CpeSettings[];
+  /** A network that floods: see Wires. */
+  flood?: string;
 }
 
 export class Stage {
@@ -35,10 +37,10 @@ export class Stage {
   static async open(options: StageOptions): Promise<Stage> {
     if (namespaceRights() !== 'granted') throw new Error(REFUSED);
     if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
-    const { cpes, ...engineOptions } = options;
+    const { cpes, flood, ...engineOptions } = options;
     const world = await World.create({ cpes: cpes.map((cpe) => cpe.address), programs: PROGRAMS });
     try {
-      const wires = await Wires.start(world);
+      const wires = await Wires.start(world, flood);
       const [engine, cast] = await Promise.all([Engine.start(world, engineOptions), startCast(world, cpes, options)]);
       return new Stage(world, cast, engine, wires);
     } catch (error) {

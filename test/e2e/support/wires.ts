@@ -32,11 +32,13 @@ export class Wires {
   private captures: Capture[] = [];
   private keeps: (sight: Sight) => boolean = () => false;
 
-  static async start(world: World): Promise<Wires> {
+  /** @param flood a network whose packets are too many to look at on the wires where they belong: CPEs' and ITMS's */
+  static async start(world: World, flood?: string): Promise<Wires> {
     const wires = new Wires();
+    const filter = flood === undefined ? 'tcp' : `(tcp and not net ${flood})`;
     wires.captures = await Promise.all([
-      Capture.start(world, 'cpe', (sight) => wires.onCpeWire(sight)),
-      Capture.start(world, 'itms', (sight) => wires.onServerWire(sight)),
+      Capture.start(world, 'cpe', (sight) => wires.onCpeWire(sight), filter),
+      Capture.start(world, 'itms', (sight) => wires.onServerWire(sight), filter),
       Capture.start(world, 'collector', (sight) => wires.onServerWire(sight)),
     ]);
     return wires;
