@@ -62,7 +62,7 @@ function templateValues(topology: Topology, queue: QueueNumbers): TemplateValues
   const networks = cpe.networks.map(checkedNetwork);
   return {
     single: {
-      acs: checkedAddress(cpe.address.ipv4),
+      acs: asNetwork(cpe.address.ipv4),
       'cpe.interface': checkedInterface(cpe.interface),
       'itms.interface': servers[0].interface,
       'itms.address': servers[0].address,
@@ -84,7 +84,7 @@ function templateValues(topology: Topology, queue: QueueNumbers): TemplateValues
 }
 
 function asWords(server: { interface: string; address: { ipv4: string } }) {
-  return { interface: checkedInterface(server.interface), address: checkedAddress(server.address.ipv4) };
+  return { interface: checkedInterface(server.interface), address: asNetwork(server.address.ipv4) };
 }
 
 /** The configuration was checked long ago; whoever else calls this must not be able to smuggle in a line of rules. */
@@ -93,8 +93,9 @@ function checkedInterface(name: string): string {
   throw new RulesError(`"${name}" cannot be written into a rule: expected an interface name as \`ip link\` shows it`);
 }
 
-function checkedAddress(address: string): string {
-  if (parseIpv4(address) !== undefined) return address;
+/** One address in the form that iptables-save prints. */
+function asNetwork(address: string): string {
+  if (parseIpv4(address) !== undefined) return `${address}/32`;
   throw new RulesError(`"${address}" cannot be written into a rule: expected an IPv4 address`);
 }
 
@@ -103,11 +104,10 @@ function checkedNetwork(network: string): string {
   throw new RulesError(`"${network}" cannot be written into a rule: expected an IPv4 network without host bits`);
 }
 
-function isInside(address: string, networks: readonly string[]): boolean {
-  return networks.some((text) => {
-    const network = parseIpv4Network(text);
-    return network && (parseIpv4(address)! & network.mask) === network.base;
-  });
+/** @param host a single address, as `asNetwork` writes it */
+function isInside(host: string, networks: readonly string[]): boolean {
+  const { base } = parseIpv4Network(host)!;
+  return networks.map((text) => parseIpv4Network(text)!).some(({ base: start, mask }) => (base & mask) === start);
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {
