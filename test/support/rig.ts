@@ -255,9 +255,24 @@ function checkRewritten(before: Uint8Array, after: Uint8Array, fromCpe: boolean)
     if (after[at] === before[at] || isWithin(at, addressFrom, 4) || isWithin(at, portFrom, 2)) continue;
     if (!isWithin(at, 10, 2) && !isWithin(at, tcpAt + 16, 2)) throw new Error(`byte ${at} was changed`);
   }
-  if (word(after, 10) !== ipHeaderChecksum(after, 0)) throw new Error('the IP header checksum is wrong');
-  if (word(after, tcpAt + 16) !== tcpChecksum(after, 0)) throw new Error('the TCP checksum is wrong');
+  checkSum('IP header', 10, ipHeaderChecksum, before, after);
+  checkSum('TCP', tcpAt + 16, tcpChecksum, before, after);
   if (!fromCpe && addressAt(after, 12) !== ACS) throw new Error(`a CPE sees ${addressAt(after, 12)}`);
+}
+
+/** A checksum that came right leaves right; one that came wrong leaves wrong by as much, so that it stays visible. */
+function checkSum(
+  name: string,
+  at: number,
+  fullSum: (bytes: Uint8Array, ipAt: number) => number,
+  before: Uint8Array,
+  after: Uint8Array,
+): void {
+  const wrongBy = (bytes: Uint8Array) => word(bytes, at) - fullSum(bytes, 0);
+  const [came, leaves] = [wrongBy(before), wrongBy(after)];
+  // One's complement: modulo 2^16 - 1.
+  const isAsItCame = came === 0 ? leaves === 0 : (came - leaves) % 0xffff === 0;
+  if (!isAsItCame) throw new Error(`the ${name} checksum is wrong by ${leaves}, it came wrong by ${came}`);
 }
 
 function describeOutcome(
