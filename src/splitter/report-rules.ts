@@ -143,8 +143,9 @@ export class ReportRules {
     const cpePort = reports.cpePort(slot);
     const port = reports.visiblePort(slot);
     const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
-    reports.mark(slot, mark);
+    // Touched first: a crash between the two must not leave a shorter life that is already over.
     reports.touch(slot);
+    reports.mark(slot, mark);
     if (mark === Seen.RstOfCpe || mark === Seen.RstOfServer) activated.reset(cpe, cpePort, port);
     else activated.finished(cpe, cpePort, port);
     if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {

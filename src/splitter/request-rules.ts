@@ -32,16 +32,17 @@ export class RequestRules {
     const ownPort = requests.ownPort(slot);
     if (type === PacketType.Rst) {
       if (requests.isAnswered(slot)) {
-        requests.mark(slot, Seen.RstOfCpe);
+        // Touched first: a crash between the two must not leave a shorter life that is already over.
         requests.touch(slot);
+        requests.mark(slot, Seen.RstOfCpe);
       } else {
         requests.remove(slot);
       }
     } else {
       requests.lift(slot, Seen.RstOfServer);
       if (type === PacketType.SynAck) requests.mark(slot, Seen.Answer);
-      if (type === PacketType.Fin) requests.mark(slot, Seen.FinOfCpe);
       requests.keep(slot);
+      if (type === PacketType.Fin) requests.mark(slot, Seen.FinOfCpe);
       if (view.payloadLength > 0) {
         // A SYN takes one sequence number before the data (RFC 9293 section 3.4).
         const sequence = type === PacketType.SynAck ? (view.sequence + 1) | 0 : view.sequence;
@@ -84,16 +85,16 @@ export class RequestRules {
     const slot = requests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
     if (slot < 0) return this.forward.asAcs(Reason.RequestUnknown);
     if (type === PacketType.Rst) {
-      requests.mark(slot, Seen.RstOfServer);
       requests.touch(slot);
+      requests.mark(slot, Seen.RstOfServer);
       return this.asRequest(slot, Reason.RequestReset);
     }
     requests.lift(slot, Seen.RstOfCpe);
+    requests.keep(slot);
     if (type === PacketType.Fin && !requests.has(slot, Seen.FinOfServer)) {
       requests.mark(slot, Seen.FinOfServer);
       this.activation.finished(slot);
     }
-    requests.keep(slot);
     return this.asRequest(slot, type === PacketType.Fin ? Reason.RequestFinished : Reason.RequestFollowed);
   }
 
