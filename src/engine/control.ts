@@ -138,7 +138,10 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
     if (end >= 0 && end <= MAX_REQUEST_BYTES) answer(respond(text.slice(0, end), commands));
     else if (text.length > MAX_REQUEST_BYTES) answer(refuse(`a request has at most ${MAX_REQUEST_BYTES} bytes`));
   });
-  socket.on('end', () => answer(text === '' ? refuse('an empty request') : respond(text, commands)));
+  socket.on('end', () => {
+    // Asked before anything is carried out: a command must not happen a second time because its caller hangs up.
+    if (!isAnswered) answer(text === '' ? refuse('an empty request') : respond(text, commands));
+  });
   socket.on('error', () => socket.destroy());
   socket.on('close', () => clearTimeout(limit));
 }

@@ -3,11 +3,11 @@
  * and is checked here; every answer is bounded.
  */
 
-import { parseIpv4 } from '../packet/address';
+import { formatIpv4, parseIpv4 } from '../packet/address';
 import { activationEntries, reportEntries, requestEntries } from '../splitter/entries';
 import { EVENTS, type EventRow } from '../splitter/events';
-import { formatIpv4 } from '../packet/address';
 import { type Splitter } from '../splitter/splitter';
+import { type ActivationMode } from '../splitter/topology';
 import { type ControlCommands, type ControlRequest } from './control';
 import { EngineError } from './engine-error';
 
@@ -69,10 +69,18 @@ function tableEntries(splitter: Splitter, request: ControlRequest, nowMs: number
   }
 }
 
-function activate(splitter: Splitter, request: ControlRequest, nowMs: number): { collector: string } {
+/** What an activation by hand came to: armed in any case, but it diverts only where diverting is on. */
+export interface ActivateAnswer {
+  collector: string;
+  activation: ActivationMode;
+  paused: boolean;
+}
+
+function activate(splitter: Splitter, request: ControlRequest, nowMs: number): ActivateAnswer {
   const cpe = cpeOf(request);
   const { collector } = request;
   if (typeof collector !== 'string') throw new EngineError('activate needs a collector');
+  if (!splitter.state.servers.isCpe(cpe)) throw new EngineError(`${formatIpv4(cpe)} is in none of cpe.networks`);
   let armed: boolean;
   try {
     armed = splitter.activate(cpe, collector, nowMs);
@@ -81,7 +89,7 @@ function activate(splitter: Splitter, request: ControlRequest, nowMs: number): {
     throw error;
   }
   if (!armed) throw new EngineError('the table of activated CPEs is full; raise tables.capacity');
-  return { collector };
+  return { collector, activation: splitter.activation, paused: splitter.paused };
 }
 
 function setPaused(splitter: Splitter, paused: boolean): { paused: boolean; was: boolean } {

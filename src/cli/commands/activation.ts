@@ -1,6 +1,7 @@
 /** `acsplit activate`, `deactivate`, `pause`, `resume`: the operator's hand on a running engine. */
 
 import { type CommandModule } from 'yargs';
+import { type ActivateAnswer } from '../../engine/operations';
 import { ask, requireAddress } from '../ask';
 import { type GlobalOptions } from '../options';
 
@@ -21,10 +22,18 @@ export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
       .option('collector', { type: 'string', requiresArg: true, demandOption: true, describe: 'its name' })
       .example('$0 activate 10.1.0.5 --collector c1', 'as if c1 had just woken 10.1.0.5'),
   handler: async ({ config, address, collector }) => {
-    await ask(config, { command: 'activate', cpe: requireAddress(address), collector });
-    process.stdout.write(`the next session of ${address} goes to ${collector}\n`);
+    const request = { command: 'activate', cpe: requireAddress(address), collector };
+    process.stdout.write(`${formatActivated(address, (await ask(config, request)) as ActivateAnswer)}\n`);
   },
 };
+
+/** Says where the session really goes. */
+function formatActivated(address: string, { collector, activation, paused }: ActivateAnswer): string {
+  const toItms = `the next session of ${address} goes to the ITMS`;
+  if (paused) return `armed for ${collector}, but diverting is paused: ${toItms} (to divert again: acsplit resume)`;
+  if (activation === 'off') return `armed for ${collector}, but activation is off: ${toItms}, and is counted`;
+  return `the next session of ${address} goes to ${collector}`;
+}
 
 export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
   command: 'deactivate <address>',

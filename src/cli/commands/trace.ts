@@ -32,13 +32,20 @@ async function follow({ config, cpe, json }: TraceOptions): Promise<void> {
   const only = cpe === undefined ? undefined : requireAddress(cpe);
   let answer = (await ask(config, { command: 'events' })) as TraceAnswer;
   process.stderr.write('tracing; Ctrl-C ends\n');
+  let isGone = false;
   for (;;) {
     await pause(POLL_MS);
-    const before = answer;
-    answer = (await askAgain(config, before)) ?? before;
+    const news = await askAgain(config, answer);
+    if (news === undefined) {
+      if (!isGone) process.stderr.write('no engine answers; waiting for one\n');
+      isGone = true;
+      continue;
+    }
+    isGone = false;
+    answer = news;
     if (answer.missed > 0) process.stderr.write(`${answer.missed} events came too fast to be shown\n`);
     const startedMs = Date.now() - answer.nowMs;
-    for (const event of answer === before ? [] : answer.events) {
+    for (const event of answer.events) {
       if (only === undefined || event.cpe === only) print(event, startedMs, json);
     }
   }

@@ -44,6 +44,14 @@ test('a request is answered, and its own fields reach the command', async () => 
   expect(await askEngine(path, { command: 'echo', cpe: '10.1.0.9' })).toEqual({ command: 'echo', cpe: '10.1.0.9' });
 });
 
+test('a command is carried out once, though its asker then hangs up', async () => {
+  let count = 0;
+  server = await serveControl(path, { count: () => ++count });
+  expect(await askEngine(path, { command: 'count' })).toBe(1);
+  expect(await speak('{"command":"count"}\n')).toBe('{"ok":true,"result":2}\n');
+  expect(count).toBe(2);
+});
+
 test('the socket is for owner and group, its directory closed to others', async () => {
   server = await serveControl(path, COMMANDS);
   expect(statSync(path).mode & 0o777).toBe(0o660);
