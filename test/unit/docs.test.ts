@@ -1,0 +1,59 @@
+/** What README and docs/ name exists: links, files, npm scripts, commands and their options. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+const ROOT = join(__dirname, '..', '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const markdown = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name));
+const PAGES = [...markdown('.'), ...markdown('docs'), ...markdown('docs/decisions'), ...markdown('iptables')];
+const SCRIPTS = Object.keys((JSON.parse(read('package.json')) as { scripts: object }).scripts);
+const COMMAND_SOURCES = readdirSync(join(ROOT, 'src/cli/commands')).map((name) => read(join('src/cli/commands', name)));
+const GLOBAL_OPTIONS = ['config', 'help', 'version', 'debug'];
+
+/** Every match of a pattern's first group in a page, with the page: rows for test.each. */
+function mentions(pattern: RegExp): [page: string, word: string][] {
+  return PAGES.flatMap((page) => [...read(page).matchAll(pattern)].map((match): [string, string] => [page, match[1]]));
+}
+
+describe('a page names only what exists', () => {
+  const links = mentions(/\]\(((?!https?:|#|mailto:)[^)#\s]+)/g);
+  test('there are pages, links and commands to look at', () => {
+    expect(PAGES.length).toBeGreaterThan(10);
+    expect(links.length).toBeGreaterThan(5);
+  });
+
+  test.each(links)('%s links to %s', (page, link) => {
+    expect(existsSync(join(ROOT, normalize(join(dirname(page), link))))).toBe(true);
+  });
+
+  test.each(mentions(/`((?:src|test|native|iptables|docs|scripts)\/[\w./-]*)`/g))(
+    '%s names the path %s',
+    (_page, path) => {
+      expect(existsSync(join(ROOT, path))).toBe(true);
+    },
+  );
+
+  test.each(mentions(/\bdocs\/(decisions\/[\w-]+\.md)/g))('%s names docs/%s', (_page, path) => {
+    expect(existsSync(join(ROOT, 'docs', path))).toBe(true);
+  });
+
+  test.each(mentions(/npm run ([\w:]+)/g))('%s names the npm script %s', (_page, script) => {
+    expect(SCRIPTS).toContain(script);
+  });
+});
+
+describe('a page names only commands and options that there are', () => {
+  const commands = mentions(/`(?:acsplit|node dist\/cli\/main\.js) ([a-z]+[^`]*)`/g);
+  const isDeclared = (word: string) =>
+    COMMAND_SOURCES.some((source) => new RegExp(`command: '${word}\\b`).test(source));
+  const hasOption = (option: string) =>
+    GLOBAL_OPTIONS.includes(option) || COMMAND_SOURCES.some((source) => source.includes(option));
+
+  test.each(commands)('%s: acsplit %s', (_page, line) => {
+    expect(isDeclared(line.split(' ')[0])).toBe(true);
+    for (const [, option] of line.matchAll(/--([a-z-]+)/g)) expect(hasOption(option)).toBe(true);
+  });
+});
