@@ -1,7 +1,20 @@
 'use strict';
 const common = {
   testEnvironment: 'node',
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: { target: 'ES2022', module: 'CommonJS', moduleResolution: 'Node10', isolatedModules: true, esModuleInterop: true } }] },
+  transform: {
+    '^.+\\.ts$': [
+      'ts-jest',
+      {
+        tsconfig: {
+          target: 'ES2022',
+          module: 'CommonJS',
+          moduleResolution: 'Node10',
+          isolatedModules: true,
+          esModuleInterop: true,
+        },
+      },
+    ],
+  },
 };
 
 /** Two projects: `pure` needs no kernel and no addon; `e2e` runs on real NFQUEUE in network namespaces. */
