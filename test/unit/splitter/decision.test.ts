@@ -78,6 +78,8 @@ const BLOCKS: Block[] = [
   block('cpe', 'itms port', [syn, ...rest, ...malformed], [known.NONE], known.ACTIVATIONS),
   block('cpe', 'other port', [syn, ...malformed], known.REQUESTS, known.ACTIVATIONS),
   block('cpe', 'other port', answers, known.REQUESTS, arming),
+  block('itms', 'itms port', [syn, ...rest, ...malformed], [known.NONE], [known.NONE]),
+  block('c1', 'itms port', [syn, ...rest, ...malformed], [known.NONE], [known.NONE]),
   block('itms', 'report port', [syn, ...rest, ...malformed], known.REPORTS, known.ACTIVATIONS),
   block('itms', 'other port', [syn, newSyn, ...rest, ...malformed], requests, arming),
   block('c1', 'report port', [syn, ...rest, ...malformed], known.REPORTS, known.ACTIVATIONS),
