@@ -13,10 +13,8 @@ const QUEUES: QueueOptions = { first: 40, count: 3, length: 1024, gso: true, rec
 
 /** Some kernels, and any chroot, refuse user namespaces: what needs one is then skipped by name. */
 const hasUserNamespaces = spawnSync('unshare', ['--user', '--map-root-user', 'true']).status === 0;
-const testInUserNamespace: typeof test.skip = (title, run, timeout) =>
-  hasUserNamespaces
-    ? test(title, run, timeout)
-    : test.skip(`${title as string} (skipped: no user namespaces here)`, run);
+const testInUserNamespace = (title: string, run: jest.ProvidesCallback): void =>
+  hasUserNamespaces ? test(title, run) : test.skip(`${title} (skipped: no user namespaces here)`, run);
 
 describe('in a namespace', () => {
   let network: TestNetwork;
