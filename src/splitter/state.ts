@@ -70,7 +70,8 @@ export class SplitterState {
     this.activated = new ActivatedCpes(buffer, activatedAt, capacityEntries, seed, lives.activations);
     const reportsAt = take(ConnectionTable.bytes(capacityEntries, REPORT_EXTRA_WORDS));
     this.reports = new ConnectionTable(buffer, reportsAt, capacityEntries, REPORT_EXTRA_WORDS, seed, lives.reports);
-    this.pins = new PinCache(buffer, take(PIN_CACHE_BYTES), seed);
+    // The cache has no header: its lines are found again only by the seed that stands in a table's.
+    this.pins = new PinCache(buffer, take(PIN_CACHE_BYTES), this.reports.table.hashSeed);
   }
 
   advance(nowMs: number): void {

@@ -105,6 +105,11 @@ export class TtlTable {
     else this.recover();
   }
 
+  /** The seed in use: the one that the table was made with, whatever this run was given. */
+  get hashSeed(): number {
+    return this.seed;
+  }
+
   get count(): number {
     return this.header[Header.Count];
   }
