@@ -1,0 +1,97 @@
+/** Packets of nobody's connection: scans, floods, forgeries, garbage. They draw what they draw, and must harm nobody. */
+import { CPE, ACS, ITMS, lineAddress, REPORT_PORTS, SERVERS } from './parties';
+import { ACK, encode, FIN, RST, Segment, SYN } from './wire';
+import { type World } from './world';
+
+/** Spoofed sources beside the CPEs' own addresses. */
+const STRANGERS = 2000;
+const FLOOD_SHARE = 0.004;
+const FLOOD_PACKETS = 60;
+
+export class Noise {
+  private readonly segment = new Segment();
+  /** As often as there are sessions. */
+  private readonly meanMs: number;
+
+  constructor(private readonly world: World) {
+    this.meanMs = (world.options.informSeconds * 1000) / world.options.cpes;
+  }
+
+  begin(): void {
+    const { timeline, prng } = this.world;
+    timeline.after(prng.exponential(this.meanMs), () => {
+      if (this.world.isQuiet) return;
+      if (prng.chance(FLOOD_SHARE)) this.flood();
+      else this.any();
+      this.begin();
+    });
+  }
+
+  /** SYNs to a report port from spoofed sources. */
+  private flood(): void {
+    for (let i = 0; i < FLOOD_PACKETS; i++) this.fromCpe(SYN, this.world.prng.pick(REPORT_PORTS), true);
+  }
+
+  private any(): void {
+    const { prng } = this.world;
+    const kind = prng.integer(0, 9);
+    if (kind === 0) this.fromCpe(SYN, prng.pick([22, 80, 443, 7548]), prng.chance(0.5));
+    else if (kind === 1) this.fromCpe(prng.pick([ACK, FIN | ACK, SYN | ACK, RST]), prng.pick(REPORT_PORTS), true);
+    else if (kind === 2) this.fromCpe(prng.integer(0, 255), prng.integer(1, 65535), true);
+    else if (kind === 3) this.fromServer(prng.pick([SYN, SYN | ACK, ACK, FIN | ACK]), prng.pick(REPORT_PORTS));
+    else if (kind === 4) this.fromServer(prng.pick([SYN | ACK, ACK, FIN | ACK, RST]), prng.integer(1024, 65535));
+    else this.garbage();
+  }
+
+  private fromCpe(flags: number, port: number, isStranger: boolean): void {
+    const { prng, options } = this.world;
+    const line = isStranger ? options.cpes + prng.integer(0, STRANGERS) : prng.integer(0, options.cpes - 1);
+    this.segment.source = lineAddress(line);
+    this.segment.destination = ACS;
+    this.segment.sourcePort = prng.integer(1024, 40_000);
+    this.segment.destinationPort = port;
+    this.send(CPE, flags);
+  }
+
+  /** To lines without a CPE: what real CPEs would answer is not this file's business. */
+  private fromServer(flags: number, port: number): void {
+    const { prng, options } = this.world;
+    const party = prng.integer(ITMS, SERVERS.length - 1);
+    this.segment.source = SERVERS[party]!.address;
+    this.segment.destination = prng.chance(0.1) ? SERVERS[0]!.address : lineAddress(options.cpes + prng.integer(0, 9));
+    this.segment.sourcePort = port;
+    this.segment.destinationPort = prng.integer(1, 65535);
+    this.send(party, flags);
+  }
+
+  /** A packet with a few bytes changed to anything, its length too. */
+  private garbage(): void {
+    const { prng, network } = this.world;
+    const packet = network.take();
+    const { segment } = this;
+    segment.source = lineAddress(this.world.options.cpes + prng.integer(0, STRANGERS));
+    segment.destination = prng.chance(0.9) ? ACS : SERVERS[0]!.address;
+    segment.flags = prng.integer(0, 255);
+    segment.sourcePort = prng.integer(1, 65535);
+    segment.destinationPort = prng.chance(0.5) ? REPORT_PORTS[0]! : prng.integer(1, 65535);
+    packet.length = encode(segment, undefined, packet.bytes);
+    for (let i = prng.integer(1, 3); i > 0; i--) {
+      const at = prng.pick([0, 2, 3, 6, 7, 9, 10, 12, 16, 20, 22, 32, 33, 36]);
+      packet.bytes[at] = prng.integer(0, 255);
+    }
+    if (prng.chance(0.3)) packet.length = prng.integer(1, packet.length);
+    packet.sender = CPE;
+    network.splitter.arrive(packet);
+  }
+
+  private send(party: number, flags: number): void {
+    const { prng, network } = this.world;
+    const packet = network.take();
+    this.segment.flags = flags;
+    this.segment.sequence = prng.int32();
+    this.segment.acknowledgement = flags & ACK ? prng.int32() : 0;
+    packet.length = encode(this.segment, undefined, packet.bytes);
+    packet.sender = party;
+    network.splitter.arrive(packet);
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The splitter on its path: the real core, driven by packets in batches on virtual time, and every verdict checked.
+ *
+ * The only file here that knows the core. The engine's clock is in whole milliseconds: packets that arrive within one
+ * are a batch.
+ */
+import { PacketBatch, Verdict } from '../../src/packet/batch';
+import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
+import { SimFailure } from './failure';
+import { Cause } from './ledger';
+import { Fate, Model, type Mode, type Outcome, type Room } from './model';
+import { type ModelPacket, readPacket } from './model-packet';
+import { type Network, type Packet } from './network';
+import { ACS_TEXT, CPE, CPE_NETWORK, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
+import { type Timeline } from './timeline';
+import { Traced } from './traced';
+import { Transcript } from './transcript';
+import { checkOutcome, checkRewritten } from './wire-checks';
+import { addressText, get16, get32 } from './wire';
+
+export interface BoxOptions {
+  activation: Mode;
+  capacityEntries: number;
+  /** False: the core runs unwatched, for measurements of scale. */
+  isChecked: boolean;
+}
+
+export interface TableCounts {
+  requests: number;
+  activations: number;
+  reports: number;
+}
+
+const BATCH_PACKETS = 64;
+/** Packets that wait while no engine runs; those beyond are lost. */
+const QUEUE_PACKETS = 16384;
+const HEADERS_BYTES = 120;
+
+export class SplitterBox {
+  splitter: Splitter;
+  model: Model;
+  readonly transcript = new Transcript();
+  readonly peaks: TableCounts = { requests: 0, activations: 0, reports: 0 };
+  packets = 0;
+  batches = 0;
+  /** Wall time inside `decide`, in ns, where `clock` is given. */
+  decideNs = 0n;
+  clock: (() => bigint) | undefined = undefined;
+  isRunning = true;
+  /** Whose packets are told one by one. */
+  readonly traced = new Traced();
+  private isFlushDue = false;
+  private waiting: Packet[] = [];
+  private buffer: ArrayBuffer;
+  private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH_PACKETS)), BATCH_PACKETS);
+  private readonly room: Room;
+  private readonly read: ModelPacket = newPacket();
+  private readonly seen: Outcome = { fate: Fate.Drop, source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
+
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly network: Network,
+    private readonly options: BoxOptions,
+    seed: number,
+  ) {
+    this.buffer = new ArrayBuffer(Splitter.bufferBytes(options.capacityEntries));
+    this.splitter = new Splitter(this.splitterOptions(seed, SERVERS.slice(1)));
+    this.room = {
+      requests: false,
+      activations: false,
+      reports: false,
+      hasRequest: (cpe, cpePort, port) => this.splitter.state.requests.find(cpe, cpePort, port) >= 0,
+      hasActivation: (cpe) => this.splitter.state.activated.find(cpe) >= 0,
+    };
+    this.model = new Model(options.activation, this.room);
+  }
+
+  private splitterOptions(seed: number, collectors: readonly (typeof SERVERS)[number][]): SplitterOptions {
+    const side = ({ text, queue }: (typeof SERVERS)[number]) => ({
+      interface: `if${queue}`,
+      address: { ipv4: text },
+    });
+    return {
+      topology: {
+        cpe: { interface: 'if0', address: { ipv4: ACS_TEXT }, networks: [CPE_NETWORK] },
+        itms: side(SERVERS[ITMS]!),
+        collectors: collectors.map((collector) => ({ name: collector.name, ...side(collector) })),
+        reportPorts: [...REPORT_PORTS],
+        itmsPorts: [...ITMS_PORTS],
+      },
+      activation: this.options.activation,
+      capacityEntries: this.options.capacityEntries,
+      seed,
+      buffer: this.buffer,
+    };
+  }
+
+  // ---- the engine's life ----
+
+  /** The engine is gone; packets wait in the kernel. */
+  stop(): void {
+    this.isRunning = false;
+  }
+
+  /**
+   * It is back, with a seed of its own as always.
+   *
+   * @param keepsState false: the memory of the tables was lost
+   * @param isReversed the configuration names the collectors in another order: owners are known by name
+   */
+  start(keepsState: boolean, seed: number, isReversed: boolean): void {
+    if (!keepsState) {
+      this.buffer = new ArrayBuffer(this.buffer.byteLength);
+      this.model.forget();
+    }
+    const collectors = SERVERS.slice(1);
+    if (isReversed) collectors.reverse();
+    this.splitter = new Splitter(this.splitterOptions(seed, collectors));
+    this.model.isPaused = false;
+    this.isRunning = true;
+    if (this.waiting.length > 0) this.scheduleFlush();
+  }
+
+  pause(isPaused: boolean): void {
+    this.splitter.paused = isPaused;
+    this.model.isPaused = isPaused;
+  }
+
+  activate(cpe: number, collector: number): void {
+    const nowMs = Math.floor(this.timeline.nowMs);
+    this.updateRoom();
+    this.splitter.activate(cpe, SERVERS[collector]!.name, nowMs);
+    this.model.activate(cpe, collector, nowMs);
+  }
+
+  deactivate(cpe: number): void {
+    const nowMs = Math.floor(this.timeline.nowMs);
+    const stood = this.splitter.deactivate(cpe, nowMs);
+    if (this.model.deactivate(cpe, nowMs) === stood || !this.options.isChecked) return;
+    throw new SimFailure('rules', nowMs, `deactivate ${addressText(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
+  }
+
+  // ---- packets ----
+
+  arrive(packet: Packet): void {
+    if (this.waiting.length >= QUEUE_PACKETS) {
+      if (packet.connection !== undefined) packet.connection.causes |= Cause.Queue;
+      this.network.release(packet);
+      return;
+    }
+    this.waiting.push(packet);
+    if (!this.isFlushDue && this.isRunning) this.scheduleFlush();
+  }
+
+  private scheduleFlush(): void {
+    this.isFlushDue = true;
+    this.timeline.at(Math.floor(this.timeline.nowMs) + 1, this);
+  }
+
+  due(): void {
+    this.isFlushDue = false;
+    if (!this.isRunning) return;
+    const { waiting } = this;
+    this.waiting = [];
+    for (let from = 0; from < waiting.length;) {
+      const isTight = this.updateRoom();
+      const to = Math.min(waiting.length, from + (isTight ? 1 : BATCH_PACKETS));
+      this.decide(waiting, from, to, this.timeline.nowMs);
+      from = to;
+    }
+  }
+
+  private decide(packets: Packet[], from: number, to: number, nowMs: number): void {
+    const { batch, clock } = this;
+    batch.count = 0;
+    for (let i = from; i < to; i++) {
+      const packet = packets[i]!;
+      const queue = packet.sender === CPE ? 0 : SERVERS[packet.sender]!.queue;
+      batch.push(queue, packet.bytes.subarray(0, packet.length));
+    }
+    const startedNs = clock === undefined ? 0n : clock();
+    this.splitter.decide(batch, nowMs);
+    if (clock !== undefined) this.decideNs += clock() - startedNs;
+    this.batches++;
+    this.packets += to - from;
+    for (let i = from; i < to; i++) this.settle(packets[i]!, i - from, nowMs);
+  }
+
+  /** Checks a verdict, and does what it says. */
+  private settle(packet: Packet, index: number, nowMs: number): void {
+    const { batch, seen } = this;
+    const after = batch.packet(index);
+    const verdict: Verdict = batch.verdict[index]!;
+    seen.fate = verdict === Verdict.Drop ? Fate.Drop : verdict === Verdict.Accept ? Fate.Accept : Fate.Rewrite;
+    if (this.options.isChecked) this.check(packet, after, batch.queue[index]!, nowMs);
+    this.transcript.add(nowMs, batch.queue[index]!, seen.fate, after, packet.length);
+    if (seen.fate === Fate.Rewrite) {
+      const headers = packet.length < HEADERS_BYTES ? packet.length : HEADERS_BYTES;
+      for (let at = 0; at < headers; at++) packet.bytes[at] = after[at]!;
+      this.network.forward(packet);
+      return;
+    }
+    if (packet.connection !== undefined && packet.sender > ITMS && this.room.requests) {
+      packet.connection.causes |= Cause.Limit;
+    }
+    this.network.release(packet);
+  }
+
+  private check(packet: Packet, after: Uint8Array, queue: number, nowMs: number): void {
+    const { seen, read } = this;
+    const before = packet.bytes;
+    readPacket(before, packet.length, read);
+    if (seen.fate === Fate.Rewrite) {
+      const tcpAt = (after[0]! & 15) << 2;
+      seen.source = get32(after, 12);
+      seen.destination = get32(after, 16);
+      seen.sourcePort = get16(after, tcpAt);
+      seen.destinationPort = get16(after, tcpAt + 2);
+      if (packet.connection !== undefined && seen.sourcePort !== read.sourcePort) packet.connection.isRemapped = true;
+      checkRewritten(before, after, queue === 0, packet.connection !== undefined && !packet.isCorrupt, seen, nowMs);
+    }
+    const must = this.model.decide(read, queue, nowMs, seen);
+    const cpe = queue === 0 ? read.source : read.destination;
+    if (cpe === this.traced.cpe) this.traced.line(nowMs, describe(read, queue), seen, packet);
+    checkOutcome(seen, must, describe(read, queue), nowMs, cpe);
+  }
+
+  // ---- tables ----
+
+  /** One step of sweeping, and the limits that hold at any time. */
+  sweep(): void {
+    if (!this.isRunning) return;
+    this.splitter.sweep(Math.floor(this.timeline.nowMs));
+    const counts = this.counts();
+    this.peaks.requests = Math.max(this.peaks.requests, counts.requests);
+    this.peaks.activations = Math.max(this.peaks.activations, counts.activations);
+    this.peaks.reports = Math.max(this.peaks.reports, counts.reports);
+    const most = Math.max(counts.requests, counts.activations, counts.reports);
+    if (most > this.options.capacityEntries) {
+      throw new SimFailure('limits', this.timeline.nowMs, `${most} entries, more than the capacity`);
+    }
+  }
+
+  counts(): TableCounts {
+    const { connectionRequests, activatedCpes, reportConnections } = this.splitter.tables;
+    return { requests: connectionRequests.count, activations: activatedCpes.count, reports: reportConnections.count };
+  }
+
+  /** Sweeps everything: the tables then hold exactly what the model holds. */
+  audit(): void {
+    if (!this.isRunning || !this.options.isChecked) return;
+    const nowMs = Math.floor(this.timeline.nowMs);
+    const slots = this.splitter.tables.connectionRequests.slotCount;
+    for (let swept = 0; swept < 3 * slots + 2048; swept += 2048) this.splitter.sweep(nowMs);
+    const seen = JSON.stringify(this.counts());
+    const must = JSON.stringify(this.model.counts(nowMs));
+    if (seen !== must) throw new SimFailure('tables', nowMs, `entries ${seen}, the model has ${must}`);
+  }
+
+  /** After quiet and the longest life nothing is left, not even an index. */
+  checkEmpty(): void {
+    this.audit();
+    const { requests, activations, reports } = this.counts();
+    const left = requests + activations + reports + this.splitter.state.requests.remapCount;
+    if (left !== 0) throw new SimFailure('tables', this.timeline.nowMs, `${left} entries are left after the end`);
+  }
+
+  /** Which tables could refuse an entry within the next batch. */
+  private updateRoom(): boolean {
+    const { room, options } = this;
+    const most = options.capacityEntries - BATCH_PACKETS;
+    const counts = this.counts();
+    const mostRemaps = Math.max(64, options.capacityEntries / 16) - BATCH_PACKETS;
+    room.requests = counts.requests >= most || this.splitter.state.requests.remapCount >= mostRemaps;
+    room.activations = counts.activations >= most;
+    room.reports = counts.reports >= most;
+    return room.requests || room.activations || room.reports;
+  }
+}
+
+function newPacket(): ModelPacket {
+  return { kind: 'untouched', source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0, text: '' };
+}
+
+function describe(packet: ModelPacket, queue: number): string {
+  const { kind, source, sourcePort, destination, destinationPort } = packet;
+  return `${kind} on queue ${queue}, ${addressText(source)}:${sourcePort} > ${addressText(destination)}:${destinationPort}`;
+}

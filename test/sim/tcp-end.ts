@@ -1,0 +1,314 @@
+/**
+ * One end of a TCP connection (RFC 9293), small but honest: handshake, data in order, retransmission with back-off (RFC
+ * 6298, without estimating round trips), orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC
+ * 5961). What arrives out of order is dropped; it comes again.
+ */
+import { type Connection } from './ledger';
+import { type Due, type Timeline } from './timeline';
+import { ACK, FIN, type Payload, PSH, RST, type Segment, SYN } from './wire';
+
+export const enum State {
+  SynSent,
+  SynReceived,
+  Open,
+  TimeWait,
+  Closed,
+}
+
+/** How an end came to its end. */
+export type Ending = 'closed' | 'reset' | 'timeout' | 'dropped';
+
+/** What an application sees of its end. */
+export interface App {
+  opened(end: TcpEnd): void;
+  /** @param bytes where the segment's payload lies from `at` on, `length` long; `isLast` ends a message */
+  received(end: TcpEnd, bytes: Uint8Array, at: number, length: number, isLast: boolean): void;
+  peerClosed(end: TcpEnd): void;
+  ended(end: TcpEnd, how: Ending): void;
+}
+
+/** What an end needs of its host. */
+export interface TcpHost {
+  readonly timeline: Timeline;
+  readonly limits: { readonly synRetries: number; readonly dataRetries: number };
+  transmit(end: TcpEnd, flags: number, sequence: number, acknowledgement: number, payload: Payload | undefined): void;
+  /** Answers what belongs to no connection of this end by a reset from the number that it asks for. */
+  refuse(end: TcpEnd, segment: Segment): void;
+  /** The end is over, in a way that the application learns as well. */
+  forget(end: TcpEnd, how: Ending, attempts: number): void;
+}
+
+const FIRST_RTO_MS = 1000;
+const LONGEST_RTO_MS = 60_000;
+const TIME_WAIT_MS = 5_000;
+const WINDOW_SEGMENTS = 8;
+const WINDOW_BYTES = 64240;
+
+interface Outgoing {
+  sequence: number;
+  /** Sequence numbers that it takes. */
+  length: number;
+  flags: number;
+  payload: Payload | undefined;
+}
+
+export class TcpEnd implements Due {
+  state: State;
+  /** The peer's FIN came. */
+  isPeerClosed = false;
+  isFinSent = false;
+  private readonly outbox: Outgoing[] = [];
+  /** How many of the outbox have been sent since the last time-out. */
+  private sentCount = 0;
+  private unacknowledged: number;
+  /** Behind everything ever sent. */
+  private sentEnd: number;
+  private next: number;
+  private expected = 0;
+  private retries = 0;
+  private rtoMs = FIRST_RTO_MS;
+  /** When to retransmit, or to leave TIME-WAIT; never where infinite. */
+  private deadlineMs = Number.POSITIVE_INFINITY;
+  private isTimerSet = false;
+
+  private constructor(
+    readonly host: TcpHost,
+    readonly app: App,
+    readonly connection: Connection | undefined,
+    readonly remote: number,
+    readonly remotePort: number,
+    readonly localPort: number,
+    isn: number,
+    state: State,
+  ) {
+    this.state = state;
+    this.unacknowledged = isn;
+    this.sentEnd = isn;
+    this.next = isn;
+  }
+
+  /** Opens a connection: sends the SYN. */
+  static connect(
+    host: TcpHost,
+    app: App,
+    connection: Connection,
+    remote: number,
+    remotePort: number,
+    localPort: number,
+    isn: number,
+    synFlags = 0,
+  ): TcpEnd {
+    const end = new TcpEnd(host, app, connection, remote, remotePort, localPort, isn, State.SynSent);
+    end.enqueue(SYN | synFlags, undefined);
+    return end;
+  }
+
+  /** Answers a SYN. The host has checked that it may. */
+  static accept(host: TcpHost, app: App, connection: Connection | undefined, syn: Segment, isn: number): TcpEnd {
+    const { source, sourcePort, destinationPort } = syn;
+    const end = new TcpEnd(host, app, connection, source, sourcePort, destinationPort, isn, State.SynReceived);
+    end.expected = (syn.sequence + 1) | 0;
+    end.enqueue(SYN | ACK, undefined);
+    return end;
+  }
+
+  send(payload: Payload, isLast: boolean): void {
+    if (this.state === State.Closed || this.isFinSent) return;
+    this.enqueue(isLast ? ACK | PSH : ACK, payload);
+  }
+
+  /** No more will be sent: FIN, behind what stands in the queue. */
+  close(): void {
+    if (this.state === State.Closed || this.isFinSent) return;
+    this.isFinSent = true;
+    this.enqueue(FIN | ACK, undefined);
+  }
+
+  /** The application has enough. */
+  abort(): void {
+    if (this.state === State.Closed) return;
+    this.host.transmit(this, RST | ACK, this.sentEnd, this.expected, undefined);
+    this.end('dropped', 0);
+  }
+
+  /** The host is gone: no packet, no word. */
+  vanish(): void {
+    this.state = State.Closed;
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Everything that was sent has been acknowledged. */
+  get isDrained(): boolean {
+    return this.outbox.length === 0;
+  }
+
+  /** A close is under way on either side: all that matters has been said. */
+  get isClosing(): boolean {
+    return this.isFinSent || this.isPeerClosed;
+  }
+
+  /** A SYN in TIME-WAIT opens a new connection if it is newer than all of the old one (RFC 9293 section 3.10.7.4). */
+  yieldsTo(segment: Segment): boolean {
+    return this.state === State.TimeWait && ((segment.sequence - this.expected) | 0) > 0;
+  }
+
+  // ---- what arrives ----
+
+  receive(segment: Segment, bytes: Uint8Array): void {
+    if (this.state === State.SynSent) return this.receiveInSynSent(segment);
+    const { flags } = segment;
+    if (flags & RST) return this.receiveReset(segment);
+    if (flags & SYN) return this.receiveSyn(segment);
+    if ((flags & ACK) === 0) return;
+    if (this.state === State.SynReceived) {
+      if (segment.acknowledgement !== this.sentEnd) return this.host.refuse(this, segment);
+      this.state = State.Open;
+      this.acknowledge(segment.acknowledgement);
+      this.app.opened(this);
+    } else if (!this.acknowledge(segment.acknowledgement)) {
+      return this.sendAck();
+    }
+    if (segment.payloadLength > 0 || flags & FIN) this.receiveText(segment, bytes);
+    this.settle();
+  }
+
+  private receiveInSynSent(segment: Segment): void {
+    const { flags } = segment;
+    if (flags & ACK && segment.acknowledgement !== this.sentEnd) {
+      if ((flags & RST) === 0) this.host.refuse(this, segment);
+      return;
+    }
+    if (flags & RST) {
+      if (flags & ACK) this.end('reset', 0);
+      return;
+    }
+    if ((flags & (SYN | ACK)) !== (SYN | ACK)) return;
+    this.expected = (segment.sequence + 1) | 0;
+    this.state = State.Open;
+    this.acknowledge(segment.acknowledgement);
+    this.sendAck();
+    this.app.opened(this);
+  }
+
+  private receiveReset(segment: Segment): void {
+    const ahead = (segment.sequence - this.expected) | 0;
+    if (ahead === 0) this.end('reset', 0);
+    else if (ahead > 0 && ahead < WINDOW_BYTES) this.sendAck();
+  }
+
+  private receiveSyn(segment: Segment): void {
+    const isRepeated = ((segment.sequence + 1) | 0) === this.expected;
+    if (this.state === State.SynReceived && isRepeated && (segment.flags & ACK) === 0) this.retransmit();
+    else this.sendAck();
+  }
+
+  private receiveText(segment: Segment, bytes: Uint8Array): void {
+    if (segment.sequence !== this.expected || this.isPeerClosed) return this.sendAck();
+    this.expected = (this.expected + segment.payloadLength) | 0;
+    if (segment.flags & FIN) {
+      this.expected = (this.expected + 1) | 0;
+      this.isPeerClosed = true;
+    }
+    this.sendAck();
+    if (segment.payloadLength > 0) {
+      const isLast = (segment.flags & PSH) !== 0;
+      this.app.received(this, bytes, segment.payloadAt, segment.payloadLength, isLast);
+    }
+    if (segment.flags & FIN && this.state !== State.Closed) this.app.peerClosed(this);
+  }
+
+  /** False where it acknowledges what was never sent. */
+  private acknowledge(acknowledgement: number): boolean {
+    if (((acknowledgement - this.sentEnd) | 0) > 0) return false;
+    if (((acknowledgement - this.unacknowledged) | 0) <= 0) return true;
+    this.unacknowledged = acknowledgement;
+    const { outbox } = this;
+    while (outbox.length > 0 && ((outbox[0]!.sequence + outbox[0]!.length - acknowledgement) | 0) <= 0) {
+      outbox.shift();
+      if (this.sentCount > 0) this.sentCount--;
+    }
+    this.retries = 0;
+    this.rtoMs = FIRST_RTO_MS;
+    if (outbox.length > 0) this.setTimer(this.rtoMs);
+    else this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.pump();
+    return true;
+  }
+
+  /** Both ends have said FIN, and ours is acknowledged. */
+  private settle(): void {
+    if (this.state !== State.Open || !this.isFinSent || !this.isPeerClosed || !this.isDrained) return;
+    this.state = State.TimeWait;
+    this.setTimer(TIME_WAIT_MS);
+  }
+
+  // ---- what leaves ----
+
+  private enqueue(flags: number, payload: Payload | undefined): void {
+    const length = (payload === undefined ? 0 : payload.bytes.length) + (flags & (SYN | FIN) ? 1 : 0);
+    this.outbox.push({ sequence: this.next, length, flags, payload });
+    this.next = (this.next + length) | 0;
+    this.pump();
+  }
+
+  private pump(): void {
+    const { outbox } = this;
+    while (this.sentCount < outbox.length && this.sentCount < WINDOW_SEGMENTS) {
+      // Nothing goes before the handshake is through.
+      if (this.state !== State.Open && (outbox[this.sentCount]!.flags & SYN) === 0) return;
+      this.transmit(outbox[this.sentCount++]!);
+    }
+  }
+
+  private transmit(outgoing: Outgoing): void {
+    const end = (outgoing.sequence + outgoing.length) | 0;
+    if (((end - this.sentEnd) | 0) > 0) this.sentEnd = end;
+    if (this.deadlineMs === Number.POSITIVE_INFINITY) this.setTimer(this.rtoMs);
+    this.host.transmit(this, outgoing.flags, outgoing.sequence, this.expected, outgoing.payload);
+  }
+
+  private retransmit(): void {
+    if (this.outbox.length === 0) return;
+    this.sentCount = 1;
+    this.transmit(this.outbox[0]!);
+  }
+
+  private sendAck(): void {
+    this.host.transmit(this, ACK, this.sentEnd, this.expected, undefined);
+  }
+
+  // ---- time ----
+
+  due(): void {
+    this.isTimerSet = false;
+    const { nowMs } = this.host.timeline;
+    if (this.deadlineMs === Number.POSITIVE_INFINITY) return;
+    if (nowMs < this.deadlineMs) return this.armTimer();
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    if (this.state === State.TimeWait) return this.end('closed', 0);
+    const { synRetries, dataRetries } = this.host.limits;
+    if (this.retries >= (this.state === State.Open ? dataRetries : synRetries)) {
+      return this.end('timeout', this.retries + 1);
+    }
+    this.retries++;
+    this.rtoMs = Math.min(this.rtoMs * 2, LONGEST_RTO_MS);
+    this.retransmit();
+  }
+
+  /** One entry on the timeline at a time: where the deadline has moved, it is set again when it comes up. */
+  private setTimer(delayMs: number): void {
+    this.deadlineMs = this.host.timeline.nowMs + delayMs;
+    if (!this.isTimerSet) this.armTimer();
+  }
+
+  private armTimer(): void {
+    this.isTimerSet = true;
+    this.host.timeline.at(this.deadlineMs, this);
+  }
+
+  private end(how: Ending, attempts: number): void {
+    if (this.state === State.Closed) return;
+    this.vanish();
+    this.host.forget(this, how, attempts);
+  }
+}
