@@ -1,8 +1,8 @@
 /** The operator's commands on a running engine, with real traffic to see and to steer; and how they fail. */
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cli, configurationText } from '../../src/cli/lab/engine';
+import { configurationText } from '../../src/cli/lab/engine';
+import { Command, type Ran } from './support/command';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
@@ -10,12 +10,6 @@ import { TcpStage } from './support/tcp-stage';
 const cpes = Array.from({ length: 30 }, (_, index) => `10.1.2.${index + 1}`);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
-
-interface Ran {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 let stage: TcpStage;
 
@@ -25,34 +19,12 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 afterEach(() => stage?.expectOneServerEach());
 
-/** An acsplit command while it runs. */
-class Command {
-  stdout = '';
-  stderr = '';
-  readonly child;
-  readonly ended: Promise<Ran>;
-
-  constructor(words: string[], file = stage.engine.configurationFile) {
-    const [program, ...rest] = cli(stage.world, ...words, '-c', file) as [string, ...string[]];
-    this.child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
-    this.child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
-    this.ended = new Promise((resolve) => {
-      this.child.once('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }));
-    });
-  }
-
-  /** Waits for lines of standard output that fit. */
-  lines(count: number, fits: (line: string) => boolean = () => true): Promise<string[]> {
-    return eventually(`${count} lines`, () => {
-      const found = this.stdout.split('\n').slice(0, -1).filter(fits);
-      return found.length >= count ? found : undefined;
-    });
-  }
+function start(...words: string[]): Command {
+  return new Command(stage.world, stage.engine.configurationFile, words);
 }
 
 function acsplit(...words: string[]): Promise<Ran> {
-  return new Command(words).ended;
+  return start(...words).ended;
 }
 
 /** Runs a command that must succeed and say nothing beside. */
@@ -195,8 +167,8 @@ describe('acsplit trace', () => {
 
   test('a line for each event, as text and as JSON, of all CPEs or of one', async () => {
     const [one, other] = [fresh(), fresh()];
-    const text = new Command(['trace']);
-    const lines = new Command(['trace', '--json', '--cpe', one]);
+    const text = start('trace');
+    const lines = start('trace', '--json', '--cpe', one);
     for (const command of [text, lines]) {
       await eventually('trace to begin', () => command.stderr.includes('tracing; Ctrl-C ends\n') || undefined);
     }
@@ -242,7 +214,7 @@ describe('acsplit trace', () => {
 
   test('outlives a restart of the engine, and says so', async () => {
     const cpe = fresh();
-    const trace = new Command(['trace']);
+    const trace = start('trace');
     await eventually('trace to begin', () => trace.stderr.includes('tracing') || undefined);
     await stage.restart({ ttl: { grace: 0.5 } });
     await stage.wake('c1', cpe);
@@ -316,7 +288,7 @@ describe('misused', () => {
       ['resume'],
       ['trace'],
     ];
-    const ran = await Promise.all(commands.map((words) => new Command(words, file).ended));
+    const ran = await Promise.all(commands.map((words) => new Command(stage.world, file, words).ended));
     for (const { code, stdout, stderr } of ran) {
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
       expect(stderr).toMatch(/^acsplit: no engine is running here \([^\n]+\); start one with: acsplit run\n$/);

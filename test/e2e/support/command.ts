@@ -1,0 +1,36 @@
+/** An acsplit command of the build under test, while it runs and when it has ended. */
+import { spawn } from 'node:child_process';
+import { cli } from '../../../src/cli/lab/engine';
+import { type World } from '../../../src/cli/lab/world';
+import { eventually } from './run-host';
+
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export class Command {
+  stdout = '';
+  stderr = '';
+  readonly child;
+  readonly ended: Promise<Ran>;
+
+  constructor(world: World, configurationFile: string, words: readonly string[]) {
+    const [program, ...rest] = cli(world, ...words, '-c', configurationFile) as [string, ...string[]];
+    this.child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    this.child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }));
+    });
+  }
+
+  /** Waits for lines of standard output that fit. */
+  lines(count: number, fits: (line: string) => boolean = () => true): Promise<string[]> {
+    return eventually(`${count} lines`, () => {
+      const found = this.stdout.split('\n').slice(0, -1).filter(fits);
+      return found.length >= count ? found : undefined;
+    });
+  }
+}
