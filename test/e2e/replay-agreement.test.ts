@@ -1,11 +1,14 @@
 /**
  * What the splitter does live, replay does with captures of it: the story runs on real NFQUEUE while every interface is
- * captured, what came in is replayed, and packet by packet the same must come out as went out on the wires.
+ * captured, what came in is replayed, and packet by packet the same must come out as went out on the wires. The same
+ * once more with an engine that writes a transcript: line by line, replay decides as it did, for the same reasons.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settle } from '../../src/cli/lab/cast';
+import { end } from '../../src/cli/lab/world';
 import { readCapture, type ReadPacket } from '../support/capture-packets';
 import { DIST, later, makeCpes, Stage } from './support/stage';
 import { identity, isTcp, WireFiles } from './support/wire-files';
@@ -57,6 +60,59 @@ describe('a live run and the replay of its captures', () => {
   });
 });
 
+describe('a live run that wrote a transcript, and the replay of its captures', () => {
+  let stage: Stage;
+  let live: string[];
+  let replayed: string[];
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms] });
+    await stage.engine.stop();
+    const transcript = join(stage.world.directory, 'live.transcript');
+    const recorder = await startRecorder(stage, transcript);
+    const wires = await WireFiles.start(stage.world);
+    await tellStory(stage);
+    await end(recorder);
+    live = readLines(transcript);
+    const rewritten = live.filter((line) => line.includes(' rewritten ')).length;
+    await wires.finish({ inbound: live.length, outbound: rewritten });
+    const path = join(stage.world.directory, 'replayed.transcript');
+    replayCaptures(wires.files('inbound'), undefined, stage.engine.configurationFile, path);
+    replayed = readLines(path).filter((line) => !line.endsWith(' not-tcp'));
+  });
+  afterAll(() => stage?.close());
+
+  it('decided each packet alike, with the same events, in the same order on every side', () => {
+    expect(live.length).toBeGreaterThan(100);
+    expect(live.filter((line) => line.includes(' diverted '))).toHaveLength(1);
+    for (const side of ['cpe', 'itms', 'collector']) {
+      expect(replayed.filter((line) => line.startsWith(`${side} `))).toEqual(
+        live.filter((line) => line.startsWith(`${side} `)),
+      );
+    }
+    expect(replayed).toHaveLength(live.length);
+  });
+});
+
+/** The lines of a transcript without their times. */
+function readLines(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => line.trimStart().replace(/^\S+ /, ''));
+}
+
+async function startRecorder(stage: Stage, transcript: string): Promise<ChildProcess> {
+  const support = join(__dirname, 'support');
+  const program = ['-r', join(support, 'register-typescript.js'), join(support, 'recording-engine.ts')];
+  const words = [process.execPath, ...program, stage.engine.configurationFile, transcript];
+  const recorder = stage.world.start('split', words);
+  let said = '';
+  recorder.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const exited = once(recorder, 'exit').then(() => Promise.reject(new Error(`the recorder ended: ${said}`)));
+  exited.catch(() => undefined);
+  await Promise.race([once(recorder.stdout!, 'data'), exited]);
+  return recorder;
+}
+
 /** A CPE before, with and after a Connection Request; one that is refused; one that the ITMS wakes; a bystander. */
 async function tellStory(stage: Stage): Promise<void> {
   const { cpes, collector, itms } = stage.cast;
@@ -74,8 +130,15 @@ async function tellStory(stage: Stage): Promise<void> {
   await settle(stage.cast);
 }
 
-function replayCaptures(captures: readonly string[], output: string, configuration: string): Summary {
-  const words = ['replay', ...captures, '-o', output, '--keep-dropped', '--json', '-c', configuration];
+function replayCaptures(
+  captures: readonly string[],
+  output: string | undefined,
+  configuration: string,
+  transcript?: string,
+): Summary {
+  const words = ['replay', ...captures, '--json', '-c', configuration];
+  if (output !== undefined) words.push('-o', output, '--keep-dropped');
+  if (transcript !== undefined) words.push('--transcript', transcript);
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(DIST, 'cli', 'main.js'), ...words]);
   if (status !== 0) throw new Error(stderr.toString());
   return JSON.parse(stdout.toString()) as Summary;
