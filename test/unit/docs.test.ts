@@ -1,6 +1,8 @@
 /** What README and docs/ name exists: links, files, npm scripts, commands and their options. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
+import { loadConfiguration } from '../../src/cli/configuration';
 
 const ROOT = join(__dirname, '..', '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -56,4 +58,17 @@ describe('a page names only commands and options that there are', () => {
     expect(isDeclared(line.split(' ')[0])).toBe(true);
     for (const [, option] of line.matchAll(/--([a-z-]+)/g)) expect(hasOption(option)).toBe(true);
   });
+});
+
+test('the configuration of the README is one', () => {
+  const yaml = /```yaml\n(.*?)```/s.exec(read('README.md'))?.[1] ?? '';
+  const folder = mkdtempSync(join(tmpdir(), 'acsplit-readme-'));
+  try {
+    writeFileSync(join(folder, 'acsplit.yaml'), yaml);
+    const { topology, activation } = loadConfiguration(join(folder, 'acsplit.yaml'));
+    expect(topology.collectors.map(({ name }) => name)).toEqual(['c1']);
+    expect(activation).toBe('auto');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
