@@ -60,8 +60,9 @@ export class TimestampScale {
 
 /** @param rest below `units` */
 function nanosecondsOf(rest: number, units: number): number {
-  // Powers of ten up to 10^9 divide evenly; for the others a rounding error of a nanosecond is below their meaning.
+  // Powers of ten divide evenly, one way or the other; for those of two an error of a nanosecond is below their meaning.
   if (NANOSECONDS % units === 0) return rest * (NANOSECONDS / units);
+  if (units % NANOSECONDS === 0) return Math.floor(rest / (units / NANOSECONDS));
   return Math.min(NANOSECONDS - 1, Math.floor((rest / units) * NANOSECONDS));
 }
 
