@@ -10,7 +10,7 @@ import { ADDRESSES, REPORT_PORT, type World } from '../../../src/cli/lab/world';
 import { Capture, hasFlag, isReset, type Sight } from './capture';
 
 const SERVERS: readonly string[] = [ADDRESSES.itms, ADDRESSES.collector, ADDRESSES.secondCollector];
-const [SYN, ACK] = [0x02, 0x10];
+const [FIN, SYN, ACK] = [0x01, 0x02, 0x10];
 
 /** What one server's wire has seen under a CPE's address and port. */
 interface Trail {
@@ -29,6 +29,7 @@ export class Wires {
   readonly sights: (Sight & { wire: 'cpe' | 'server' })[] = [];
   /** Trails by server, then by CPE address and port as one number. */
   private readonly trails = new Map<string, Map<number, Trail>>();
+  private readonly closings = new Closings();
   private captures: Capture[] = [];
   private keeps: (sight: Sight) => boolean = () => false;
 
@@ -96,6 +97,7 @@ export class Wires {
 
   private onCpeWire(sight: Sight): void {
     if (this.keeps(sight)) this.sights.push({ ...sight, wire: 'cpe' });
+    this.closings.see('CPE', sight);
     if (sight.destination === ADDRESSES.acs) return;
     this.cpePeers.add(sight.source);
     this.note('CPE', sight);
@@ -105,6 +107,7 @@ export class Wires {
     if (this.keeps(sight)) this.sights.push({ ...sight, wire: 'server' });
     const inbound = SERVERS.includes(sight.destination);
     const [server, port] = inbound ? [sight.destination, sight.destinationPort] : [sight.source, sight.sourcePort];
+    this.closings.see(server, sight);
     if (inbound) this.note(server, sight);
     if (port !== REPORT_PORT) return;
     const trails = this.trails.get(server) ?? new Map<number, Trail>();
@@ -121,10 +124,31 @@ export class Wires {
   }
 
   private note(at: string, sight: Sight): void {
-    if (!isReset(sight)) return;
+    // A FIN retransmitted to an end that has forgotten the connection draws a reset that nobody minds.
+    if (!isReset(sight) || this.closings.isClosed(at, sight)) return;
     const { source, sourcePort, destination, destinationPort } = sight;
     this.resets.push(`${source}:${sourcePort} to ${destination}:${destinationPort} on the wire of ${at}`);
   }
+}
+
+/** Which connections have been closed by both ends, wire by wire. */
+class Closings {
+  /** By wire and direction of a connection. */
+  private readonly finished = new Set<string>();
+
+  see(wire: string, sight: Sight): void {
+    if (hasFlag(sight, FIN)) this.finished.add(way(wire, sight));
+    else if (hasFlag(sight, SYN)) this.finished.delete(way(wire, sight));
+  }
+
+  isClosed(wire: string, sight: Sight): boolean {
+    return this.finished.has(way(wire, sight)) && this.finished.has(way(wire, sight, true));
+  }
+}
+
+function way(wire: string, { source, sourcePort, destination, destinationPort }: Sight, back = false): string {
+  const [from, to] = [`${source}:${sourcePort}`, `${destination}:${destinationPort}`];
+  return back ? `${wire} ${to} ${from}` : `${wire} ${from} ${to}`;
 }
 
 /** The ISN from which a sequence number is the shortest way up, around 2^32. */
