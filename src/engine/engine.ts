@@ -11,6 +11,7 @@ import { type ActivationMode, type Lives, type Topology } from '../splitter/topo
 import { boottimeMs, closeQueues, type OpenedQueues, openQueues, type QueueError } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
 import { EngineError } from './engine-error';
+import { type EngineLog } from './engine-log';
 import { findHostWarnings, requireInterfaces } from './host-checks';
 import { watchLosses } from './loss-watch';
 import { operations } from './operations';
@@ -27,13 +28,6 @@ export interface EngineOptions {
   stateDirectory: string;
   version: string;
   log: EngineLog;
-}
-
-/** Few events, none per packet. pino's loggers fit. */
-export interface EngineLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 export interface Engine {

@@ -1,6 +1,6 @@
 /** Losses are said aloud: whenever packets were lost since the last look, one warning with the sums and the cause. */
 
-import { type EngineLog } from './engine';
+import { type EngineLog } from './engine-log';
 import { type Status } from './status';
 import { type VerdictLoop } from './verdict-loop';
 

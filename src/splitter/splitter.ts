@@ -16,21 +16,10 @@ import { ReportRules } from './report-rules';
 import { RequestRules } from './request-rules';
 import { Action, actionFor, Origin, PacketType, packetType } from './rules';
 import { PortClass, type Servers } from './servers';
-import { type Counters, SplitterState } from './state';
-import { type ActivationMode, type Lives, type Topology } from './topology';
+import { type Counters, type SplitterOptions, SplitterState } from './state';
+import { type ActivationMode } from './topology';
 
-export interface SplitterOptions {
-  topology: Topology;
-  activation: ActivationMode;
-  /** Seconds; what is left out is as in DEFAULT_LIVES. */
-  lives?: Partial<Lives>;
-  /** Entries of each table. */
-  capacityEntries: number;
-  /** int32 seed of the hashes: random live, fixed where runs must repeat. */
-  seed: number;
-  /** Memory of `Splitter.bufferBytes(capacityEntries)` bytes, zeroed or of an earlier run; plain memory if absent. */
-  buffer?: ArrayBuffer;
-}
+export { type SplitterOptions };
 
 /** Slots of each table that one `sweep` looks at. */
 const SWEEP_SLOTS = 2048;

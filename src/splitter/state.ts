@@ -7,11 +7,23 @@ import { EventLog } from './events';
 import { Owners } from './owners';
 import { REASONS } from './reasons';
 import { Servers } from './servers';
-import { DEFAULT_LIVES, type Lives } from './topology';
-import { type SplitterOptions } from './splitter';
+import { type ActivationMode, DEFAULT_LIVES, type Lives, type Topology } from './topology';
 
 /** Outside Linux' default ephemeral range (32768 to 60999). */
 export const REMAP_RANGE: RemapRange = { first: 61000, last: 65535 };
+
+export interface SplitterOptions {
+  topology: Topology;
+  activation: ActivationMode;
+  /** Seconds; what is left out is as in DEFAULT_LIVES. */
+  lives?: Partial<Lives>;
+  /** Entries of each table. */
+  capacityEntries: number;
+  /** int32 seed of the hashes: random live, fixed where runs must repeat. */
+  seed: number;
+  /** Memory of `Splitter.bufferBytes(capacityEntries)` bytes, zeroed or of an earlier run; plain memory if absent. */
+  buffer?: ArrayBuffer;
+}
 
 export interface Counters {
   /** Packets by Reason. */
