@@ -152,7 +152,7 @@ export class Cpe extends Host implements App {
     for (let attempt = 0; attempt < PORTS; attempt++) {
       const localPort = FIRST_PORT + (this.nextPort++ % PORTS);
       if (this.find(ACS, port, localPort) !== undefined) continue;
-      return this.connect(app, this.ledger.open(this.address, localPort, CPE), ACS, port, localPort);
+      return this.connect(app, this.ledger.open(this.address, localPort, port, CPE), ACS, port, localPort);
     }
     return undefined;
   }

@@ -28,6 +28,8 @@ export const enum Cause {
   Busy = 1 << 7,
 }
 
+const RECENT = 64;
+
 /** One TCP connection, from its first SYN on. */
 export class Connection {
   /** Bit by server: took the SYN. */
@@ -44,6 +46,10 @@ export class Connection {
   isComplete = false;
   /** The CPE's end knows that it is open. */
   isEstablished = false;
+  /** A FIN has been sent. */
+  isClosing = false;
+  /** Somebody has aimed at it. One forged packet must do no harm; a RST and then a SYN may. */
+  isForged = false;
   /** The splitter gave it another port. */
   isRemapped = false;
 
@@ -52,6 +58,8 @@ export class Connection {
     /** int32. */
     readonly cpe: number,
     readonly cpePort: number,
+    /** At the ACS address, or the server's own. */
+    readonly port: number,
     /** The server that opened it, or CPE. */
     readonly opener: number,
     readonly bornMs: number,
@@ -62,19 +70,23 @@ export class Ledger {
   /** When the engine last lost its tables. */
   stateLostMs = Number.NEGATIVE_INFINITY;
   opened = 0;
+  /** Some of the connections that CPEs opened last: what a forger would aim at. */
+  readonly recent: Connection[] = [];
   broken = 0;
 
   constructor(private readonly timeline: Timeline) {}
 
-  open(cpe: number, cpePort: number, opener: number): Connection {
-    return new Connection(this.opened++, cpe, cpePort, opener, this.timeline.nowMs);
+  open(cpe: number, cpePort: number, port: number, opener: number): Connection {
+    const connection = new Connection(this.opened++, cpe, cpePort, port, opener, this.timeline.nowMs);
+    if (opener === CPE) this.recent[this.opened % RECENT] = connection;
+    return connection;
   }
 
   /** A packet of `connection` arrives at a server. */
   atServer(connection: Connection, server: number, isSyn: boolean): void {
     if (connection.opener === CPE) {
       if (isSyn || connection.accepted & (1 << server) || connection.isOver) return;
-    } else if (connection.opener === server || connection.isOver) return;
+    } else if (connection.opener === server || connection.isOver || connection.causes & Cause.Limit) return;
     if (this.isForgotten(connection)) return;
     this.fail('one-server', connection, `its packet reached ${SERVERS[server]!.name}, which has no part in it`);
   }
@@ -90,7 +102,13 @@ export class Ledger {
   /** A packet of `connection`, sent by `server`, arrives at the CPE's live end of it. */
   atCpe(connection: Connection, server: number): void {
     connection.heard |= 1 << server;
-    if ((connection.heard & (connection.heard - 1)) === 0 || connection.isOver || this.isForgotten(connection)) return;
+    if (
+      (connection.heard & (connection.heard - 1)) === 0 ||
+      connection.isOver ||
+      connection.causes & Cause.Limit ||
+      this.isForgotten(connection)
+    )
+      return;
     this.fail('one-peer', connection, `the CPE heard ${names(connection.heard)}`);
   }
 

@@ -43,6 +43,8 @@ export class Model {
   private serial = 0;
   /** A SYN went to a collector though it was pinned long ago: the pin cache is small, and this is its stated limit. */
   forgottenPins = 0;
+  /** The packet in hand met a full table: a stated limit. */
+  isLimited = false;
   diverted = 0;
   /** What must become of the packet in hand. */
   private readonly must: Outcome = { fate: Fate.Drop, source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
@@ -93,6 +95,7 @@ export class Model {
     this.packet = packet;
     this.observed = observed;
     this.nowMs = nowMs;
+    this.isLimited = false;
     const { must } = this;
     must.source = packet.source;
     must.sourcePort = packet.sourcePort;
@@ -279,11 +282,11 @@ export class Model {
     }
     const collides = findRequest(requests, cpePort, sourcePort) !== undefined;
     if (this.room.requests) {
-      if (server !== ITMS && this.observed.fate === Fate.Drop) return Fate.Drop;
       const isUnrecorded = collides
         ? this.observed.sourcePort === sourcePort
         : !this.room.hasRequest(destination, cpePort, sourcePort);
-      if (server === ITMS && isUnrecorded) return this.asAcs();
+      this.isLimited = server === ITMS ? isUnrecorded : this.observed.fate === Fate.Drop;
+      if (this.isLimited) return server === ITMS ? this.asAcs() : Fate.Drop;
     }
     const visiblePort = collides ? this.observed.sourcePort : sourcePort;
     if (collides) {

@@ -5,6 +5,8 @@ import { type World } from './world';
 
 /** Spoofed sources beside the CPEs' own addresses. */
 const STRANGERS = 2000;
+/** A connection younger than this is aimed at. */
+const FRESH_MS = 40_000;
 const FLOOD_SHARE = 0.004;
 const FLOOD_PACKETS = 60;
 
@@ -34,13 +36,36 @@ export class Noise {
 
   private any(): void {
     const { prng } = this.world;
-    const kind = prng.integer(0, 9);
+    const kind = prng.integer(0, 11);
     if (kind === 0) this.fromCpe(SYN, prng.pick([22, 80, 443, 7548]), prng.chance(0.5));
     else if (kind === 1) this.fromCpe(prng.pick([ACK, FIN | ACK, SYN | ACK, RST]), prng.pick(REPORT_PORTS), true);
     else if (kind === 2) this.fromCpe(prng.integer(0, 255), prng.integer(1, 65535), true);
     else if (kind === 3) this.fromServer(prng.pick([SYN, SYN | ACK, ACK, FIN | ACK]), prng.pick(REPORT_PORTS));
     else if (kind === 4) this.fromServer(prng.pick([SYN | ACK, ACK, FIN | ACK, RST]), prng.integer(1024, 65535));
+    else if (kind < 8) this.forge();
     else this.garbage();
+  }
+
+  /** Aims at a connection that lives: as its CPE, or as a server that has no part in it. */
+  private forge(): void {
+    const { prng, ledger, timeline } = this.world;
+    const unanswered = prng.chance(0.5) ? ledger.recent.filter((one) => !one.isEstablished && !one.isOver) : [];
+    const targets = unanswered.length > 0 ? unanswered : ledger.recent;
+    const target = targets.length > 0 ? prng.pick(targets) : undefined;
+    if (target === undefined || target.isOver || target.isClosing || target.isForged) return;
+    if (timeline.nowMs - target.bornMs > FRESH_MS) return;
+    const asCpe = prng.chance(0.5);
+    const isDiverted = target.accepted > 1;
+    // A stranger's SYN takes an activation if one stands, like any other; against it only a live diversion is proof.
+    const flags = prng.pick(asCpe && isDiverted ? [SYN, RST, ACK, RST | ACK] : asCpe ? [RST, ACK] : [ACK, FIN | ACK]);
+    const party = prng.integer(ITMS, SERVERS.length - 1);
+    if (!asCpe && target.accepted & (1 << party)) return;
+    target.isForged = true;
+    this.segment.source = asCpe ? target.cpe : SERVERS[party]!.address;
+    this.segment.destination = asCpe ? ACS : target.cpe;
+    this.segment.sourcePort = asCpe ? target.cpePort : target.port;
+    this.segment.destinationPort = asCpe ? target.port : target.cpePort;
+    this.send(asCpe ? CPE : party, flags);
   }
 
   private fromCpe(flags: number, port: number, isStranger: boolean): void {

@@ -31,11 +31,15 @@ export class Server extends Host implements App {
   private readonly ends = new Map<number, TcpEnd[]>();
   private readonly lastPort: number;
 
-  /** @param portsInUse the port that any server used last towards a CPE: what makes ports collide */
+  /**
+   * @param latest what any server opened last towards a CPE: what makes ports collide
+   * @param onIgnored a CPE will have to repeat its SYN
+   */
   constructor(
     around: Surroundings,
     party: number,
-    private readonly portsInUse: Map<number, number>,
+    private readonly latest: Map<number, TcpEnd>,
+    private readonly onIgnored: (cpe: number) => void,
   ) {
     super(around, party, SERVERS[party]!.address, LIMITS);
     this.lastPort = party === 2 ? WIDE_LAST_PORT : LAST_PORT;
@@ -69,13 +73,16 @@ export class Server extends Host implements App {
   dial(app: App, cpe: number, port: number): TcpEnd | undefined {
     const localPort = this.choosePort(cpe);
     if (!this.isUp || this.find(cpe, port, localPort) !== undefined) return undefined;
-    this.portsInUse.set(cpe, localPort);
-    return this.connect(app, this.ledger.open(cpe, port, this.party), cpe, port, localPort);
+    const end = this.connect(app, this.ledger.open(cpe, port, localPort, this.party), cpe, port, localPort);
+    this.latest.set(cpe, end);
+    return end;
   }
 
   private choosePort(cpe: number): number {
-    const used = this.portsInUse.get(cpe);
-    if (used !== undefined && this.prng.chance(COLLISION_SHARE)) return used;
+    const other = this.latest.get(cpe);
+    // A connection that found the table full is not known: nobody could see a collision with it.
+    const mayCollide = other?.connection !== undefined && (other.connection.causes & Cause.Limit) === 0;
+    if (mayCollide && this.prng.chance(COLLISION_SHARE)) return other.localPort;
     return this.prng.integer(FIRST_PORT, this.lastPort);
   }
 
@@ -100,7 +107,9 @@ export class Server extends Host implements App {
     const isOurs = REPORT_PORTS.includes(syn.destinationPort);
     if (!isOurs && !(this.party === ITMS && ITMS_PORTS.includes(syn.destinationPort))) return 'refuse';
     if (this.mood === 'refusing') return 'refuse';
-    return this.mood === 'busy' && this.prng.chance(0.5) ? 'ignore' : this;
+    if (this.mood !== 'busy' || this.prng.chance(0.5)) return this;
+    this.onIgnored(syn.source);
+    return 'ignore';
   }
 
   // ---- sessions ----

@@ -4,7 +4,7 @@ import { type SimResult, World } from './world';
 
 /** Runs tried at the most, and packets simulated in them altogether. */
 const MAX_RUNS = 400;
-const MAX_PACKETS = 20_000_000;
+const MAX_PACKETS = 6_000_000;
 const SEEDS_PER_SIZE = 6;
 
 /** @param failed a run with a failure. Returns a run with a failure by the same check, of as few packets as was found. */

@@ -200,9 +200,6 @@ export class SplitterBox {
       this.network.forward(packet);
       return;
     }
-    if (packet.connection !== undefined && packet.sender > ITMS && this.room.requests) {
-      packet.connection.causes |= Cause.Limit;
-    }
     this.network.release(packet);
   }
 
@@ -220,6 +217,7 @@ export class SplitterBox {
       checkRewritten(before, after, queue === 0, packet.connection !== undefined && !packet.isCorrupt, seen, nowMs);
     }
     const must = this.model.decide(read, queue, nowMs, seen);
+    if (this.model.isLimited && packet.connection !== undefined) packet.connection.causes |= Cause.Limit;
     const cpe = queue === 0 ? read.source : read.destination;
     if (cpe === this.traced.cpe) this.traced.line(nowMs, describe(read, queue), seen, packet);
     checkOutcome(seen, must, describe(read, queue), nowMs, cpe);

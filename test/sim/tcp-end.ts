@@ -121,6 +121,7 @@ export class TcpEnd implements Due {
   close(): void {
     if (this.state === State.Closed || this.isFinSent) return;
     this.isFinSent = true;
+    if (this.connection !== undefined) this.connection.isClosing = true;
     this.enqueue(FIN | ACK, undefined);
   }
 

@@ -71,11 +71,13 @@ function changeMood(world: World): void {
 }
 
 function restart(world: World, keepsState: boolean): void {
-  const { box, prng, timeline } = world;
+  const { box, prng, timeline, ledger } = world;
   if (!box.isRunning) return;
   box.stop();
+  // A collision with a connection from before could not be seen by anybody.
+  if (!keepsState) world.latest.clear();
   timeline.after(prng.between(0, 1_500), () => {
-    if (!keepsState) world.forget();
+    if (!keepsState) ledger.stateLostMs = timeline.nowMs;
     box.start(keepsState, prng.int32(), prng.chance(0.5));
   });
 }

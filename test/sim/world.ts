@@ -6,17 +6,18 @@ import { Ledger } from './ledger';
 import { Network, type NetworkFaults } from './network';
 import { Noise } from './noise';
 import { type SimOptions, type Trouble } from './options';
-import { ITMS, lineAddress, SERVERS } from './parties';
+import { ITMS, lineAddress, lineOf, SERVERS } from './parties';
 import { Prng } from './prng';
 import { Server } from './server';
 import { SplitterBox, type TableCounts } from './splitter-box';
+import { type TcpEnd } from './tcp-end';
 import { Timeline } from './timeline';
 import { scheduleTroubles } from './troubles';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const SWEEP_MS = 250;
-const AUDIT_MS = 60_000;
+const AUDIT_MS = 20_000;
 /** The ITMS wakes CPEs as well, less often than collectors do. */
 const ITMS_POLLS = 5;
 const OVERLAP_SHARE = 0.15;
@@ -55,7 +56,8 @@ export class World implements Surroundings {
   /** Nothing new begins any more. */
   isQuiet = false;
   private readonly startMs: number;
-  private readonly portsInUse = new Map<number, number>();
+  /** What any server opened last towards a CPE: what makes ports collide. */
+  readonly latest = new Map<number, TcpEnd>();
 
   constructor(readonly options: SimOptions) {
     this.prng = new Prng(options.seed);
@@ -65,7 +67,8 @@ export class World implements Surroundings {
     this.box = new SplitterBox(this.timeline, this.network, options, this.prng.int32());
     this.network.splitter = this.box;
     this.passTime();
-    for (let party = 0; party < SERVERS.length; party++) this.servers.push(new Server(this, party, this.portsInUse));
+    for (let party = 0; party < SERVERS.length; party++)
+      this.servers.push(new Server(this, party, this.latest, (cpe) => this.pollSoon(cpe)));
     this.network.servers.push(...this.servers);
     for (let i = 0; i < options.cpes; i++) {
       this.cpes.push(new Cpe(this, lineAddress(i), this.network.addLine(), options.informSeconds * 1000, this.counts));
@@ -85,15 +88,9 @@ export class World implements Surroundings {
     return this.result(failure);
   }
 
-  /** The engine has lost its tables: a collision with a connection from before could not be seen by anybody. */
-  forget(): void {
-    this.ledger.stateLostMs = this.timeline.nowMs;
-    this.portsInUse.clear();
-  }
-
   private live(): void {
     this.every(SWEEP_MS, () => this.box.sweep());
-    this.every(AUDIT_MS, () => this.box.audit());
+    this.often(AUDIT_MS, () => this.box.audit());
     this.schedulePolls();
     scheduleTroubles(this);
     if (!this.isWithout('noise')) new Noise(this).begin();
@@ -161,6 +158,15 @@ export class World implements Surroundings {
     const rival = prng.integer(0, SERVERS.length - 1);
     const { address, requestPort } = cpe;
     this.timeline.after(prng.exponential(1_500), () => servers[rival]!.request(address, requestPort));
+  }
+
+  /** A CPE waits to repeat its SYN: a collector that wakes it just now is what the pin is for. */
+  private pollSoon(address: number): void {
+    const { prng, servers } = this;
+    const cpe = this.network.lines[lineOf(address)]?.cpe;
+    if (!(cpe instanceof Cpe) || this.isQuiet || this.isWithout('overlap') || !prng.chance(0.3)) return;
+    const party = prng.integer(ITMS + 1, SERVERS.length - 1);
+    this.timeline.after(prng.between(0, 2_000), () => servers[party]!.request(cpe.address, cpe.requestPort));
   }
 
   private often(meanMs: number, act: () => void): void {

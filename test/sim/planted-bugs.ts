@@ -1,0 +1,133 @@
+/**
+ * Plants each breakage of plants.ts in a scratch copy of the core and lets the simulation look for it. Says after how
+ * many simulated sessions it was found, and by which check.
+ *
+ *     npm run sim:planted              a table; exit 1 where one was not found
+ *     npm run sim:planted -- --write   the table goes into docs/simulation.md
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import ts from 'typescript';
+import { DEFAULTS, type SimOptions } from './options';
+import { type Plant, PLANTS } from './plants';
+import { writeBetweenMarks } from './generated';
+import { type shrink } from './shrink';
+import { type World } from './world';
+
+/** A bug that is not found within so many sessions counts as missed. */
+const MAX_SESSIONS = 40_000;
+const ROOT = resolve(__dirname, '..', '..');
+const FOLDERS = ['src/packet', 'src/tables', 'src/splitter', 'test/sim'];
+const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
+/** Runs in turn, again and again with other seeds, until something is found. */
+const RUNS: readonly Partial<SimOptions>[] = [
+  {},
+  { activation: 'fin' },
+  { cpes: 20, hours: 3, informSeconds: 120, pollSeconds: 60 },
+  { activation: 'off' },
+];
+
+export interface Finding {
+  plant: Plant;
+  /** Sessions simulated until it was found. */
+  sessions: number;
+  /** Which check; undefined where none did. */
+  check: string | undefined;
+}
+
+/** What a scratch copy offers. */
+export interface Simulation {
+  World: typeof World;
+  shrink: typeof shrink;
+}
+
+/** A copy of core and simulation as JavaScript, in a folder of its own. */
+export class Scratch {
+  readonly folder = mkdtempSync(join(tmpdir(), 'acsplit-sim-'));
+
+  constructor() {
+    for (const folder of FOLDERS) {
+      mkdirSync(join(this.folder, folder), { recursive: true });
+      for (const name of readdirSync(join(ROOT, folder))) {
+        if (!name.endsWith('.ts') || name.endsWith('.test.ts')) continue;
+        this.write(join(folder, name), readFileSync(join(ROOT, folder, name), 'utf8'));
+      }
+    }
+  }
+
+  /** The simulation over a core with this one line broken. */
+  load(plant: Plant): Simulation {
+    const file = join('src', plant.file);
+    const whole = readFileSync(join(ROOT, file), 'utf8');
+    this.write(file, broken(whole, plant));
+    try {
+      const load = createRequire(join(this.folder, 'load.js'));
+      for (const path of Object.keys(load.cache)) if (path.startsWith(this.folder)) delete load.cache[path];
+      const { World } = load('./test/sim/world.js') as Pick<Simulation, 'World'>;
+      const { shrink } = load('./test/sim/shrink.js') as Pick<Simulation, 'shrink'>;
+      return { World, shrink };
+    } finally {
+      this.write(file, whole);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+
+  private write(file: string, source: string): void {
+    const target = join(this.folder, file.replace(/\.ts$/, '.js'));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, ts.transpileModule(source, { compilerOptions: COMPILER }).outputText);
+  }
+}
+
+/** Throws Error where the line is not there, or twice: the core has moved on, and the plant must follow. */
+export function broken(source: string, { what, file, find, replace }: Plant): string {
+  const parts = source.split(find);
+  if (parts.length !== 2) throw new Error(`'${what}': found ${parts.length - 1} times in ${file}: ${find}`);
+  return parts.join(replace);
+}
+
+export function search(scratch: Scratch, plant: Plant, firstSeed: number): Finding {
+  const { World } = scratch.load(plant);
+  let sessions = 0;
+  for (let run = 0; sessions < MAX_SESSIONS; run++) {
+    const options = { ...DEFAULTS, cpes: 300, ...RUNS[run % RUNS.length], seed: firstSeed + run };
+    try {
+      const result = new World(options).run();
+      sessions += result.sessions;
+      if (result.failure !== undefined) return { plant, sessions, check: result.failure.check };
+    } catch (error) {
+      return { plant, sessions, check: `crash: ${(error as Error).message.slice(0, 60)}` };
+    }
+  }
+  return { plant, sessions, check: undefined };
+}
+
+function main(): void {
+  const scratch = new Scratch();
+  const rows = ['| broken | in | found by | sessions |', '| --- | --- | --- | ---: |'];
+  let missed = 0;
+  let most = 0;
+  try {
+    for (const plant of PLANTS) {
+      const { sessions, check } = search(scratch, plant, 1);
+      if (check === undefined) missed++;
+      else most = Math.max(most, sessions);
+      rows.push(`| ${plant.group}: ${plant.what} | ${plant.file} | ${check ?? '**missed**'} | ${sessions} |`);
+      console.error(rows.at(-1));
+    }
+  } finally {
+    scratch.remove();
+  }
+  rows.push('', `${PLANTS.length - missed} of ${PLANTS.length} found, each within ${most} sessions.`);
+  const text = rows.join('\n');
+  if (process.argv.includes('--write')) writeBetweenMarks(join(ROOT, 'docs', 'simulation.md'), 'planted bugs', text);
+  else console.log(text);
+  process.exitCode = missed === 0 ? 0 : 1;
+}
+
+if (require.main === module || process.argv[1] === __filename) main();

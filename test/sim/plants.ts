@@ -1,0 +1,165 @@
+/** One-line breakages of the core, each of which the simulation must find. `find` stands exactly once in its file. */
+export interface Plant {
+  what: string;
+  group: 'rules' | 'lives' | 'checksums' | 'tables';
+  /** Under src/. */
+  file: string;
+  find: string;
+  replace: string;
+}
+
+const REPORT = 'splitter/report-rules.ts';
+const REQUEST = 'splitter/request-rules.ts';
+const ACTIVATION = 'splitter/activation.ts';
+const RULES = 'splitter/rules.ts';
+const STATE = 'splitter/state.ts';
+const ACTIVATED = 'tables/activated-cpes.ts';
+const CONNECTIONS = 'tables/connection-table.ts';
+const TTL = 'tables/ttl-table.ts';
+const CHECKSUM = 'packet/checksum.ts';
+const REWRITE = 'packet/rewrite.ts';
+
+const rule = (file: string, what: string, find: string, replace: string): Plant => ({
+  group: 'rules',
+  what,
+  file,
+  find,
+  replace,
+});
+const life = (file: string, what: string, find: string, replace: string): Plant => ({
+  group: 'lives',
+  what,
+  file,
+  find,
+  replace,
+});
+const checksum = (file: string, what: string, find: string, replace: string): Plant => ({
+  group: 'checksums',
+  what,
+  file,
+  find,
+  replace,
+});
+const table = (file: string, what: string, find: string, replace: string): Plant => ({
+  group: 'tables',
+  what,
+  file,
+  find,
+  replace,
+});
+
+export const PLANTS: readonly Plant[] = [
+  rule(REPORT, 'the pin is not asked', 'if (pins.isPinned(', 'if (!pins && pins.isPinned('),
+  rule(REPORT, 'an activation is never used up', 'activated.consume(', 'if (!view) activated.consume('),
+  rule(REPORT, 'a repeated SYN is taken for a new one', 'reports.isn(known) === view.sequence', 'known === -2'),
+  rule(REPORT, 'any new SYN ends a live diversion', '!reports.isClosing(known) && ', 'reports.isClosing(known) && '),
+  rule(
+    REPORT,
+    'a collector may speak on a connection that is not its own',
+    'if (!isOwn) return Reason.NotOwner;',
+    'if (!isOwn) return this.forward.asAcs(Reason.ReportAnswered);',
+  ),
+  rule(
+    REPORT,
+    'the ITMS may speak on a diverted connection',
+    'return isCollectors ?',
+    'return !isCollectors && !view ?',
+  ),
+  rule(REPORT, 'a paused splitter diverts', 'if (this.paused || ', 'if ('),
+  rule(
+    REPORT,
+    'a RST from a refusing collector leaves the entry',
+    '!reports.isAnswered(slot)) reports.remove(slot)',
+    '!view) reports.remove(slot)',
+  ),
+  rule(
+    REQUEST,
+    'colliding ports are not remapped',
+    'const collides = requests.find(',
+    'const collides = !view && requests.find(',
+  ),
+  rule(REQUEST, 'a remapped port is not translated back', 'if (ownPort !== view.destinationPort)', 'if (!view)'),
+  rule(
+    REQUEST,
+    'the ITMS’s requests are not remembered',
+    'const slot = collides',
+    'const slot = sender === ITMS ? -1 : collides',
+  ),
+  rule(ACTIVATION, 'a 401 arms', '=== TWO', '>= TWO'),
+  rule(
+    ACTIVATION,
+    'a repeated answer arms again',
+    'if (requests.wasJudged(slot, sequence)) {',
+    'if (sequence === 0.5) {',
+  ),
+  rule(ACTIVATION, 'a FIN arms though the CPE spoke HTTP', ' && !requests.has(slot, Seen.Http)', ''),
+  rule(ACTIVATION, 'the second of two collectors wins', 'if (rival !== owner &&', 'if (rival === -1 &&'),
+  rule(ACTIVATION, 'a success of the ITMS’s own request ends nothing', 'activated.remove(standing);', ''),
+  rule(
+    RULES,
+    'a SYN to any port is forwarded',
+    'Action.RefuseSyn,       Action.FollowAnswer,',
+    'Action.FollowAnswer,    Action.FollowAnswer,',
+  ),
+  rule(
+    RULES,
+    'a collector opens from the report port',
+    'Action.RefuseServerSyn, Action.ServeReport,',
+    'Action.OpenRequest,     Action.ServeReport,',
+  ),
+  rule(RULES, 'a SYN+ACK counts as a SYN', 'return PacketType.SynAck;', 'return PacketType.Syn;'),
+  rule(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
+  rule(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),
+  rule(STATE, 'pins are lost at a restart', 'this.reports.table.hashSeed', 'seed'),
+  life(STATE, 'armed for ten minutes', 'armedMs: lives.armed * 1000', 'armedMs: lives.armed * 10000'),
+  life(STATE, 'grace for 20 s', 'graceMs: lives.grace * 1000', 'graceMs: lives.grace * 10000'),
+  life(
+    STATE,
+    'an unanswered report connection lives as long as a request',
+    'lives.reportUnanswered',
+    'lives.requestUnanswered',
+  ),
+  life(STATE, 'a closed connection lives as if open', 'lives.finBoth * 1000', 'lives.established * 1000'),
+  life(STATE, 'a half-closed connection lives three minutes', 'lives.finOne * 1000', 'lives.finOne * 750'),
+  life(TTL, 'everything lives a second longer', 'return age > this.lives', 'return age - 1000 > this.lives'),
+  life(CONNECTIONS, 'any packet keeps an unanswered connection', 'if (this.isAnswered(slot)) this.table', 'this.table'),
+  life(CONNECTIONS, 'a forged RST is believed for good', 'this.unmark(slot, mark);', ''),
+  life('tables/pin-cache.ts', 'pins live for 2 s', 'const LIFE_MS = 130_000', 'const LIFE_MS = 2_000'),
+  table(TTL, 'the sweep misses the last slot', 'else if (slot + 1 < this.slots)', 'else if (slot + 2 < this.slots)'),
+  table(
+    TTL,
+    'a deletion shifts nothing back',
+    '(fromHole < 0 ? fromHole + slots : fromHole)) continue',
+    '(fromHole < 0 ? fromHole + slots : fromHole) + slots) continue',
+  ),
+  checksum(
+    CHECKSUM,
+    'the second fold is forgotten, for addresses',
+    '(to >>> 16) + (to & 0xffff);\n  total = (total & 0xffff) + (total >>> 16);\n',
+    '(to >>> 16) + (to & 0xffff);\n',
+  ),
+  checksum(
+    CHECKSUM,
+    'the carry is lost, for ports',
+    'let total = (~checksum & 0xffff) + (~from & 0xffff) + to;',
+    'let total = ((~checksum & 0xffff) + (~from & 0xffff) + to) & 0xffff;',
+  ),
+  checksum(
+    REWRITE,
+    'the TCP checksum does not follow an address',
+    'updateInt32(readU16(bytes, tcpSum), from, to)',
+    'readU16(bytes, tcpSum)',
+  ),
+  checksum(
+    REWRITE,
+    'the IP checksum does not follow an address',
+    'updateInt32(readU16(bytes, ipSum), from, to)',
+    'readU16(bytes, ipSum)',
+  ),
+  checksum(
+    REWRITE,
+    'the checksum does not follow a port',
+    'updateWord(readU16(view.bytes, tcpSum), from, to)',
+    'readU16(view.bytes, tcpSum)',
+  ),
+];
