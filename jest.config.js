@@ -21,7 +21,7 @@ const common = {
 module.exports = {
   reporters: ['default', '<rootDir>/scripts/summary-line.js'],
   projects: [
-    { ...common, displayName: 'pure', testMatch: ['<rootDir>/test/{unit,scenarios,property,model,sim}/**/*.test.ts'] },
+    { ...common, displayName: 'pure', testMatch: ['<rootDir>/test/{unit,scenarios,property,model}/**/*.test.ts'] },
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
   ],
 };
