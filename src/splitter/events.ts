@@ -81,7 +81,7 @@ export class EventLog {
 
   add(event: Event, cpe: number, cpePort: number, port: number, owner: number): void {
     this.counts[event]++;
-    const written = this.head[WRITTEN];
+    const written = this.written;
     const row = (written % RING_ROWS) * ROW_WORDS;
     this.times[written % RING_ROWS] = this.nowMs;
     this.rows[row] = event;
@@ -93,7 +93,9 @@ export class EventLog {
 
   /** Events written since the ring was made. */
   get written(): number {
-    return this.head[WRITTEN];
+    const written = this.head[WRITTEN];
+    // Damaged, it would have a reader count for ever.
+    return written >= 0 && written <= Number.MAX_SAFE_INTEGER && written % 1 === 0 ? written : 0;
   }
 
   /** Calls `visit` for each event from number `since` on that the ring still holds; returns the number to go on from. */

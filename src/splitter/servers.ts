@@ -20,8 +20,8 @@ export class Servers {
   private readonly portClasses = new Uint8Array(65536);
   /** int32 address to owner id. On 64-bit V8 both are small integers: no look-up allocates. */
   private readonly ownerByAddress = new Map<number, number>();
-  /** int32 address by owner id. */
-  private readonly addressByOwner = new Int32Array(1024);
+  /** int32 address by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
+  private readonly addressByOwner = new Int32Array(1 << 16);
   private readonly collectors = new Map<string, number>();
   private readonly networks: Ipv4Network[];
 

@@ -23,6 +23,11 @@ export interface SplitterOptions {
   seed: number;
   /** Memory of `Splitter.bufferBytes(capacityEntries)` bytes, zeroed or of an earlier run; plain memory if absent. */
   buffer?: ArrayBuffer;
+  /**
+   * A view for one who looks on while another process decides over the same `buffer`: nothing is written. `state` and
+   * `counters` show, `decide` and `sweep` are not to be called.
+   */
+  isReader?: boolean;
 }
 
 export interface Counters {
@@ -58,7 +63,7 @@ export class SplitterState {
   }
 
   constructor(options: SplitterOptions) {
-    const { capacityEntries, seed } = options;
+    const { capacityEntries, seed, isReader } = options;
     const bytes = SplitterState.bytes(capacityEntries);
     const buffer = options.buffer ?? new ArrayBuffer(bytes);
     if (buffer.byteLength < bytes) throw new RangeError(`table memory of ${buffer.byteLength} bytes, ${bytes} needed`);
@@ -77,11 +82,15 @@ export class SplitterState {
     };
     this.events = new EventLog(buffer, take(EventLog.BYTES));
     const requestsAt = take(ConnectionRequests.bytes(capacityEntries));
-    this.requests = new ConnectionRequests(buffer, requestsAt, capacityEntries, seed, lives.requests, REMAP_RANGE);
+    this.requests = new ConnectionRequests(
+      ...([buffer, requestsAt, capacityEntries, seed, lives.requests, REMAP_RANGE, isReader] as const),
+    );
     const activatedAt = take(ActivatedCpes.bytes(capacityEntries));
-    this.activated = new ActivatedCpes(buffer, activatedAt, capacityEntries, seed, lives.activations);
+    this.activated = new ActivatedCpes(buffer, activatedAt, capacityEntries, seed, lives.activations, isReader);
     const reportsAt = take(ConnectionTable.bytes(capacityEntries, REPORT_EXTRA_WORDS));
-    this.reports = new ConnectionTable(buffer, reportsAt, capacityEntries, REPORT_EXTRA_WORDS, seed, lives.reports);
+    this.reports = new ConnectionTable(
+      ...([buffer, reportsAt, capacityEntries, REPORT_EXTRA_WORDS, seed, lives.reports, isReader] as const),
+    );
     // The cache has no header: its lines are found again only by the seed that stands in a table's.
     this.pins = new PinCache(buffer, take(PIN_CACHE_BYTES), this.reports.table.hashSeed);
   }

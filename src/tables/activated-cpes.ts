@@ -38,10 +38,17 @@ export class ActivatedCpes {
     return TtlTable.bytes(shape(capacityEntries));
   }
 
-  constructor(buffer: ArrayBuffer, at: number, capacityEntries: number, seed: number, lives: ActivationLives) {
+  constructor(
+    buffer: ArrayBuffer,
+    at: number,
+    capacityEntries: number,
+    seed: number,
+    lives: ActivationLives,
+    isReader = false,
+  ) {
     this.lives = new Int32Array(64);
     this.setLives(lives);
-    this.table = new TtlTable(buffer, at, shape(capacityEntries), seed, this.lives);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries), seed, this.lives, isReader);
   }
 
   setLives(lives: ActivationLives): void {

@@ -40,11 +40,12 @@ export class ConnectionRequests extends ConnectionTable {
     seed: number,
     lives: ConnectionLives,
     private readonly remapRange: RemapRange,
+    isReader = false,
   ) {
-    super(buffer, at, capacityEntries, EXTRA_WORDS, seed, lives);
+    super(buffer, at, capacityEntries, EXTRA_WORDS, seed, lives, isReader);
     this.remapLives = new Int32Array(64).fill(longest(lives));
     const remapsAt = at + ConnectionTable.bytes(capacityEntries, EXTRA_WORDS);
-    this.remaps = new TtlTable(buffer, remapsAt, remapShape(capacityEntries), seed, this.remapLives);
+    this.remaps = new TtlTable(buffer, remapsAt, remapShape(capacityEntries), seed, this.remapLives, isReader);
   }
 
   override setLives(lives: ConnectionLives): void {

@@ -59,10 +59,11 @@ export class ConnectionTable {
     extraWords: number,
     seed: number,
     lives: ConnectionLives,
+    isReader = false,
   ) {
     this.lives = new Int32Array(64);
     this.setLives(lives);
-    this.table = new TtlTable(buffer, at, shape(capacityEntries, extraWords), seed, this.lives);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries, extraWords), seed, this.lives, isReader);
   }
 
   setLives(lives: ConnectionLives): void {

@@ -1,7 +1,7 @@
 /** What the memory of a TtlTable begins with: enough to know a table of another run again, and to refuse a stranger. */
 
 const MAGIC = 0x61637370; // "acsp"
-const VERSION = 1;
+const VERSION = 2;
 
 export const HEADER_BYTES = 64;
 
@@ -15,13 +15,19 @@ export const enum Header {
   Count,
   /** Slot + 1 of the hole that a deletion is filling; 0 when none is. */
   Redo,
+  /** How often a new entry was refused for want of room; wraps. */
+  Full,
   /** What tick 0 is, in ms of the caller's clock. */
   EpochMs = 8,
   /** The latest time seen. */
   LastMs = 10,
   /** When the sweep last came round. */
   RoundMs = 12,
+  /** Over what never changes while the table holds anything: a flipped bit there would move or age every entry. */
+  Check = 14,
 }
+
+const SEALED = [Header.Version, Header.Slots, Header.RowWords, Header.Seed, Header.EpochMs, Header.EpochMs + 1];
 
 /** The magic comes last: what a crash leaves half written is written again. */
 export function writeHeader(
@@ -36,7 +42,19 @@ export function writeHeader(
   header[Header.RowWords] = rowWords;
   header[Header.Seed] = seed;
   times[Header.LastMs / 2] = Number.NEGATIVE_INFINITY;
+  sealHeader(header);
   header[Header.Magic] = MAGIC;
+}
+
+/** To be called whenever one of the words that it covers has changed. */
+export function sealHeader(header: Int32Array): void {
+  header[Header.Check] = checkOf(header);
+}
+
+function checkOf(header: Int32Array): number {
+  let check = 0x811c9dc5;
+  for (const word of SEALED) check = Math.imul(check ^ header[word], 0x01000193) ^ (check >>> 15);
+  return check | 0;
 }
 
 /** Throws Error where the memory holds something else than a table of this shape. */
@@ -45,4 +63,5 @@ export function checkHeader(header: Int32Array, slots: number, rowWords: number)
   if (header[Header.Slots] !== slots || header[Header.RowWords] !== rowWords) {
     throw new Error('a table of another shape');
   }
+  if (header[Header.Check] !== checkOf(header)) throw new Error('a damaged table header');
 }

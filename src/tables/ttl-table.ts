@@ -15,7 +15,7 @@
  * "Tables").
  */
 
-import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
+import { checkHeader, Header, HEADER_BYTES, sealHeader, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
 const LOAD_PERCENT = 75;
@@ -36,6 +36,8 @@ const SWEEP_WHEN_FULL = 256;
  */
 const MAX_PAUSE_MS = 2 ** 30;
 const MAX_ROUND_MS = 2 ** 27;
+/** Of a clock, between two runs. */
+const MAX_STEP_BACK_MS = 60_000;
 /** 9 days. */
 export const MAX_LIFE_MS = 2 ** 31 - MAX_PAUSE_MS - 2 * MAX_ROUND_MS - 1;
 
@@ -54,8 +56,6 @@ export class TtlTable {
   /** Rows, `rowWords` int32 each; a row's first word is `slot * rowWords`. */
   readonly rows: Int32Array;
   readonly rowWords: number;
-  /** How often a new entry was refused for want of room. */
-  full = 0;
   private readonly header: Int32Array;
   private readonly times: Float64Array;
   private readonly slots: number;
@@ -68,6 +68,8 @@ export class TtlTable {
   private readonly valueAt: number;
   private nowTick = 0;
   private cursor = 0;
+  /** Another run's table, whose stamps have not been looked at yet. */
+  private isTakenOver = false;
 
   static bytes(shape: TableShape): number {
     const rowWords = shape.keyWords + 2 + shape.valueWords;
@@ -79,6 +81,8 @@ export class TtlTable {
    * @param seed of the hash, for a table that is not there yet
    * @param lives ms, MAX_LIFE_MS at the most, by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may
    *   change it
+   * @param isReader for one who looks on while another writes: takes the table as it stands, and never writes to it;
+   *   `advance`, `find` and what shows an entry are all that may be called
    * @throws Error where the memory holds something else
    */
   constructor(
@@ -87,6 +91,7 @@ export class TtlTable {
     shape: TableShape,
     seed: number,
     private readonly lives: Int32Array,
+    private readonly isReader = false,
   ) {
     this.capacityEntries = shape.capacityEntries;
     this.keyWords = shape.keyWords;
@@ -101,7 +106,10 @@ export class TtlTable {
     this.times = new Float64Array(buffer, at, HEADER_BYTES / 8);
     this.rows = new Int32Array(buffer, at + HEADER_BYTES, this.slots * this.rowWords);
     this.seed = seed;
-    if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
+    if (isReader) {
+      checkHeader(this.header, this.slots, this.rowWords);
+      this.seed = this.header[Header.Seed];
+    } else if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
     else this.recover();
   }
 
@@ -114,17 +122,28 @@ export class TtlTable {
     return this.header[Header.Count];
   }
 
+  /** How often a new entry was refused for want of room. */
+  get full(): number {
+    return this.header[Header.Full] >>> 0;
+  }
+
   /** Sets the time for all that follows. A clock that steps back makes entries look young, never old. */
   advance(nowMs: number): void {
     const times = this.times;
+    if (this.isReader) {
+      this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
+      return;
+    }
     const pauseMs = nowMs - times[Header.LastMs / 2];
     if (pauseMs > MAX_PAUSE_MS || pauseMs < -MAX_PAUSE_MS) {
       this.clear();
       times[Header.EpochMs / 2] = nowMs;
+      sealHeader(this.header);
       times[Header.RoundMs / 2] = nowMs;
     }
     times[Header.LastMs / 2] = nowMs;
     this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
+    if (this.isTakenOver) this.bringBackToNow();
     if (nowMs - times[Header.RoundMs / 2] > MAX_ROUND_MS) this.sweepAll();
   }
 
@@ -158,7 +177,7 @@ export class TtlTable {
     if (this.header[Header.Count] >= this.capacityEntries) {
       this.sweep(SWEEP_WHEN_FULL);
       if (this.header[Header.Count] >= this.capacityEntries) {
-        this.full++;
+        this.header[Header.Full]++;
         return -1;
       }
       slot = ~this.probe();
@@ -320,6 +339,17 @@ export class TtlTable {
     const redo = header[Header.Redo];
     if (redo > 0 && redo <= this.slots) this.fill(redo - 1);
     header[Header.Count] = this.occupied();
+    this.isTakenOver = true;
+  }
+
+  /** A stamp of the future is damage: the entry would live for weeks. Its life begins again instead. */
+  private bringBackToNow(): void {
+    const { rows, rowWords, stampAt, stateAt, nowTick } = this;
+    this.isTakenOver = false;
+    for (let row = 0; row < rows.length; row += rowWords) {
+      const age = (nowTick - rows[row + stampAt]) | 0;
+      if (rows[row + stateAt] !== 0 && age < -MAX_STEP_BACK_MS) rows[row + stampAt] = nowTick;
+    }
   }
 
   private occupied(): number {
