@@ -19,6 +19,12 @@ constexpr size_t kIpv6Header = 40;
 constexpr size_t kIpv6PayloadLength = 4;
 constexpr size_t kIpv6NextHeader = 6;
 constexpr size_t kIpv6Addresses = 8;
+// RFC 8200, 4.3 to 4.6: extension headers that may stand before TCP. Each begins with the next one's number and its own
+// length in units of 8 bytes, without the first 8.
+constexpr size_t kExtensionMinHeader = 8;
+constexpr size_t kRoutingSegmentsLeft = 3;
+// As many as src/packet walks; a chain that is longer is nobody's honest packet.
+constexpr int kMaxExtensions = 8;
 // RFC 9293, 3.1
 constexpr size_t kTcpMinHeader = 20;
 constexpr size_t kTcpChecksum = 16;
@@ -51,10 +57,22 @@ Segment find_in_ipv4(const uint8_t* packet, size_t length) {
 }
 
 Segment find_in_ipv6(const uint8_t* packet, size_t length) {
-  if (length < kIpv6Header || packet[kIpv6NextHeader] != IPPROTO_TCP) return kNone;
-  const size_t payload = read_u16(packet + kIpv6PayloadLength);
-  if (payload < kTcpMinHeader || kIpv6Header + payload > length) return kNone;
-  return {kIpv6Header, payload, kIpv6Addresses, 32};
+  if (length < kIpv6Header) return kNone;
+  const size_t end = kIpv6Header + read_u16(packet + kIpv6PayloadLength);
+  if (end > length) return kNone;
+  uint8_t next = packet[kIpv6NextHeader];
+  size_t at = kIpv6Header;
+  for (int extensions = 0; next != IPPROTO_TCP; extensions++) {
+    // Fragments have no checksum of their own, AH vouches for addresses that we have changed, and anything else is not TCP.
+    const bool is_known = next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING;
+    if (!is_known || extensions == kMaxExtensions || at + kExtensionMinHeader > end) return kNone;
+    // With segments left, the checksum is over the last destination, which stands in the routing header. [RFC 8200 8.1]
+    if (next == IPPROTO_ROUTING && packet[at + kRoutingSegmentsLeft] != 0) return kNone;
+    next = packet[at];
+    at += (static_cast<size_t>(packet[at + 1]) + 1) * 8;
+  }
+  if (at + kTcpMinHeader > end) return kNone;
+  return {at, end - at, kIpv6Addresses, 32};
 }
 
 }  // namespace

@@ -12,6 +12,12 @@ ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$ou
   native/checksum.cc native/message.cc native/open.cc native/queue.cc native/verdicts.cc -lnetfilter_queue -lmnl
 "$out/native-test"
 
+# The fuzz target over netlink messages, driven by the corpus. With clang, libFuzzer drives it: docs/testing.md.
+# shellcheck disable=SC2086
+${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$out/native-fuzz" test/native/fuzz/*.cc \
+  native/checksum.cc native/message.cc native/verdicts.cc -lmnl
+"$out/native-fuzz" test/native/fuzz/corpus "${FUZZ_ROUNDS:-200000}"
+
 if [ "$(id -u)" != 0 ]; then
   echo 'native: the addon inside Node was not run under the sanitizers: that takes root'
   exit 0

@@ -43,13 +43,31 @@ Packet make_ipv4(std::mt19937& random, size_t option_words, size_t payload) {
   return {bytes, header, 12, 8};
 }
 
-Packet make_ipv6(std::mt19937& random, size_t payload) {
-  Bytes bytes = random_bytes(random, 40 + 20 + payload);
+constexpr uint8_t kHopByHop = 0;
+constexpr uint8_t kRouting = 43;
+constexpr uint8_t kFragment = 44;
+constexpr uint8_t kAuthentication = 51;
+constexpr uint8_t kDestinationOptions = 60;
+
+// `extensions` before TCP, each of 8, 16, 24, ... bytes; routing headers have no segments left.
+Packet make_ipv6(std::mt19937& random, size_t payload, const Bytes& extensions = {}) {
+  size_t tcp_at = 40;
+  for (size_t i = 0; i < extensions.size(); i++) tcp_at += (i + 1) * 8;
+  Bytes bytes = random_bytes(random, tcp_at + 20 + payload);
   bytes[0] = static_cast<uint8_t>(0x60 | (bytes[0] & 0x0f));
-  bytes[4] = static_cast<uint8_t>((20 + payload) >> 8);
-  bytes[5] = static_cast<uint8_t>(20 + payload);
-  bytes[6] = 6;
-  return {bytes, 40, 8, 32};
+  bytes[4] = static_cast<uint8_t>((bytes.size() - 40) >> 8);
+  bytes[5] = static_cast<uint8_t>(bytes.size() - 40);
+  size_t number_at = 6;
+  size_t at = 40;
+  for (size_t i = 0; i < extensions.size(); i++) {
+    bytes[number_at] = extensions[i];
+    number_at = at;
+    bytes[at + 1] = static_cast<uint8_t>(i);
+    if (extensions[i] == kRouting) bytes[at + 3] = 0;
+    at += (i + 1) * 8;
+  }
+  bytes[number_at] = 6;
+  return {bytes, tcp_at, 8, 32};
 }
 
 // `padding` bytes after the packet, as Ethernet adds to short ones, and `shift` to try every alignment.
@@ -82,6 +100,27 @@ void check_refused(const Bytes& bytes, size_t length) {
 Bytes with(Bytes bytes, size_t at, uint8_t value) {
   bytes[at] = value;
   return bytes;
+}
+
+void check_extension_headers(std::mt19937& random) {
+  const Bytes eight = {0, 60, 43, 60, 60, 60, 60, 60};
+  const Bytes chains[] = {{kHopByHop}, {kRouting}, {kDestinationOptions}, {kHopByHop, kRouting, kDestinationOptions}, eight};
+  for (const Bytes& chain : chains) {
+    const Packet packet = make_ipv6(random, 5, chain);
+    check_against_twin(packet, 0, 0);
+    for (size_t length = 0; length < packet.bytes.size(); length++) check_refused(packet.bytes, length);
+  }
+  Bytes nine = eight;
+  nine.push_back(kDestinationOptions);
+  for (const Bytes& chain : {nine, Bytes{kFragment}, Bytes{kAuthentication}, Bytes{17}, Bytes{kHopByHop, kFragment}}) {
+    const Bytes bytes = make_ipv6(random, 5, chain).bytes;
+    check_refused(bytes, bytes.size());
+  }
+  const Bytes routed = make_ipv6(random, 5, {kRouting}).bytes;
+  check_refused(with(routed, 43, 1), routed.size());    // a segment left
+  check_refused(with(routed, 41, 1), routed.size());    // TCP would begin in its own middle
+  check_refused(with(routed, 41, 255), routed.size());  // behind the packet
+  check_refused(with(routed, 5, 7), routed.size());     // not even the extension header
 }
 
 void check_lies(std::mt19937& random) {
@@ -123,5 +162,6 @@ void test_checksum() {
     std::fill(packet.bytes.begin() + 12, packet.bytes.end(), filling);
     check_against_twin(packet, 0, 0);
   }
+  check_extension_headers(random);
   check_lies(random);
 }
