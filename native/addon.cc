@@ -1,7 +1,11 @@
-// What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop. Argument checks only.
+// What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop, and memory and processes: reserveFile,
+// createMemory, mapFile, dieWithParent, isReadable. Argument checks only.
 #include <napi.h>
 
+#include <cmath>
+
 #include "batch.h"
+#include "mapping.h"
 #include "open.h"
 #include "verdict_loop.h"
 
@@ -93,7 +97,16 @@ Napi::Value layout_from(const Napi::CallbackInfo& call) {
   for (size_t column = 0; column < kColumns; column++) {
     columns.Set(kColumnNames[column], Napi::Number::New(env, static_cast<double>(column_offset(column, capacity))));
   }
+  Napi::Object journal = Napi::Object::New(env);
+  journal.Set("bytes", Napi::Number::New(env, static_cast<double>(journal_bytes(capacity))));
+  journal.Set("phase", Napi::Number::New(env, offsetof(Journal, phase)));
+  journal.Set("attempts", Napi::Number::New(env, offsetof(Journal, attempts)));
+  Napi::Array counters = Napi::Array::New(env, kCounters);
+  for (size_t i = 0; i < kCounters; i++) counters.Set(static_cast<uint32_t>(i), kCounterNames[i]);
+  journal.Set("counters", Napi::Number::New(env, offsetof(Journal, counters)));
+  journal.Set("counterNames", counters);
   Napi::Object result = Napi::Object::New(env);
+  result.Set("journal", journal);
   result.Set("header", Napi::Number::New(env, kHeaderWords));
   result.Set("slotBytes", Napi::Number::New(env, kSlotBytes));
   result.Set("slots", Napi::Number::New(env, static_cast<double>(slots_offset(capacity))));
@@ -102,11 +115,78 @@ Napi::Value layout_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
+// The arguments as whole numbers of bytes or descriptors; throws and returns false when one is none.
+bool take_numbers(const Napi::CallbackInfo& call, const char* name, size_t count, double* numbers) {
+  for (size_t i = 0; i < count; i++) {
+    numbers[i] = i < call.Length() && call[i].IsNumber() ? call[i].As<Napi::Number>().DoubleValue() : -1;
+    if (numbers[i] >= 0 && numbers[i] <= 9007199254740991.0 && numbers[i] == std::floor(numbers[i])) continue;
+    const std::string words = std::string(name) + ": whole numbers are expected";
+    Napi::TypeError::New(call.Env(), words).ThrowAsJavaScriptException();
+    return false;
+  }
+  return true;
+}
+
+// reserveFile(fd, bytes): the file is that long, and no write to it can find the disk full.
+Napi::Value reserve_from(const Napi::CallbackInfo& call) {
+  double given[2];
+  if (!take_numbers(call, "reserveFile", 2, given)) return call.Env().Undefined();
+  const SystemResult done = reserve_file(static_cast<int>(given[0]), static_cast<uint64_t>(given[1]));
+  if (done.error != 0) system_error(call.Env(), done.error, done.syscall).ThrowAsJavaScriptException();
+  return call.Env().Undefined();
+}
+
+// createMemory(bytes) -> fd
+Napi::Value create_memory_from(const Napi::CallbackInfo& call) {
+  double given[1];
+  if (!take_numbers(call, "createMemory", 1, given)) return call.Env().Undefined();
+  int fd = -1;
+  const SystemResult done = create_memory("acsplit", static_cast<uint64_t>(given[0]), &fd);
+  if (done.error == 0) return Napi::Number::New(call.Env(), fd);
+  system_error(call.Env(), done.error, done.syscall).ThrowAsJavaScriptException();
+  return call.Env().Undefined();
+}
+
+// mapFile(fd, offset, bytes) -> ArrayBuffer, unmapped when it is collected. Each call maps anew: no two external
+// buffers share a pointer, which V8 would not survive.
+Napi::Value map_from(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  double given[3];
+  if (!take_numbers(call, "mapFile", 3, given)) return env.Undefined();
+  const size_t bytes = static_cast<size_t>(given[2]);
+  void* at = nullptr;
+  const SystemResult done = map_file(static_cast<int>(given[0]), static_cast<uint64_t>(given[1]), bytes, &at);
+  if (done.error != 0) {
+    system_error(env, done.error, done.syscall).ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  return Napi::ArrayBuffer::New(env, at, bytes, [bytes](Napi::Env, void* mapped) { unmap(mapped, bytes); });
+}
+
+// dieWithParent(pid) -> whether that is (still) our parent
+Napi::Value die_with_parent_from(const Napi::CallbackInfo& call) {
+  double given[1];
+  if (!take_numbers(call, "dieWithParent", 1, given)) return call.Env().Undefined();
+  return Napi::Boolean::New(call.Env(), die_with_parent(static_cast<pid_t>(given[0])));
+}
+
+// isReadable(fd)
+Napi::Value is_readable_from(const Napi::CallbackInfo& call) {
+  double given[1];
+  if (!take_numbers(call, "isReadable", 1, given)) return call.Env().Undefined();
+  return Napi::Boolean::New(call.Env(), is_readable(static_cast<int>(given[0])));
+}
+
 Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New(env, layout_from, "layout"));
   exports.Set("openQueues", Napi::Function::New(env, open_queues_from, "openQueues"));
   exports.Set("close", Napi::Function::New(env, close_from, "close"));
   exports.Set("boottimeMs", Napi::Function::New(env, boottime_from, "boottimeMs"));
+  exports.Set("reserveFile", Napi::Function::New(env, reserve_from, "reserveFile"));
+  exports.Set("createMemory", Napi::Function::New(env, create_memory_from, "createMemory"));
+  exports.Set("mapFile", Napi::Function::New(env, map_from, "mapFile"));
+  exports.Set("dieWithParent", Napi::Function::New(env, die_with_parent_from, "dieWithParent"));
+  exports.Set("isReadable", Napi::Function::New(env, is_readable_from, "isReadable"));
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;
 }

@@ -30,8 +30,9 @@ constexpr const char* kColumnNames[kColumns] = {"queue", "packetId", "flags", "o
 // Bits of the flags column.
 enum Flag : int32_t { kChecksumNotReady = 1, kGso = 2, kTruncated = 4 };
 
-// Values of the verdict column.
-enum Verdict : int32_t { kDrop = 0, kAccept = 1, kAcceptRewritten = 2 };
+// Values of the verdict column. Undecided is what a packet arrives with: whoever finds it there after a crash knows that
+// nobody has decided; sent, it drops.
+enum Verdict : int32_t { kUndecided = -1, kDrop = 0, kAccept = 1, kAcceptRewritten = 2 };
 
 constexpr size_t column_offset(size_t column, size_t capacity) {
   return (kHeaderWords + column * capacity) * sizeof(int32_t);
@@ -52,6 +53,18 @@ struct Batch {
 
   void set_count(size_t packets) const {
     reinterpret_cast<int32_t*>(region)[kHeaderCount] = static_cast<int32_t>(packets);
+  }
+
+  size_t count() const {
+    const int32_t packets = reinterpret_cast<const int32_t*>(region)[kHeaderCount];
+    return packets < 0 ? 0 : packets > static_cast<int32_t>(capacity) ? capacity : static_cast<size_t>(packets);
+  }
+
+  // The slot that a row's packet lies in; `capacity` when its offset has been tampered with.
+  size_t slot_of(size_t row) const {
+    const size_t offset = static_cast<uint32_t>(column(kOffset)[row]);
+    if (offset < slots_offset(capacity) || offset >= region_bytes(capacity)) return capacity;
+    return (offset - slots_offset(capacity)) / kSlotBytes;
   }
 
   uint8_t* slot(size_t index) const { return region + slots_offset(capacity) + index * kSlotBytes; }

@@ -1,7 +1,12 @@
 #include "queue.h"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cerrno>
+#include <libmnl/libmnl.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 #include <cstring>
 
 namespace acsplit {
@@ -19,14 +24,25 @@ size_t send_limit(int fd) {
   return std::max(static_cast<size_t>(std::max(granted, 0)), kSmallestSend + kSendBufferReserve) - kSendBufferReserve;
 }
 
+// A slot's netlink message begins with its length; 0 means that the slot is empty.
+uint32_t message_length(const uint8_t* slot) {
+  uint32_t length;
+  std::memcpy(&length, slot, sizeof length);
+  return length;
+}
+
+void empty_slot(uint8_t* slot) { std::memset(slot, 0, sizeof(uint32_t)); }
+
 bool is_transient(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
 }  // namespace
 
-Queue::Queue(int fd, uint16_t first_queue, size_t capacity)
+Queue::Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal)
     : fd_(fd),
       first_queue_(first_queue),
       send_bytes_(send_limit(fd)),
+      own_journal_(journal == nullptr ? journal_bytes(capacity) : 0),
+      journal_(reinterpret_cast<Journal*>(journal == nullptr ? own_journal_.data() : journal)),
       datagrams_(capacity),
       slots_(capacity),
       senders_(capacity),
@@ -48,61 +64,158 @@ Queue::Received Queue::receive(const Batch& batch) {
     datagrams = recvmmsg(fd_, datagrams_.data(), static_cast<unsigned>(batch.capacity), MSG_DONTWAIT, nullptr);
   } while (datagrams < 0 && errno == EINTR);
   const int error = datagrams < 0 ? errno : 0;
-  counters_.receive_calls++;
+  journal_->counters.receive_calls++;
   count_ = sent_ = 0;
-  for (int i = 0; i < datagrams; i++) take(batch, datagrams_[i], senders_[i], batch.slot(i));
-  batch.set_count(count_);
-  if (count_ > 0) counters_.batches++;
+  for (int i = 0; i < datagrams; i++) {
+    const msghdr& header = datagrams_[i].msg_hdr;
+    const size_t slot = static_cast<size_t>(i);
+    if (header.msg_namelen >= sizeof(sockaddr_nl) && senders_[i].nl_pid != 0) {
+      // Somebody's, not the kernel's.
+      empty_slot(batch.slot(slot));
+      journal_->counters.unparsed++;
+      continue;
+    }
+    take(batch, {slot, datagrams_[i].msg_len, (header.msg_flags & MSG_TRUNC) != 0});
+  }
+  journal_->counters.received += count_;
+  hold(batch);
   return {count_, error};
 }
 
-// One datagram into the next row. Rows can be fewer than slots: refused verdicts arrive on the same socket.
-void Queue::take(const Batch& batch, const mmsghdr& datagram, const sockaddr_nl& from, uint8_t* slot) {
-  const bool is_from_kernel = datagram.msg_hdr.msg_namelen < sizeof from || from.nl_pid == 0;
-  const Message message = parse_message(slot, std::min<size_t>(datagram.msg_len, kSlotBytes));
-  if (!is_from_kernel || message.kind == MessageKind::kMalformed) {
-    counters_.unparsed++;
-    return;
-  }
-  if (message.kind == MessageKind::kError) {
-    if (message.error == ENOENT) {
-      counters_.verdicts_late++;
-      return;
-    }
-    counters_.verdict_errors++;
-    const auto end = verdict_errors_.end();
-    const bool is_known = std::find(verdict_errors_.begin(), end, message.error) != end;
-    if (!is_known && verdict_errors_.size() < kMostReportedErrors) verdict_errors_.push_back(message.error);
-    return;
-  }
-  if (message.kind == MessageKind::kOther) return;
+// From here on the rows say what is to be done.
+void Queue::hold(const Batch& batch) {
+  batch.set_count(count_);
+  if (count_ == 0) return;
+  journal_->answered = 0;
+  order_writes();
+  journal_->phase = kHolding;
+  journal_->counters.batches++;
+}
 
-  const bool is_cut = (datagram.msg_hdr.msg_flags & MSG_TRUNC) != 0;
-  const int32_t flags = message.flags | (is_cut ? kTruncated : 0);
-  if ((flags & kTruncated) != 0) counters_.truncated++;
+// Every row has its verdict. The slots are emptied first: a process that dies in between leaves nothing to decide.
+void Queue::let_go(const Batch& batch) {
+  for (size_t row = 0; row < count_; row++) {
+    const size_t slot = batch.slot_of(row);
+    if (slot < batch.capacity) empty_slot(batch.slot(slot));
+  }
+  order_writes();
+  journal_->attempts = 0;
+  journal_->phase = kReading;
+}
+
+Queue::Recovered Queue::recover(const Batch& batch) {
+  const bool was_held = journal_->phase == kHolding;
+  if (was_held) {
+    const size_t rows = batch.count();
+    const size_t answered = std::min<size_t>(journal_->answered, rows);
+    size_t decided = answered;
+    while (decided < rows && batch.column(kVerdict)[decided] != kUndecided) decided++;
+    repeats_ += decided - answered;
+    count_ = decided;
+    sent_ = answered;
+    const int error = send_rows(batch);
+    if (error != 0) return {0, false, error};
+    // In place, and the same again if we die here: what is done is emptied, what is not is as it came.
+    for (size_t row = 0; row < rows; row++) {
+      const size_t slot = batch.slot_of(row);
+      if (slot == batch.capacity) continue;
+      const size_t length = std::min<size_t>(static_cast<uint32_t>(batch.column(kLength)[row]), kPristineBytes);
+      const size_t room = region_bytes(batch.capacity) - static_cast<uint32_t>(batch.column(kOffset)[row]);
+      if (row < decided) empty_slot(batch.slot(slot));
+      else std::memcpy(batch.region + static_cast<uint32_t>(batch.column(kOffset)[row]), pristine(slot), std::min(length, room));
+    }
+    order_writes();
+    journal_->phase = kReading;
+  }
+  count_ = sent_ = 0;
+  for (size_t slot = 0; slot < batch.capacity; slot++) {
+    const size_t length = message_length(batch.slot(slot));
+    if (length != 0) take(batch, {slot, length, length > kSlotBytes});
+  }
+  if (!was_held) journal_->counters.received += count_;
+  journal_->counters.recovered += count_;
+  if (count_ > 0) journal_->attempts++;
+  const bool given_up = journal_->attempts >= kMostAttempts;
+  if (given_up) {
+    for (size_t row = 0; row < count_; row++) batch.column(kVerdict)[row] = kDrop;
+    journal_->counters.given_up += count_;
+  }
+  hold(batch);
+  return {count_, given_up, 0};
+}
+
+void Queue::retire() {
+  for (size_t queue = 0; queue < Journal::kQueues; queue++) {
+    if (journal_->seen[queue] == 0) continue;
+    alignas(nlmsghdr) char bytes[256];
+    nlmsghdr* message = nfq_nlmsg_put(bytes, NFQNL_MSG_VERDICT_BATCH, static_cast<int>(first_queue_ + queue));
+    nfq_nlmsg_verdict_put(message, static_cast<int>(journal_->last_id[queue]), NF_DROP);
+    // "No such packet" is the answer to be hoped for.
+    repeats_++;
+    (void)::send(fd_, message, message->nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+}
+
+// One datagram into the next row. Rows can be fewer than slots: refused verdicts arrive on the same socket.
+void Queue::take(const Batch& batch, const Datagram& datagram) {
+  uint8_t* slot = batch.slot(datagram.slot);
+  const Message message = parse_message(slot, std::min<size_t>(datagram.length, kSlotBytes));
+  if (message.kind != MessageKind::kPacket) {
+    // Emptied before it is counted, so that a recovery does not count it again.
+    empty_slot(slot);
+    if (message.kind == MessageKind::kMalformed) journal_->counters.unparsed++;
+    if (message.kind == MessageKind::kError) take_error(message.error);
+    return;
+  }
+  const int32_t flags = message.flags | (datagram.is_cut ? kTruncated : 0);
+  if ((flags & kTruncated) != 0) journal_->counters.truncated++;
   const size_t queue = static_cast<uint16_t>(message.queue - first_queue_);
   count_loss(queue, message.id);
+  std::memcpy(pristine(datagram.slot), slot + message.offset, std::min(message.length, kPristineBytes));
   const size_t row = count_++;
   batch.column(kQueue)[row] = static_cast<int32_t>(queue);
   batch.column(kPacketId)[row] = static_cast<int32_t>(message.id);
   batch.column(kFlags)[row] = flags;
   batch.column(kOffset)[row] = static_cast<int32_t>(slot - batch.region + message.offset);
   batch.column(kLength)[row] = static_cast<int32_t>(message.length);
-  batch.column(kVerdict)[row] = kDrop;
+  batch.column(kVerdict)[row] = kUndecided;
   batch.column(kReason)[row] = 0;
-  counters_.received++;
+}
+
+void Queue::take_error(int error) {
+  if (error == ENOENT && repeats_ > 0) {
+    repeats_--;
+    return;
+  }
+  if (error == ENOENT) {
+    journal_->counters.verdicts_late++;
+    return;
+  }
+  journal_->counters.verdict_errors++;
+  const auto end = verdict_errors_.end();
+  const bool is_known = std::find(verdict_errors_.begin(), end, error) != end;
+  if (!is_known && verdict_errors_.size() < kMostReportedErrors) verdict_errors_.push_back(error);
 }
 
 // Ids count up by one per queue, also for packets that did not fit into the receive buffer.
 void Queue::count_loss(size_t queue, uint32_t id) {
-  if (queue >= kCountedQueues) return;
-  const int32_t step = static_cast<int32_t>(id - last_id_[queue]);
-  if (seen_[queue] && step > 1) counters_.lost += static_cast<uint32_t>(step) - 1;
-  last_id_[queue] = id;
-  seen_[queue] = true;
+  if (queue >= Journal::kQueues) return;
+  const int32_t step = static_cast<int32_t>(id - journal_->last_id[queue]);
+  if (journal_->seen[queue] != 0) {
+    if (step > 1) journal_->counters.lost += static_cast<uint32_t>(step) - 1;
+    if (step <= 0) return;  // a packet that was read before, by a process that died
+  }
+  journal_->last_id[queue] = id;
+  journal_->seen[queue] = 1;
 }
 
 int Queue::send(const Batch& batch) {
+  const int error = send_rows(batch);
+  if (error == 0) let_go(batch);
+  return error;
+}
+
+int Queue::send_rows(const Batch& batch) {
   size_t limit = send_bytes_;
   while (sent_ < count_) {
     const size_t assembled = messages_.assemble(batch, first_queue_, sent_, count_, limit);
@@ -110,10 +223,11 @@ int Queue::send(const Batch& batch) {
     std::memset(&message, 0, sizeof message);
     message.msg_iov = messages_.pieces();
     message.msg_iovlen = messages_.piece_count();
-    counters_.send_calls++;
+    journal_->counters.send_calls++;
     if (sendmsg(fd_, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
       sent_ += assembled;
-      counters_.verdict_errors += messages_.refused();
+      journal_->answered = static_cast<uint32_t>(sent_);
+      journal_->counters.verdict_errors += messages_.refused();
       continue;
     }
     if (errno == EINTR) continue;
@@ -126,7 +240,7 @@ int Queue::send(const Batch& batch) {
 }
 
 void Queue::abandon() {
-  counters_.verdict_errors += count_ - sent_;
+  journal_->counters.verdict_errors += count_ - sent_;
   count_ = sent_ = 0;
 }
 

@@ -11,31 +11,17 @@
 #include <vector>
 
 #include "batch.h"
+#include "journal.h"
 #include "message.h"
 #include "verdicts.h"
 
 namespace acsplit {
 
-// Every one only grows.
-struct Counters {
-  uint64_t batches = 0;
-  uint64_t received = 0;       // packets
-  uint64_t receive_calls = 0;  // recvmmsg
-  uint64_t send_calls = 0;     // sendmsg
-  uint64_t verdict_errors = 0;  // verdicts the kernel refused, or that we did (a payload that must not go back)
-  uint64_t verdicts_late = 0;   // verdicts for packets the kernel no longer had (ENOENT)
-  uint64_t truncated = 0;       // packets whose tail is missing
-  uint64_t unparsed = 0;        // messages without a legible packet
-  uint64_t lost = 0;            // packets between two consecutive ids of a queue: the receive buffer was full
-};
-
 class Queue {
  public:
-  // Loss is counted for this many queues from the first on; others are served all the same.
-  static constexpr size_t kCountedQueues = 16;
-
-  // `fd` stays the caller's. The batch's region must outlive the calls of receive and send.
-  Queue(int fd, uint16_t first_queue, size_t capacity);
+  // `fd` stays the caller's. The batch's region must outlive the calls of receive and send, `journal` this object:
+  // journal_bytes(capacity) bytes, zeroed or of an earlier process; memory of our own when it is nullptr.
+  Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal = nullptr);
 
   struct Received {
     size_t count;  // packets now in the batch
@@ -45,6 +31,19 @@ class Queue {
   // Reads up to capacity datagrams into the slots and fills the columns, every verdict set to drop.
   Received receive(const Batch& batch);
 
+  // What a dead process left in the region and the journal: sends the verdicts that it had decided, puts packets that
+  // it may have half rewritten back as they came, and gives them as a batch to be decided. With `given_up` they have
+  // killed too many processes already: they are to be sent as they stand, dropped. To be called before receive.
+  struct Recovered {
+    size_t count;
+    bool given_up;
+    int error;  // 0, or what sendmsg said
+  };
+  Recovered recover(const Batch& batch);
+
+  // Drops whatever of the packets read so far has no verdict yet: to be called when all of a recovered batch are sent.
+  void retire();
+
   // Sends the verdicts of the batch last received, from where the previous call stopped. 0: all are sent; EAGAIN: the
   // kernel is short of memory, call again later; else what sendmsg said of the first verdict not sent.
   int send(const Batch& batch);
@@ -52,23 +51,34 @@ class Queue {
   // Gives up on what is not sent yet and counts it as verdict errors.
   void abandon();
 
-  const Counters& counters() const { return counters_; }
+  const Counters& counters() const { return journal_->counters; }
 
   // A verdict error not reported before, each errno once; 0 when there is none. ENOENT is no error.
   int take_new_verdict_error();
 
  private:
-  void take(const Batch& batch, const mmsghdr& datagram, const sockaddr_nl& from, uint8_t* slot);
+  struct Datagram {
+    size_t slot;
+    size_t length;
+    bool is_cut;
+  };
+  void take(const Batch& batch, const Datagram& datagram);
+  void take_error(int error);
   void count_loss(size_t queue, uint32_t id);
+  int send_rows(const Batch& batch);
+  void hold(const Batch& batch);
+  void let_go(const Batch& batch);
+  uint8_t* pristine(size_t slot) const { return reinterpret_cast<uint8_t*>(journal_) + kPristineAt + slot * kPristineBytes; }
 
   int fd_;
   uint16_t first_queue_;
   size_t send_bytes_;
   size_t count_ = 0;
   size_t sent_ = 0;
-  Counters counters_;
-  uint32_t last_id_[kCountedQueues] = {0};
-  bool seen_[kCountedQueues] = {false};
+  std::vector<uint8_t> own_journal_;
+  Journal* journal_;
+  // Verdicts that may have been sent before by a process that died before it could say so.
+  size_t repeats_ = 0;
   std::vector<int> verdict_errors_;
   size_t verdict_errors_taken_ = 0;
   std::vector<mmsghdr> datagrams_;

@@ -41,7 +41,7 @@ VerdictLoop::VerdictLoop(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Verd
   Napi::TypeError::New(call.Env(), std::string("VerdictLoop: ") + refusal).ThrowAsJavaScriptException();
 }
 
-// Takes { fd, firstQueue, region, capacity, onBatch, onError }; answers what is wrong with them, or nullptr. Types are
+// Takes { fd, firstQueue, region, capacity, onBatch, onError, journal? }; answers what is wrong with them, or nullptr. Types are
 // asked of napi, not of `instanceof`, which does not know the objects of another realm.
 const char* VerdictLoop::configure(Napi::Object options) {
   Napi::Value fd = options.Get("fd");
@@ -50,6 +50,7 @@ const char* VerdictLoop::configure(Napi::Object options) {
   Napi::Value capacity = options.Get("capacity");
   Napi::Value on_batch = options.Get("onBatch");
   Napi::Value on_error = options.Get("onError");
+  Napi::Value journal = options.Get("journal");
   if (Env().IsExceptionPending()) return nullptr;  // a getter threw
   if (!fd.IsNumber() || !first.IsNumber() || !capacity.IsNumber()) return "fd, firstQueue and capacity must be numbers";
   if (!region.IsArrayBuffer()) return "region must be an ArrayBuffer";
@@ -62,6 +63,13 @@ const char* VerdictLoop::configure(Napi::Object options) {
   first_queue_ = static_cast<uint16_t>(number);
   Napi::ArrayBuffer memory = region.As<Napi::ArrayBuffer>();
   if (memory.ByteLength() < region_bytes(capacity_)) return "region is too small for the capacity";
+  if (journal.IsArrayBuffer()) {
+    Napi::ArrayBuffer outliving = journal.As<Napi::ArrayBuffer>();
+    if (outliving.ByteLength() < journal_bytes(capacity_)) return "journal is too small for the capacity";
+    journal_ = Napi::Reference<Napi::ArrayBuffer>::New(outliving, 1);
+  } else if (!journal.IsUndefined()) {
+    return "journal must be an ArrayBuffer";
+  }
   fd_ = fd.As<Napi::Number>().Int32Value();
   if (!is_queue_socket(fd_)) return "fd is not a netfilter netlink socket";
   region_ = Napi::Reference<Napi::ArrayBuffer>::New(memory, 1);
@@ -88,9 +96,23 @@ Napi::Value VerdictLoop::start(const Napi::CallbackInfo& call) {
     return env.Undefined();
   }
   context_ = std::make_unique<Napi::AsyncContext>(env, "acsplit.verdicts");
-  queue_ = std::make_unique<Queue>(poller_->fd(), first_queue_, capacity_);
+  uint8_t* journal = nullptr;
+  if (!journal_.IsEmpty()) journal = static_cast<uint8_t*>(journal_.Value().Data());
+  queue_ = std::make_unique<Queue>(poller_->fd(), first_queue_, capacity_, journal);
   Ref();  // a running loop is not garbage, whoever forgets it
+  if (journal != nullptr) recover();
   return env.Undefined();
+}
+
+// Finishes what a dead process has begun: region and journal are what it left behind.
+void VerdictLoop::recover() {
+  Batch batch;
+  if (!take_region(&batch)) return fail(EFAULT, "recvmmsg");
+  const Queue::Recovered found = queue_->recover(batch);
+  if (found.error != 0) return fail(found.error, "sendmsg");
+  if (found.count > 0 && !found.given_up && !decide(found.count)) return;
+  if (!take_region(&batch)) return fail(EFAULT, "sendmsg");
+  if (flush(batch)) queue_->retire();
 }
 
 Napi::Value VerdictLoop::stop(const Napi::CallbackInfo& call) {
@@ -124,19 +146,11 @@ void VerdictLoop::on_environment_end() { poller_ = nullptr; }
 Napi::Value VerdictLoop::counters(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   const Counters now = queue_ ? queue_->counters() : Counters();
+  const uint64_t* values = reinterpret_cast<const uint64_t*>(&now);
   Napi::Object result = Napi::Object::New(env);
-  const auto set = [&](const char* name, uint64_t value) {
-    result.Set(name, Napi::Number::New(env, static_cast<double>(value)));
-  };
-  set("batches", now.batches);
-  set("received", now.received);
-  set("receiveCalls", now.receive_calls);
-  set("sendCalls", now.send_calls);
-  set("verdictErrors", now.verdict_errors);
-  set("verdictsLate", now.verdicts_late);
-  set("truncated", now.truncated);
-  set("unparsed", now.unparsed);
-  set("lost", now.lost);
+  for (size_t i = 0; i < kCounters; i++) {
+    result.Set(kCounterNames[i], Napi::Number::New(env, static_cast<double>(values[i])));
+  }
   return result;
 }
 

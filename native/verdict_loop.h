@@ -38,12 +38,15 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
   void fail(int error, const char* syscall);
   void surface_exception();
   void halt();
+  void recover();
   void last_flush();
 
   int fd_ = -1;
   uint16_t first_queue_ = 0;
   size_t capacity_ = 0;
   Napi::Reference<Napi::ArrayBuffer> region_;
+  // Memory that outlives the process, where somebody gave us such; its owner keeps it mapped.
+  Napi::Reference<Napi::ArrayBuffer> journal_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference on_error_;
   std::unique_ptr<Napi::AsyncContext> context_;

@@ -9,7 +9,7 @@ sanitizers='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 
 # shellcheck disable=SC2086 # options, not one word
 ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$out/native-test" test/native/*.cc \
-  native/checksum.cc native/message.cc native/open.cc native/queue.cc native/verdicts.cc -lnetfilter_queue -lmnl
+  native/checksum.cc native/mapping.cc native/message.cc native/open.cc native/queue.cc native/verdicts.cc -lnetfilter_queue -lmnl
 "$out/native-test"
 
 # The fuzz target over netlink messages, driven by the corpus. With clang, libFuzzer drives it: docs/testing.md.
@@ -34,4 +34,5 @@ fi
 ACSPLIT_TEST_ADDON="$PWD/$out/build/Release/acsplit.node" \
   ACSPLIT_TEST_PRELOAD="$(${CXX:-g++} -print-file-name=libasan.so)" \
   ASAN_OPTIONS=detect_leaks=0 \
-  npx --no-install jest --selectProjects e2e --maxWorkers=1 test/e2e/native-traffic test/e2e/native-lifetime
+  npx --no-install jest --selectProjects e2e --maxWorkers=1 test/e2e/native-traffic test/e2e/native-lifetime \
+  test/e2e/native-memory

@@ -52,6 +52,10 @@ export interface LoopCounters {
   unparsed: number;
   /** Gaps in the packets' ids: the receive buffer was full. */
   lost: number;
+  /** Packets that a dead process had read, and a later one decided. */
+  recovered: number;
+  /** Packets of a batch that killed two processes: dropped undecided. */
+  givenUp: number;
 }
 
 export interface NativeLoopOptions {
@@ -63,6 +67,11 @@ export interface NativeLoopOptions {
   capacity: number;
   /** Called once per batch; must have filled the verdict column when it returns. What it throws is uncaught. */
   onBatch: (count: number, nowMs: number) => void;
+  /**
+   * At least `Journal.bytes(capacity)` bytes that outlive the process, as `region` then must: `start` finishes what a
+   * process has begun that died with them in hand.
+   */
+  journal?: ArrayBuffer;
   /** Told of what stopped the loop (syscall recvmmsg, sendmsg, poll), and once per kind of refused verdict. */
   onError: (error: QueueError) => void;
 }
@@ -83,6 +92,8 @@ export interface BatchLayout {
   regionBytes: number;
   /** Byte offset of each column. */
   columns: Record<string, number>;
+  /** Byte offsets in the journal, its size, and the counters' names in their order. */
+  journal: { bytes: number; phase: number; attempts: number; counters: number; counterNames: string[] };
 }
 
 export interface Addon {
@@ -93,6 +104,16 @@ export interface Addon {
   close(fd: number): void;
   /** CLOCK_BOOTTIME: goes on through suspend, never jumps. */
   boottimeMs(): number;
+  /** Makes the file so long, with every block there: no write to it can find the disk full. @throws SystemError */
+  reserveFile(fd: number, bytes: number): void;
+  /** Memory without a name, reserved and zeroed, as a descriptor. @throws SystemError */
+  createMemory(bytes: number): number;
+  /** Maps a part of a file, shared and writable, until the buffer is collected. @throws SystemError */
+  mapFile(fd: number, offset: number, bytes: number): ArrayBuffer;
+  /** The kernel kills this process when its parent dies. False when that is not `pid`, or not any more. */
+  dieWithParent(pid: number): boolean;
+  /** Whether something waits to be read from the descriptor. */
+  isReadable(fd: number): boolean;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
 

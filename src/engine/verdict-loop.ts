@@ -23,6 +23,8 @@ export interface VerdictLoopOptions {
   splitter: Decider;
   /** The batch's memory, at least `PacketBatch.regionBytes(capacity)` bytes; our own when absent. */
   region?: ArrayBuffer;
+  /** Memory that outlives this process, as `region` then must: see NativeLoopOptions. */
+  journal?: ArrayBuffer;
   /** Packets per batch, 1 to 1024. */
   capacity?: number;
   /** Between two sweeps. */
@@ -55,6 +57,7 @@ export function startVerdictLoop(options: VerdictLoopOptions): VerdictLoop {
     firstQueue,
     region,
     capacity,
+    ...(options.journal === undefined ? {} : { journal: options.journal }),
     // The addon has written the count into the batch's header.
     onBatch: (_count, nowMs) => splitter.decide(batch, nowMs),
     onError: options.onError ?? raiseUnlessVerdict,

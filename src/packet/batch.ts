@@ -31,6 +31,8 @@ export const enum PacketFlag {
 
 /** Values of the `verdict` column. */
 export const enum Verdict {
+  /** As a packet arrives from the queue: nobody has decided yet. Sent, it drops. */
+  Undecided = -1,
   Drop = 0,
   /** Leaves as it came: no payload goes back to the kernel. */
   Accept = 1,

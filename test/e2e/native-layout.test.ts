@@ -1,5 +1,6 @@
-/** The batch's layout is stated twice, in native/batch.h and in src/packet/batch.ts: here they are compared. */
+/** Layouts stated twice, in native/ and in TypeScript (batch.h, journal.h): here they are compared. */
 import { loadAddon } from '../../src/engine/binding';
+import { Journal, JOURNAL_LAYOUT } from '../../src/engine/journal';
 import { COLUMNS, HEADER_WORDS, PacketBatch, SLOT_BYTES } from '../../src/packet/batch';
 
 test.each([1, 3, 64, 1024])('a batch of %i packets lies alike in C++ and TypeScript', (capacity) => {
@@ -10,6 +11,7 @@ test.each([1, 3, 64, 1024])('a batch of %i packets lies alike in C++ and TypeScr
     slotBytes: SLOT_BYTES,
     slots: PacketBatch.slotsOffset(capacity),
     regionBytes: PacketBatch.regionBytes(capacity),
+    journal: { bytes: Journal.bytes(capacity), ...JOURNAL_LAYOUT },
     columns: Object.fromEntries(COLUMNS.map((name) => [name, batch[name].byteOffset])),
   });
 });

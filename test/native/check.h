@@ -38,5 +38,6 @@ void test_checksum();
 void test_message();
 void test_verdicts();
 void test_queue();
+void test_recovery();
 
 #endif  // ACSPLIT_TEST_CHECK_H_

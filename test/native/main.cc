@@ -5,6 +5,7 @@ int main() {
   test_message();
   test_verdicts();
   test_queue();
-  std::puts("native: checksum, message, verdicts, queue passed");
+  test_recovery();
+  std::puts("native: checksum, message, verdicts, queue, recovery passed");
   return 0;
 }

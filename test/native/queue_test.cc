@@ -74,7 +74,7 @@ void check_receive() {
   for (size_t i = 0; i < 4; i++) {
     CHECK(batch.column(kQueue)[i] == queues[i]);
     CHECK(batch.column(kPacketId)[i] == ids[i]);
-    CHECK(batch.column(kVerdict)[i] == kDrop && batch.column(kReason)[i] == 0);
+    CHECK(batch.column(kVerdict)[i] == kUndecided && batch.column(kReason)[i] == 0);
     CHECK(batch.column(kLength)[i] == lengths[i]);
     CHECK(batch.region[batch.column(kOffset)[i]] == firsts[i]);
   }

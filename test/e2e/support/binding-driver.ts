@@ -44,7 +44,7 @@ function decide(batch: PacketBatch): void {
   for (let i = 0; i < batch.count; i++) {
     print({
       queue: batch.queue[i],
-      verdict: VERDICT_NAMES[batch.verdict[i] as Verdict],
+      verdict: VERDICT_NAMES[batch.verdict[i] as Exclude<Verdict, Verdict.Undecided>],
       reason: reasonName(batch.reason[i]),
       bytes: Buffer.from(batch.packet(i)).toString('hex'),
     } satisfies TranscriptLine);

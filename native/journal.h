@@ -1,0 +1,74 @@
+// What the verdict loop writes down about the batch in hand, in memory that outlives its process, so that the next
+// process can go on where this one was killed. Plain data: no napi, no sockets. docs/decisions/crash-only.md
+//
+//     Journal                       phase, rows answered, ids, counters
+//     bytes pristine[capacity]      kPristineBytes each: how each slot's packet began before it was rewritten
+//
+// src/engine/journal.ts reads it beside the running loop; the addon exports the offsets and a test compares.
+#ifndef ACSPLIT_JOURNAL_H_
+#define ACSPLIT_JOURNAL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace acsplit {
+
+// Every one only grows.
+struct Counters {
+  uint64_t batches = 0;
+  uint64_t received = 0;        // packets
+  uint64_t receive_calls = 0;   // recvmmsg
+  uint64_t send_calls = 0;      // sendmsg
+  uint64_t verdict_errors = 0;  // verdicts the kernel refused, or that we did (a payload that must not go back)
+  uint64_t verdicts_late = 0;   // verdicts for packets the kernel no longer had (ENOENT)
+  uint64_t truncated = 0;       // packets whose tail is missing
+  uint64_t unparsed = 0;        // messages without a legible packet
+  uint64_t lost = 0;            // packets between two consecutive ids of a queue: the receive buffer was full
+  uint64_t recovered = 0;       // packets that a dead process had read and this one decided
+  uint64_t given_up = 0;        // packets of a batch that killed two processes: dropped undecided
+};
+
+constexpr size_t kCounters = sizeof(Counters) / sizeof(uint64_t);
+constexpr const char* kCounterNames[kCounters] = {"batches",   "received",     "receiveCalls", "sendCalls",
+                                                  "verdictErrors", "verdictsLate", "truncated",    "unparsed",
+                                                  "lost",      "recovered",    "givenUp"};
+
+enum Phase : uint32_t {
+  // Slots whose message has a length hold packets that nobody has looked at.
+  kReading = 0,
+  // The batch's rows are true; `answered` of them have their verdict.
+  kHolding = 1,
+};
+
+struct Journal {
+  // Loss is counted, and ids are remembered, for this many queues from the first on; others are served all the same.
+  static constexpr size_t kQueues = 16;
+
+  uint32_t phase;
+  uint32_t answered;
+  uint32_t attempts;  // processes that took the batch over from a dead one
+  uint32_t reserved;
+  uint32_t last_id[kQueues];
+  uint32_t seen[kQueues];  // whether last_id is one
+  Counters counters;
+};
+
+constexpr size_t kPristineAt = 512;
+static_assert(sizeof(Journal) <= kPristineAt, "the pristine bytes follow");
+
+// Whatever rewriting touches lies within: the headers of an IPv6 packet and of the packet that an ICMP error quotes.
+constexpr size_t kPristineBytes = 512;
+
+// A batch that this many processes died of is dropped.
+constexpr uint32_t kMostAttempts = 2;
+
+constexpr size_t journal_bytes(size_t capacity) { return kPristineAt + capacity * kPristineBytes; }
+
+// Stores before this stand in memory before those after it, if the process is killed in between. Only the compiler
+// needs to be told: a killed thread stops between two instructions, and what it has stored is there.
+inline void order_writes() { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+}  // namespace acsplit
+
+#endif  // ACSPLIT_JOURNAL_H_

@@ -1,0 +1,63 @@
+/**
+ * The verdict loop's journal (native/journal.h), read beside the running loop: counters that go on from worker to worker,
+ * and whether a batch is in hand. Knows bytes only.
+ */
+import { type LoopCounters } from './binding';
+
+const PHASE_AT = 0;
+const ATTEMPTS_AT = 8;
+const COUNTERS_AT = 144;
+const PRISTINE_AT = 512;
+const PRISTINE_BYTES = 512;
+
+/** In the order in which they stand. */
+export const COUNTER_NAMES = [
+  'batches',
+  'received',
+  'receiveCalls',
+  'sendCalls',
+  'verdictErrors',
+  'verdictsLate',
+  'truncated',
+  'unparsed',
+  'lost',
+  'recovered',
+  'givenUp',
+] as const satisfies readonly (keyof LoopCounters)[];
+
+/** Byte offsets and sizes, compared with the addon's own by a test. */
+export const JOURNAL_LAYOUT = {
+  phase: PHASE_AT,
+  attempts: ATTEMPTS_AT,
+  counters: COUNTERS_AT,
+  counterNames: COUNTER_NAMES,
+} as const;
+
+const HOLDING = 1;
+
+export class Journal {
+  private readonly words: Uint32Array;
+  private readonly values: BigUint64Array;
+
+  /** @param capacity packets per batch */
+  static bytes(capacity: number): number {
+    return PRISTINE_AT + capacity * PRISTINE_BYTES;
+  }
+
+  /** @param buffer memory that a verdict loop was given as its journal */
+  constructor(buffer: ArrayBuffer) {
+    this.words = new Uint32Array(buffer, 0, PRISTINE_AT / 4);
+    this.values = new BigUint64Array(buffer, COUNTERS_AT, COUNTER_NAMES.length);
+  }
+
+  /** A batch has been read, and not all its verdicts have been sent. */
+  get isHolding(): boolean {
+    return this.words[PHASE_AT / 4] === HOLDING;
+  }
+
+  counters(): LoopCounters {
+    const counters = {} as LoopCounters;
+    for (const [index, name] of COUNTER_NAMES.entries()) counters[name] = Number(this.values[index]);
+    return counters;
+  }
+}
