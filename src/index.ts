@@ -8,7 +8,18 @@
  *     reasonName(batch.reason[0]); // 'to-itms'
  */
 
-export { formatIpv4, parseIpv4, parseIpv4Network, type Ipv4Network } from './packet/address';
+export {
+  type Address,
+  type Family,
+  formatAddress,
+  formatIpv4,
+  type Ipv4Network,
+  type Network,
+  parseAddress,
+  parseIpv4,
+  parseIpv4Network,
+  parseNetwork,
+} from './packet/address';
 export { PacketBatch, PacketFlag, Verdict } from './packet/batch';
 export { buildTcp, type TcpPacket } from './packet/builder';
 export { PacketView, Parsed } from './packet/view';
@@ -21,6 +32,7 @@ export {
   type ActivationMode,
   type Addresses,
   DEFAULT_LIVES,
+  families,
   type Lives,
   type Topology,
 } from './splitter/topology';

@@ -31,8 +31,8 @@ export class SideChooser {
     topology: Topology,
     private readonly side?: SideName,
   ) {
-    this.itmsAddress = parseIpv4(topology.itms.address.ipv4) ?? 0;
-    this.collectorAddresses = Int32Array.from(topology.collectors, (one) => parseIpv4(one.address.ipv4) ?? 0);
+    this.itmsAddress = parseIpv4(topology.itms.address.ipv4 ?? '') ?? 0;
+    this.collectorAddresses = Int32Array.from(topology.collectors, (one) => parseIpv4(one.address.ipv4 ?? '') ?? 0);
     this.add(topology.cpe.interface, Queue.Cpe);
     this.add(topology.itms.interface, Queue.Itms);
     for (const collector of topology.collectors) this.add(collector.interface, Queue.Collector);

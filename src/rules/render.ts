@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseIpv4, parseIpv4Network } from '../packet/address';
-import { type Topology } from '../splitter/topology';
+import { type Addresses, type Topology } from '../splitter/topology';
 import { RulesError } from './rules-error';
 import { fillTemplate, type TemplateValues } from './template';
 
@@ -62,7 +62,7 @@ function templateValues(topology: Topology, queue: QueueNumbers): TemplateValues
   const networks = cpe.networks.map(checkedNetwork);
   return {
     single: {
-      acs: asNetwork(cpe.address.ipv4),
+      acs: asNetwork(cpe.address.ipv4 ?? ''),
       'cpe.interface': checkedInterface(cpe.interface),
       'itms.interface': servers[0].interface,
       'itms.address': servers[0].address,
@@ -83,8 +83,8 @@ function templateValues(topology: Topology, queue: QueueNumbers): TemplateValues
   };
 }
 
-function asWords(server: { interface: string; address: { ipv4: string } }) {
-  return { interface: checkedInterface(server.interface), address: asNetwork(server.address.ipv4) };
+function asWords(server: { interface: string; address: Addresses }) {
+  return { interface: checkedInterface(server.interface), address: asNetwork(server.address.ipv4 ?? '') };
 }
 
 /** The configuration was checked long ago; whoever else calls this must not be able to smuggle in a line of rules. */

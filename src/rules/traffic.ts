@@ -46,7 +46,7 @@ export function stations(topology: Topology): Station[] {
 }
 
 function fromCpes({ cpe, reportPorts, itmsPorts }: Topology): Station[] {
-  const common = { in: cpe.interface, sources: cpe.networks, destinations: [cpe.address.ipv4] };
+  const common = { in: cpe.interface, sources: cpe.networks, destinations: [cpe.address.ipv4 ?? ''] };
   const reports = {
     ...common,
     what: 'what CPEs send to the ports that are steered',
@@ -89,7 +89,7 @@ function aroundServers({ cpe }: Topology, group: { interface: string; addresses:
     isUntracked: false,
   };
   const outward: Traffic = { ...arriving, out: cpe.interface, isUntracked: true };
-  const rewritten: Traffic = { ...outward, sources: [cpe.address.ipv4] };
+  const rewritten: Traffic = { ...outward, sources: [cpe.address.ipv4 ?? ''] };
   return [
     { table: 'mangle', chain: 'FORWARD', role: 'passes', traffic: inward },
     { table: 'filter', chain: 'FORWARD', role: 'decides', traffic: inward },
@@ -112,7 +112,7 @@ function behindRouting(traffic: Traffic): Traffic {
 function serverGroups({ itms, collectors }: Topology): { interface: string; addresses: string[] }[] {
   const groups = new Map<string, string[]>();
   for (const server of [itms, ...collectors]) {
-    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address.ipv4]);
+    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address.ipv4 ?? '']);
   }
   return [...groups].map(([name, addresses]) => ({ interface: name, addresses }));
 }

@@ -1,5 +1,5 @@
 /** The topology in the form that a packet is compared with: int32 addresses, one byte per port, owners by id. */
-import { parseIpv4, parseIpv4Network, type Ipv4Network } from '../packet/address';
+import { parseIpv4, parseIpv4Network, parseNetwork, type Ipv4Network } from '../packet/address';
 import { ITMS, type Owners } from './owners';
 import { type Topology } from './topology';
 
@@ -29,10 +29,9 @@ export class Servers {
   constructor(topology: Topology, owners: Owners) {
     this.acsAddress = address(topology.cpe.address.ipv4);
     this.itmsAddress = address(topology.itms.address.ipv4);
-    this.networks = topology.cpe.networks.map((network) => {
-      const parsed = parseIpv4Network(network);
-      if (!parsed) throw new RangeError(`not an IPv4 network: ${network}`);
-      return parsed;
+    this.networks = topology.cpe.networks.flatMap((network) => {
+      if (!parseNetwork(network)) throw new RangeError(`not a network: ${network}`);
+      return parseIpv4Network(network) ?? [];
     });
     for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
     for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
@@ -83,8 +82,8 @@ export class Servers {
   }
 }
 
-function address(text: string): number {
-  const parsed = parseIpv4(text);
-  if (parsed === undefined || parsed === NOWHERE) throw new RangeError(`not an IPv4 address: ${text}`);
+function address(text: string | undefined): number {
+  const parsed = parseIpv4(text ?? '');
+  if (parsed === undefined || parsed === NOWHERE) throw new RangeError(`not an IPv4 address: ${text ?? 'none'}`);
   return parsed;
 }

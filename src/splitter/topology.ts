@@ -3,10 +3,10 @@
  * The engine and the iptables bundle are both made from this one object, so they cannot disagree.
  */
 
-/** One address per family; IPv6 is not carried yet. */
-export interface Addresses {
-  ipv4: string;
-}
+import { type Family } from '../packet/address';
+
+/** A host's address by family, one at the least. Every server and the ACS address have the same families. */
+export type Addresses = Partial<Record<Family, string>>;
 
 export interface Topology {
   /** First interface: the CPEs' side. [P2] */
@@ -14,7 +14,7 @@ export interface Topology {
     interface: string;
     /** The ACS address, which is all that CPEs know. */
     address: Addresses;
-    /** Where CPEs live, CIDR. */
+    /** Where CPEs live, CIDR, of any family that the ACS address has. */
     networks: string[];
   };
   /** Second interface: the ITMS. [P2] */
@@ -25,6 +25,13 @@ export interface Topology {
   reportPorts: number[];
   /** Further TCP ports on the ACS address that always go to the ITMS. [D] */
   itmsPorts: number[];
+}
+
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+
+/** The families that a topology carries: those of its ACS address. */
+export function families(topology: Topology): Family[] {
+  return FAMILIES.filter((family) => topology.cpe.address[family] !== undefined);
 }
 
 /** What counts as success of a Connection Request; see activation.ts. */
