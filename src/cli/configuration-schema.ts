@@ -5,7 +5,7 @@
 
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { z } from 'zod';
+import * as v from 'valibot';
 import { parseIpv4, parseIpv4Network } from '../packet/address';
 import { MAX_NAME_BYTES } from '../splitter/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
@@ -29,22 +29,42 @@ const DEFAULT_METRICS_LISTEN = '127.0.0.1:9547';
 
 /** A string that passes `accepts`; otherwise the message says what was expected. */
 function text(expected: string, accepts: (value: string) => boolean) {
-  return z.string({ error: expected }).refine(accepts, { error: expected });
+  return v.pipe(v.string(expected), v.check(accepts, expected));
+}
+
+function number(expected: string, accepts: (value: number) => boolean) {
+  return v.pipe(v.number(expected), v.check(accepts, expected));
 }
 
 function integer(what: string, minimum: number, maximum: number) {
-  const expected = `${what} from ${minimum} to ${maximum}`;
-  return z.int({ error: expected }).min(minimum, { error: expected }).max(maximum, { error: expected });
+  const isIn = (value: number) => Number.isInteger(value) && value >= minimum && value <= maximum;
+  return number(`${what} from ${minimum} to ${maximum}`, isIn);
 }
 
-function list<T extends z.ZodType>(element: T, what: string, minimum: number, maximum: number) {
+function list<T extends v.GenericSchema>(element: T, what: string, minimum: number, maximum: number) {
   const expected =
     minimum === 0 ? `a list of at most ${maximum} ${what}` : `a list of ${minimum} to ${maximum} ${what}`;
-  return z.array(element, { error: expected }).min(minimum, { error: expected }).max(maximum, { error: expected });
+  return v.pipe(
+    v.array(element, expected),
+    v.check(({ length }) => length >= minimum && length <= maximum, expected),
+  );
 }
 
-function mapping<T extends z.ZodRawShape>(shape: T) {
-  return z.strictObject(shape, { error: `a mapping with ${Object.keys(shape).join(', ')}` });
+/** What stands under a key that no mapping knows: told apart by its type, and there may be several. */
+const unknownKey = v.never();
+export const UNKNOWN_KEY = unknownKey.type;
+
+/** A mapping of just these keys. What is missing is complained of in the words of what should stand there. */
+function mapping<T extends v.ObjectEntries>(entries: T) {
+  const expected = `a mapping with ${Object.keys(entries).join(', ')}`;
+  const isMapping = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  return v.pipe(
+    v.custom<{ [K in keyof T]?: unknown }>(isMapping, expected),
+    v.objectWithRest(entries, unknownKey, ({ path }) => {
+      const missing = entries[String(path?.at(-1)?.key)];
+      return v.safeParse(missing, undefined).issues?.[0].message ?? expected;
+    }),
+  );
 }
 
 /** 0/8, loopback, multicast and above name no host that could be a server or a splitter. */
@@ -56,32 +76,43 @@ function isUnicast(address: number): boolean {
 const NO_IPV6 = '(IPv6 is not carried yet)';
 
 /** One IPv4 address, bare or as a list of one: the list is where an IPv6 address will stand beside it. */
-const addresses = z.unknown().transform((value, context) => {
-  const candidates: unknown[] = Array.isArray(value) ? value : [value];
-  const refuse = (expected: string, index: number) => {
-    const path = Array.isArray(value) && candidates.length > 0 ? [index] : [];
-    context.issues.push({ code: 'custom', message: expected, input: value, path });
-    return z.NEVER;
-  };
-  for (const [index, candidate] of candidates.entries()) {
-    if (typeof candidate === 'string' && isIP(candidate) === 6) return refuse(`an IPv4 address ${NO_IPV6}`, index);
-    const address = typeof candidate === 'string' ? parseIpv4(candidate) : undefined;
-    if (address === undefined) return refuse('an IPv4 address such as 10.1.0.1', index);
-    if (!isUnicast(address)) return refuse("a host's unicast IPv4 address", index);
-  }
-  if (candidates.length !== 1) return refuse('one IPv4 address', Math.min(1, candidates.length - 1));
-  return { ipv4: candidates[0] as string };
-});
+const addresses = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    const candidates: unknown[] = Array.isArray(value) ? value : [value];
+    const refuse = (message: string, key: number) => {
+      const item = { type: 'array', origin: 'value', input: candidates, key, value: candidates[key] } as const;
+      addIssue(Array.isArray(value) && candidates.length > 0 ? { message, path: [item] } : { message });
+      return NEVER;
+    };
+    for (const [index, candidate] of candidates.entries()) {
+      if (typeof candidate === 'string' && isIP(candidate) === 6) return refuse(`an IPv4 address ${NO_IPV6}`, index);
+      const address = typeof candidate === 'string' ? parseIpv4(candidate) : undefined;
+      if (address === undefined) return refuse('an IPv4 address such as 10.1.0.1', index);
+      if (!isUnicast(address)) return refuse("a host's unicast IPv4 address", index);
+    }
+    if (candidates.length !== 1) return refuse('one IPv4 address', Math.min(1, candidates.length - 1));
+    return { ipv4: candidates[0] as string };
+  }),
+);
 
-const network = z.string({ error: 'an IPv4 network such as 10.1.0.0/16' }).superRefine((value, context) => {
+const network = v.pipe(
+  v.string('an IPv4 network such as 10.1.0.0/16'),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const message = dataset.typed ? networkDefect(dataset.value) : undefined;
+    if (message !== undefined) addIssue({ message });
+  }),
+);
+
+/** What was expected in the place of this network; undefined for a good one. */
+function networkDefect(value: string): string | undefined {
   const [address, bits, ...rest] = value.split('/');
-  const refuse = (message: string) => context.addIssue({ code: 'custom', message });
-  if (isIP(address) === 6) return refuse(`an IPv4 network ${NO_IPV6}`);
+  if (isIP(address) === 6) return `an IPv4 network ${NO_IPV6}`;
   const isCidr =
     rest.length === 0 && parseIpv4(address) !== undefined && /^(0|[1-9]\d?)$/.test(bits ?? '') && Number(bits) <= 32;
-  if (!isCidr) return refuse('an IPv4 network such as 10.1.0.0/16');
-  if (!parseIpv4Network(value)) return refuse(`a network without host bits: ${baseOf(address, Number(bits))}/${bits}`);
-});
+  if (!isCidr) return 'an IPv4 network such as 10.1.0.0/16';
+  return parseIpv4Network(value) ? undefined : `a network without host bits: ${baseOf(address, Number(bits))}/${bits}`;
+}
 
 function baseOf(address: string, bits: number): string {
   let left = bits;
@@ -126,14 +157,11 @@ const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, (
   return match[1] === undefined ? isIP(match[2]) === 4 : isIP(match[1]) === 6;
 });
 
-const seconds = (() => {
-  const expected = `seconds from 0.1 to ${MAX_LIFE_SECONDS}`;
-  return z.number({ error: expected }).min(0.1, { error: expected }).max(MAX_LIFE_SECONDS, { error: expected });
-})();
+const seconds = number(`seconds from 0.1 to ${MAX_LIFE_SECONDS}`, (value) => value >= 0.1 && value <= MAX_LIFE_SECONDS);
 
 const lives = Object.fromEntries(
-  Object.entries(DEFAULT_LIVES).map(([name, life]) => [name, seconds.default(life as number)]),
-) as Record<keyof Lives, z.ZodDefault<typeof seconds>>;
+  Object.entries(DEFAULT_LIVES).map(([name, life]) => [name, v.optional(seconds, life as number)]),
+) as Record<keyof Lives, v.OptionalSchema<typeof seconds, number>>;
 
 const side = { interface: interfaceName, address: addresses };
 
@@ -147,41 +175,56 @@ export const configurationSchema = mapping({
     MAX_COLLECTORS,
   ),
   reportPorts: list(port, 'ports', 1, MAX_PORTS),
-  itmsPorts: list(port, 'ports', 0, MAX_PORTS).default([]),
-  activation: z.enum(ACTIVATION_MODES, { error: `one of ${ACTIVATION_MODES.join(', ')}` }).default('auto'),
-  ttl: mapping(lives).prefault({}),
-  tables: mapping({ capacity: integer('a number of entries', 16, MAX_CAPACITY).default(1_048_576) }).prefault({}),
-  queue: mapping({
-    first: integer('a queue number', 0, MAX_FIRST_QUEUE).default(0),
-    length: integer('a number of packets', 64, MAX_QUEUE_LENGTH).default(16_384),
-    gso: z.boolean({ error: 'true or false' }).default(true),
-  }).prefault({}),
-  onEngineDown: z
-    .literal('hold', {
-      error: ({ input }) => (input === 'itms' ? 'hold (itms comes with a later version)' : 'hold'),
-    })
-    .default('hold'),
-  stateDirectory: stateDirectory.default(DEFAULT_STATE_DIRECTORY),
-  metrics: mapping({ listen: listen.default(DEFAULT_METRICS_LISTEN) }).prefault({}),
+  itmsPorts: v.optional(list(port, 'ports', 0, MAX_PORTS), []),
+  activation: v.optional(v.picklist(ACTIVATION_MODES, `one of ${ACTIVATION_MODES.join(', ')}`), 'auto'),
+  ttl: v.optional(mapping(lives), {}),
+  tables: v.optional(
+    mapping({ capacity: v.optional(integer('a number of entries', 16, MAX_CAPACITY), 1_048_576) }),
+    {},
+  ),
+  queue: v.optional(
+    mapping({
+      first: v.optional(integer('a queue number', 0, MAX_FIRST_QUEUE), 0),
+      length: v.optional(integer('a number of packets', 64, MAX_QUEUE_LENGTH), 16_384),
+      gso: v.optional(v.boolean('true or false'), true),
+    }),
+    {},
+  ),
+  onEngineDown: v.optional(
+    v.picklist(['hold'], ({ input }) => (input === 'itms' ? 'hold (itms comes with a later version)' : 'hold')),
+    'hold',
+  ),
+  stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
+  metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),
 });
 
-export type ConfigurationShape = z.infer<typeof configurationSchema>;
+export type ConfigurationShape = v.InferOutput<typeof configurationSchema>;
 
-/** Words that are allowed at `path`, for the near miss: the keys of a mapping. */
-export function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = configurationSchema;
+/** Words that are allowed at `path`, for the near miss: the keys of a mapping, the values of a choice. */
+export function wordsAt(path: readonly PropertyKey[]): readonly string[] {
+  let at: Described = configurationSchema;
   for (const step of path) {
-    const at = unwrap(schema);
-    if (at instanceof z.ZodObject) schema = (at.shape as Record<string, unknown>)[String(step)];
-    else if (at instanceof z.ZodArray) schema = at.element;
-    else return [];
+    const below = within(at).entries?.[String(step)] ?? within(at).item;
+    if (below === undefined) return [];
+    at = below;
   }
-  const at = unwrap(schema);
-  return at instanceof z.ZodObject ? Object.keys(at.shape as object) : [];
+  const { options, entries } = within(at);
+  return options ?? Object.keys(entries ?? {});
 }
 
-function unwrap(schema: unknown): unknown {
-  let at = schema;
-  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault) at = at.unwrap();
-  return at;
+/** As much of a schema as tells what it allows. */
+interface Described {
+  type: string;
+  entries?: Readonly<Record<string, Described>>;
+  item?: Described;
+  options?: readonly string[];
+  /** Of an optional value. */
+  wrapped?: Described;
+  /** Of a checked one; what describes it may stand first or second. */
+  pipe?: readonly Described[];
+}
+
+function within(schema: Described): Described {
+  if (schema.wrapped) return within(schema.wrapped);
+  return schema.pipe?.find(({ entries, item, options }) => entries ?? item ?? options) ?? schema;
 }

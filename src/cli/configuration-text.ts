@@ -26,6 +26,7 @@ export interface Position {
 export const MAX_FILE_BYTES = 256 * 1024;
 const MAX_DEPTH = 16;
 const MAX_SHOWN = 48;
+const PROTOTYPE_KEYS: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
 export interface ConfigurationText {
   value: unknown;
@@ -89,7 +90,7 @@ function refuseDepth(text: string): void {
   }
 }
 
-/** Duplicate keys, keys that are not plain words, aliases: legal YAML, and never what the writer meant. */
+/** Duplicate keys, keys that are not plain words or mean something to JavaScript, aliases: legal YAML, and never what the writer meant. */
 function refuseSurprises(document: Document, positionOf: (offset: number) => Position): void {
   visit(document, {
     Alias(_, node) {
@@ -104,6 +105,8 @@ function refuseSurprises(document: Document, positionOf: (offset: number) => Pos
           throw new TextError(positionOf(offset), 'found a key that is no word, expected a name such as cpe');
         }
         const name = String(key.value);
+        // No object may have these as its own, so whoever looks at the value would miss them.
+        if (PROTOTYPE_KEYS.includes(name)) throw new TextError(positionOf(offset), `unknown key "${name}"`);
         const first = seen.get(name);
         if (first !== undefined) {
           throw new TextError(

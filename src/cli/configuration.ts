@@ -5,10 +5,10 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type z } from 'zod';
+import * as v from 'valibot';
 import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
 import { findContradictions } from './configuration-rules';
-import { type ConfigurationShape, configurationSchema, keysAt } from './configuration-schema';
+import { type ConfigurationShape, configurationSchema, UNKNOWN_KEY, wordsAt } from './configuration-schema';
 import {
   type ConfigurationText,
   describe,
@@ -54,16 +54,14 @@ export function parseConfiguration(source: string, file: string): Configuration 
     if (!(error instanceof TextError)) throw error;
     throw new UsageError(`${file}:${error.at.line}:${error.at.column}: ${error.message}`);
   }
-  const parsed = configurationSchema.safeParse(text.value);
-  if (!parsed.success)
-    throw refusal(
-      file,
-      text,
-      parsed.error.issues.flatMap((issue) => problemsOf(issue, text)),
-    );
-  const contradictions = findContradictions(parsed.data);
+  const parsed = v.safeParse(configurationSchema, text.value);
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => problemOf(issue, text));
+    throw refusal(file, text, problems);
+  }
+  const contradictions = findContradictions(parsed.output);
   if (contradictions.length > 0) throw refusal(file, text, contradictions);
-  return toConfiguration(parsed.data, file);
+  return toConfiguration(parsed.output, file);
 }
 
 function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
@@ -100,22 +98,19 @@ function pathText(path: Path): string {
   return `${words.join('').slice(1)}: `;
 }
 
-function problemsOf(issue: z.core.$ZodIssue, text: ConfigurationText): Problem[] {
-  const { path } = issue;
-  if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(path);
-    return issue.keys.map((key) => ({
-      path,
-      key,
-      message: `unknown key ${describe(key)}${didYouMean(key, known) || `, expected one of ${known.join(', ')}`}`,
-    }));
+function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
+  const path = issue.path?.map((item) => item.key as PropertyKey) ?? [];
+  if (issue.type === UNKNOWN_KEY) {
+    const key = String(path.at(-1));
+    const parent = path.slice(0, -1);
+    const known = wordsAt(parent);
+    const hint = didYouMean(key, known) || `, expected one of ${known.join(', ')}`;
+    return { path: parent, key, message: `unknown key ${describe(key)}${hint}` };
   }
-  if (path.length > 0 && !text.has(path))
-    return [{ path, missing: true, message: `missing, expected ${issue.message}` }];
+  if (path.length > 0 && !text.has(path)) return { path, missing: true, message: `missing, expected ${issue.message}` };
   const found = path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)[step], text.value);
-  const spelling =
-    issue.code === 'invalid_value' && typeof found === 'string' ? didYouMean(found, issue.values.map(String)) : '';
-  return [{ path, message: `found ${describe(found)}, expected ${issue.message}${spelling}` }];
+  const spelling = typeof found === 'string' ? didYouMean(found, wordsAt(path)) : '';
+  return { path, message: `found ${describe(found)}, expected ${issue.message}${spelling}` };
 }
 
 const OPEN_ERRORS: Record<string, string> = {
