@@ -35,7 +35,7 @@ function mustHold(options: SimOptions): void {
 describe('with a fresh seed', () => {
   const seed = randomInt(0x7fffffff);
   const rows: [name: string, changes: Partial<SimOptions>][] = [
-    ['a town', { cpes: 1500 }],
+    ['a town', { cpes: 1000 }],
     ['a street, for long, woken often', { cpes: 15, hours: 6, informSeconds: 120, pollSeconds: 60 }],
     ['the patent’s own activation', { activation: 'fin' }],
     ['activation by the answer alone', { activation: 'response' }],

@@ -15,7 +15,7 @@ import { ACS_TEXT, CPE, CPE_NETWORK, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } f
 import { type Timeline } from './timeline';
 import { Traced } from './traced';
 import { Transcript } from './transcript';
-import { checkOutcome, checkRewritten } from './wire-checks';
+import { checkRewritten, isAsExpected, notAsExpected } from './wire-checks';
 import { addressText, get16, get32 } from './wire';
 
 export interface BoxOptions {
@@ -73,6 +73,11 @@ export class SplitterBox {
       hasActivation: (cpe) => this.splitter.state.activated.find(cpe) >= 0,
     };
     this.model = new Model(options.activation, this.room);
+  }
+
+  /** Bytes of the tables' memory, all of it. */
+  static memoryBytes(capacityEntries: number): number {
+    return Splitter.bufferBytes(capacityEntries);
   }
 
   private splitterOptions(seed: number, collectors: readonly (typeof SERVERS)[number][]): SplitterOptions {
@@ -220,7 +225,7 @@ export class SplitterBox {
     if (this.model.isLimited && packet.connection !== undefined) packet.connection.causes |= Cause.Limit;
     const cpe = queue === 0 ? read.source : read.destination;
     if (cpe === this.traced.cpe) this.traced.line(nowMs, describe(read, queue), seen, packet);
-    checkOutcome(seen, must, describe(read, queue), nowMs, cpe);
+    if (!isAsExpected(seen, must)) throw notAsExpected(seen, must, describe(read, queue), nowMs, cpe);
   }
 
   // ---- tables ----

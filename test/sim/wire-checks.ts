@@ -54,21 +54,21 @@ function tcpDefect(bytes: Uint8Array): number {
 }
 
 /** The model has the last word on where a packet goes. */
-export function checkOutcome(seen: Outcome, must: Outcome, what: string, nowMs: number, cpe: number): void {
-  const isSame =
+export function isAsExpected(seen: Outcome, must: Outcome): boolean {
+  return (
     seen.fate === must.fate &&
     (seen.fate !== Fate.Rewrite ||
       (seen.source === must.source &&
         seen.sourcePort === must.sourcePort &&
         seen.destination === must.destination &&
-        seen.destinationPort === must.destinationPort));
-  if (isSame) return;
-  throw new SimFailure(
-    'rules',
-    nowMs,
-    `${what}: the model says ${outcomeText(must)}, seen was ${outcomeText(seen)}`,
-    cpe,
+        seen.destinationPort === must.destinationPort))
   );
+}
+
+/** @param cpe int32 */
+export function notAsExpected(seen: Outcome, must: Outcome, what: string, nowMs: number, cpe: number): SimFailure {
+  const detail = `${what}: the model says ${outcomeText(must)}, seen was ${outcomeText(seen)}`;
+  return new SimFailure('rules', nowMs, detail, cpe);
 }
 
 export function outcomeText(outcome: Outcome): string {

@@ -17,6 +17,9 @@ import { scheduleTroubles } from './troubles';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const SWEEP_MS = 250;
+/** As the engine does. */
+const LIVE_SWEEP_MS = 100;
+const QUIET_SWEEP_MS = 5_000;
 const AUDIT_MS = 20_000;
 /** The ITMS wakes CPEs as well, less often than collectors do. */
 const ITMS_POLLS = 5;
@@ -79,7 +82,8 @@ export class World implements Surroundings {
   run(): SimResult {
     let failure: SimFailure | undefined;
     try {
-      this.live();
+      this.begin();
+      this.timeline.runUntil(this.startMs + this.options.hours * HOUR_MS);
       this.end();
     } catch (error) {
       if (!(error instanceof SimFailure)) throw error;
@@ -88,13 +92,13 @@ export class World implements Surroundings {
     return this.result(failure);
   }
 
-  private live(): void {
-    this.every(SWEEP_MS, () => this.box.sweep());
+  /** Schedules everything; the timeline then lets it happen. */
+  begin(): void {
+    this.scheduleSweep();
     this.often(AUDIT_MS, () => this.box.audit());
     this.schedulePolls();
     scheduleTroubles(this);
     if (!this.isWithout('noise')) new Noise(this).begin();
-    this.timeline.runUntil(this.startMs + this.options.hours * HOUR_MS);
   }
 
   private end(): void {
@@ -129,12 +133,12 @@ export class World implements Surroundings {
     this.timeline.runUntil(this.startMs);
   }
 
-  private every(periodMs: number, act: () => void): void {
-    const step = () => {
-      act();
-      this.timeline.after(periodMs, step);
-    };
-    this.timeline.after(periodMs, step);
+  private scheduleSweep(): void {
+    const periodMs = this.options.isChecked ? SWEEP_MS : LIVE_SWEEP_MS;
+    this.timeline.after(this.isQuiet ? QUIET_SWEEP_MS : periodMs, () => {
+      this.box.sweep();
+      this.scheduleSweep();
+    });
   }
 
   // ---- Connection Requests ----
