@@ -9,7 +9,7 @@ import { Event } from './events';
 import { type Forward } from './forward';
 import { ITMS } from './owners';
 import { Reason } from './reasons';
-import { PacketType } from './rules';
+import { isRefusal, PacketType } from './rules';
 import { type SplitterState } from './state';
 
 /** A live report connection that was silent for this long may be taken over by a new SYN. [D] */
@@ -108,8 +108,8 @@ export class ReportRules {
     const isOwn = slot >= 0 && reports.owner(slot) === sender;
     if (type === PacketType.Rst) {
       if (slot >= 0 && !isOwn) return Reason.NotOwner;
-      if (isOwn && !reports.isAnswered(slot)) reports.remove(slot);
-      else if (isOwn) this.closeReport(slot, Seen.RstOfServer);
+      if (isOwn && reports.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
+      else if (isOwn && isRefusal(view.flags)) reports.remove(slot);
       return this.forward.asAcs(Reason.ReportReset);
     }
     // The CPE must see one peer: narrower than [P7].

@@ -10,7 +10,7 @@ import { Event } from './events';
 import { type Forward } from './forward';
 import { ITMS } from './owners';
 import { Reason } from './reasons';
-import { PacketType } from './rules';
+import { isRefusal, PacketType } from './rules';
 import { type SplitterState } from './state';
 
 export class RequestRules {
@@ -35,7 +35,7 @@ export class RequestRules {
         // Touched first: a crash between the two must not leave a shorter life that is already over.
         requests.touch(slot);
         requests.mark(slot, Seen.RstOfCpe);
-      } else {
+      } else if (isRefusal(view.flags)) {
         requests.remove(slot);
       }
     } else {

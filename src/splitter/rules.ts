@@ -92,3 +92,11 @@ export function packetType(flags: number): PacketType {
       return PacketType.Malformed;
   }
 }
+
+/**
+ * Of a RST: does it answer a SYN? It acknowledges the SYN then; one that acknowledges nothing answers another packet, and
+ * the opener ignores it (RFC 9293 sections 3.5.2 and 3.10.7.3).
+ */
+export function isRefusal(flags: number): boolean {
+  return (flags & TcpFlag.Ack) !== 0;
+}

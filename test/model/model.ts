@@ -162,11 +162,11 @@ export class Model {
 
   /** On a Connection Request, to whoever asked. */
   private answer(): Decision {
-    const { source, sourcePort, destinationPort, syn, fin, rst, payload } = this.packet;
+    const { source, sourcePort, destinationPort, syn, ack, fin, rst, payload } = this.packet;
     const known = this.requests.find(source, sourcePort, destinationPort);
     if (!known) return this.to(ITMS);
     if (rst && !known.answered) {
-      this.requests.forget(known);
+      if (ack) this.requests.forget(known);
     } else if (rst) {
       known.rsts.add('cpe');
       this.requests.touch(known);
@@ -229,12 +229,12 @@ export class Model {
   }
 
   private reportOfCollector(sender: string): Decision {
-    const { destination, destinationPort, sourcePort, rst } = this.packet;
+    const { destination, destinationPort, sourcePort, ack, rst } = this.packet;
     const known = this.reports.find(destination, destinationPort, sourcePort);
     if (!known) return rst ? this.asAcs() : 'dropped';
     if (known.owner !== sender) return 'dropped';
-    if (rst && !known.answered) this.reports.forget(known);
-    else this.passOnReport(known, 'server');
+    if (!rst || known.answered) this.passOnReport(known, 'server');
+    else if (ack) this.reports.forget(known);
     return this.asAcs();
   }
 

@@ -20,6 +20,8 @@ export interface ModelPacket {
   sourcePort: number;
   destinationPort: number;
   sequence: number;
+  /** The ACK flag. */
+  acknowledges: boolean;
   /** The first bytes of the payload as text. */
   text: string;
 }
@@ -47,6 +49,7 @@ function kindOf(bytes: Uint8Array, length: number, packet: ModelPacket): PacketK
   packet.sourcePort = get16(bytes, ipBytes);
   packet.destinationPort = get16(bytes, ipBytes + 2);
   packet.sequence = get32(bytes, ipBytes + 4);
+  packet.acknowledges = (bytes[ipBytes + 13]! & ACK) !== 0;
   const textAt = ipBytes + tcpBytes;
   packet.text =
     total === textAt ? '' : String.fromCharCode(...bytes.subarray(textAt, Math.min(total, textAt + ANSWER_BYTES)));

@@ -204,7 +204,7 @@ export class Model {
       if (known === undefined) return this.asAcs();
       if (known.owner !== server) return Fate.Drop;
       if (!known.isAnswered) {
-        remove(reports, known);
+        if (packet.acknowledges) remove(reports, known);
       } else {
         known.rstOfServer = true;
         this.closeReport(cpe, known, true);
@@ -326,7 +326,7 @@ export class Model {
       if (known.isAnswered) {
         known.rstOfCpe = true;
         known.lastMs = this.nowMs;
-      } else {
+      } else if (packet.acknowledges) {
         remove(requests, known);
       }
     } else {

@@ -44,6 +44,8 @@ export const FLAGS = {
   DATA: TcpFlag.Ack | TcpFlag.Psh,
   FIN: TcpFlag.Fin | TcpFlag.Ack,
   RST: TcpFlag.Rst | TcpFlag.Ack,
+  /** Answers an ACK that belongs to nothing; no SYN. */
+  'bare RST': TcpFlag.Rst,
 } as const;
 export type Type = keyof typeof FLAGS;
 

@@ -13,7 +13,7 @@ const NAME = '(?<name>[a-z][a-z0-9 -]*)';
 const SERVER = '(?<server>c1|c2|itms)';
 const CPE_ADDRESS = '(?: of (?<cpe>10\\.1\\.\\d+\\.\\d+))?';
 const ISN = '(?:, ISN (?<isn>\\d+))?';
-const WHAT = '(?<forged>forged )?(?<what>SYN\\+ACK|SYN|ACK|FIN|RST|"[^"]*")';
+const WHAT = '(?<forged>forged )?(?<what>SYN\\+ACK|SYN|ACK|FIN|bare RST|RST|"[^"]*")';
 const HOW = '(?<newIsn> of a new ISN)?(?: with "(?<payload>[^"]*)")?(?<ecn> with ECN)?(?<again> again)?';
 
 function statement(pattern: string, act: (story: Story, words: Words) => void): Statement {
