@@ -26,7 +26,13 @@ export const enum Cause {
   Limit = 1 << 6,
   /** The server was too busy to answer a SYN. */
   Busy = 1 << 7,
+  /** It was silent for longer than entries of closed connections live: what comes later is a stranger's. */
+  Expired = 1 << 8,
 }
+
+/** Silence that ends an entry: after a FIN of one end, and of both. The rules' own, see docs/architecture.md. */
+const FIN_ONE_MS = 240_000;
+const FIN_BOTH_MS = 120_000;
 
 const RECENT = 64;
 
@@ -52,6 +58,10 @@ export class Connection {
   isForged = false;
   /** The splitter gave it another port. */
   isRemapped = false;
+  /** Ends whose FIN has met the splitter, and when the last packet of either has. */
+  private finOfCpe = false;
+  private finOfServer = false;
+  private metMs = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly number: number,
@@ -64,6 +74,18 @@ export class Connection {
     readonly opener: number,
     readonly bornMs: number,
   ) {}
+
+  /** @param sender a server's number, or CPE */
+  meetSplitter(sender: number, isFin: boolean, nowMs: number): void {
+    const { finOfCpe, finOfServer } = this;
+    if (finOfCpe || finOfServer) {
+      if (nowMs - this.metMs > (finOfCpe && finOfServer ? FIN_BOTH_MS : FIN_ONE_MS)) this.causes |= Cause.Expired;
+    }
+    this.metMs = nowMs;
+    if (!isFin) return;
+    if (sender === CPE) this.finOfCpe = true;
+    else this.finOfServer = true;
+  }
 }
 
 export class Ledger {
@@ -85,9 +107,9 @@ export class Ledger {
   /** A packet of `connection` arrives at a server. */
   atServer(connection: Connection, server: number, isSyn: boolean): void {
     if (connection.opener === CPE) {
-      if (isSyn || connection.accepted & (1 << server) || connection.isOver) return;
-    } else if (connection.opener === server || connection.isOver || connection.causes & Cause.Limit) return;
-    if (this.isForgotten(connection)) return;
+      if (isSyn || connection.accepted & (1 << server)) return;
+    } else if (connection.opener === server || connection.causes & Cause.Limit) return;
+    if (connection.isOver || connection.causes & Cause.Expired || this.isForgotten(connection)) return;
     this.fail('one-server', connection, `its packet reached ${SERVERS[server]!.name}, which has no part in it`);
   }
 
@@ -105,7 +127,7 @@ export class Ledger {
     if (
       (connection.heard & (connection.heard - 1)) === 0 ||
       connection.isOver ||
-      connection.causes & Cause.Limit ||
+      connection.causes & (Cause.Limit | Cause.Expired) ||
       this.isForgotten(connection)
     )
       return;

@@ -222,7 +222,10 @@ export class SplitterBox {
       checkRewritten(before, after, queue === 0, packet.connection !== undefined && !packet.isCorrupt, seen, nowMs);
     }
     const must = this.model.decide(read, queue, nowMs, seen);
-    if (this.model.isLimited && packet.connection !== undefined) packet.connection.causes |= Cause.Limit;
+    if (packet.connection !== undefined) {
+      if (this.model.isLimited) packet.connection.causes |= Cause.Limit;
+      packet.connection.meetSplitter(packet.sender, read.kind === 'fin', nowMs);
+    }
     const cpe = queue === 0 ? read.source : read.destination;
     if (cpe === this.traced.cpe) this.traced.line(nowMs, describe(read, queue), seen, packet);
     if (!isAsExpected(seen, must)) throw notAsExpected(seen, must, describe(read, queue), nowMs, cpe);
@@ -282,7 +285,8 @@ export class SplitterBox {
 }
 
 function newPacket(): ModelPacket {
-  return { kind: 'untouched', source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0, text: '' };
+  const numbers = { source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0 };
+  return { kind: 'untouched', ...numbers, acknowledges: false, text: '' };
 }
 
 function describe(packet: ModelPacket, queue: number): string {
