@@ -2,6 +2,7 @@
 
 import { type Topology } from '../splitter/topology';
 import { type ChainDifference, compareChain } from './compare';
+import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
 import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
 import { SYSTEM, type System } from './install';
 import { saveRules } from './iptables';
@@ -22,6 +23,7 @@ import {
 import { stations } from './traffic';
 
 export interface Difference {
+  family: Family;
   kind: ChainDifference['kind'] | Obstacle;
   table: TableName;
   chain: string;
@@ -35,34 +37,61 @@ const MEND = 'run: acsplit rules install';
 
 /** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
 export function checkRules(topology: Topology, queue: QueueNumbers, system: System = SYSTEM): Difference[] {
-  const saved = saveRules(system.run);
-  return [...compareRules(topology, queue, saved), ...ownInOtherBackEnd(saved, system)];
+  const configured = familiesOf(topology);
+  return FAMILIES.flatMap((family) => {
+    if (!configured.includes(family)) return family === 4 || system.hasIpv6() ? leftovers(system, family) : [];
+    const saved = saveRules(system.run, family);
+    return [...compareRules(topology, queue, saved, family), ...ownInOtherBackEnd(saved, system, family)];
+  });
+}
+
+/** Tables of a text that iptables-save printed in which something of ours stands. */
+function ownTables(saved: string): TableName[] {
+  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
+  return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as TableName);
+}
+
+/** Rules of ours in a family that is configured no more. */
+function leftovers(system: System, family: Family): Difference[] {
+  return ownTables(saveRules(system.run, family)).map((table) => {
+    const what = `rules of ours stand here, but no IPv${family} address is configured`;
+    const message = `${inFamily(family)}table ${table}: ${what}; ${MEND}`;
+    return { kind: 'unexpected', family, table, chain: '', rule: '', message };
+  });
 }
 
 /**
  * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold ours
  * in either: each packet would be queued twice.
  */
-function ownInOtherBackEnd(saved: string, system: System): Difference[] {
-  const other = saved.includes('(nf_tables)') ? 'iptables-legacy' : 'iptables-nft';
+function ownInOtherBackEnd(saved: string, system: System, family: Family): Difference[] {
+  const other = `${PROGRAM[family]}-${saved.includes('(nf_tables)') ? 'legacy' : 'nft'}`;
   const { status, stdout } = system.run(`${other}-save`, []);
   if (status !== 0) return [];
-  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
-  return [...parseRuleset(stdout)].filter(isOurs).map(([name]) => {
+  return ownTables(stdout).map((table) => {
     const remedy = `delete them there: ${other}-save | grep -v ${OWN_PREFIX} | ${other}-restore`;
-    const message = `table ${name}: rules of ours stand in ${other} as well; ${remedy}`;
-    return { kind: 'duplicate', table: name as TableName, chain: '', rule: '', message };
+    const message = `${inFamily(family)}table ${table}: rules of ours stand in ${other} as well; ${remedy}`;
+    return { kind: 'duplicate', family, table, chain: '', rule: '', message };
   });
 }
 
-/** `checkRules` for rules that iptables-save has already printed. */
-export function compareRules(topology: Topology, queue: QueueNumbers, saved: string): Difference[] {
+/** `checkRules` for one family's rules that iptables-save has already printed. */
+export function compareRules(topology: Topology, queue: QueueNumbers, saved: string, family: Family = 4): Difference[] {
   const live = parseRuleset(saved);
-  const own = renderTables(topology, queue).flatMap((rendered) => compareTable(rendered, live));
-  return [...own, ...foreignRules(topology, live)];
+  const own = renderTables(topology, queue, family).flatMap((rendered) => compareTable(rendered, live));
+  const all = [...own, ...foreignRules(topology, live, family)];
+  return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
 }
 
-function compareTable({ name, text }: RenderedTable, live: Ruleset): Difference[] {
+/** In front of what is said about IPv6; what is said about IPv4 goes without. */
+function inFamily(family: Family): string {
+  return family === 6 ? 'IPv6 ' : '';
+}
+
+/** A difference within one family. */
+type Found = Omit<Difference, 'family'>;
+
+function compareTable({ family, name, text }: RenderedTable, live: Ruleset): Found[] {
   const wanted = parseRendered(text);
   const table: Table = live.get(name) ?? new Map();
   const ownChains = [...table.keys()].filter(isOwn);
@@ -84,29 +113,33 @@ function compareTable({ name, text }: RenderedTable, live: Ruleset): Difference[
     const message = `${name} ${chain}: this chain bears a name of ours, but the configuration asks for none such; ${MEND}`;
     differences.push({ kind: 'unexpected', table: name, chain, rule: '', message });
   }
-  return [...differences, ...strayJumps(name, wanted.jumps, table)];
+  return [...differences, ...strayJumps({ family, name }, wanted.jumps, table)];
 }
 
-function compareJump(table: TableName, jump: Jump, live: Table): Difference[] {
+function compareJump(table: TableName, jump: Jump, live: Table): Found[] {
   const jumps = (live.get(jump.chain)?.rules ?? []).filter(jumpsToOwn);
   const same = jumps.filter((rule) => targetOf(rule) === targetOf(jump.rule));
   return compareChain([jump.rule], same).map((found) => describe(table, jump.chain, found));
 }
 
 /** Jumps into our chains from where the bundle has none. In a chain that is not ours, only its owner may delete it. */
-function strayJumps(table: TableName, wanted: readonly Jump[], live: Table): Difference[] {
+function strayJumps(
+  { family, name: table }: Pick<RenderedTable, 'family' | 'name'>,
+  wanted: readonly Jump[],
+  live: Table,
+): Found[] {
   return [...live.values()]
     .filter(({ name }) => !isOwn(name))
     .flatMap((chain) => chain.rules.filter(jumpsToOwn).map((rule) => ({ chain, rule })))
     .filter(({ chain, rule }) => !wanted.some((j) => j.chain === chain.name && targetOf(j.rule) === targetOf(rule)))
     .map(({ chain, rule }) => {
-      const remedy = isBuiltIn(chain) ? MEND : `delete it: iptables -t ${table} -D ${chain.name} ${rule}`;
+      const remedy = isBuiltIn(chain) ? MEND : `delete it: ${PROGRAM[family]} -t ${table} -D ${chain.name} ${rule}`;
       const message = `${table} ${chain.name}: "${rule}" leads into a chain of ours from where none of our rules does; ${remedy}`;
       return { kind: 'unexpected', table, chain: chain.name, rule, message };
     });
 }
 
-function describe(table: TableName, chain: string, found: ChainDifference): Difference {
+function describe(table: TableName, chain: string, found: ChainDifference): Found {
   const at = `${table} ${chain}`;
   switch (found.kind) {
     case 'missing':
@@ -139,9 +172,9 @@ function describe(table: TableName, chain: string, found: ChainDifference): Diff
 }
 
 /** One line per foreign rule, however much of our traffic it touches. */
-function foreignRules(topology: Topology, live: Ruleset): Difference[] {
+function foreignRules(topology: Topology, live: Ruleset, family: Family): Found[] {
   const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: TableName }>();
-  for (const station of stations(topology)) {
+  for (const station of stations(topology, family)) {
     for (const found of findObstacles(station, live)) {
       const key = `${found.table} ${found.chain} ${canonical(found.rule)} ${found.obstacle}`;
       const known = byRule.get(key) ?? { ...found, table: station.table, whats: new Set<string>() };
@@ -151,22 +184,15 @@ function foreignRules(topology: Topology, live: Ruleset): Difference[] {
   }
   return [...byRule.values()].map((found) => {
     const { obstacle, table, chain, rule, whats } = found;
-    const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), ownJumps(live, table))}`;
+    const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), PROGRAM[family])}`;
     return { kind: obstacle, table, chain, rule, message };
   });
 }
 
-function ownJumps(live: Ruleset, table: string): Map<string, string> {
-  const chains = [...(live.get(table)?.values() ?? [])];
-  return new Map(
-    chains.flatMap(({ name, rules }) => rules.filter(jumpsToOwn).map((rule): [string, string] => [name, rule])),
-  );
-}
-
-function inWords({ obstacle, table, chain, rule }: ForeignRule, whats: string, jumps: Map<string, string>): string {
-  const ours = jumps.has(chain) ? `our "${jumps.get(chain)}"` : 'our rules';
-  if (rule.startsWith('policy')) return `${rule} drops ${whats}; change it: iptables -t ${table} -P ${chain} ACCEPT`;
-  const remedy = `delete or narrow it: iptables -t ${table} -D ${chain} ${rule}`;
+function inWords({ obstacle, table, chain, rule, jump }: ForeignRule, whats: string, program: string): string {
+  const ours = jump === undefined ? 'our rules' : `our "${jump}"`;
+  if (rule.startsWith('policy')) return `${rule} drops ${whats}; change it: ${program} -t ${table} -P ${chain} ACCEPT`;
+  const remedy = `delete or narrow it: ${program} -t ${table} -D ${chain} ${rule}`;
   switch (obstacle) {
     case 'drops':
       return `"${rule}" is not ours and may take away ${whats}; ${remedy}`;

@@ -92,8 +92,8 @@ function shadowedBy(live: readonly Line[], at: number): string[] {
   const { options } = live[at];
   const target = options.find((option) => /^-[jg] /.test(option));
   if (target === undefined || CONTINUING.test(target)) return [];
-  // The protocol narrows nothing here: every packet in our chains is TCP.
-  const conditions = options.filter((o) => o !== target && o !== '-p tcp' && !o.startsWith('--reject-with'));
+  // The protocol narrows nothing here: the packets in a chain of ours are all of one.
+  const conditions = options.filter((o) => o !== target && !/^(-p |--reject-with)/.test(o));
   return live
     .slice(at + 1)
     .filter((line) => conditions.every((condition) => line.options.includes(condition)))

@@ -14,6 +14,8 @@ export interface ForeignRule {
   rule: string;
   /** Which traffic, for people. */
   what: string;
+  /** The jump of ours that the rule is before or behind of. */
+  jump: string | undefined;
 }
 
 const DROPPING = new Set(['DROP', 'REJECT', 'TARPIT', 'SYNPROXY', 'NFQUEUE', 'QUEUE', 'TPROXY']);
@@ -26,13 +28,15 @@ export function findObstacles(station: Station, live: Ruleset): ForeignRule[] {
   const table = live.get(station.table);
   const builtIn = table?.get(station.chain);
   if (!table || !builtIn) return [];
-  const jump = builtIn.rules.findIndex(jumpsToOwn);
+  const isJump = (rule: string) => jumpsToOwn(rule) && judge(rule, station.traffic).reach !== 'never';
+  const jump = builtIn.rules.findIndex(isJump);
   if (station.role !== 'passes' && jump === -1) return [];
-  const walk = new Walk(station, table);
+  const walk = new Walk(station, table, builtIn.rules[jump]);
   const before = station.role === 'passes' ? builtIn.rules : builtIn.rules.slice(0, jump);
   walk.follow(builtIn, before, 'before', 0);
   if (station.role !== 'passes') walk.follow(builtIn, builtIn.rules.slice(jump + 1), 'behind', 0);
-  if (station.role !== 'decides' && builtIn.policy === 'DROP') walk.note('drops', builtIn.name, 'policy DROP');
+  if (['marks', 'passes'].includes(station.role) && builtIn.policy === 'DROP')
+    walk.note('drops', builtIn.name, 'policy DROP');
   return walk.found;
 }
 
@@ -42,10 +46,12 @@ class Walk {
   constructor(
     private readonly station: Station,
     private readonly table: Table,
+    private readonly jump: string | undefined,
   ) {}
 
   note(obstacle: Obstacle, chain: string, rule: string): void {
-    this.found.push({ obstacle, table: this.station.table, chain, rule, what: this.station.traffic.what });
+    const { station, jump } = this;
+    this.found.push({ obstacle, table: station.table, chain, rule, what: station.traffic.what, jump });
   }
 
   /** Goes through some rules of a chain; answers whether a packet of ours comes out at their end. */
@@ -58,7 +64,8 @@ class Walk {
       const target = targetOf(rule);
       const called = target === undefined ? undefined : this.table.get(target);
       if (this.isSkipped(where)) {
-        this.note('skipped', chain.name, rule);
+        // An accept that never runs changes nothing.
+        if (target !== 'ACCEPT') this.note('skipped', chain.name, rule);
       } else if (called && !isOwn(called.name)) {
         const comesBack = this.follow(called, called.rules, where, depth + 1);
         const isGoto = / ?-g \S+/.test(rule);
@@ -86,10 +93,10 @@ class Walk {
     isDynamic: boolean,
   ): Obstacle | undefined {
     const { role } = this.station;
-    if (where === 'behind' && role === 'decides') return undefined;
+    if (where === 'behind' && (role === 'decides' || role === 'admits')) return undefined;
     // A drop by rate, set or mark is the operator's own policy about some packets, and TCP copes with it.
     if (DROPPING.has(target ?? '')) return isDynamic && target !== 'NFQUEUE' ? undefined : 'drops';
-    if (role === 'passes' || where === 'behind') return undefined;
+    if (role === 'passes' || role === 'admits' || where === 'behind') return undefined;
     if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';
     // The first CT rule that a packet meets wins; --notrack is what we want ourselves.
     if (target === 'CT' && !rule.includes('--notrack')) return 'shadows';

@@ -2,5 +2,6 @@
 
 export { checkRules, type Difference } from './check';
 export { installRules, removeRules, type System } from './install';
-export { type Family, type QueueNumbers, renderRules } from './render';
+export { familiesOf, type Family } from './family';
+export { type QueueNumbers, renderRules } from './render';
 export { RulesError } from './rules-error';

@@ -1,13 +1,14 @@
 /**
- * Puts the bundle in and takes it out. One iptables-restore per table, each atomic; filter's guards first and last,
- * so that at no moment a packet that escapes the queues reaches anybody. A table that fails takes the others back.
+ * Puts the bundle in and takes it out. One iptables-restore per table and family, each atomic; the guards of both
+ * families first and last, so that at no moment a packet that escapes the queues reaches anybody. A table that fails takes the others back.
  * Whatever is not in a chain of ours and does not jump to one is never named, so it cannot be changed.
  */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type Topology } from '../splitter/topology';
+import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
-import { type QueueNumbers, renderTables, TABLE_NAMES } from './render';
+import { type QueueNumbers, renderTables, TABLE_NAMES, type TableName } from './render';
 import {
   type Chain,
   isBuiltIn,
@@ -25,9 +26,15 @@ export interface System {
   run: Runner;
   /** Names of this network namespace's interfaces. */
   interfaces: () => string[];
+  /** Whether this kernel speaks IPv6; without, ip6tables has nothing to say. */
+  hasIpv6: () => boolean;
 }
 
-export const SYSTEM: System = { run: runProgram, interfaces: listInterfaces };
+export const SYSTEM: System = {
+  run: runProgram,
+  interfaces: listInterfaces,
+  hasIpv6: () => existsSync('/proc/net/if_inet6'),
+};
 
 /** Our part of one table: chains with their rules, and the lines that put jumps into built-in chains. */
 interface OwnPart {
@@ -37,36 +44,62 @@ interface OwnPart {
 
 const NOTHING: OwnPart = { chains: [], jumpLines: [] };
 
+/** One table of one family, as it shall be or was. */
+interface Place {
+  family: Family;
+  name: TableName;
+}
+
+type Wanted = Place & { part: OwnPart };
+type Live = ReadonlyMap<Family, Ruleset>;
+
 /**
- * Installs the bundle, or brings an older one up to date; a second time changes nothing but counters.
+ * Installs the bundle for every family that is configured, or brings an older one up to date; a second time changes
+ * nothing but counters. A family that is configured no more loses its rules.
  * @throws RulesError: one line, and the rules are as they were before
  */
 export function installRules(topology: Topology, queue: QueueNumbers, system: System = SYSTEM): void {
-  const rendered = renderTables(topology, queue);
+  const configured = familiesOf(topology);
+  const rendered = configured.flatMap((family) => renderTables(topology, queue, family));
   requireInterfaces(topology, system);
-  const wanted = rendered.map(({ name, text }) => ({ name, part: wantedPart(text) }));
-  change(wanted, system);
+  const wanted = places().map(({ family, name }): Wanted => {
+    const table = rendered.find((one) => one.family === family && one.name === name);
+    return { family, name, part: table ? wantedPart(table.text) : NOTHING };
+  });
+  change(wanted, readLive(system, configured), system);
 }
 
 /** Takes out everything of ours, whatever configuration it was made from. @throws RulesError */
 export function removeRules(system: System = SYSTEM): void {
-  const wanted = [...TABLE_NAMES].reverse().map((name) => ({ name, part: NOTHING }));
-  change(wanted, system);
+  const wanted = places()
+    .reverse()
+    .map((place): Wanted => ({ ...place, part: NOTHING }));
+  change(wanted, readLive(system, [4]), system);
+}
+
+/** In the order of installing. */
+function places(): Place[] {
+  return TABLE_NAMES.flatMap((name) => FAMILIES.map((family) => ({ family, name })));
+}
+
+/** What is live in both families. Where the kernel has no IPv6, and nobody asks for it, nothing can be. */
+export function readLive(system: System, required: readonly Family[]): Live {
+  const readable = FAMILIES.filter((family) => family === 4 || required.includes(family) || system.hasIpv6());
+  return new Map(readable.map((family) => [family, parseRuleset(saveRules(system.run, family))]));
 }
 
 /** Table by table in the given order; on a failure the tables already changed get their former part back. */
-function change(wanted: readonly { name: string; part: OwnPart }[], system: System): void {
-  const before = parseRuleset(saveRules(system.run));
+function change(wanted: readonly Wanted[], before: Live, system: System): void {
   // All texts first: what is refused is refused before anything was touched.
-  const steps = wanted.flatMap(({ name, part }) => {
-    const text = transition(name, before, part);
-    return text === undefined ? [] : [{ name, text }];
+  const steps = wanted.flatMap(({ part, ...place }) => {
+    const text = transition(place, before, part);
+    return text === undefined ? [] : [{ place, text }];
   });
-  const done: string[] = [];
+  const done: Place[] = [];
   try {
-    for (const { name, text } of steps) {
-      restoreRules(system.run, text);
-      done.push(name);
+    for (const { place, text } of steps) {
+      restoreRules(system.run, place.family, text);
+      done.push(place);
     }
   } catch (error) {
     takeBack(done, before, system, error as Error);
@@ -74,29 +107,30 @@ function change(wanted: readonly { name: string; part: OwnPart }[], system: Syst
   }
 }
 
-function takeBack(tables: readonly string[], before: Ruleset, system: System, cause: Error): void {
+function takeBack(tables: readonly Place[], before: Live, system: System, cause: Error): void {
   if (tables.length === 0) return;
   try {
-    const now = parseRuleset(saveRules(system.run));
-    for (const name of [...tables].reverse()) {
-      const text = transition(name, now, formerPart(before.get(name)));
-      if (text !== undefined) restoreRules(system.run, text);
+    const now = readLive(system, [...before.keys()]);
+    for (const place of [...tables].reverse()) {
+      const text = transition(place, now, formerPart(before.get(place.family)?.get(place.name)));
+      if (text !== undefined) restoreRules(system.run, place.family, text);
     }
   } catch (error) {
+    const names = tables.map(({ family, name }) => (family === 4 ? name : `${name} of IPv6`)).join(', ');
     throw new RulesError(
-      `${cause.message}; and taking back table ${tables.join(', ')} failed: ${(error as Error).message}; run: acsplit rules remove`,
+      `${cause.message}; and taking back table ${names} failed: ${(error as Error).message}; run: acsplit rules remove`,
       { cause },
     );
   }
 }
 
 /** The text that takes one table from what is live to `part`; `undefined` when there is nothing to do. */
-function transition(name: string, live: Ruleset, part: OwnPart): string | undefined {
-  const table: Table = live.get(name) ?? new Map();
+function transition({ family, name }: Place, live: Live, part: OwnPart): string | undefined {
+  const table: Table = live.get(family)?.get(name) ?? new Map();
   const stale = [...table.keys()].filter((chain) => isOwn(chain) && !part.chains.some((c) => c.name === chain));
   const liveJumps = [...table.values()].filter(isBuiltIn).flatMap(jumpsIn);
   if (stale.length + liveJumps.length + part.chains.length === 0) return undefined;
-  refuseForeignJumps(name, table, stale);
+  refuseForeignJumps(`${PROGRAM[family]} -t ${name}`, table, stale);
   return [
     `*${name}`,
     // Declaring a chain empties it when it exists.
@@ -115,13 +149,13 @@ function jumpsIn({ name, rules }: Chain): { chain: string; rule: string }[] {
 }
 
 /** A chain that somebody else's chain jumps to cannot be deleted, and that jump is not ours to delete. */
-function refuseForeignJumps(tableName: string, table: Table, stale: readonly string[]): void {
+function refuseForeignJumps(command: string, table: Table, stale: readonly string[]): void {
   for (const chain of table.values()) {
     if (isBuiltIn(chain) || isOwn(chain.name)) continue;
     const jump = chain.rules.find((rule) => stale.some((name) => new RegExp(`-[jg] ${name}( |$)`).test(rule)));
     if (jump === undefined) continue;
     throw new RulesError(
-      `chain ${chain.name} is not ours but jumps to ours; delete that rule first: iptables -t ${tableName} -D ${chain.name} ${jump}`,
+      `chain ${chain.name} is not ours but jumps to ours; delete that rule first: ${command} -D ${chain.name} ${jump}`,
     );
   }
 }

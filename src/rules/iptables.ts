@@ -1,9 +1,10 @@
 /**
- * The only place that runs iptables: its save and restore programs, and their complaints in words that help.
+ * The only place that runs iptables and ip6tables: save and restore programs, and their complaints in words that help.
  * They are found through PATH, so either back end (nf_tables or legacy) may stand behind the names.
  */
 
 import { spawnSync } from 'node:child_process';
+import { type Family, PROGRAM } from './family';
 import { RulesError } from './rules-error';
 
 export interface Outcome {
@@ -41,23 +42,26 @@ export const runProgram: Runner = (program, words, input) => {
   return { status, stdout: stdout ?? '', stderr: stderr ?? '', error };
 };
 
-/** All live rules, as iptables-save prints them. @throws RulesError */
-export function saveRules(run: Runner): string {
-  const outcome = run('iptables-save', []);
-  if (outcome.status !== 0) throw explain('iptables-save', outcome);
+/** All live rules of a family, as iptables-save prints them. @throws RulesError */
+export function saveRules(run: Runner, family: Family): string {
+  const program = `${PROGRAM[family]}-save`;
+  const outcome = run(program, []);
+  if (outcome.status !== 0) throw explain(program, outcome);
   const incompatible = /^# Table `(filter|raw|mangle)' is incompatible/m.exec(outcome.stdout);
   if (incompatible) {
+    const list = `nft list table ${family === 4 ? 'ip' : 'ip6'} ${incompatible[1]}`;
     throw new RulesError(
-      `table ${incompatible[1]} holds rules that iptables cannot read; see them with: nft list table ip ${incompatible[1]}`,
+      `table ${incompatible[1]} holds rules that ${PROGRAM[family]} cannot read; see them with: ${list}`,
     );
   }
   return outcome.stdout;
 }
 
 /** Changes one table in one step, leaving alone what `text` does not name. @throws RulesError: nothing was changed */
-export function restoreRules(run: Runner, text: string): void {
-  const outcome = run('iptables-restore', ['--noflush', '-w', String(LOCK_WAIT_SECONDS)], text);
-  if (outcome.status !== 0) throw explain('iptables-restore', outcome, text);
+export function restoreRules(run: Runner, family: Family, text: string): void {
+  const program = `${PROGRAM[family]}-restore`;
+  const outcome = run(program, ['--noflush', '-w', String(LOCK_WAIT_SECONDS)], text);
+  if (outcome.status !== 0) throw explain(program, outcome, text);
 }
 
 /** What the bundle asks of the kernel, by the word that a rule names it with. */
@@ -68,6 +72,7 @@ const KERNEL_MODULES: readonly [RegExp, string][] = [
   [/-m addrtype\b/, 'xt_addrtype'],
   [/-m multiport\b/, 'xt_multiport'],
   [/-m conntrack\b/, 'xt_conntrack'],
+  [/-m u32\b/, 'xt_u32'],
 ];
 
 function explain(program: string, outcome: Outcome, text = ''): RulesError {

@@ -14,6 +14,13 @@ export interface Judgement {
 /** Options that say what is done with a match, not what matches. */
 const TARGET_OPTIONS = new Set(['-j', '-g', '-m', '--comment']);
 
+/** As rules may name them, of either family: a rule of the other one is never met here. */
+const PROTOCOL_NAMES = { tcp: ['tcp', '6'], icmp: ['icmp', '1', 'ipv6-icmp', 'icmpv6', '58'] };
+
+/** Types of ICMP errors that report on a packet. [RFC 792, RFC 4443] */
+const IPV4_ERRORS = [3, 11, 12];
+const IPV6_ERRORS = [1, 2, 3, 4];
+
 /** Every combination of flags that an honest TCP sends, beside URG, PSH, ECE and CWR. */
 const HONEST_FLAGS = ['SYN', 'ACK,SYN', 'ACK', 'ACK,FIN', 'RST', 'ACK,RST'].map((flags) => new Set(flags.split(',')));
 
@@ -47,11 +54,15 @@ function judgePlain(name: string, values: string[], traffic: Traffic): Reach | u
     case '-o':
       return traffic.out === undefined ? 'maybe' : matchesInterface(values[0], traffic.out);
     case '-s':
-      return overlap(ranges(traffic.sources), ranges([values[0]]));
+      return traffic.sources.length === 0 ? undefined : overlap(ranges(traffic.sources), ranges([values[0]]));
     case '-d':
       return overlap(ranges(traffic.destinations), ranges([values[0]]));
     case '-p':
-      return ['tcp', '6', 'all', '0'].includes(values[0]) ? 'always' : 'never';
+      return ['all', '0', ...PROTOCOL_NAMES[traffic.protocol]].includes(values[0]) ? 'always' : 'never';
+    case '--icmp-type':
+      return judgeErrorType(values[0], IPV4_ERRORS);
+    case '--icmpv6-type':
+      return judgeErrorType(values[0], IPV6_ERRORS);
     case '--dport':
     case '--dports':
       return overlap(traffic.destinationPorts, portRanges(values[0]));
@@ -80,17 +91,29 @@ function matchesInterface(pattern: string, name: string): Reach {
   return fits ? 'always' : 'never';
 }
 
+type Range<T> = readonly [T, T];
+
 /** `of` is ours, `by` is the rule's. A range that cannot be read is `maybe`. */
-function overlap(of: readonly ([number, number] | undefined)[], by: readonly ([number, number] | undefined)[]): Reach {
+function overlap<T extends number | bigint>(
+  of: readonly (Range<T> | undefined)[],
+  by: readonly (Range<T> | undefined)[],
+): Reach {
   if (of.includes(undefined) || by.includes(undefined)) return 'maybe';
-  const ours = of as [number, number][];
-  const theirs = by as [number, number][];
+  const ours = of as readonly Range<T>[];
+  const theirs = by as readonly Range<T>[];
   if (ours.every((a) => theirs.some((b) => b[0] <= a[0] && a[1] <= b[1]))) return 'always';
   return ours.some((a) => theirs.some((b) => a[0] <= b[1] && b[0] <= a[1])) ? 'maybe' : 'never';
 }
 
-function ranges(texts: readonly string[]): ([number, number] | undefined)[] {
+function ranges(texts: readonly string[]): ([bigint, bigint] | undefined)[] {
   return texts.map(addressRange);
+}
+
+/** `8`, `3/4`, `any`. No single type covers all of ours. */
+function judgeErrorType(text: string, ours: readonly number[]): Reach {
+  if (text === 'any') return 'always';
+  const type = /^\d+/.exec(text)?.[0];
+  return type === undefined || ours.includes(Number(type)) ? 'maybe' : 'never';
 }
 
 /** `mask` and `set` as in --tcp-flags; rules against nonsense such as SYN+FIN touch no honest packet. */

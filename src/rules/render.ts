@@ -5,19 +5,19 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseIpv4, parseIpv4Network } from '../packet/address';
 import { type Addresses, type Topology } from '../splitter/topology';
+import { addressIn, asText, contains, familiesOf, type Family, ICMP, type Network, parseNetwork } from './family';
+import { errorAboutTcp, quotesDestination } from './quoted';
 import { RulesError } from './rules-error';
 import { fillTemplate, type TemplateValues } from './template';
 
-/** `first` is the CPEs' queue; first + 1 the ITMS's, first + 2 the collectors'. */
+/** `first` is the CPEs' queue; first + 1 the ITMS's, first + 2 the collectors', first + 3 this host's own ICMP errors'. */
 export interface QueueNumbers {
   first: number;
 }
 
-export type Family = 4 | 6;
-
 export interface RenderedTable {
+  family: Family;
   name: TableName;
   /** From `*table` to `COMMIT`, comments included. */
   text: string;
@@ -32,18 +32,20 @@ const TEMPLATES = join(__dirname, '..', '..', 'iptables');
 /** One multiport match holds fifteen ports. xt_multiport.h, XT_MULTI_PORTS */
 const MULTIPORT_LIMIT = 15;
 
-/** All tables as one text for iptables-restore. @throws RulesError for a topology that cannot be written as rules */
+/** All tables of a family as one text for iptables-restore. @throws RulesError for what cannot be written as rules */
 export function renderRules(topology: Topology, queue: QueueNumbers, family: Family = 4): string {
   return renderTables(topology, queue, family)
     .map(({ text }) => text)
     .join('\n');
 }
 
-/** The tables one by one, in the order of installing. @throws RulesError */
+/** The tables of a family one by one, in the order of installing. @throws RulesError */
 export function renderTables(topology: Topology, queue: QueueNumbers, family: Family = 4): RenderedTable[] {
-  if (family === 6) throw new RulesError('IPv6 is not carried yet: there are no ip6tables rules to show or install');
-  const values = templateValues(topology, queue);
-  return TABLE_NAMES.map((name) => ({ name, text: fillTemplate(readTemplate(name), values) }));
+  if (!familiesOf(topology).includes(family)) {
+    throw new RulesError(`no IPv${family} address is configured, so there are no IPv${family} rules`);
+  }
+  const values = templateValues(topology, queue, family);
+  return TABLE_NAMES.map((name) => ({ family, name, text: fillTemplate(readTemplate(name), values) }));
 }
 
 function readTemplate(name: TableName): string {
@@ -56,35 +58,43 @@ function readTemplate(name: TableName): string {
 }
 
 /** What the words in braces stand for; iptables/README.md explains each. */
-function templateValues(topology: Topology, queue: QueueNumbers): TemplateValues {
+function templateValues(topology: Topology, queue: QueueNumbers, family: Family): TemplateValues {
   const { cpe, itms, collectors, reportPorts, itmsPorts } = topology;
-  const servers = [itms, ...collectors].map(asWords);
-  const networks = cpe.networks.map(checkedNetwork);
+  const servers = [itms, ...collectors].map((server) => {
+    const network = asNetwork(server.address, family);
+    return { interface: checkedInterface(server.interface), network, ...asWords(network) };
+  });
+  const networks = cpe.networks.map(checkedNetwork).filter((network) => network.family === family);
+  const words = servers.map(({ network: _, ...rest }) => rest);
   return {
     single: {
-      acs: asNetwork(cpe.address.ipv4 ?? ''),
+      acs: asText(asNetwork(cpe.address, family)),
+      icmp: ICMP[family],
+      errorAboutTcp: errorAboutTcp(family),
       'cpe.interface': checkedInterface(cpe.interface),
-      'itms.interface': servers[0].interface,
-      'itms.address': servers[0].address,
+      'itms.interface': words[0].interface,
+      'itms.address': words[0].address,
+      'itms.quoted': words[0].quoted,
       'queue.cpe': String(queue.first),
       'queue.itms': String(queue.first + 1),
       'queue.collectors': String(queue.first + 2),
+      'queue.host': String(queue.first + 3),
     },
     several: {
-      network: networks.map((text) => ({ '': text })),
-      collector: servers.slice(1),
-      server: servers,
-      serverInterface: [...new Set(servers.map((server) => server.interface))].map((name) => ({ '': name })),
+      network: networks.map((network) => ({ '': asText(network), quoted: quotesDestination(network) })),
+      collector: words.slice(1),
+      server: words,
+      serverInterface: [...new Set(words.map((server) => server.interface))].map((name) => ({ '': name })),
       serverAmongCpes: servers
-        .filter(({ address }) => isInside(address, networks))
+        .filter(({ network }) => networks.some((cpes) => contains(cpes, network)))
         .map(({ address }) => ({ '': address })),
       ports: chunks([...reportPorts, ...itmsPorts], MULTIPORT_LIMIT).map((ports) => ({ '': ports.join(',') })),
     },
   };
 }
 
-function asWords(server: { interface: string; address: Addresses }) {
-  return { interface: checkedInterface(server.interface), address: asNetwork(server.address.ipv4 ?? '') };
+function asWords(network: Network): { address: string; quoted: string } {
+  return { address: asText(network), quoted: quotesDestination(network) };
 }
 
 /** The configuration was checked long ago; whoever else calls this must not be able to smuggle in a line of rules. */
@@ -93,21 +103,17 @@ function checkedInterface(name: string): string {
   throw new RulesError(`"${name}" cannot be written into a rule: expected an interface name as \`ip link\` shows it`);
 }
 
-/** One address in the form that iptables-save prints. */
-function asNetwork(address: string): string {
-  if (parseIpv4(address) !== undefined) return `${address}/32`;
-  throw new RulesError(`"${address}" cannot be written into a rule: expected an IPv4 address`);
+function asNetwork(addresses: Addresses, family: Family): Network {
+  const text = addressIn(addresses, family) ?? '';
+  const network = text.includes('/') ? undefined : parseNetwork(text);
+  if (network?.family === family) return network;
+  throw new RulesError(`"${text}" cannot be written into a rule: expected an IPv${family} address`);
 }
 
-function checkedNetwork(network: string): string {
-  if (parseIpv4Network(network)) return network;
-  throw new RulesError(`"${network}" cannot be written into a rule: expected an IPv4 network without host bits`);
-}
-
-/** @param host a single address, as `asNetwork` writes it */
-function isInside(host: string, networks: readonly string[]): boolean {
-  const { base } = parseIpv4Network(host)!;
-  return networks.map((text) => parseIpv4Network(text)!).some(({ base: start, mask }) => (base & mask) === start);
+function checkedNetwork(text: string): Network {
+  const network = text.includes('/') ? parseNetwork(text) : undefined;
+  if (network?.isExact) return network;
+  throw new RulesError(`"${text}" cannot be written into a rule: expected an IPv4 or IPv6 network without host bits`);
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

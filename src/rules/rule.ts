@@ -1,6 +1,6 @@
 /** One rule's text taken apart into options, and the one spelling in which two rules can be compared. */
 
-import { parseIpv4, parseIpv4Network } from '../packet/address';
+import { parseNetwork, rangeOf } from './family';
 
 export interface Option {
   /** With its dashes, in the short form where iptables-save prints that: `-s`, `--dports`. */
@@ -48,16 +48,21 @@ export function canonicalOptions(rule: string): string[] {
     .sort();
 }
 
+/** What versions call one protocol. */
+const PROTOCOLS: Readonly<Record<string, string>> = { '6': 'tcp', '1': 'icmp', '58': 'ipv6-icmp', icmpv6: 'ipv6-icmp' };
+/** The prefix length of a single address may be left out. */
+const SINGLE = /^([\d.]+)\/32$|^([0-9a-f:.]*:[0-9a-f:.]*)\/128$/;
+
 function spellOut(option: Option): string[] {
   const { name, isNegated, values } = option;
   const not = isNegated ? '! ' : '';
   if (name === '--syn') return [`${not}--tcp-flags ACK,FIN,RST,SYN SYN`];
   if (name === '--tcp-flags') return [`${not}--tcp-flags ${values.map(sortedList).join(' ')}`];
   if (name === '--dports' || name === '--ctstate') return [`${not}${name} ${sortedList(values[0] ?? '')}`];
-  if ((name === '-s' || name === '-d') && values[0] === '0.0.0.0/0' && !isNegated) return [];
+  if ((name === '-s' || name === '-d') && /^(0\.0\.0\.0|::)\/0$/.test(values[0] ?? '') && !isNegated) return [];
+  if (name === '-p') return [`${not}-p ${PROTOCOLS[values[0] ?? ''] ?? values[0]}`];
   if (name === '-j' && values[0] === 'NOTRACK') return ['-j CT', '--notrack'];
-  if ((name === '-s' || name === '-d') && values[0]?.endsWith('/32'))
-    return [`${not}${name} ${values[0].slice(0, -3)}`];
+  if (name === '-s' || name === '-d') return [`${not}${name} ${values[0]?.replace(SINGLE, '$1$2')}`];
   return [[not + name, ...values].join(' ')];
 }
 
@@ -65,14 +70,10 @@ function sortedList(text: string): string {
   return text.split(',').sort().join(',');
 }
 
-/** An address range as unsigned numbers, both ends included. `undefined` for what is no IPv4 address or network. */
-export function addressRange(text: string): [number, number] | undefined {
-  const network = parseIpv4Network(text.includes('/') ? text : `${text}/32`);
-  if (network) return [network.base >>> 0, (network.base | ~network.mask) >>> 0];
-  // A mask may also be written out: 10.1.0.0/255.255.0.0
-  const [address, mask] = text.split('/').map((part) => parseIpv4(part));
-  if (address === undefined || mask === undefined) return undefined;
-  return [(address & mask) >>> 0, (address | ~mask) >>> 0];
+/** An address range as numbers, both ends included. `undefined` for what is no address or network of either family. */
+export function addressRange(text: string): [bigint, bigint] | undefined {
+  const network = parseNetwork(text);
+  return network && rangeOf(network);
 }
 
 /** `1024:65535`, `7547`, `:80` and lists of these (multiport) as ranges. */

@@ -4,18 +4,20 @@
  */
 
 import { type Topology } from '../splitter/topology';
+import { addressIn, type Family, parseNetwork } from './family';
 import { type TableName } from './render';
 
 export interface Traffic {
   /** For people. */
   what: string;
+  protocol: 'tcp' | 'icmp';
   /** Interfaces as this chain sees them; `undefined` where the hook does not know one. */
   in?: string | undefined;
   out?: string | undefined;
-  /** Addresses or networks. */
+  /** Addresses or networks; none where nobody can tell. */
   sources: string[];
   destinations: string[];
-  /** Both ends included. */
+  /** Both ends included; empty for ICMP. */
   destinationPorts: [number, number][];
   hasSyn: boolean;
   /** Known to conntrack as untracked: everywhere behind raw. */
@@ -24,9 +26,10 @@ export interface Traffic {
 
 /**
  * What our rules do at this station. `marks`: notrack, then the host's rules go on. `decides`: queue, accept or drop,
- * and later rules of that table never see the packet. `passes`: none of ours, but it must get through.
+ * and later rules of that table never see the packet. `admits`: accept, and an earlier accept is as good. `passes`: none
+ * of ours, but it must get through.
  */
-export type Role = 'marks' | 'decides' | 'passes';
+export type Role = 'marks' | 'decides' | 'admits' | 'passes';
 
 export interface Station {
   table: TableName;
@@ -40,17 +43,40 @@ const ANY_PORT: [number, number][] = [[0, 65_535]];
 /** Servers open Connection Requests from their systems' unprivileged ports; the answers come back there. */
 const UNPRIVILEGED_PORTS: [number, number][] = [[1024, 65_535]];
 
-/** Every chain of iptables that our traffic passes, before and after it is rewritten. nat is none: no conntrack. */
-export function stations(topology: Topology): Station[] {
-  return [...fromCpes(topology), ...serverGroups(topology).flatMap((group) => aroundServers(topology, group))];
+/** The topology as one family sees it. */
+interface Side {
+  interface: string;
+  acs: string;
+  networks: string[];
+  ports: number[];
 }
 
-function fromCpes({ cpe, reportPorts, itmsPorts }: Topology): Station[] {
-  const common = { in: cpe.interface, sources: cpe.networks, destinations: [cpe.address.ipv4 ?? ''] };
+/** Every chain of iptables that our traffic passes, before and after it is rewritten. nat is none: no conntrack. */
+export function stations(topology: Topology, family: Family): Station[] {
+  const { cpe, reportPorts, itmsPorts } = topology;
+  const side: Side = {
+    interface: cpe.interface,
+    acs: addressIn(cpe.address, family)!,
+    networks: cpe.networks.filter((network) => parseNetwork(network)?.family === family),
+    ports: [...reportPorts, ...itmsPorts],
+  };
+  const groups = serverGroups(topology, family);
+  return [
+    ...fromCpes(side),
+    ...groups.flatMap((group) => aroundServers(side, group)),
+    ...errorsFromCpes(side),
+    ...groups.flatMap((group) => errorsAroundServers(side, group)),
+    ...ownErrors(side, groups),
+  ];
+}
+
+function fromCpes(side: Side): Station[] {
+  const ends = { in: side.interface, sources: side.networks, destinations: [side.acs] };
+  const common = { protocol: 'tcp' as const, ...ends };
   const reports = {
     ...common,
     what: 'what CPEs send to the ports that are steered',
-    destinationPorts: [...reportPorts, ...itmsPorts].map((port): [number, number] => [port, port]),
+    destinationPorts: side.ports.map((port): [number, number] => [port, port]),
     hasSyn: true,
   };
   const answers = {
@@ -68,28 +94,29 @@ function fromCpes({ cpe, reportPorts, itmsPorts }: Topology): Station[] {
   ];
 }
 
-function aroundServers({ cpe }: Topology, group: { interface: string; addresses: string[] }): Station[] {
+function aroundServers(side: Side, group: ServerGroup): Station[] {
   const inward: Traffic = {
     what: `what CPEs send, on its way to ${group.addresses.join(', ')}`,
-    in: cpe.interface,
+    protocol: 'tcp',
+    in: side.interface,
     out: group.interface,
-    sources: cpe.networks,
+    sources: side.networks,
     destinations: group.addresses,
     destinationPorts: ANY_PORT,
     hasSyn: true,
     isUntracked: true,
   };
   const arriving: Traffic = {
+    ...inward,
     what: `what ${group.addresses.join(', ')} send${group.addresses.length === 1 ? 's' : ''} to CPEs`,
     in: group.interface,
+    out: undefined,
     sources: group.addresses,
-    destinations: cpe.networks,
-    destinationPorts: ANY_PORT,
-    hasSyn: true,
+    destinations: side.networks,
     isUntracked: false,
   };
-  const outward: Traffic = { ...arriving, out: cpe.interface, isUntracked: true };
-  const rewritten: Traffic = { ...outward, sources: [cpe.address.ipv4 ?? ''] };
+  const outward: Traffic = { ...arriving, out: side.interface, isUntracked: true };
+  const rewritten: Traffic = { ...outward, sources: [side.acs] };
   return [
     { table: 'mangle', chain: 'FORWARD', role: 'passes', traffic: inward },
     { table: 'filter', chain: 'FORWARD', role: 'decides', traffic: inward },
@@ -103,16 +130,70 @@ function aroundServers({ cpe }: Topology, group: { interface: string; addresses:
   ];
 }
 
+/** ICMP errors. Whichever router on the way may have sent them, so nobody knows their sources. */
+function errors(what: string, more: Pick<Traffic, 'destinations'> & Partial<Traffic>): Traffic {
+  return { what, protocol: 'icmp', sources: [], destinationPorts: [], hasSyn: false, isUntracked: true, ...more };
+}
+
+function errorsFromCpes(side: Side): Station[] {
+  const arriving = errors("ICMP errors from the CPEs' side", { in: side.interface, destinations: [side.acs] });
+  return [
+    { table: 'raw', chain: 'PREROUTING', role: 'marks', traffic: { ...arriving, isUntracked: false } },
+    { table: 'mangle', chain: 'PREROUTING', role: 'decides', traffic: arriving },
+  ];
+}
+
+function errorsAroundServers(side: Side, group: ServerGroup): Station[] {
+  const servers = group.addresses.join(', ');
+  const inward = errors(`ICMP errors on their way to ${servers}`, {
+    in: side.interface,
+    out: group.interface,
+    destinations: group.addresses,
+  });
+  const outward = errors(`ICMP errors from the side of ${servers}`, {
+    in: group.interface,
+    out: side.interface,
+    destinations: side.networks,
+  });
+  const arriving: Traffic = { ...outward, out: undefined };
+  return [
+    { table: 'mangle', chain: 'FORWARD', role: 'passes', traffic: inward },
+    { table: 'filter', chain: 'FORWARD', role: 'admits', traffic: inward },
+    { table: 'mangle', chain: 'POSTROUTING', role: 'passes', traffic: behindRouting(inward) },
+    { table: 'raw', chain: 'PREROUTING', role: 'marks', traffic: { ...arriving, isUntracked: false } },
+    { table: 'mangle', chain: 'PREROUTING', role: 'passes', traffic: arriving },
+    { table: 'mangle', chain: 'FORWARD', role: 'decides', traffic: outward },
+    { table: 'filter', chain: 'FORWARD', role: 'admits', traffic: outward },
+    { table: 'mangle', chain: 'POSTROUTING', role: 'passes', traffic: behindRouting(outward) },
+  ];
+}
+
+/** What this host's kernel itself says about our traffic: to CPEs, to servers, and to itself. */
+function ownErrors(side: Side, groups: readonly ServerGroup[]): Station[] {
+  const destinations = [side.acs, ...side.networks, ...groups.flatMap(({ addresses }) => addresses)];
+  const own = errors("this host's own ICMP errors", { destinations });
+  return [
+    { table: 'raw', chain: 'OUTPUT', role: 'marks', traffic: { ...own, isUntracked: false } },
+    { table: 'mangle', chain: 'OUTPUT', role: 'decides', traffic: own },
+    { table: 'filter', chain: 'OUTPUT', role: 'admits', traffic: own },
+  ];
+}
+
 /** POSTROUTING does not know where a packet came in. */
 function behindRouting(traffic: Traffic): Traffic {
   return { ...traffic, in: undefined };
 }
 
+interface ServerGroup {
+  interface: string;
+  addresses: string[];
+}
+
 /** ITMS and collectors by interface: they may share one. */
-function serverGroups({ itms, collectors }: Topology): { interface: string; addresses: string[] }[] {
+function serverGroups({ itms, collectors }: Topology, family: Family): ServerGroup[] {
   const groups = new Map<string, string[]>();
   for (const server of [itms, ...collectors]) {
-    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address.ipv4 ?? '']);
+    groups.set(server.interface, [...(groups.get(server.interface) ?? []), addressIn(server.address, family)!]);
   }
   return [...groups].map(([name, addresses]) => ({ interface: name, addresses }));
 }

@@ -1,25 +1,18 @@
 /** `acsplit rules show | install | remove | check`: the iptables bundle. */
 
 import { type CommandModule } from 'yargs';
-import { checkRules, type Family, installRules, removeRules, renderRules, RulesError } from '../../rules';
+import { checkRules, familiesOf, type Family, installRules, removeRules, renderRules, RulesError } from '../../rules';
 import { type Configuration, loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 
-interface RulesOptions extends GlobalOptions {
-  family: number;
-}
-
-interface DataOptions extends RulesOptions {
+interface DataOptions extends GlobalOptions {
   json: boolean;
 }
 
-const familyOption = {
-  choices: [4, 6],
-  type: 'number',
-  default: 4,
-  describe: 'IPv4 or IPv6 (6 comes with a later version)',
-} as const;
+interface ShowOptions extends DataOptions {
+  family: number | undefined;
+}
 
 export const rulesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'rules',
@@ -38,48 +31,45 @@ export const rulesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   handler: () => {},
 };
 
-const showCommand: CommandModule<GlobalOptions, DataOptions> = {
+const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
   command: 'show',
-  describe: 'print the rules as text for iptables-restore',
+  describe: 'print the rules as text for iptables-restore or ip6tables-restore',
   builder: (parser) =>
     parser
-      .option('family', familyOption)
+      .option('family', {
+        choices: [4, 6],
+        type: 'number',
+        describe: 'IPv4 or IPv6  [default: 4, or 6 where no IPv4 address is configured]',
+      })
       .option('json', jsonOption)
       .example('$0 rules show', 'commented line by line')
-      .example('$0 rules show | iptables-restore --noflush --test', 'would this host take them?'),
+      .example('$0 rules show --family 6 | ip6tables-restore --noflush --test', 'would this host take them?'),
   handler: ({ config, family, json }) =>
     inWords(() => {
       const { topology, queue } = loadConfiguration(config);
-      const text = renderRules(topology, queue, family as Family);
-      process.stdout.write(json ? `${JSON.stringify({ family, rules: text }, null, 2)}\n` : text);
+      const shown = (family ?? familiesOf(topology)[0]) as Family;
+      const text = renderRules(topology, queue, shown);
+      process.stdout.write(json ? `${JSON.stringify({ family: shown, rules: text }, null, 2)}\n` : text);
     }),
 };
 
-const installCommand: CommandModule<GlobalOptions, RulesOptions> = {
+const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'install',
-  describe: 'install the rules, or bring older ones up to date; needs root',
+  describe: 'install the rules of every family configured, or bring older ones up to date; needs root',
   builder: (parser) =>
-    parser
-      .option('family', familyOption)
-      .example('$0 rules install', 'before or after the engine is started: without it packets wait'),
-  handler: ({ config, family }) =>
+    parser.example('$0 rules install', 'before or after the engine is started: without it packets wait'),
+  handler: ({ config }) =>
     inWords(() => {
       const { topology, queue } = loadConfiguration(config);
-      requireIpv4(family);
       installRules(topology, queue);
     }),
 };
 
-const removeCommand: CommandModule<GlobalOptions, RulesOptions> = {
+const removeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'remove',
-  describe: 'remove every rule of ours; needs root and no configuration',
-  builder: (parser) =>
-    parser.option('family', familyOption).example('$0 rules remove', "the host's own rules stay as they are"),
-  handler: ({ family }) =>
-    inWords(() => {
-      requireIpv4(family);
-      removeRules();
-    }),
+  describe: 'remove every rule of ours, IPv4 and IPv6; needs root and no configuration',
+  builder: (parser) => parser.example('$0 rules remove', "the host's own rules stay as they are"),
+  handler: () => inWords(() => removeRules()),
 };
 
 const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
@@ -87,15 +77,13 @@ const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
   describe: 'compare the live rules with the configuration; exit status 1 when anything differs or is in the way',
   builder: (parser) =>
     parser
-      .option('family', familyOption)
       .option('json', jsonOption)
       .example('$0 rules check', 'one line for each difference, with what to do')
       .example('$0 rules check --json | jq length', 'for scripts'),
-  handler: ({ config, family, json }) => inWords(() => printCheck(loadConfiguration(config), family, json)),
+  handler: ({ config, json }) => inWords(() => printCheck(loadConfiguration(config), json)),
 };
 
-function printCheck({ topology, queue }: Configuration, family: number, json: boolean): void {
-  requireIpv4(family);
+function printCheck({ topology, queue }: Configuration, json: boolean): void {
   const differences = checkRules(topology, queue);
   if (json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
   else for (const { message } of differences) process.stdout.write(`${message}\n`);
@@ -104,10 +92,6 @@ function printCheck({ topology, queue }: Configuration, family: number, json: bo
   } else if (!json) {
     process.stdout.write('the rules are installed as configured, and nothing is in their way\n');
   }
-}
-
-function requireIpv4(family: number): void {
-  if (family === 6) throw new RulesError('IPv6 is not carried yet: there are no ip6tables rules');
 }
 
 /** What src/rules complains about is a failure of the command, not of this program. */

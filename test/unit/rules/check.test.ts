@@ -1,6 +1,6 @@
 /** `rules check`: what it says about rules that were deleted, changed, reordered, shadowed, and about foreign ones. */
 
-import { renderRules } from '../../../src/rules';
+import { checkRules, type Family, renderRules, type System } from '../../../src/rules';
 import { compareRules, type Difference } from '../../../src/rules/check';
 import { type Topology } from '../../../src/splitter/topology';
 import { plain, TOPOLOGIES } from './topologies';
@@ -11,55 +11,72 @@ const QUEUE = { first: 0 };
 function saved(
   topology: Topology,
   edit: (table: string, lines: string[]) => string[] = (_table, lines) => lines,
+  family: Family = 4,
 ): string {
-  return renderRules(topology, QUEUE)
+  return renderRules(topology, QUEUE, family)
     .split(/^(?=\*)/m)
     .filter((text) => text.startsWith('*'))
     .map((text) => {
       const [table, ...lines] = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-      const builtIn = ['PREROUTING', 'INPUT', 'FORWARD', 'POSTROUTING'].map((chain) => `:${chain} ACCEPT [9:81]`);
+      const builtIn = ['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING'].map(
+        (chain) => `:${chain} ACCEPT [9:81]`,
+      );
       const printed = lines.slice(0, -1).map((line) => line.replace(/^-I/, '-A').replace(' - [0:0]', ' - [12:720]'));
       return [table, ...edit(table.slice(1), [...builtIn, ...printed]), 'COMMIT'].join('\n');
     })
     .join('\n');
 }
 
-const check = (text: string, topology = plain): Difference[] => compareRules(topology, QUEUE, text);
-const messages = (text: string): string[] => check(text).map(({ message }) => message);
+const check = (text: string, topology = plain, family: Family = 4): Difference[] =>
+  compareRules(topology, QUEUE, text, family);
+const messages = (text: string, family: Family = 4): string[] =>
+  check(text, plain, family).map(({ message }) => message);
 
 /** Adds lines to one table, before our rules or behind. */
-const adding = (table: string, where: 'before' | 'behind', ...lines: string[]) =>
-  saved(plain, (name, own) => {
+const adding = (table: string, where: 'before' | 'behind', ...lines: string[]) => addingTo(4, table, where, ...lines);
+const addingTo = (family: Family, table: string, where: 'before' | 'behind', ...lines: string[]) => {
+  const edit = (name: string, own: string[]) => {
     if (name !== table) return own;
     const isDeclaration = (line: string) => line.startsWith(':');
     const all = where === 'before' ? [...lines, ...own] : [...own, ...lines];
     return [...all.filter(isDeclaration), ...all.filter((line) => !isDeclaration(line))];
-  });
+  };
+  return saved(plain, edit, family);
+};
 
 describe('what was rendered and is live gives no difference', () => {
-  it.each(Object.entries(TOPOLOGIES))('%s', (_name, topology) => expect(check(saved(topology), topology)).toEqual([]));
+  const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) =>
+    ([4, 6] as const).map((family) => [name, family, topology] as const),
+  );
+  it.each(rows)('%s, IPv%s', (_name, family, topology) => {
+    expect(check(saved(topology, undefined, family), topology, family)).toEqual([]);
+  });
 
   it('nor does another spelling of the same rules by another version of iptables', () => {
     const other = saved(plain)
       .replaceAll('-m tcp --tcp-flags FIN,SYN,RST,ACK SYN', '--syn')
       .replaceAll('-j CT --notrack', '-j NOTRACK')
       .replaceAll('/32', '')
+      .replaceAll('-p icmp', '-p 1')
       .replaceAll('-j DROP', '-m comment --comment "why: -j ACCEPT" -j DROP');
     expect(other).not.toBe(saved(plain));
     expect(check(other)).toEqual([]);
   });
 });
 
-it('each rule that is missing is named', () => {
-  for (const line of saved(plain).match(/^-A .*$/gm)!) {
-    const table = saved(plain)
+it.each([4, 6] as const)('each rule that is missing is named, IPv%s', (family) => {
+  const whole = saved(plain, undefined, family);
+  for (const line of whole.match(/^-A .*$/gm)!) {
+    const table = whole
       .split(line)[0]
       .match(/^\*(\w+)$/gm)!
       .at(-1)!
       .slice(1);
-    const without = saved(plain, (name, lines) => (name === table ? lines.filter((l) => l !== line) : lines));
+    const edit = (name: string, lines: string[]) => (name === table ? lines.filter((l) => l !== line) : lines);
     const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
-    expect(check(without)).toEqual([expect.objectContaining({ kind: 'missing', table, chain, rule })]);
+    expect(check(saved(plain, edit, family), plain, family)).toEqual([
+      expect.objectContaining({ kind: 'missing', family, table, chain, rule }),
+    ]);
   }
 });
 
@@ -109,9 +126,10 @@ it('a jump of ours that is there twice is named', () => {
 
 it('a rule put into a chain of ours is named together with those that it shadows', () => {
   const foreign = '-A ACSPLIT-TO-CPE -s 10.3.0.2/32 -j ACCEPT';
-  const text = saved(plain, (name, lines) =>
-    name === 'mangle' ? [...lines.slice(0, 8), foreign, ...lines.slice(8)] : lines,
-  );
+  const text = saved(plain, (name, lines) => {
+    const first = lines.findIndex((line) => line.startsWith('-A'));
+    return name === 'mangle' ? [...lines.slice(0, first), foreign, ...lines.slice(first)] : lines;
+  });
   const [difference, ...others] = check(text);
   expect(others).toEqual([]);
   expect(difference.kind).toBe('shadows');
@@ -228,6 +246,30 @@ describe('foreign rules in the way', () => {
       'drops',
       /queue-num 9/,
     ],
+    [
+      'a drop of all ICMP errors before our queue',
+      'mangle',
+      'before',
+      ['-A FORWARD -p icmp -m icmp --icmp-type 3/4 -j DROP'],
+      'drops',
+      /ICMP errors from the side of 10\.2\.0\.2/,
+    ],
+    [
+      'a drop of what this host says itself, behind our notrack',
+      'raw',
+      'behind',
+      ['-A OUTPUT -p icmp -j DROP'],
+      'drops',
+      /this host's own ICMP errors/,
+    ],
+    [
+      'a mark for ICMP behind our queue',
+      'mangle',
+      'behind',
+      ['-A OUTPUT -p icmp -j MARK --set-xmark 0x1/0xffffffff'],
+      'skipped',
+      /behind our "-p icmp .*ACSPLIT-OWN-ERRORS"/,
+    ],
     ['an early return to the policy', 'mangle', 'before', ['-A FORWARD -o eth0 -j RETURN'], 'shadows', /RETURN/],
   ];
   it.each(rows)('%s', (_claim, table, where, lines, kind, words) => {
@@ -306,7 +348,81 @@ describe('foreign rules that are in nobody’s way are not named', () => {
       'behind',
       ['-A FORWARD -j DROP', '-A INPUT -j REJECT --reject-with icmp-port-unreachable'],
     ],
+    [
+      'ping and redirects are dropped',
+      'mangle',
+      'before',
+      [
+        '-A PREROUTING -p icmp -m icmp --icmp-type 8 -j DROP',
+        '-A FORWARD -p icmp -m icmp --icmp-type 5 -j DROP',
+        '-A OUTPUT -p icmp -m icmp --icmp-type 0 -j DROP',
+      ],
+    ],
+    [
+      'ICMP is accepted before our accepts, or dropped behind them',
+      'filter',
+      'before',
+      ['-A FORWARD -p icmp -j ACCEPT', '-A OUTPUT -j ACCEPT', '-A INPUT -p icmp -j DROP'],
+    ],
     ['everybody but the servers is dropped', 'mangle', 'before', ['-A PREROUTING ! -s 10.0.0.0/8 -j DROP']],
   ];
   it.each(rows)('%s', (_claim, table, where, lines) => expect(messages(adding(table, where, ...lines))).toEqual([]));
+});
+
+describe('IPv6', () => {
+  it('is said in front, and the remedy is ip6tables’', () => {
+    const drop = '-A FORWARD -s 2001:db8:2::/64 -j DROP';
+    expect(messages(addingTo(6, 'filter', 'before', drop), 6)).toEqual([
+      'IPv6 filter FORWARD: "-s 2001:db8:2::/64 -j DROP" is not ours and may take away what 2001:db8:2::2 sends to CPEs; ' +
+        'delete or narrow it: ip6tables -t filter -D FORWARD -s 2001:db8:2::/64 -j DROP',
+    ]);
+  });
+
+  const touching: [string, string][] = [
+    ['the ACS address', '-A PREROUTING -d 2001:db8:1::1/128 -j DROP'],
+    ['the network of the CPEs', '-A PREROUTING -s 2001:db8:1::/64 -j DROP'],
+    ['everything', '-A PREROUTING -s ::/0 -j DROP'],
+    ['ICMP errors', '-A PREROUTING -p ipv6-icmp -m icmp6 --icmpv6-type 2 -j DROP'],
+  ];
+  it.each(touching)('a drop of %s is named', (_what, line) => {
+    expect(check(addingTo(6, 'mangle', 'before', line), plain, 6)).toEqual([
+      expect.objectContaining({ kind: 'drops', family: 6 }),
+    ]);
+  });
+
+  const harmless: [string, string][] = [
+    ['another network', '-A PREROUTING -s 2001:db8:7::/48 -j DROP'],
+    ['neighbour discovery', '-A PREROUTING -p ipv6-icmp -m icmp6 --icmpv6-type 135 -j ACCEPT'],
+    ['ping', '-A PREROUTING -p ipv6-icmp -m icmp6 --icmpv6-type 128 -j DROP'],
+  ];
+  it.each(harmless)('a rule about %s is not', (_what, line) => {
+    expect(check(addingTo(6, 'mangle', 'before', line), plain, 6)).toEqual([]);
+  });
+
+  it('rules of ours that stand though no IPv6 address is configured are named', () => {
+    const system: System = {
+      interfaces: () => [],
+      hasIpv6: () => true,
+      run: (program) => {
+        const family = program.startsWith('ip6') ? 6 : 4;
+        const isOther = /-(nft|legacy)-save$/.test(program);
+        return { status: 0, stderr: '', stdout: isOther ? '' : saved(plain, undefined, family) };
+      },
+    };
+    expect(checkRules(plain, QUEUE, system)).toEqual([]);
+    const { cpe, itms, collectors } = plain;
+    const only = ({ ipv4 }: { ipv4?: string }) => ({ ipv4: ipv4! });
+    const withoutIpv6: Topology = {
+      ...plain,
+      cpe: { ...cpe, address: only(cpe.address), networks: ['10.1.0.0/16'] },
+      itms: { ...itms, address: only(itms.address) },
+      collectors: collectors.map((collector) => ({ ...collector, address: only(collector.address) })),
+    };
+    expect(checkRules(withoutIpv6, QUEUE, system).map(({ message }) => message)).toEqual(
+      ['filter', 'raw', 'mangle'].map(
+        (table) =>
+          `IPv6 table ${table}: rules of ours stand here, but no IPv6 address is configured; run: acsplit rules install`,
+      ),
+    );
+  });
 });

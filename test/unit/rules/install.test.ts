@@ -1,7 +1,8 @@
 /** Installing and removing with a system that is not there: order, what is taken back, and how failures read. */
 
-import { installRules, removeRules, renderRules, type System } from '../../../src/rules';
+import { type Family, installRules, removeRules, renderRules, type System } from '../../../src/rules';
 import { type Outcome } from '../../../src/rules/iptables';
+import { type Topology } from '../../../src/splitter/topology';
 import { plain } from './topologies';
 
 const QUEUE = { first: 0 };
@@ -27,43 +28,93 @@ Try \`iptables-restore -h' or 'iptables-restore --help' for more information.`,
 interface Fake extends System {
   /** Texts that were restored, in order. */
   restored: string[];
+  /** The program that restored each. */
+  programs: string[];
 }
 
-/** A host that has `live` rules; `refuse` answers what a restore says when it fails. */
+/** A host that has `live` rules, and `liveIpv6`; `refuse` answers what a restore says when it fails. */
 function host(
   live = '',
   refuse: (text: string, index: number) => Partial<Outcome> | undefined = () => undefined,
+  liveIpv6 = '',
 ): Fake {
   const restored: string[] = [];
+  const programs: string[] = [];
   const ok: Outcome = { status: 0, stdout: '', stderr: '' };
   return {
     restored,
+    programs,
     interfaces: () => ['lo', 'eth0', 'eth1', 'eth2'],
+    hasIpv6: () => true,
     run: (program, _words, input = '') => {
-      if (program === 'iptables-save') return { ...ok, stdout: live };
+      if (program.endsWith('-save')) return { ...ok, stdout: program === 'ip6tables-save' ? liveIpv6 : live };
       restored.push(input);
+      programs.push(program);
       return { ...ok, ...refuse(input, restored.length - 1) };
     },
   };
 }
 
+const TABLE_BY_TABLE = ['filter', 'raw', 'mangle'].flatMap(() => ['iptables-restore', 'ip6tables-restore']);
+
 const tableOf = (text: string) => /^\*(\w+)/.exec(text)?.[1];
 
 /** Our rules as live ones, as iptables-save prints them. */
-const INSTALLED = renderRules(plain, QUEUE)
-  .replace(/^-I/gm, '-A')
-  .replace(/^\*(\w+)$/gm, '*$1\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]');
+const live = (family: Family) =>
+  renderRules(plain, QUEUE, family)
+    .replace(/^-I/gm, '-A')
+    .replace(
+      /^\*(\w+)$/gm,
+      '*$1\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]',
+    );
+const INSTALLED = live(4);
+const INSTALLED_IPV6 = live(6);
+
+/** The topology without IPv6. */
+const ONLY_IPV4: Topology = {
+  ...plain,
+  cpe: { ...plain.cpe, address: { ipv4: '10.1.0.1' }, networks: ['10.1.0.0/16'] },
+  itms: { ...plain.itms, address: { ipv4: '10.2.0.2' } },
+  collectors: [{ name: 'c1', interface: 'eth2', address: { ipv4: '10.3.0.2' } }],
+};
 
 it('guards go in first, then notrack, then the queues', () => {
   const system = host();
   installRules(plain, QUEUE, system);
-  expect(system.restored.map(tableOf)).toEqual(['filter', 'raw', 'mangle']);
+  expect(system.restored.map(tableOf)).toEqual(['filter', 'filter', 'raw', 'raw', 'mangle', 'mangle']);
+  expect(system.programs).toEqual(TABLE_BY_TABLE);
 });
 
 it('and come out in reverse', () => {
-  const system = host(INSTALLED);
+  const system = host(INSTALLED, undefined, INSTALLED_IPV6);
   removeRules(system);
-  expect(system.restored.map(tableOf)).toEqual(['mangle', 'raw', 'filter']);
+  expect(system.restored.map(tableOf)).toEqual(['mangle', 'mangle', 'raw', 'raw', 'filter', 'filter']);
+  expect(system.programs).toEqual([...TABLE_BY_TABLE].reverse());
+});
+
+it('a family that is configured no more loses its rules', () => {
+  const system = host(INSTALLED, undefined, INSTALLED_IPV6);
+  installRules(ONLY_IPV4, QUEUE, system);
+  expect(system.programs).toEqual(TABLE_BY_TABLE);
+  for (const [at, program] of system.programs.entries()) {
+    expect(system.restored[at].includes('\n-A ACSPLIT-')).toBe(program === 'iptables-restore');
+  }
+});
+
+it('where the kernel has no IPv6, ip6tables is not asked, unless IPv6 is configured', () => {
+  const asked = (topology: Topology) => {
+    const programs: string[] = [];
+    const system: System = { ...host(), hasIpv6: () => false };
+    const run: System['run'] = (program, words, input) => {
+      programs.push(program);
+      return system.run(program, words, input);
+    };
+    installRules(topology, QUEUE, { ...system, run });
+    removeRules({ ...system, run });
+    return programs.filter((program) => program.startsWith('ip6tables'));
+  };
+  expect(asked(ONLY_IPV4)).toEqual([]);
+  expect(asked(plain)).toContain('ip6tables-save');
 });
 
 it('where nothing is installed there is nothing to remove', () => {
@@ -88,24 +139,28 @@ it('installing over an older configuration takes out the chains that it no longe
     '*mangle\n:FORWARD ACCEPT [0:0]\n:ACSPLIT-OLD - [0:0]\n-A FORWARD -i eth9 -j ACSPLIT-OLD\nCOMMIT\n',
   );
   installRules(plain, QUEUE, system);
-  expect(system.restored[2]).toMatch(/^:ACSPLIT-OLD - \[0:0\]$/m);
-  expect(system.restored[2]).toMatch(/^-D FORWARD -i eth9 -j ACSPLIT-OLD$/m);
-  expect(system.restored[2]).toMatch(/^-X ACSPLIT-OLD$/m);
+  const mangle = system.restored.find((text) => tableOf(text) === 'mangle');
+  expect(mangle).toMatch(/^:ACSPLIT-OLD - \[0:0\]$/m);
+  expect(mangle).toMatch(/^-D FORWARD -i eth9 -j ACSPLIT-OLD$/m);
+  expect(mangle).toMatch(/^-X ACSPLIT-OLD$/m);
 });
 
-it.each([
-  ['raw', ['filter', 'raw']],
-  ['mangle', ['filter', 'raw', 'mangle']],
-])('when %s fails, the tables before it are taken back', (failing, expected) => {
-  const live = INSTALLED.replaceAll('7547', '9090');
-  const system = host(live, (text) => (tableOf(text) === failing ? { status: 1, stderr: 'no' } : undefined));
+it.each([1, 2, 3, 4, 5])('when the table at place %s fails, those before it are taken back', (failing) => {
+  const [was, wasIpv6] = [INSTALLED, INSTALLED_IPV6].map((text) => text.replaceAll('7547', '9090'));
+  const system = host(was, (_text, index) => (index === failing ? { status: 1, stderr: 'no' } : undefined), wasIpv6);
   expect(() => installRules(plain, QUEUE, system)).toThrow();
-  const back = system.restored.slice(expected.length);
-  expect(system.restored.slice(0, expected.length).map(tableOf)).toEqual(expected);
-  expect(back.map(tableOf)).toEqual(expected.slice(0, -1).reverse());
+  const places = system.restored.map((text, at) => `${system.programs[at]} ${tableOf(text)}`);
+  expect(new Set(places.slice(0, failing + 1)).size).toBe(failing + 1);
+  const back = system.restored.slice(failing + 1);
+  expect(places.slice(failing + 1)).toEqual(places.slice(0, failing).reverse());
   for (const text of back) expect(text).not.toContain('7547');
   expect(back.join('')).toContain('--dports 9090');
   expect(back.join('')).toMatch(/^-I FORWARD 1 -p tcp -j ACSPLIT-FORWARD$/m);
+});
+
+it('a failure names the program', () => {
+  const refuse = (_text: string, index: number) => (index === 1 ? { status: 1, stderr: 'no' } : undefined);
+  expect(() => installRules(plain, QUEUE, host('', refuse))).toThrow(/^ip6tables-restore failed: no$/);
 });
 
 it('when even that fails, the line says both and how to clean up', () => {
@@ -153,7 +208,7 @@ describe('what iptables says, in words that help', () => {
       'something (legacy names only the last line)',
       { stderr: SAID.legacyCommit },
       /^COMMIT/,
-      /line \d+ failed; perhaps the kernel lacks one of xt_socket, xt_NFQUEUE, xt_multiport$/,
+      /line \d+ failed; perhaps the kernel lacks one of xt_socket, xt_NFQUEUE, xt_multiport, xt_u32$/,
     ],
     [
       'no library for a match',

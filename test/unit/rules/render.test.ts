@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderRules } from '../../../src/rules';
+import { asText, parseNetwork } from '../../../src/rules/family';
 import { fillTemplate } from '../../../src/rules/template';
 import { type Topology } from '../../../src/splitter/topology';
 import { plain, TOPOLOGIES } from './topologies';
@@ -11,9 +12,13 @@ import { plain, TOPOLOGIES } from './topologies';
 const isUpdating = process.env.UPDATE_GOLDENS === '1';
 
 describe('the rendered rules are, word for word, those stored under goldens/', () => {
-  it.each(Object.entries(TOPOLOGIES))('%s', (name, topology) => {
-    const golden = join(__dirname, 'goldens', `${name}.rules`);
-    const rendered = renderRules(topology, { first: 4 });
+  const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) => [
+    [name, 4, topology] as const,
+    [name, 6, topology] as const,
+  ]);
+  it.each(rows)('%s, IPv%s', (name, family, topology) => {
+    const golden = join(__dirname, 'goldens', `${name}.${family === 4 ? '' : 'ipv6.'}rules`);
+    const rendered = renderRules(topology, { first: 4 }, family);
     if (isUpdating) writeFileSync(golden, rendered);
     expect(existsSync(golden)).toBe(true);
     expect(rendered).toBe(readFileSync(golden, 'utf8'));
@@ -29,7 +34,7 @@ it('no rule lets a packet pass unrewritten while no engine runs', () => {
 it('every rule outside a chain of ours is a jump into one', () => {
   const rules = renderRules(plain, { first: 0 }).match(/^-[AI] .*$/gm) ?? [];
   const outside = rules.filter((rule) => !/^-A ACSPLIT-/.test(rule));
-  expect(outside).toHaveLength(5);
+  expect(outside).toHaveLength(12);
   for (const rule of outside) expect(rule).toMatch(/ -j ACSPLIT-[A-Z-]+$/);
 });
 
@@ -42,8 +47,44 @@ it('every rule and every chain of a template is explained by a comment, or stand
   }
 });
 
-it('IPv6 is refused in one line', () => {
-  expect(() => renderRules(plain, { first: 0 }, 6)).toThrow(/^IPv6 is not carried yet: .+$/);
+it('a family without addresses has no rules, and says so in one line', () => {
+  const ipv4 = { ...plain, cpe: { ...plain.cpe, address: { ipv4: '10.1.0.1' } } };
+  expect(() => renderRules(ipv4, { first: 0 }, 6)).toThrow(
+    /^no IPv6 address is configured, so there are no IPv6 rules$/,
+  );
+});
+
+describe('addresses as iptables-save prints them, which is how inet_ntop(3) writes them [RFC 5952]', () => {
+  const rows: [string, string][] = [
+    ['10.1.0.1', '10.1.0.1/32'],
+    ['10.1.0.0/255.255.0.0', '10.1.0.0/16'],
+    ['0.0.0.0/0', '0.0.0.0/0'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1/128'],
+    ['2001:db8::/32', '2001:db8::/32'],
+    ['2001:0db8:0000:0001::/64', '2001:db8:0:1::/64'],
+    ['1:0:0:2:0:0:0:3', '1:0:0:2::3/128'],
+    ['1:0:0:2:3:0:0:4', '1::2:3:0:0:4/128'],
+    ['1:0:2:3:4:5:6:7', '1:0:2:3:4:5:6:7/128'],
+    ['64:ff9b::10.1.2.3', '64:ff9b::a01:203/128'],
+    ['::/0', '::/0'],
+    ['::1', '::1/128'],
+    ['fe80::', 'fe80::/128'],
+  ];
+  it.each(rows)('%s is %s', (text, printed) => expect(asText(parseNetwork(text)!)).toBe(printed));
+
+  const wrong = [
+    '',
+    '10.1.0',
+    '10.1.0.256',
+    '10.1.0.0/33',
+    '10.1.0.0/255.0.255.0',
+    '::/129',
+    '1::2::3',
+    'fe80::1%eth0',
+  ];
+  it.each([...wrong, '::1/ffff::', '10.0.0.0/8/8', '::/01', 'localhost'])('"%s" is none', (text) =>
+    expect(parseNetwork(text)).toBeUndefined(),
+  );
 });
 
 describe('what no rule can hold is refused, not written', () => {

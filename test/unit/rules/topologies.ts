@@ -1,14 +1,14 @@
-/** Topologies that the rules are tested with, and the queue they start at. */
+/** Topologies that the rules are tested with, each in both families. */
 
 import { type Topology } from '../../../src/splitter/topology';
 
-const ipv4 = (address: string) => ({ ipv4: address });
+const both = (ipv4: string, ipv6: string) => ({ ipv4, ipv6 });
 
 /** One collector on an interface of its own, as in the README. */
 export const plain: Topology = {
-  cpe: { interface: 'eth0', address: ipv4('10.1.0.1'), networks: ['10.1.0.0/16'] },
-  itms: { interface: 'eth1', address: ipv4('10.2.0.2') },
-  collectors: [{ name: 'c1', interface: 'eth2', address: ipv4('10.3.0.2') }],
+  cpe: { interface: 'eth0', address: both('10.1.0.1', '2001:db8:1::1'), networks: ['10.1.0.0/16', '2001:db8:1::/48'] },
+  itms: { interface: 'eth1', address: both('10.2.0.2', '2001:db8:2::2') },
+  collectors: [{ name: 'c1', interface: 'eth2', address: both('10.3.0.2', '2001:db8:3::2') }],
   reportPorts: [7547],
   itmsPorts: [],
 };
@@ -16,11 +16,11 @@ export const plain: Topology = {
 /** ITMS and two collectors behind one interface, a third collector behind another. */
 export const sharedInterface: Topology = {
   ...plain,
-  itms: { interface: 'bond0.20', address: ipv4('10.2.0.2') },
+  itms: { interface: 'bond0.20', address: both('10.2.0.2', '2001:db8:2::2') },
   collectors: [
-    { name: 'c1', interface: 'bond0.20', address: ipv4('10.2.0.3') },
-    { name: 'c2', interface: 'bond0.20', address: ipv4('10.2.0.4') },
-    { name: 'far', interface: 'eth2', address: ipv4('10.3.0.2') },
+    { name: 'c1', interface: 'bond0.20', address: both('10.2.0.3', '2001:db8:2::3') },
+    { name: 'c2', interface: 'bond0.20', address: both('10.2.0.4', '2001:db8:2::4') },
+    { name: 'far', interface: 'eth2', address: both('10.3.0.2', '2001:db8:3::2') },
   ],
 };
 
@@ -36,8 +36,8 @@ export const severalNetworks: Topology = {
   ...plain,
   cpe: {
     interface: 'ppp-aggr',
-    address: ipv4('100.64.0.1'),
-    networks: ['100.64.0.0/10', '10.0.0.0/8', '172.16.5.0/24'],
+    address: both('100.64.0.1', '2001:db8:100::1'),
+    networks: ['100.64.0.0/10', '10.0.0.0/8', '172.16.5.0/24', '2001:db8:100::/40', '2001:db8:2::/47', '::/3'],
   },
 };
 

@@ -1,37 +1,99 @@
 /** Single packets walked through the rendered rules: what is steered, what is held, what is left alone. */
 
-import { renderRules } from '../../../src/rules';
+import { type Family, renderRules } from '../../../src/rules';
 import { type Topology } from '../../../src/splitter/topology';
 import { manyPorts, plain, severalNetworks, sharedInterface } from './topologies';
 import { type Router, trace, type TracedPacket } from './tracer';
 
-const ACS = '10.1.0.1';
-const ITMS = '10.2.0.2';
-const COLLECTOR = '10.3.0.2';
-const CPE = '10.1.1.1';
-const OUTSIDE = '192.0.2.9';
+/** The same network in both families. */
+interface Places {
+  family: Family;
+  acs: string;
+  itms: string;
+  collector: string;
+  cpe: string;
+  /** A machine of the operator's in a CPE network. */
+  admin: string;
+  /** Another machine beside the ITMS. */
+  neighbour: string;
+  outside: string;
+  /** A router between this host and the CPEs, or the servers, whose address is in no network that we know. */
+  hop: string;
+  router: Router;
+}
 
-const router: Router = {
-  addresses: [ACS, '10.2.0.1', '10.3.0.1'],
-  routes: [
-    ['10.1.', 'eth0'],
-    ['10.2.', 'eth1'],
-    ['10.3.', 'eth2'],
-    ['', 'eth3'],
-  ],
+const IPV4: Places = {
+  family: 4,
+  acs: '10.1.0.1',
+  itms: '10.2.0.2',
+  collector: '10.3.0.2',
+  cpe: '10.1.1.1',
+  admin: '10.1.9.9',
+  neighbour: '10.2.0.77',
+  outside: '192.0.2.9',
+  hop: '172.31.0.9',
+  router: {
+    addresses: ['10.1.0.1', '10.2.0.1', '10.3.0.1'],
+    routes: [
+      ['10.1.', 'eth0'],
+      ['10.2.', 'eth1'],
+      ['10.3.', 'eth2'],
+      ['', 'eth3'],
+    ],
+  },
 };
 
-/** An engine that has armed nothing: CPEs go to the ITMS, servers appear as the ACS. */
-const engine = (queue: number) => (queue === 0 ? { destination: ITMS } : { source: ACS });
+const IPV6: Places = {
+  family: 6,
+  acs: '2001:db8:1::1',
+  itms: '2001:db8:2::2',
+  collector: '2001:db8:3::2',
+  cpe: '2001:db8:1:1::8',
+  admin: '2001:db8:1:9::9',
+  neighbour: '2001:db8:2::77',
+  outside: '2001:db8:ffff::9',
+  hop: 'fd00::9',
+  router: {
+    addresses: ['2001:db8:1::1', '2001:db8:2::1', '2001:db8:3::1'],
+    routes: [
+      ['2001:db8:1:', 'eth0'],
+      ['2001:db8:2:', 'eth1'],
+      ['2001:db8:3:', 'eth2'],
+      ['', 'eth3'],
+    ],
+  },
+};
+
+const { acs: ACS, itms: ITMS, collector: COLLECTOR, cpe: CPE, router } = IPV4;
+
+/** An engine that has armed nothing: CPEs go to the ITMS, servers appear as the ACS; errors as what they quote. */
+const engineOf =
+  ({ acs, itms, hop }: Places) =>
+  (queue: number, { error, destination }: TracedPacket) => {
+    if (queue === 0) return { destination: itms };
+    if (queue < 3) return error ? { source: hop } : { source: acs };
+    return destination === acs ? { destination: itms } : {};
+  };
+const engine = engineOf(IPV4);
 
 /** As careful a firewall as operators have: nothing is forwarded that conntrack does not know. */
 const STRICT_HOST = `*filter
 :FORWARD DROP [0:0]
 :INPUT DROP [0:0]
+:OUTPUT DROP [0:0]
 -A FORWARD -m conntrack --ctstate INVALID -j DROP
--A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT
--A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -m conntrack --ctstate INVALID -j DROP
+-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A OUTPUT -m conntrack --ctstate INVALID -j DROP
+-A OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+*mangle
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -m conntrack --ctstate INVALID -j DROP
+-A OUTPUT -m conntrack --ctstate INVALID -j DROP
 COMMIT`;
 
 /** A careless one, which accepts whatever comes. */
@@ -44,46 +106,60 @@ COMMIT`;
 
 type Row = [claim: string, packet: TracedPacket, outcome: string[]];
 
-const STEERED: Row[] = [
+/** An ICMP error about a packet; conntrack knows the connections that are not ours. */
+function about(
+  packet: Pick<TracedPacket, 'in' | 'source' | 'destination'>,
+  quotedSource: string,
+  quotedDestination: string,
+  more: Partial<TracedPacket> = { state: 'RELATED' },
+  protocol: 'tcp' | 'udp' = 'tcp',
+  types: [ipv4: number, ipv6: number] = [3, 2],
+): TracedPacket {
+  const type = types[packet.source.includes(':') ? 1 : 0];
+  const error = { type, source: quotedSource, destination: quotedDestination, protocol };
+  return { ...packet, protocol: 'icmp', error, state: 'RELATED', ...more };
+}
+
+const steered = ({ acs, itms, collector, cpe }: Places): Row[] => [
   [
     'a CPE opens a session: rewritten before routing, so it leaves towards the ITMS',
-    { in: 'eth0', source: CPE, destination: ACS, destinationPort: 7547, flags: 'S' },
-    ['untracked', 'queue 0', `out eth1 as ${CPE} > ${ITMS}`],
+    { in: 'eth0', source: cpe, destination: acs, destinationPort: 7547, flags: 'S' },
+    ['untracked', 'queue 0', `out eth1 as ${cpe} > ${itms}`],
   ],
   [
     'a CPE answers a Connection Request, on a port that only the engine knows',
-    { in: 'eth0', source: CPE, destination: ACS, destinationPort: 40123, sourcePort: 30005, flags: 'S.' },
-    ['untracked', 'queue 0', `out eth1 as ${CPE} > ${ITMS}`],
+    { in: 'eth0', source: cpe, destination: acs, destinationPort: 40123, sourcePort: 30005, flags: 'S.' },
+    ['untracked', 'queue 0', `out eth1 as ${cpe} > ${itms}`],
   ],
   [
     'the ITMS answers a session: its address is hidden behind routing',
-    { in: 'eth1', source: ITMS, destination: CPE, sourcePort: 7547, flags: 'S.' },
-    ['untracked', 'queue 1', `out eth0 as ${ACS} > ${CPE}`],
+    { in: 'eth1', source: itms, destination: cpe, sourcePort: 7547, flags: 'S.' },
+    ['untracked', 'queue 1', `out eth0 as ${acs} > ${cpe}`],
   ],
   [
     'the collector wakes a CPE, whatever port the CPE listens on',
-    { in: 'eth2', source: COLLECTOR, destination: CPE, destinationPort: 7547, flags: 'S' },
-    ['untracked', 'queue 2', `out eth0 as ${ACS} > ${CPE}`],
+    { in: 'eth2', source: collector, destination: cpe, destinationPort: 7547, flags: 'S' },
+    ['untracked', 'queue 2', `out eth0 as ${acs} > ${cpe}`],
   ],
 ];
 
-const LEFT_ALONE: Row[] = [
+const leftAlone = ({ acs, itms, cpe, admin, neighbour, outside, hop }: Places): Row[] => [
   [
     'ssh from a CPE network to the ACS address: a SYN to another port is the host’s own [P11]',
-    { in: 'eth0', source: '10.1.9.9', destination: ACS, destinationPort: 22, flags: 'S', state: 'NEW' },
+    { in: 'eth0', source: admin, destination: acs, destinationPort: 22, flags: 'S', state: 'NEW' },
     ['delivered'],
   ],
   [
     'the rest of that ssh connection: a socket knows it',
-    { in: 'eth0', source: '10.1.9.9', destination: ACS, destinationPort: 22, hasSocket: true, state: 'ESTABLISHED' },
+    { in: 'eth0', source: admin, destination: acs, destinationPort: 22, hasSocket: true, state: 'ESTABLISHED' },
     ['delivered'],
   ],
   [
     'the answer to a connection that the host itself opened from the ACS address',
     {
       in: 'eth0',
-      source: '10.1.9.9',
-      destination: ACS,
+      source: admin,
+      destination: acs,
       destinationPort: 41000,
       flags: 'S.',
       hasSocket: true,
@@ -93,54 +169,157 @@ const LEFT_ALONE: Row[] = [
   ],
   [
     'the answer to traffic that was masqueraded behind the ACS address: not from a CPE network, so it stays tracked',
-    { in: 'eth0', source: '198.51.100.7', destination: ACS, destinationPort: 45000, flags: 'S.', state: 'ESTABLISHED' },
+    { in: 'eth0', source: outside, destination: acs, destinationPort: 45000, flags: 'S.', state: 'ESTABLISHED' },
     ['delivered'],
   ],
   [
     'the ITMS’s own traffic to a fourth network stays tracked, and may be masqueraded',
-    { in: 'eth1', source: ITMS, destination: OUTSIDE, destinationPort: 443, flags: 'S', state: 'ESTABLISHED' },
-    [`out eth3 as ${ITMS} > ${OUTSIDE}`],
+    { in: 'eth1', source: itms, destination: outside, destinationPort: 443, flags: 'S', state: 'ESTABLISHED' },
+    [`out eth3 as ${itms} > ${outside}`],
   ],
   [
     'the ITMS talks to the router’s ACS address itself',
-    { in: 'eth1', source: ITMS, destination: ACS, destinationPort: 22, flags: 'S', state: 'NEW' },
+    { in: 'eth1', source: itms, destination: acs, destinationPort: 22, flags: 'S', state: 'NEW' },
     ['delivered'],
   ],
   [
     'a ping from the ITMS to a CPE',
-    { in: 'eth1', source: ITMS, destination: CPE, protocol: 'icmp', state: 'ESTABLISHED' },
-    [`out eth0 as ${ITMS} > ${CPE}`],
+    { in: 'eth1', source: itms, destination: cpe, protocol: 'icmp', state: 'ESTABLISHED' },
+    [`out eth0 as ${itms} > ${cpe}`],
   ],
   [
     'another machine of the ITMS’s network talks to a CPE',
-    { in: 'eth1', source: '10.2.0.77', destination: CPE, destinationPort: 80, state: 'ESTABLISHED' },
-    [`out eth0 as 10.2.0.77 > ${CPE}`],
+    { in: 'eth1', source: neighbour, destination: cpe, destinationPort: 80, state: 'ESTABLISHED' },
+    [`out eth0 as ${neighbour} > ${cpe}`],
+  ],
+  [
+    'an error about a connection that the host itself opened from the ACS address: a socket has sent it',
+    about({ in: 'eth0', source: hop, destination: acs }, acs, admin, { hasSocket: true, state: 'RELATED' }),
+    ['delivered'],
+  ],
+  [
+    'an error about traffic that was masqueraded behind the ACS address',
+    about({ in: 'eth0', source: hop, destination: acs }, acs, outside),
+    ['delivered'],
+  ],
+  [
+    'an error about what the host itself sent to a server',
+    about({ in: 'eth1', source: hop, destination: acs }, acs, itms),
+    ['delivered'],
+  ],
+  [
+    'an error about what a CPE sent to another machine behind this router',
+    about({ in: 'eth1', source: hop, destination: cpe }, cpe, neighbour),
+    [`out eth0 as ${hop} > ${cpe}`],
+  ],
+  [
+    'an error about what a server sent to a network where no CPE lives',
+    about({ in: 'eth3', source: hop, destination: itms }, itms, outside),
+    [`out eth1 as ${hop} > ${itms}`],
+  ],
+  [
+    'an error about UDP between the ACS address and a CPE',
+    about({ in: 'eth0', source: cpe, destination: acs }, acs, cpe, {}, 'udp'),
+    ['delivered'],
+  ],
+  [
+    'an error about UDP between a CPE and the ITMS',
+    about({ in: 'eth1', source: itms, destination: cpe }, cpe, itms, {}, 'udp'),
+    [`out eth0 as ${itms} > ${cpe}`],
+  ],
+  [
+    'an error of this host about traffic that is not ours',
+    about({ source: acs, destination: cpe }, cpe, outside),
+    [`out eth0 as ${acs} > ${cpe}`],
+  ],
+  [
+    'a ping of this host',
+    { source: acs, destination: cpe, protocol: 'icmp', state: 'ESTABLISHED' },
+    [`out eth0 as ${acs} > ${cpe}`],
+  ],
+  [
+    'a redirect, an echo, and whatever else quotes nothing that failed',
+    { ...about({ in: 'eth0', source: hop, destination: acs }, acs, cpe, {}, 'tcp', [5, 137]) },
+    ['delivered'],
+  ],
+];
+
+/** Errors about ours, before they are translated. */
+const errorsAboutOurs = ({ acs, itms, collector, cpe, hop }: Places): Row[] => [
+  [
+    'a router on the CPEs’ side cannot send on what bears the ACS address',
+    about({ in: 'eth0', source: hop, destination: acs }, acs, cpe),
+    ['untracked', 'queue 0', `out eth1 as ${hop} > ${itms}`],
+  ],
+  [
+    'so says a CPE itself',
+    about({ in: 'eth0', source: cpe, destination: acs }, acs, cpe),
+    ['untracked', 'queue 0', `out eth1 as ${cpe} > ${itms}`],
+  ],
+  [
+    'a router on the ITMS’s side cannot send on what a CPE sent',
+    about({ in: 'eth1', source: hop, destination: cpe }, cpe, itms),
+    ['untracked', 'queue 1', `out eth0 as ${hop} > ${cpe}`],
+  ],
+  [
+    'the collector’s host says so itself',
+    about({ in: 'eth2', source: collector, destination: cpe }, cpe, collector),
+    ['untracked', 'queue 2', `out eth0 as ${hop} > ${cpe}`],
+  ],
+  [
+    'this host cannot send on what a CPE sent: the error quotes the server',
+    about({ source: acs, destination: cpe }, cpe, itms),
+    ['untracked', 'queue 3', `out eth0 as ${acs} > ${cpe}`],
+  ],
+  [
+    'this host cannot reach a CPE: the error is for the ACS address, which is its own',
+    about({ source: acs, destination: acs }, acs, cpe),
+    ['untracked', 'queue 3', `out eth1 as ${acs} > ${itms}`],
+  ],
+  [
+    'this host cannot send on what a server sent, which was not rewritten yet: right as it is',
+    about({ source: acs, destination: itms }, itms, cpe),
+    ['untracked', `out eth1 as ${acs} > ${itms}`],
   ],
 ];
 
 describe.each([
-  ['where the host forwards everything', CARELESS_HOST],
-  ['where the host’s policy is DROP and INVALID is dropped', STRICT_HOST],
-])('%s', (_where, host) => {
-  const rules = [host, renderRules(plain, { first: 0 })];
+  ['IPv4, where the host forwards everything', IPV4, CARELESS_HOST],
+  ['IPv4, where the host’s policy is DROP and INVALID is dropped', IPV4, STRICT_HOST],
+  ['IPv6, where the host forwards everything', IPV6, CARELESS_HOST],
+  ['IPv6, where the host’s policy is DROP and INVALID is dropped', IPV6, STRICT_HOST],
+])('%s', (_where, places, host) => {
+  const rules = [host, renderRules(plain, { first: 0 }, places.family)];
+  const { router } = places;
+  const engine = engineOf(places);
 
-  it.each(STEERED)('steered: %s', (_claim, packet, outcome) => {
+  it.each([...steered(places), ...errorsAboutOurs(places)])('steered: %s', (_claim, packet, outcome) => {
     // Without notrack conntrack, which sees one direction, would call every one of these INVALID.
     expect(trace(rules, router, { ...packet, state: 'INVALID' }, engine)).toEqual(outcome);
   });
 
-  it.each(LEFT_ALONE)('left alone: %s', (_claim, packet, outcome) => {
+  it.each(leftAlone(places))('left alone: %s', (_claim, packet, outcome) => {
     expect(trace(rules, router, packet, engine)).toEqual(outcome);
   });
 
-  it.each(LEFT_ALONE)('left alone while no engine runs: %s', (_claim, packet, outcome) => {
+  it.each(leftAlone(places))('left alone while no engine runs: %s', (_claim, packet, outcome) => {
     expect(trace(rules, router, packet, 'hold')).toEqual(outcome);
   });
 
-  it.each(STEERED)('held while no engine runs: %s', (_claim, packet) => {
+  it.each(steered(places))('held while no engine runs: %s', (_claim, packet) => {
     expect(trace(rules, router, packet, 'hold').at(-1)).toBe('held');
   });
+
+  it('each type of error is steered, and no other type of ICMP', () => {
+    const steeredTypes = Array.from({ length: 256 }, (_, type) => type).filter((type) => {
+      const packet = about({ in: 'eth0', source: places.hop, destination: places.acs }, places.acs, places.cpe);
+      return trace(rules, router, { ...packet, error: { ...packet.error!, type } }, engine).includes('queue 0');
+    });
+    expect(steeredTypes).toEqual(places.family === 4 ? [3, 11, 12] : [1, 2, 3, 4]);
+  });
 });
+
+const STEERED = steered(IPV4);
 
 describe('what escapes the queues (mangle not yet in, or already out) is held by the guards', () => {
   const withoutMangle = [CARELESS_HOST, renderRules(plain, { first: 0 }).split('*mangle')[0]];

@@ -5,7 +5,8 @@
  */
 
 export interface TracedPacket {
-  in: string;
+  /** None: the router's own kernel sends it. */
+  in?: string;
   source: string;
   destination: string;
   protocol?: 'tcp' | 'udp' | 'icmp';
@@ -13,6 +14,8 @@ export interface TracedPacket {
   sourcePort?: number;
   /** As tcpdump prints them: S, S., ., F., R */
   flags?: string;
+  /** Of an ICMP error: its type, and the packet it is about. */
+  error?: { type: number; source: string; destination: string; protocol: 'tcp' | 'udp' };
   /** A socket of the router knows this connection, or listens for it. */
   hasSocket?: boolean;
   /** What conntrack would call it if nothing said notrack. */
@@ -32,7 +35,7 @@ export type Trace = string[];
 type Rewrite = Partial<Pick<TracedPacket, 'source' | 'destination'>>;
 
 interface Walk extends TracedPacket {
-  out?: string;
+  out?: string | undefined;
   isUntracked: boolean;
 }
 
@@ -68,17 +71,28 @@ export function trace(
       return true;
     });
 
+  if (walk.in === undefined) {
+    const lo = router.addresses.includes(walk.destination) ? 'lo' : undefined;
+    walk.out = lo ?? routeTo(router, walk.destination);
+    if (!pass(['raw', 'mangle', 'filter'], 'OUTPUT')) return said;
+    // What was rewritten is routed again.
+    const out = router.addresses.includes(walk.destination) ? 'lo' : routeTo(router, walk.destination);
+    return [...said, `out ${out} as ${walk.source} > ${walk.destination}`];
+  }
   if (!pass(['raw', 'mangle'], 'PREROUTING')) return said;
   if (router.addresses.includes(walk.source)) return [...said, 'martian'];
   if (router.addresses.includes(walk.destination)) {
     if (pass(['mangle', 'filter'], 'INPUT')) said.push('delivered');
     return said;
   }
-  const route = router.routes.find(([prefix]) => walk.destination.startsWith(prefix));
-  if (!route) return [...said, 'no route'];
-  walk.out = route[1];
+  walk.out = routeTo(router, walk.destination);
+  if (walk.out === undefined) return [...said, 'no route'];
   if (!pass(['mangle', 'filter'], 'FORWARD')) return said;
   return [...said, `out ${walk.out} as ${walk.source} > ${walk.destination}`];
+}
+
+function routeTo(router: Router, destination: string): string | undefined {
+  return router.routes.find(([prefix]) => destination.startsWith(prefix))?.[1];
 }
 
 type Table = Map<string, { policy: string; rules: string[][] }>;
@@ -156,7 +170,7 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
     case '-o':
       return walk.out === value;
     case '-p':
-      return (walk.protocol ?? 'tcp') === value;
+      return (walk.protocol ?? 'tcp') === value.replace('ipv6-icmp', 'icmp');
     case '-m':
       return value !== 'socket' || walk.hasSocket === true;
     case '--nowildcard':
@@ -170,7 +184,7 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
         .includes(walk.destinationPort ?? -1);
     case '--dst-type':
       // Our tests' routers have two kinds of addresses: their own, and others.
-      return value === 'LOCAL' && walk.destination.endsWith('.0.1');
+      return value === 'LOCAL' && /\.0\.1$|::1$/.test(walk.destination);
     case '--ctstate':
       return value.split(',').includes(walk.isUntracked ? 'UNTRACKED' : (walk.state ?? 'NEW'));
     case '--tcp-flags':
@@ -178,16 +192,74 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
       return syn && !ack && !fin && !rst;
     case '--syn':
       return syn && !ack && !fin && !rst;
+    case '--u32':
+      return holdsU32(value.replaceAll('"', ''), bytesOf(walk));
   }
   throw new Error(`tracer: what is "${word}"?`);
 }
 
+/** xt_u32 as iptables-extensions(8) describes it: every test reads 32-bit words, masks, shifts, and moves on with @. */
+function holdsU32(tests: string, bytes: number[]): boolean {
+  return tests.split('&&').every((text) => {
+    const [location, ranges] = text.split('=');
+    const [first, ...steps] = location.match(/(^|&|<<|>>|@)0x[0-9a-f]+/g)!;
+    let start = 0;
+    let value: number | undefined;
+    const read = (at: number) => {
+      const word = bytes.slice(start + at, start + at + 4);
+      value = word.length < 4 ? undefined : word.reduce((sum, byte) => sum * 256 + byte, 0);
+    };
+    read(Number(first));
+    for (const step of steps) {
+      if (value === undefined) return false;
+      const [, operator, operand] = /^(&|<<|>>|@)(.*)$/.exec(step)!;
+      if (operator === '&') value = (value & Number(operand)) >>> 0;
+      else if (operator === '<<') value = (value << Number(operand)) >>> 0;
+      else if (operator === '>>') value = value >>> Number(operand);
+      else {
+        start += value;
+        read(Number(operand));
+      }
+    }
+    const found = value;
+    if (found === undefined) return false;
+    return ranges.split(',').some((range) => {
+      const [from, to = from] = range.split(':').map(Number);
+      return found >= from && found <= to;
+    });
+  });
+}
+
+/** The packet as far as u32 looks: an IP header, and an ICMP error with what it quotes. IPv4's has an option. */
+function bytesOf({ source, destination, protocol, error }: Walk): number[] {
+  const numbers = { tcp: 6, udp: 17, icmp: source.includes(':') ? 58 : 1 };
+  const header = (from: string, to: string, number: number, hasOption: boolean): number[] =>
+    from.includes(':')
+      ? [0x60, 0, 0, 0, 0, 20, number, 64, ...octets(from), ...octets(to)]
+      : [
+          hasOption ? 0x46 : 0x45,
+          ...[0, 0, 80, 0, 0, 0, 0, 64, number, 0, 0, ...octets(from), ...octets(to)],
+          ...(hasOption ? [1, 1, 1, 0] : []),
+        ];
+  const outer = header(source, destination, numbers[protocol ?? 'tcp'], true);
+  if (!error) return outer;
+  const quoted = header(error.source, error.destination, numbers[error.protocol], false);
+  return [...outer, error.type, 0, 0, 0, 0, 0, 0, 0, ...quoted, ...new Array<number>(8).fill(0)];
+}
+
+/** Four or sixteen bytes of an address in text. */
+function octets(address: string): number[] {
+  if (!address.includes(':')) return address.split('.').map(Number);
+  const [head, tail = ''] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''));
+  const groups = [...head, ...new Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
+  return groups.flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]);
+}
+
 function isWithin(address: string, network: string): boolean {
-  const [base, bits = '32'] = network.split('/');
-  const binary = (dotted: string) =>
-    dotted
-      .split('.')
-      .map((octet) => Number(octet).toString(2).padStart(8, '0'))
+  const [base, bits = String(octets(network).length * 8)] = network.split('/');
+  const binary = (text: string) =>
+    octets(text)
+      .map((octet) => octet.toString(2).padStart(8, '0'))
       .join('');
   return binary(address).slice(0, Number(bits)) === binary(base).slice(0, Number(bits));
 }
