@@ -41,12 +41,14 @@ export interface Engine {
 const PACKET_COST_BYTES = 2560;
 /** Super-packets are few among the waiting, but up to 64 KiB each. */
 const GSO_PACKET_COST_BYTES = 8192;
+/** The fourth, with this host's own ICMP errors, is nearly always empty: the kernel limits their rate. */
+const BUSY_QUEUES = 3;
 /** The kernel doubles what it is asked for, in an int. socket(7) */
 const MAX_RECEIVE_BUFFER_BYTES = 2 ** 30 - 1;
 
 export function wantedReceiveBufferBytes(queue: EngineOptions['queue']): number {
   const cost = queue.gso ? GSO_PACKET_COST_BYTES : PACKET_COST_BYTES;
-  return Math.min(queue.length * SIDES.length * cost, MAX_RECEIVE_BUFFER_BYTES);
+  return Math.min(queue.length * BUSY_QUEUES * cost, MAX_RECEIVE_BUFFER_BYTES);
 }
 
 /** @throws EngineError, one line, and nothing is left behind */

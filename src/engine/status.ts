@@ -15,7 +15,8 @@ export interface TableStatus {
 
 export interface QueueStatus {
   number: number;
-  side: 'cpe' | 'itms' | 'collector';
+  /** Whose packets; `host`: ICMP errors that this host's own kernel sends about them. */
+  side: (typeof SIDES)[number];
   /** Packets without a verdict yet; null, as the next two, where the kernel does not let us see. */
   waiting: number | null;
   /** Dropped by the kernel because the queue was full. */
@@ -45,12 +46,13 @@ export interface StatusParts {
   uptimeMs: number;
   pid: number;
   splitter: Pick<Splitter, 'paused' | 'activation' | 'tables' | 'counters'>;
-  /** Number of the queue of the first interface; the next two follow. */
+  /** Number of the queue of the first interface; the next three follow. */
   firstQueue: number;
   queues: readonly QueueCounters[];
 }
 
-export const SIDES = ['cpe', 'itms', 'collector'] as const;
+/** The queues, from the first number on. */
+export const SIDES = ['cpe', 'itms', 'collector', 'host'] as const;
 
 export function composeStatus(parts: StatusParts): Status {
   const { splitter } = parts;

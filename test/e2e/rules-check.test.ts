@@ -120,6 +120,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(JSON.parse(json.stdout)).toEqual([
       {
         kind: 'missing',
+        family: 4,
         table: 'mangle',
         chain: 'ACSPLIT-TO-CPE',
         rule: '-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1',

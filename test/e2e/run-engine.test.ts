@@ -24,8 +24,8 @@ describe('a running engine', () => {
   test('logs ready, has its three queues, tells its status, and on SIGTERM gives everything back', async () => {
     const file = network.configure('a.yaml');
     const engine = network.start(['run', '-c', file]);
-    expect(await engine.event('ready')).toMatchObject({ queues: [0, 1, 2], activation: 'auto' });
-    expect(network.boundQueues()).toEqual([0, 1, 2]);
+    expect(await engine.event('ready')).toMatchObject({ queues: [0, 1, 2, 3], activation: 'auto' });
+    expect(network.boundQueues()).toEqual([0, 1, 2, 3]);
     const socket = statSync(join(network.stateDirectory, 'control.sock'));
     expect(socket.isSocket() && socket.mode & 0o777).toBe(0o660);
 

@@ -33,8 +33,10 @@ export class RulesHost {
   ) {
     this.binaries = join(world.directory, 'bin');
     mkdirSync(this.binaries);
-    for (const program of ['iptables', 'iptables-save', 'iptables-restore']) {
-      symlinkSync(systemProgram(program.replace('iptables', `iptables-${backEnd}`)), join(this.binaries, program));
+    for (const name of ['iptables', 'ip6tables']) {
+      for (const verb of ['', '-save', '-restore']) {
+        symlinkSync(systemProgram(`${name}-${backEnd}${verb}`), join(this.binaries, `${name}${verb}`));
+      }
     }
     this.configuration = join(world.directory, 'acsplit.yaml');
     // Whose session is whose is not the rules' business: every one is the ITMS's.

@@ -36,6 +36,7 @@ test('every key of the contract, and no other', () => {
       { number: 40, side: 'cpe', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
       { number: 41, side: 'itms', waiting: 7, queueDropped: 11, userDropped: 13, lost: 3 },
       { number: 42, side: 'collector', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 43, side: 'host', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
   });
 });

@@ -38,6 +38,12 @@ it('every rule outside a chain of ours is a jump into one', () => {
   for (const rule of outside) expect(rule).toMatch(/ -j ACSPLIT-[A-Z-]+$/);
 });
 
+it('every name of a chain is one that iptables takes: 28 characters at the most', () => {
+  for (const [, name] of renderRules(plain, { first: 0 }).matchAll(/^:(\S+) /gm)) {
+    expect(name.length).toBeLessThanOrEqual(28);
+  }
+});
+
 it('every rule and every chain of a template is explained by a comment, or stands in a group that is', () => {
   for (const table of ['filter', 'raw', 'mangle']) {
     const template = readFileSync(join(__dirname, '../../../iptables', `${table}.rules`), 'utf8');
