@@ -33,6 +33,16 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
         (text.match(/^-A .*$/gm) ?? []).map((line) => ({ table: text.split('\n')[0].slice(1), line })),
       );
 
+  /** One rule of each chain of ours: the unit tests take every one. */
+  const samples = () => {
+    const inOurs = liveRules().filter(({ line }) => line.startsWith('-A ACSPLIT-'));
+    const seen = new Set<string>();
+    return inOurs.filter(({ table, line }) => {
+      const key = `${table} ${line.split(' ')[1]}`;
+      return !seen.has(key) && seen.add(key);
+    });
+  };
+
   const change = (table: string, ...lines: string[]) => host.restore(`*${table}\n${lines.join('\n')}\nCOMMIT\n`);
   const naming = (difference: Partial<Difference>) => [expect.objectContaining(difference)];
 
@@ -41,8 +51,8 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(check()).toEqual([]);
   });
 
-  it('each deleted rule is named, and installing again mends it', () => {
-    for (const { table, line } of liveRules()) {
+  it('a deleted rule is named, and installing again mends it', () => {
+    for (const { table, line } of samples()) {
       change(table, line.replace('-A', '-D'));
       const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
       expect(check()).toEqual(naming({ kind: 'missing', table: table as Difference['table'], chain, rule }));
@@ -51,8 +61,8 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     }
   });
 
-  it('each rule that was moved to its chain’s beginning or end is named', () => {
-    for (const { table, line } of liveRules().filter((r) => / ACSPLIT/.test(r.line.slice(0, 11)))) {
+  it('a rule that was moved to its chain’s beginning or end is named', () => {
+    for (const { table, line } of samples()) {
       for (const back of ['-I', '-A']) {
         const before = host.savedRules();
         change(table, line.replace('-A', '-D'), line.replace('-A', back));
@@ -65,10 +75,14 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(check()).toEqual([]);
   });
 
-  it('each rule that another shadows is named, and so is the other', () => {
-    for (const { table, line } of liveRules().filter((r) => / ACSPLIT/.test(r.line.slice(0, 11)))) {
+  it('a rule that another shadows is named, and so is the other', () => {
+    for (const { table, line } of samples()) {
       const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
-      const shadow = rule.replace(/-[jg] .*$/, '-p tcp -j ACCEPT').replace(/-p tcp .*-p tcp /, '-p tcp ');
+      const protocol = /ERRORS|OWN/.test(chain) ? 'icmp' : 'tcp';
+      const shadow = rule
+        .replace(/ ?-p \S+/, '')
+        .replace(/-[jg] .*$/, `-p ${protocol} -j ACCEPT`)
+        .replace(/^.*-m (tcp|multiport|socket) .*(?=-p)/, '');
       change(table, `-I ${chain} ${shadow}`);
       const found = check().filter(({ kind }) => kind === 'shadows');
       expect(found.map(({ message }) => message)).toEqual([expect.stringContaining(`"${rule}"`)]);
@@ -81,10 +95,14 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   it('a jump of ours that comes too late is named by what comes before it', () => {
     for (const { table, line } of liveRules().filter((r) => /-j ACSPLIT/.test(r.line) && !/^-A ACSPLIT/.test(r.line))) {
       const chain = line.split(' ')[1];
-      change(table, `-I ${chain} -p tcp -j ACCEPT`);
-      expect(check()).toEqual(naming({ kind: 'shadows', chain, rule: '-p tcp -j ACCEPT' }));
-      expect(check()[0].message).toContain(line.slice(`-A ${chain} `.length));
-      change(table, `-D ${chain} -p tcp -j ACCEPT`);
+      // Our accepts for ICMP errors are as good as anybody's before them.
+      if (table === 'filter' && line.includes('-p icmp')) continue;
+      const accept = /-p \S+/.exec(line)![0] + ' -j ACCEPT';
+      change(table, `-I ${chain} ${accept}`);
+      const found = check();
+      expect(found).toEqual(naming({ kind: 'shadows', chain, rule: accept }));
+      expect(found[0].message).toContain(line.slice(`-A ${chain} `.length));
+      change(table, `-D ${chain} ${accept}`);
     }
     expect(check()).toEqual([]);
   });

@@ -21,7 +21,7 @@ describe('a running engine', () => {
     return JSON.parse(stdout) as Status;
   }
 
-  test('logs ready, has its three queues, tells its status, and on SIGTERM gives everything back', async () => {
+  test('logs ready, has its four queues, tells its status, and on SIGTERM gives everything back', async () => {
     const file = network.configure('a.yaml');
     const engine = network.start(['run', '-c', file]);
     expect(await engine.event('ready')).toMatchObject({ queues: [0, 1, 2, 3], activation: 'auto' });
@@ -41,7 +41,12 @@ describe('a running engine', () => {
       tables: { connectionRequests: { count: 0, capacity: 4096, full: 0 } },
       packets: { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} },
     });
-    expect(status.queues.map(({ number, side }) => `${number} ${side}`)).toEqual(['0 cpe', '1 itms', '2 collector']);
+    expect(status.queues.map(({ number, side }) => `${number} ${side}`)).toEqual([
+      '0 cpe',
+      '1 itms',
+      '2 collector',
+      '3 host',
+    ]);
 
     engine.kill('SIGTERM');
     const ended = await engine.ended;
