@@ -71,6 +71,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
         uptimeMs: performance.now() - startedMs,
         pid: process.pid,
         splitter,
+        eventCounts: splitter.state.events.counts,
         firstQueue: queue.first,
         queues: readQueueCounters(),
       });

@@ -18,8 +18,6 @@ export interface Snapshot {
   loop: LoopCounters;
 }
 
-/** By queue; the fourth is the host's own ICMP errors. */
-const SOURCES = [...SIDES, 'host'] as const;
 const VERDICT_NAMES: Readonly<Record<number, string>> = {
   [Verdict.Drop]: 'drop',
   [Verdict.Accept]: 'accept',
@@ -146,7 +144,7 @@ function info({ version, activation }: Status): Labels {
 
 /** Every reason of every side that occurred. */
 function packets({ observation }: Snapshot): Sample[] {
-  return SOURCES.flatMap((side, queue) =>
+  return SIDES.flatMap((side, queue) =>
     REASONS.map(([reason, verdict], number): Sample => [
       { side, verdict: VERDICT_NAMES[verdict], reason },
       observation.packets(queue, number),

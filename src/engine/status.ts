@@ -1,6 +1,7 @@
 /** What `acsplit status --json` prints: composed here, from the splitter's counters and the kernel's. */
 
 import { Verdict } from '../packet/batch';
+import { EVENTS } from '../splitter/events';
 import { REASONS, reasonName, VERDICTS } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type ActivationMode } from '../splitter/topology';
@@ -17,6 +18,8 @@ export interface QueueStatus {
   number: number;
   /** Whose packets; `host`: ICMP errors that this host's own kernel sends about them. */
   side: (typeof SIDES)[number];
+  /** Packets that were decided. */
+  received: number;
   /** Packets without a verdict yet; null, as the next two, where the kernel does not let us see. */
   waiting: number | null;
   /** Dropped by the kernel because the queue was full. */
@@ -37,6 +40,8 @@ export interface Status {
   tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', TableStatus>;
   /** `accepted` counts every packet that was let through, `rewritten` those of them that left changed. */
   packets: { received: number; rewritten: number; accepted: number; dropped: number; byReason: Record<string, number> };
+  /** What happened to activations and connections, by event: those that occurred. */
+  events: Record<string, number>;
   queues: QueueStatus[];
 }
 
@@ -46,6 +51,8 @@ export interface StatusParts {
   uptimeMs: number;
   pid: number;
   splitter: Pick<Splitter, 'paused' | 'activation' | 'tables' | 'counters'>;
+  /** By Event. */
+  eventCounts: Float64Array;
   /** Number of the queue of the first interface; the next three follow. */
   firstQueue: number;
   queues: readonly QueueCounters[];
@@ -70,6 +77,7 @@ export function composeStatus(parts: StatusParts): Status {
       reportConnections: tableStatus(reportConnections),
     },
     packets: packetStatus(splitter.counters.byReason),
+    events: eventStatus(parts.eventCounts),
     queues: SIDES.map((side, i) => queueStatus(parts, side, i)),
   };
 }
@@ -93,12 +101,28 @@ function packetStatus(counts: Float64Array): Status['packets'] {
   return packets;
 }
 
+function eventStatus(counts: Float64Array): Status['events'] {
+  const occurred = EVENTS.map((name, event): [string, number] => [name, counts[event]]).filter(
+    ([, count]) => count > 0,
+  );
+  return Object.fromEntries(occurred);
+}
+
 function queueStatus(parts: StatusParts, side: QueueStatus['side'], index: number): QueueStatus {
   const number = parts.firstQueue + index;
   const kernel = parts.queues.find((queue) => queue.number === number);
-  if (!kernel) return { number, side, waiting: null, queueDropped: null, userDropped: null, lost: 0 };
+  const received = parts.splitter.counters.byQueue[index];
+  if (!kernel) return { number, side, received, waiting: null, queueDropped: null, userDropped: null, lost: 0 };
   const { waiting, queueDropped, userDropped } = kernel;
-  return { number, side, waiting, queueDropped, userDropped, lost: lostPackets(kernel, parts.splitter, index) };
+  return {
+    number,
+    side,
+    received,
+    waiting,
+    queueDropped,
+    userDropped,
+    lost: lostPackets(kernel, parts.splitter, index),
+  };
 }
 
 /** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */

@@ -31,7 +31,7 @@ describe('a running engine', () => {
 
     const status = await readStatus(file);
     expect(Object.keys(status)).toEqual(
-      'version ready paused activation uptimeMs workers tables packets queues'.split(' '),
+      'version ready paused activation uptimeMs workers tables packets events queues'.split(' '),
     );
     expect(status).toMatchObject({
       ready: true,

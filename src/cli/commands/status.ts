@@ -1,14 +1,21 @@
-/** `acsplit status`: tables, verdicts by reason, queues. */
+/** `acsplit status`: tables, verdicts by reason, queues; once, or live with `--watch`. */
 
 import { type CommandModule } from 'yargs';
 import { type Status } from '../../engine/status';
 import { ask } from '../ask';
+import { UsageError } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { formatStatus } from '../status-text';
+import { watch } from '../watch/watch';
 
 interface StatusOptions extends GlobalOptions {
   json: boolean;
+  watch: boolean;
+  interval: number;
 }
+
+const MIN_INTERVAL_SECONDS = 0.1;
+const MAX_INTERVAL_SECONDS = 3600;
 
 export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
   command: 'status',
@@ -16,12 +23,25 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
   builder: (parser) =>
     parser
       .option('json', jsonOption)
+      .option('watch', { alias: 'w', type: 'boolean', default: false, describe: 'live, with rates; Ctrl-C ends it' })
+      .option('interval', {
+        type: 'number',
+        requiresArg: true,
+        default: 1,
+        describe: 'seconds between two looks of --watch',
+      })
       .example('$0 status', 'for people')
+      .example('$0 status --watch', 'live; a line each time in a pipe')
       .example('$0 status --json | jq .packets.byReason', 'for scripts'),
   handler: printStatus,
 };
 
-async function printStatus({ config, json }: StatusOptions): Promise<void> {
-  const status = (await ask(config, { command: 'status' })) as Status;
+async function printStatus({ config, json, watch: isWatching, interval }: StatusOptions): Promise<void> {
+  if (!(interval >= MIN_INTERVAL_SECONDS && interval <= MAX_INTERVAL_SECONDS)) {
+    throw new UsageError(`--interval: expected seconds from ${MIN_INTERVAL_SECONDS} to ${MAX_INTERVAL_SECONDS}`);
+  }
+  const look = async () => (await ask(config, { command: 'status' })) as Status;
+  if (isWatching) return watch({ intervalMs: interval * 1000, json, ask: look });
+  const status = await look();
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status));
 }

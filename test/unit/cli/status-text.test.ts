@@ -15,9 +15,10 @@ test('headline, tables, packets by reason, queues', () => {
       reportConnections: { count: 1, capacity: 1048576, full: 4 },
     },
     packets: { received: 10, rewritten: 8, accepted: 9, dropped: 1, byReason: { diverted: 2, 'to-itms': 8 } },
+    events: {},
     queues: [
-      { number: 0, side: 'cpe', waiting: 7, queueDropped: 0, userDropped: 0, lost: 0 },
-      { number: 1, side: 'itms', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 0, side: 'cpe', received: 6, waiting: 7, queueDropped: 0, userDropped: 0, lost: 0 },
+      { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
   });
   expect(text).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 77, 0 restarts

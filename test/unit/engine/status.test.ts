@@ -1,6 +1,7 @@
 /** `status --json`: the keys scripts read, and where the numbers come from. */
 import { parseQueueCounters } from '../../../src/engine/queue-counters';
 import { composeStatus, type StatusParts } from '../../../src/engine/status';
+import { Event, EVENTS } from '../../../src/splitter/events';
 import { Reason, REASONS } from '../../../src/splitter/reasons';
 
 const table = (count: number, full = 0) => ({ count, capacityEntries: 64, full });
@@ -15,7 +16,9 @@ function parts(given: { byReason?: [Reason, number][]; byQueue?: number[]; proc?
     counters: { byReason, byQueue: Float64Array.from(given.byQueue ?? [0, 0, 0, 0]) },
   } as unknown as StatusParts['splitter'];
   const queues = parseQueueCounters(given.proc ?? '');
-  return { version: '1.2.3', isReady: true, uptimeMs: 12.7, pid: 77, splitter, firstQueue: 40, queues };
+  const eventCounts = new Float64Array(EVENTS.length);
+  eventCounts[Event.Diverted] = 4;
+  return { version: '1.2.3', isReady: true, uptimeMs: 12.7, pid: 77, splitter, eventCounts, firstQueue: 40, queues };
 }
 
 test('every key of the contract, and no other', () => {
@@ -32,11 +35,12 @@ test('every key of the contract, and no other', () => {
       reportConnections: { count: 1, capacity: 64, full: 0 },
     },
     packets: { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} },
+    events: { diverted: 4 },
     queues: [
-      { number: 40, side: 'cpe', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
-      { number: 41, side: 'itms', waiting: 7, queueDropped: 11, userDropped: 13, lost: 3 },
-      { number: 42, side: 'collector', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
-      { number: 43, side: 'host', waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 40, side: 'cpe', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 41, side: 'itms', received: 90, waiting: 7, queueDropped: 11, userDropped: 13, lost: 3 },
+      { number: 42, side: 'collector', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+      { number: 43, side: 'host', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
   });
 });

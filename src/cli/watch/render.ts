@@ -1,0 +1,193 @@
+/**
+ * The watcher's picture: a status and the rates before it as lines that fit a terminal. Pure: the same arguments give
+ * the same text. What matters comes first, so that a low terminal loses only the rarer reasons.
+ */
+
+import { type QueueStatus, type Status } from '../../engine/status';
+import { formatDuration } from '../status-text';
+import { type History, type Rates } from './history';
+import { gauge, sparkline } from './spark';
+import { cut, type Paint } from './style';
+
+export interface Screen {
+  columns: number;
+  rows: number;
+  paint: Paint;
+  isAscii: boolean;
+  /** Between two statuses. */
+  intervalMs: number;
+  /** Local time, `22:37:04`. */
+  clock: string;
+  /** Said instead of the status being news: the engine is gone. */
+  notice?: string | undefined;
+}
+
+const LABEL = 20;
+const NUMBER = 9;
+/** Nobody wants to see less; what does not fit is cut. */
+const MIN_SPARK = 8;
+/** Share of a table from which it is worth a look, and from which it is trouble. */
+const FULLISH = 0.7;
+const NEARLY_FULL = 0.9;
+const BAR = 20;
+
+/** At most `rows` lines of at most `columns` cells. */
+export function renderWatch(history: History, screen: Screen): string[] {
+  const { now, rates } = history;
+  if (!now) return [cut(screen.paint('yellow', screen.notice ?? 'waiting for the engine'), screen.columns)];
+  const latest = rates.at(-1);
+  const lines = [
+    headline(now.status, screen),
+    '',
+    ...sides(now.status, rates, screen),
+    '',
+    ...tables(now.status, screen),
+    '',
+    ...reasons(now.status, latest, screen),
+  ];
+  return lines.slice(0, screen.rows).map((line) => cut(line, screen.columns).trimEnd());
+}
+
+function headline(status: Status, { paint, clock, columns, notice }: Screen): string {
+  const restarts = status.workers.reduce((sum, worker) => sum + worker.restarts, 0);
+  const state = !status.ready ? 'starting' : status.paused ? 'PAUSED' : 'ready';
+  const told = notice ?? `${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}`;
+  const isFine = notice === undefined && status.ready && !status.paused && status.activation !== 'off';
+  const again = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
+  const name = `acsplit ${status.version}`;
+  const left = `${name}  ${told}`;
+  const right = `${again}  ${clock}`;
+  const gap = ' '.repeat(Math.max(2, columns - left.length - right.length));
+  const painted = `${paint('bold', name)}  ${paint(isFine ? 'green' : 'yellow', told)}`;
+  return `${painted}${gap}${restarts > 0 ? paint('yellow', again) : again}  ${clock}`;
+}
+
+/** A line a side: packets a second, how they went, what waits and what was lost. */
+function sides(status: Status, rates: readonly Rates[], screen: Screen): string[] {
+  const { paint } = screen;
+  const width = Math.max(MIN_SPARK, screen.columns - LABEL - 4 * NUMBER - 2);
+  const seconds = Math.round((width * screen.intervalMs) / 1000);
+  const heads = `${'PACKETS'.padEnd(LABEL)}${right('/S')}${right('PEAK')}  ${`LAST ${formatDuration(seconds * 1000)}`.padEnd(width)}${right('WAITING')}${right('LOST')}`;
+  const row = (label: string, values: number[], end: string) => {
+    const peak = Math.max(0, ...values);
+    const bars = paint('cyan', sparkline(values, width, screen.isAscii));
+    return `${label.padEnd(LABEL)}${right(rateText(values.at(-1)))}${right(rateText(peak))}  ${bars}${end}`;
+  };
+  const shown = status.queues.filter(({ side, received }) => side !== 'host' || received > 0);
+  const lines = shown.map((queue) => {
+    const index = status.queues.indexOf(queue);
+    return row(
+      SIDE_LABELS[queue.side],
+      values(rates, (one) => one.queues[index] ?? 0),
+      queueText(queue, paint),
+    );
+  });
+  const dropped = row(
+    'dropped',
+    values(rates, (one) => one.dropped),
+    '',
+  );
+  const diverted = row(
+    'sessions diverted',
+    values(rates, (one) => one.diverted),
+    '',
+  );
+  return [paint('dim', heads), ...lines, diverted, dropped];
+}
+
+const SIDE_LABELS: Readonly<Record<QueueStatus['side'], string>> = {
+  cpe: 'from CPEs',
+  itms: 'from the ITMS',
+  collector: 'from collectors',
+  host: "host's ICMP errors",
+};
+
+function values(rates: readonly Rates[], of: (one: Rates) => number): number[] {
+  return rates.map(of);
+}
+
+function queueText({ waiting, queueDropped, userDropped, lost }: QueueStatus, paint: Paint): string {
+  if (waiting === null) return `${right('?')}${right('?')}`;
+  // What the buffer had no room for was numbered, and so is among the lost; what the queue had no room for was not.
+  const gone = (queueDropped ?? 0) + Math.max(userDropped ?? 0, lost);
+  return `${right(countText(waiting))}${gone > 0 ? paint('red', right(countText(gone))) : right('0')}`;
+}
+
+function tables(status: Status, { paint, isAscii }: Screen): string[] {
+  const names = [
+    ['connectionRequests', 'connection requests'],
+    ['activatedCpes', 'activated CPEs'],
+    ['reportConnections', 'diversions running'],
+  ] as const;
+  const head = `${'TABLE'.padEnd(LABEL)}${right('ENTRIES')}${right('CAPACITY')}  ${'FILL'.padEnd(BAR)}${right('REFUSED')}`;
+  const lines = names.map(([name, label]) => {
+    const { count, capacity, full } = status.tables[name];
+    const share = capacity === 0 ? 0 : count / capacity;
+    const colour = share >= NEARLY_FULL ? 'red' : share >= FULLISH ? 'yellow' : 'green';
+    const fill = `${paint(colour, gauge(share, BAR - 7, isAscii))}${`${(share * 100).toFixed(1)} %`.padStart(7)}`;
+    const refused = full > 0 ? paint('red', right(countText(full))) : right('0');
+    return `${label.padEnd(LABEL)}${right(countText(count))}${right(countText(capacity))}  ${fill}${refused}`;
+  });
+  return [paint('dim', head), ...lines];
+}
+
+/** Busiest first; those that are quiet now by their sums. */
+function reasons(status: Status, latest: Rates | undefined, { paint }: Screen): string[] {
+  const rows = Object.entries(status.packets.byReason).map(([reason, total]) => ({
+    reason,
+    total,
+    rate: latest?.byReason[reason] ?? 0,
+  }));
+  rows.sort((a, b) => b.rate - a.rate || b.total - a.total || a.reason.localeCompare(b.reason));
+  const head = `${'VERDICTS BY REASON'.padEnd(LABEL)}${right('/S')}${right('TOTAL')}`;
+  return [
+    paint('dim', head),
+    ...rows.map(
+      ({ reason, total, rate }) => `${reason.padEnd(LABEL)}${right(rateText(rate))}${right(countText(total))}`,
+    ),
+  ];
+}
+
+/** A line for a pipe, where nothing can be drawn over. */
+export function renderLine(history: History, clock: string): string {
+  const { now, rates } = history;
+  if (!now) return `${clock} no engine`;
+  const { status } = now;
+  const latest = rates.at(-1);
+  const state = !status.ready ? 'starting' : status.paused ? 'paused' : 'ready';
+  const packets = status.queues
+    .filter(({ side, received }) => side !== 'host' || received > 0)
+    .map((queue) => `${queue.side} ${rateText(latest?.queues[status.queues.indexOf(queue)])}/s`);
+  const lost = status.queues.reduce(
+    (sum, one) => sum + (one.queueDropped ?? 0) + Math.max(one.userDropped ?? 0, one.lost),
+    0,
+  );
+  return [
+    `${clock} ${state}`,
+    ...packets,
+    `diverted ${rateText(latest?.diverted)}/s`,
+    `running ${status.tables.reportConnections.count}`,
+    `waiting ${status.queues.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0)}`,
+    `dropped ${status.packets.dropped}`,
+    `lost ${lost}`,
+    `restarts ${status.workers.reduce((sum, { restarts }) => sum + restarts, 0)}`,
+  ].join('  ');
+}
+
+function right(text: string): string {
+  return text.padStart(NUMBER);
+}
+
+/** `0`, `0.4`, `12`, `12.3k`; `-` before anything was measured. */
+function rateText(rate: number | undefined): string {
+  if (rate === undefined) return '-';
+  return rate > 0 && rate < 10 ? rate.toFixed(1) : countText(Math.round(rate));
+}
+
+/** Whole up to 99 999, then `123k`, `12.3M`, `4.56G`: never wider than six. */
+export function countText(count: number): string {
+  if (count < 100_000) return String(count);
+  const [unit, letter] = count < 1e6 ? [1e3, 'k'] : count < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
+  const scaled = count / unit;
+  return `${scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0)}${letter}`;
+}

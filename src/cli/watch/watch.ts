@@ -1,0 +1,147 @@
+/**
+ * The watcher: asks for a status again and again and shows it, on a terminal as a picture drawn over itself, in a pipe
+ * as a line each time. Ends on Ctrl-C with the terminal as it was; when the engine goes it says so and waits for one.
+ */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Status } from '../../engine/status';
+import { Failure } from '../errors';
+import { History } from './history';
+import { renderLine, renderWatch, type Screen } from './render';
+import { choosePaint, speaksUtf8 } from './style';
+
+export interface WatchOptions {
+  intervalMs: number;
+  json: boolean;
+  /** @throws Failure while no engine runs */
+  ask: () => Promise<Status>;
+}
+
+/** The alternate screen without a cursor, and back. xterm's control sequences */
+const ENTER = '\x1b[?1049h\x1b[?25l\x1b[2J';
+const LEAVE = '\x1b[?25h\x1b[?1049l';
+const HOME = '\x1b[H';
+const CLEAR_LINE_END = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/** A terminal that tells no size is a classic one. */
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+const GONE = 'no engine answers; waiting for one';
+
+/** Resolves when the user has had enough. @throws Failure when there is no engine to begin with */
+export async function watch(options: WatchOptions): Promise<void> {
+  const first = await options.ask();
+  const view = process.stdout.isTTY && !options.json ? new Picture(options.intervalMs) : new Lines(options.json);
+  const ended = new AbortController();
+  const aborted = new Promise<undefined>((resolve) => ended.signal.addEventListener('abort', () => resolve(undefined)));
+  const end = () => ended.abort();
+  for (const signal of SIGNALS) process.on(signal, end);
+  view.begin();
+  try {
+    for (let status: Status | undefined = first; ; status = await Promise.race([askAgain(options), aborted])) {
+      if (ended.signal.aborted) break;
+      view.show(status);
+      await pause(options.intervalMs, undefined, { signal: ended.signal });
+    }
+  } catch (error) {
+    if (!ended.signal.aborted) throw error;
+  } finally {
+    view.end();
+    for (const signal of SIGNALS) process.off(signal, end);
+  }
+  // A question to an engine that hangs is not waited for.
+  process.exit(0);
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Undefined while no engine runs. */
+async function askAgain({ ask }: WatchOptions): Promise<Status | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+class Picture {
+  private readonly history = new History();
+  private readonly look: Pick<Screen, 'paint' | 'isAscii' | 'intervalMs'>;
+  private isGone = false;
+  private readonly draw = () => this.redraw();
+  private readonly suspend = () => {
+    process.stdout.write(LEAVE);
+    process.kill(process.pid, 'SIGSTOP');
+  };
+  private readonly resume = () => {
+    process.stdout.write(ENTER);
+    this.redraw();
+  };
+
+  constructor(intervalMs: number) {
+    this.look = { paint: choosePaint(process.env), isAscii: !speaksUtf8(process.env), intervalMs };
+  }
+
+  begin(): void {
+    process.stdout.write(ENTER);
+    process.stdout.on('resize', this.draw);
+    process.on('SIGTSTP', this.suspend).on('SIGCONT', this.resume);
+  }
+
+  show(status: Status | undefined): void {
+    this.isGone = status === undefined;
+    if (status) this.history.add({ atMs: performance.now(), status });
+    this.redraw();
+  }
+
+  end(): void {
+    process.stdout.off('resize', this.draw);
+    process.off('SIGTSTP', this.suspend).off('SIGCONT', this.resume);
+    process.stdout.write(LEAVE);
+  }
+
+  private redraw(): void {
+    const { columns, rows } = { ...DEFAULT_SIZE, ...sizeOf(process.stdout) };
+    const notice = this.isGone ? GONE : undefined;
+    const lines = renderWatch(this.history, { ...this.look, columns, rows, clock: clockText(new Date()), notice });
+    process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE_END}`).join('\r\n')}${CLEAR_BELOW}`);
+  }
+}
+
+/** What a terminal tells of its size; a size of 0 is none. */
+function sizeOf({ columns, rows }: { columns?: number; rows?: number }): Partial<typeof DEFAULT_SIZE> {
+  return { ...(columns ? { columns } : {}), ...(rows ? { rows } : {}) };
+}
+
+class Lines {
+  private readonly history = new History();
+  private isGone = false;
+
+  constructor(private readonly isJson: boolean) {}
+
+  begin(): void {
+    // Nothing to prepare.
+  }
+
+  show(status: Status | undefined): void {
+    if (status === undefined) {
+      if (!this.isGone) process.stderr.write(`${GONE}\n`);
+      this.isGone = true;
+      return;
+    }
+    if (this.isGone) process.stderr.write('an engine answers again\n');
+    this.isGone = false;
+    this.history.add({ atMs: performance.now(), status });
+    const line = this.isJson ? JSON.stringify(status) : renderLine(this.history, clockText(new Date()));
+    process.stdout.write(`${line}\n`);
+  }
+
+  end(): void {
+    // Nothing to restore.
+  }
+}
+
+function clockText(time: Date): string {
+  return time.toTimeString().slice(0, 8);
+}

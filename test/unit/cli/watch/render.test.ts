@@ -1,0 +1,168 @@
+/** The watcher's picture, as it stands on a terminal: goldens that read like one. UPDATE_GOLDENS=1 writes them anew. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { History } from '../../../../src/cli/watch/history';
+import { countText, renderLine, renderWatch, type Screen } from '../../../../src/cli/watch/render';
+import { inColour, plain } from '../../../../src/cli/watch/style';
+import { type Status } from '../../../../src/engine/status';
+
+const GOLDENS = join(__dirname, 'goldens');
+const SCREEN: Screen = { columns: 80, rows: 24, paint: plain, isAscii: false, intervalMs: 1000, clock: '22:37:04' };
+
+/** A busy engine after `n` seconds. */
+function statusAfter(n: number, more: Partial<Status> = {}): Status {
+  const wave = (packets: number) => Math.round(packets * (n + 2 * Math.sin(n / 3)));
+  const [cpe, itms, collector] = [wave(1234), wave(890), wave(77)];
+  const queue = { queueDropped: 0, userDropped: 0, lost: 0 };
+  return {
+    version: '0.1.0',
+    ready: true,
+    paused: false,
+    activation: 'auto',
+    uptimeMs: 3_900_000 + n * 1000,
+    workers: [{ pid: 77, restarts: 0 }],
+    tables: {
+      connectionRequests: { count: 812, capacity: 1_048_576, full: 0 },
+      activatedCpes: { count: 41, capacity: 1_048_576, full: 0 },
+      reportConnections: { count: 39, capacity: 1_048_576, full: 0 },
+    },
+    packets: {
+      received: cpe + itms + collector,
+      rewritten: cpe + itms + collector,
+      accepted: cpe + itms + collector,
+      dropped: n,
+      byReason: {
+        'to-itms': wave(310),
+        'report-to-itms': wave(900),
+        'itms-forwarded': wave(880),
+        diverted: wave(3),
+        'report-to-owner': wave(20),
+        'report-answered': wave(25),
+        'request-opened': wave(4),
+        'request-followed': wave(30),
+        'answer-to-owner': wave(28),
+        'request-finished': wave(4),
+        pinned: 17,
+        'malformed-tcp': n,
+      },
+    },
+    events: { diverted: wave(3) },
+    queues: [
+      { number: 0, side: 'cpe', received: cpe, waiting: 12, ...queue },
+      { number: 1, side: 'itms', received: itms, waiting: 0, ...queue },
+      { number: 2, side: 'collector', received: collector, waiting: 0, ...queue },
+      { number: 3, side: 'host', received: 0, waiting: 0, ...queue },
+    ],
+    ...more,
+  };
+}
+
+function busy(last: Partial<Status> = {}): History {
+  const history = new History();
+  for (let n = 0; n <= 60; n++) history.add({ atMs: 5000 + n * 1000, status: statusAfter(n, n === 60 ? last : {}) });
+  return history;
+}
+
+const fresh = () => {
+  const history = new History();
+  history.add({ atMs: 0, status: statusAfter(0) });
+  return history;
+};
+
+const troubled = busy({
+  ready: true,
+  paused: true,
+  workers: [{ pid: 99, restarts: 3 }],
+  tables: {
+    connectionRequests: { count: 60_000, capacity: 65_536, full: 1_234_567 },
+    activatedCpes: { count: 50_000, capacity: 65_536, full: 0 },
+    reportConnections: { count: 1, capacity: 65_536, full: 0 },
+  },
+  queues: [
+    { number: 0, side: 'cpe', received: 99, waiting: 16_384, queueDropped: 4711, userDropped: 0, lost: 0 },
+    { number: 1, side: 'itms', received: 99, waiting: 0, queueDropped: 0, userDropped: 12, lost: 12 },
+    { number: 2, side: 'collector', received: 99, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+    { number: 3, side: 'host', received: 5, waiting: 0, queueDropped: 0, userDropped: 0, lost: 0 },
+  ],
+});
+
+describe('on a terminal', () => {
+  const rows: [string, History, Partial<Screen>][] = [
+    ['80x24', busy(), {}],
+    ['80x24-first-look', fresh(), {}],
+    ['80x24-in-trouble', troubled, {}],
+    ['80x24-engine-gone', busy(), { notice: 'no engine answers; waiting for one' }],
+    ['80x24-without-utf8', busy(), { isAscii: true }],
+    ['40x12-narrow', busy(), { columns: 40, rows: 12 }],
+    ['132x43-wide', busy(), { columns: 132, rows: 43 }],
+    ['80x24-nobody-yet', new History(), {}],
+  ];
+  test.each(rows)('%s', (name, history, more) => {
+    const screen = { ...SCREEN, ...more };
+    const lines = renderWatch(history, screen);
+    expect(lines.length).toBeLessThanOrEqual(screen.rows);
+    for (const line of lines) expect([...line].length).toBeLessThanOrEqual(screen.columns);
+    const file = join(GOLDENS, `${name}.txt`);
+    const text = `${lines.join('\n')}\n`;
+    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(file, text);
+    expect(text).toBe(readFileSync(file, 'utf8'));
+  });
+
+  test.each(rows)('%s: colour changes no cell', (_, history, more) => {
+    const screen = { ...SCREEN, ...more };
+    const painted = renderWatch(history, { ...screen, paint: inColour });
+    // eslint-disable-next-line no-control-regex -- the escape of ECMA-48 is what this is about
+    const bare = painted.map((line) => line.replace(/\x1b\[\d+m/g, '').trimEnd());
+    expect(bare).toEqual(renderWatch(history, screen));
+    for (const line of painted) expect(line.lastIndexOf('\x1b[0m')).toBeGreaterThanOrEqual(line.lastIndexOf('\x1b[3'));
+  });
+});
+
+describe('what colour says, words or figures say too', () => {
+  test('what was lost is red, and so is a table nearly full; one that fills is yellow', () => {
+    const text = renderWatch(troubled, { ...SCREEN, paint: inColour }).join('\n');
+    expect(text).toMatch(/\x1b\[31m +4711\x1b\[0m/);
+    expect(text).toMatch(/connection requests.*\x1b\[31m█/);
+    expect(text).toMatch(/activated CPEs.*\x1b\[33m█/);
+    expect(text).toMatch(/\x1b\[33mPAUSED/);
+    expect(text).toMatch(/\x1b\[33m3 restarts/);
+  });
+});
+
+describe('rates', () => {
+  test('are counted from one look to the next, by the time that really passed', () => {
+    const history = new History();
+    history.add({ atMs: 1000, status: statusAfter(0) });
+    const later = statusAfter(0);
+    later.queues[0].received += 500;
+    later.uptimeMs += 2000;
+    history.add({ atMs: 3000, status: later });
+    expect(history.rates).toHaveLength(1);
+    expect(history.rates[0].queues).toEqual([250, 0, 0, 0]);
+  });
+
+  test('another engine begins anew: its first counters are no rate', () => {
+    const history = busy();
+    const known = history.rates.length;
+    history.add({ atMs: 90_000, status: { ...statusAfter(0), uptimeMs: 12 } });
+    expect(history.rates).toHaveLength(known);
+  });
+});
+
+test('in a pipe: a line', () => {
+  expect(renderLine(busy(), '22:37:04')).toMatchInlineSnapshot(
+    `"22:37:04 ready  cpe 1687/s  itms 1217/s  collector 106/s  diverted 4.0/s  running 39  waiting 12  dropped 60  lost 0  restarts 0"`,
+  );
+  expect(renderLine(new History(), '22:37:04')).toBe('22:37:04 no engine');
+});
+
+test.each([
+  [0, '0'],
+  [99_999, '99999'],
+  [123_456, '123k'],
+  [1_234_567, '1.23M'],
+  [98_765_432, '98.8M'],
+  [4_294_967_296, '4.29G'],
+])('%d is %s', (count, text) => {
+  expect(countText(count)).toBe(text);
+});
