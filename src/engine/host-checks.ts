@@ -31,25 +31,39 @@ export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): v
   }
 }
 
-/** Settings under which packets would be lost behind our back, each as one line with the command that mends it. */
-export function findHostWarnings(topology: Topology, directory = '/proc/sys/net/ipv4'): string[] {
-  const setting = (path: string): string | undefined => {
+/** A setting under which packets would be lost behind our back. */
+export interface HostFault {
+  says: string;
+  /** The command that mends it. */
+  mend: string;
+}
+
+/** One line each, for a log. */
+export function findHostWarnings(topology: Topology, directory = '/proc/sys/net'): string[] {
+  const read = (path: string): string | undefined => {
     try {
-      return readFileSync(`${directory}/${path}`, 'utf8').trim();
+      return readFileSync(`${directory}/${path}`, 'utf8');
     } catch {
       return undefined;
     }
   };
-  const warnings: string[] = [];
-  if (setting('ip_forward') === '0') {
-    warnings.push('this host does not forward packets: sysctl -w net.ipv4.ip_forward=1');
-  }
+  return findForwardingFaults(topology, read).map(({ says, mend }) => `${says}: ${mend}`);
+}
+
+/** `read` gives a file below /proc/sys/net; what cannot be read is nothing to complain of. */
+export function findForwardingFaults(topology: Topology, read: (path: string) => string | undefined): HostFault[] {
+  const isOff = (path: string) => read(path)?.trim() === '0';
+  const faults: HostFault[] = [];
+  const all = 'ipv4/ip_forward';
+  if (isOff(all)) faults.push({ says: 'this host does not forward packets', mend: 'sysctl -w net.ipv4.ip_forward=1' });
   for (const name of interfacesOf(topology).keys()) {
-    if (setting(`conf/${name}/forwarding`) === '0' && setting('ip_forward') !== '0') {
-      warnings.push(
-        `${name} does not forward packets: sysctl -w net.ipv4.conf.${name.replaceAll('.', '/')}.forwarding=1`,
-      );
-    }
+    if (isOff(all) || !isOff(`ipv4/conf/${name}/forwarding`)) continue;
+    const mend = `sysctl -w net.ipv4.conf.${name.replaceAll('.', '/')}.forwarding=1`;
+    faults.push({ says: `${name} does not forward packets`, mend });
   }
-  return warnings;
+  // IPv6 asks one setting for all interfaces. Documentation/networking/ip-sysctl.rst, conf/all/forwarding
+  if (topology.cpe.address.ipv6 !== undefined && isOff('ipv6/conf/all/forwarding')) {
+    faults.push({ says: 'this host does not forward IPv6', mend: 'sysctl -w net.ipv6.conf.all.forwarding=1' });
+  }
+  return faults;
 }

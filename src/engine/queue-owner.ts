@@ -45,25 +45,38 @@ export function findQueuePort(queue: number, proc = '/proc'): number | undefined
   return row === undefined ? undefined : Number(row[1]);
 }
 
+/** A process that holds a socket; `name` is empty where it has ended meanwhile. */
+export interface Holder {
+  pid: number;
+  name: string;
+}
+
 /** `process 123 (suricata)`, or the port id when no process we can see holds the socket. */
 export function describeOwner(port: number, proc = '/proc'): string {
+  const holder = findQueueHolder(port, proc);
+  if (holder === undefined) return `another process (netlink port ${port})`;
+  const { pid, name } = holder;
+  if (String(pid) === safeReadlink(path.join(proc, 'self'))) return `this process (${pid}) already`;
+  return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
+}
+
+/** The process behind a netlink port id; undefined when it is not ours to see. */
+export function findQueueHolder(port: number, proc = '/proc'): Holder | undefined {
   const row = rowsOf(path.join(proc, 'net/netlink')).find(
     (fields) => Number(fields[1]) === NETLINK_NETFILTER && Number(fields[2]) === port,
   );
   const inode = row?.at(-1);
-  const pid = inode === undefined ? undefined : findSocketHolder(inode, proc);
-  if (pid === undefined) return `another process (netlink port ${port})`;
-  const name = readText(path.join(proc, pid, 'comm')).trim();
-  if (pid === safeReadlink(path.join(proc, 'self'))) return `this process (${pid}) already`;
-  return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
+  return inode === undefined ? undefined : findSocketHolder(inode, proc);
 }
 
-function findSocketHolder(inode: string, proc: string): string | undefined {
+/** The process that has a descriptor of the socket with this inode. */
+export function findSocketHolder(inode: string, proc = '/proc'): Holder | undefined {
   const processes = listDirectory(proc).filter((name) => /^\d+$/.test(name));
   for (const pid of processes.slice(0, MAX_PROCESSES)) {
     const descriptors = path.join(proc, pid, 'fd');
     for (const fd of listDirectory(descriptors)) {
-      if (safeReadlink(path.join(descriptors, fd)) === `socket:[${inode}]`) return pid;
+      if (safeReadlink(path.join(descriptors, fd)) !== `socket:[${inode}]`) continue;
+      return { pid: Number(pid), name: readText(path.join(proc, pid, 'comm')).trim() };
     }
   }
   return undefined;

@@ -4,4 +4,6 @@ export { checkRules, type Difference } from './check';
 export { installRules, removeRules, type System } from './install';
 export { familiesOf, type Family } from './family';
 export { type QueueNumbers, renderRules } from './render';
+export { type Outcome, type Runner, runProgram } from './iptables';
 export { RulesError } from './rules-error';
+export { tryBundle } from './trial';

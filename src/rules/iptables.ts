@@ -91,12 +91,17 @@ function explain(program: string, outcome: Outcome, text = ''): RulesError {
   }
   const extension = /Extension (\S+) revision \d+ not supported/.exec(stderr)?.[1];
   if (extension !== undefined) {
-    return new RulesError(`this kernel lacks what "${extension}" rules need; try: modprobe xt_${extension}`);
+    const missing = `xt_${extension}`;
+    return new RulesError(`this kernel lacks what "${extension}" rules need; try: modprobe ${missing}`, {
+      module: missing,
+    });
   }
   const line = lineAt(text, stderr);
   const module = KERNEL_MODULES.find(([use]) => use.test(line ?? ''))?.[1];
   if (module !== undefined && /No such file or directory|Couldn't load/.test(stderr)) {
-    return new RulesError(`this kernel or iptables lacks what the rule "${line}" needs; try: modprobe ${module}`);
+    return new RulesError(`this kernel or iptables lacks what the rule "${line}" needs; try: modprobe ${module}`, {
+      module,
+    });
   }
   const said = stderr
     .split('\n')

@@ -52,10 +52,11 @@ describe('interfaces', () => {
 
 describe('forwarding', () => {
   function settings(forward: string, perInterface: string): string {
-    writeFileSync(join(directory, 'ip_forward'), `${forward}\n`);
+    mkdirSync(join(directory, 'ipv4'), { recursive: true });
+    writeFileSync(join(directory, 'ipv4', 'ip_forward'), `${forward}\n`);
     for (const name of ['eth0', 'eth1.7', 'eth2']) {
-      mkdirSync(join(directory, 'conf', name), { recursive: true });
-      writeFileSync(join(directory, 'conf', name, 'forwarding'), `${name === 'eth1.7' ? perInterface : '1'}\n`);
+      mkdirSync(join(directory, 'ipv4', 'conf', name), { recursive: true });
+      writeFileSync(join(directory, 'ipv4', 'conf', name, 'forwarding'), `${name === 'eth1.7' ? perInterface : '1'}\n`);
     }
     return directory;
   }

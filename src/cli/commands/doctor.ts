@@ -1,0 +1,55 @@
+/** `acsplit doctor`: everything that must be true on this host, a line each. */
+
+import { type CommandModule } from 'yargs';
+import { loadConfiguration } from '../configuration';
+import { type Diagnosis, diagnose } from '../doctor/checks';
+import { LIVE_HOST } from '../doctor/host';
+import { type GlobalOptions, jsonOption } from '../options';
+
+interface DoctorOptions extends GlobalOptions {
+  json: boolean;
+}
+
+export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
+  command: 'doctor',
+  describe: 'look at everything that must be true on this host, and say how to mend what is not; changes nothing',
+  builder: (parser) =>
+    parser
+      .option('json', jsonOption)
+      .example('$0 doctor', 'a line for each check; exit status 1 on a failure')
+      .example(`$0 doctor --json | jq -r '.findings[].mend // empty'`, 'the commands that mend what it found'),
+  handler: async ({ config, json }) => {
+    const diagnosis = await diagnose(LIVE_HOST, loadConfiguration(config));
+    process.stdout.write(json ? `${JSON.stringify(asJson(diagnosis), null, 2)}\n` : asText(diagnosis));
+    if (countOf(diagnosis, 'failure') > 0) process.exitCode = 1;
+  },
+};
+
+function countOf({ findings }: Diagnosis, level: string): number {
+  return findings.filter((finding) => finding.level === level).length;
+}
+
+function asJson(diagnosis: Diagnosis) {
+  const failures = countOf(diagnosis, 'failure');
+  return { ok: failures === 0, failures, warnings: countOf(diagnosis, 'warning'), ...diagnosis };
+}
+
+function asText(diagnosis: Diagnosis): string {
+  const rows = diagnosis.findings.map(({ check, level, message, mend }) => {
+    const line = mend === null ? message : `${message}; mend it: ${mend}`;
+    return [level, check, line];
+  });
+  const width = Math.max(...rows.map(([, check]) => check.length));
+  const lines = rows.map(
+    ([level, check, line]) => `${level.padEnd('failure'.length)}  ${check.padEnd(width)}  ${line}`,
+  );
+  const left = diagnosis.omitted.map(({ check, until }) => `${check} (after ${until})`);
+  const failures = countOf(diagnosis, 'failure');
+  const warnings = countOf(diagnosis, 'warning');
+  const sum = [
+    `${failures} failure${failures === 1 ? '' : 's'}`,
+    `${warnings} warning${warnings === 1 ? '' : 's'}`,
+    ...(left.length === 0 ? [] : [`not looked at: ${left.join(', ')}`]),
+  ];
+  return `${lines.join('\n')}\n${sum.join(', ')}\n`;
+}

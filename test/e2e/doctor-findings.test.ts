@@ -1,0 +1,393 @@
+/** `acsplit doctor`: one fault at a time, planted for real, found alone, and mended with the command that was printed. */
+
+import { rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHECKS } from '../../src/cli/doctor/checks';
+import { DoctorHost } from './support/doctor-host';
+import { systemProgram } from './support/rules-host';
+
+jest.setTimeout(180_000);
+
+let host: DoctorHost;
+beforeAll(async () => {
+  host = await DoctorHost.create();
+});
+afterAll(() => host?.close());
+
+interface Planted {
+  /** A line typed on the router, or something that takes more. */
+  plant: string | (() => unknown);
+  level: 'warning' | 'failure';
+  check: string;
+  says: RegExp;
+  mend: RegExp;
+  /** What the mend leaves behind, and the next test should not find. */
+  after?: string | (() => unknown);
+}
+
+async function act(what: string | (() => unknown) | undefined): Promise<void> {
+  if (typeof what === 'string') host.shell(what);
+  else await what?.();
+}
+
+const WHOLE_NETWORK = '10.1.0.0/16';
+
+/** firewalld's chains, shortened: what no zone takes is rejected. */
+const FIREWALLD = `
+  table inet firewalld {
+    chain filter_FORWARD {
+      type filter hook forward priority filter + 10; policy accept;
+      ct state { established, related } accept
+      iifname "lo" accept
+      ct state invalid drop
+      jump filter_FORWARD_ZONES
+      reject with icmpx admin-prohibited
+    }
+    chain filter_FORWARD_ZONES {
+      iifname "eth7" accept
+    }
+  }`;
+
+const rows: [string, Planted][] = [
+  [
+    'an interface that is down',
+    {
+      plant: 'ip link set dev eth2 down',
+      ...{ level: 'failure', check: 'interfaces' },
+      ...{ says: /^eth2 is down$/, mend: /^ip link set dev eth2 up$/ },
+    },
+  ],
+  [
+    'an interface that is not there',
+    {
+      plant: () => {
+        host.edit('interface: eth2', 'interface: eth9');
+        host.program('editor', `sed -i 's/eth9/eth2/' "$1"`);
+      },
+      ...{ level: 'failure', check: 'interfaces' },
+      ...{ says: /^eth9 does not exist on this host \(it has eth0, eth1, eth2\)/, mend: /^editor \S+acsplit\.yaml$/ },
+    },
+  ],
+  [
+    'an ACS address that is nobody’s',
+    {
+      plant: `ip address delete 10.1.0.1/16 dev eth0 && ip route add ${WHOLE_NETWORK} dev eth0`,
+      ...{ level: 'warning', check: 'acs-address' },
+      ...{ says: /^10\.1\.0\.1, .* is no address of this host/, mend: /^ip address add 10\.1\.0\.1\/16 dev eth0$/ },
+    },
+  ],
+  [
+    'a host that does not forward',
+    {
+      plant: 'sysctl -qw net.ipv4.ip_forward=0',
+      ...{ level: 'failure', check: 'forwarding' },
+      ...{ says: /does not forward/, mend: /^sysctl -w net\.ipv4\.ip_forward=1$/ },
+    },
+  ],
+  [
+    'an interface that does not forward',
+    {
+      plant: 'sysctl -qw net.ipv4.conf.eth1.forwarding=0',
+      ...{ level: 'failure', check: 'forwarding' },
+      ...{ says: /^eth1 does not forward/, mend: /^sysctl -w net\.ipv4\.conf\.eth1\.forwarding=1$/ },
+    },
+  ],
+  [
+    'no route to the ITMS',
+    {
+      plant: 'ip route delete 10.2.0.0/24',
+      ...{ level: 'failure', check: 'routes' },
+      ...{
+        says: /^packets for the ITMS \(10\.2\.0\.2\) have no route/,
+        mend: /^ip route replace 10\.2\.0\.2 dev eth1$/,
+      },
+      after: 'ip route add 10.2.0.0/24 dev eth1 src 10.2.0.1',
+    },
+  ],
+  [
+    'a route to a collector through the wrong interface',
+    {
+      plant: 'ip route add 10.3.0.2 dev eth1',
+      ...{ level: 'failure', check: 'routes' },
+      says: /^packets for collector c1 \(10\.3\.0\.2\) leave through eth1, expected eth2$/,
+      mend: /^ip route replace 10\.3\.0\.2 dev eth2$/,
+      after: 'ip route delete 10.3.0.2',
+    },
+  ],
+  [
+    'no route back to the CPEs',
+    {
+      plant: `ip route flush root ${WHOLE_NETWORK}`,
+      ...{ level: 'failure', check: 'routes' },
+      ...{ says: /^packets for the CPEs \(10\.1\.0\.0\/16\) have no route/, mend: /^ip route replace \S+ dev eth0$/ },
+    },
+  ],
+  [
+    'a part of the CPEs behind another interface, which a strict rp_filter makes worse',
+    {
+      plant: 'ip route add 10.1.128.0/17 dev eth1',
+      ...{ level: 'failure', check: 'routes' },
+      says: /^a part of the CPEs' 10\.1\.0\.0\/16, 10\.1\.128\.0\/17, is routed through eth1, expected eth0; and the rp_filter of eth0 throws away/,
+      mend: /^ip route delete 10\.1\.128\.0\/17 dev eth1$/,
+    },
+  ],
+  [
+    'a side with a smaller MTU',
+    {
+      plant: 'ip link set dev eth2 mtu 1400',
+      ...{ level: 'warning', check: 'mtu' },
+      ...{ says: /^eth2 has MTU 1400, another side 1500/, mend: /^ip link set dev eth2 mtu 1500$/ },
+    },
+  ],
+  [
+    'BIG TCP',
+    {
+      plant: 'ip link set dev eth1 gso_max_size 100000 gro_max_size 130000',
+      ...{ level: 'failure', check: 'big-tcp' },
+      says: /^eth1 .*gso_max_size 100000, gro_max_size 130000/,
+      mend: /^ip link set dev eth1 gso_max_size 65536 gro_max_size 65536$/,
+    },
+  ],
+  [
+    'rules of ours that are gone',
+    {
+      plant: 'iptables -t mangle -F ACSPLIT-TO-CPE',
+      ...{ level: 'failure', check: 'rules' },
+      ...{ says: /^mangle ACSPLIT-TO-CPE: missing .*\(and 1 more\)$/, mend: /^acsplit rules install -c \S+$/ },
+    },
+  ],
+  [
+    'rules of ours in another order',
+    {
+      plant:
+        'iptables -t mangle -D ACSPLIT-FROM-CPE 1 && iptables -t mangle -A ACSPLIT-FROM-CPE -p tcp -m multiport --dports 7547 -j NFQUEUE --queue-num 0',
+      ...{ level: 'failure', check: 'rules' },
+      ...{ says: /not in its place/, mend: /^acsplit rules install -c \S+$/ },
+    },
+  ],
+  [
+    'Docker’s chain with a rule that takes our traffic away',
+    {
+      plant: 'iptables -N DOCKER-USER && iptables -I FORWARD -j DOCKER-USER && iptables -A DOCKER-USER -i eth0 -j DROP',
+      ...{ level: 'failure', check: 'foreign-rules' },
+      ...{
+        says: /^filter DOCKER-USER: "-i eth0 -j DROP"/,
+        mend: /^iptables -t filter -D DOCKER-USER -i eth0 -j DROP$/,
+      },
+    },
+  ],
+  [
+    'ufw’s chain in front of ours that accepts everything',
+    {
+      plant:
+        'iptables -N ufw-before-input && iptables -A ufw-before-input -i eth0 -j ACCEPT && iptables -I INPUT -j ufw-before-input',
+      ...{ level: 'failure', check: 'foreign-rules' },
+      ...{ says: /comes before/, mend: /^acsplit rules install -c \S+$/ },
+    },
+  ],
+  [
+    'a clamp behind our queues, which it never sees',
+    {
+      plant: 'iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+      ...{ level: 'warning', check: 'foreign-rules' },
+      ...{ says: /comes behind/, mend: /^acsplit rules install -c \S+$/ },
+    },
+  ],
+  [
+    'a policy that drops where we do not accept',
+    {
+      plant: 'iptables -t mangle -P FORWARD DROP',
+      ...{ level: 'failure', check: 'forward-policy' },
+      ...{ says: /^mangle FORWARD: policy DROP drops/, mend: /^iptables -t mangle -P FORWARD ACCEPT$/ },
+    },
+  ],
+  [
+    'firewalld’s chain, which iptables does not show',
+    {
+      plant: `nft '${FIREWALLD}'`,
+      ...{ level: 'failure', check: 'firewalls' },
+      says: /chain inet firewalld filter_FORWARD \(forward\) drops our traffic/,
+      mend: /^nft 'insert rule inet firewalld filter_FORWARD iifname .* ct state untracked accept'$/,
+    },
+  ],
+  [
+    'somebody else’s nftables chain whose policy is drop',
+    {
+      plant: `nft 'table ip own { chain pre { type filter hook prerouting priority 0; policy drop; tcp dport 22 accept; }; }'`,
+      ...{ level: 'failure', check: 'firewalls' },
+      ...{ says: /chain ip own pre \(prerouting\)/, mend: /^nft 'insert rule ip own pre iifname [^o]* ct state/ },
+    },
+  ],
+  [
+    'a listener that would take the CPEs’ answers',
+    {
+      plant: () => host.router.listen('split', '0.0.0.0', 40_000),
+      ...{ level: 'warning', check: 'listeners' },
+      ...{ says: /^node \(process \d+\) listens on any address, port 40000/, mend: /^kill \d+$/ },
+    },
+  ],
+  [
+    'a listener on a port that is steered',
+    {
+      plant: () => host.router.listen('split', '10.1.0.1', 7547),
+      ...{ level: 'warning', check: 'listeners' },
+      ...{ says: /listens on the ACS address, port 7547: no CPE will ever reach it/, mend: /^kill \d+$/ },
+    },
+  ],
+  [
+    'a state directory that everybody may write to',
+    {
+      plant: () => host.shell(`chmod 0777 ${host.stateDirectory}`),
+      ...{ level: 'failure', check: 'state-directory' },
+      ...{ says: /^everybody may write to \S+ \(mode 777\)/, mend: /^chmod 0750 \S+state$/ },
+    },
+  ],
+  [
+    'a state directory without room',
+    {
+      plant: () => host.shell(`fallocate -l 60m ${host.stateDirectory}/filler`),
+      ...{ level: 'failure', check: 'state-directory' },
+      ...{
+        says: /has \d MiB of room, tables of 65536 entries take \d+ MiB$/,
+        mend: /^mount -o remount,size=\d+m \S+$/,
+      },
+    },
+  ],
+  [
+    'an engine that is paused',
+    {
+      plant: () => host.acsplit('pause'),
+      ...{ level: 'warning', check: 'engine' },
+      ...{ says: /paused: every session goes to the ITMS/, mend: /^acsplit resume -c \S+$/ },
+    },
+  ],
+];
+
+test('a host in good health: a line for each check, exit status 0', () => {
+  const { status, stdout, stderr } = host.doctor([]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const lines = stdout.split('\n').slice(0, -1);
+  expect(lines.pop()).toBe('0 failures, 0 warnings');
+  expect(lines).toHaveLength(CHECKS.length);
+  for (const [i, { name }] of CHECKS.entries()) expect(lines[i]).toMatch(new RegExp(`^ok       ${name} +[^ ]`));
+});
+
+describe('one fault, one finding, one command', () => {
+  // Each begins with the good health in which the one before it ended.
+  test.each(rows)('%s', async (_, { plant, level, check, says, mend, after }) => {
+    await act(plant);
+    const found = host.complaints();
+    expect(found).toEqual([
+      { check, level, message: expect.stringMatching(says) as string, mend: expect.stringMatching(mend) as string },
+    ]);
+    host.shell(found[0].mend!);
+    await host.untilHealthy();
+    if (after === undefined) return;
+    await act(after);
+    await host.untilHealthy();
+  });
+
+  test('in text it is one line, with the command', () => {
+    host.shell('sysctl -qw net.ipv4.ip_forward=0');
+    const { status, stdout } = host.doctor([]);
+    host.shell('sysctl -qw net.ipv4.ip_forward=1');
+    expect(status).toBe(1);
+    const line = /^failure +forwarding +this host does not forward packets; mend it: sysctl -w net.ipv4.ip_forward=1$/m;
+    expect(stdout).toMatch(line);
+    expect(stdout).toMatch(/\n1 failure, 0 warnings, not looked at: routes \(after forwarding\)\n$/);
+  });
+});
+
+describe('faults that take more than a line to plant', () => {
+  beforeEach(() => expect(host.complaints()).toEqual([]));
+  afterEach(() => expect(host.complaints()).toEqual([]));
+
+  test('missing rights: what needs them is not looked at, and said so', () => {
+    const dropped = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+    const { ok, findings, omitted } = host.diagnose(dropped);
+    const [found, ...others] = findings.filter(({ level }) => level !== 'ok');
+    expect({ ok, others }).toEqual({ ok: false, others: [] });
+    expect(found).toMatchObject({
+      check: 'rights',
+      level: 'failure',
+      mend: expect.stringMatching(/^sudo acsplit doctor/),
+    });
+    expect(omitted).toContainEqual({ check: 'kernel-rules', until: 'rights' });
+    expect(host.doctor(dropped).stdout).toMatch(
+      /\n1 failure, 0 warnings, not looked at: kernel-rules \(after rights\), /,
+    );
+    expect(host.shell(found.mend!)).toMatch(/\n0 failures, 0 warnings\n$/);
+  });
+
+  // The module cannot be taken from a kernel that has it built in: iptables says what such a kernel makes it say.
+  test('a kernel without the socket match', () => {
+    const restore = join(host.router.binaries, 'iptables-restore');
+    const loaded = join(host.router.world.directory, 'loaded');
+    for (const name of ['iptables-restore', 'iptables-nft-restore', 'iptables-legacy-restore']) {
+      const genuine = systemProgram('iptables-nft-restore');
+      host.program(
+        name,
+        'input=$(cat)',
+        `case "$input" in *'-m socket'*) [ -e ${loaded} ] || {`,
+        'echo "Warning: Extension socket revision 0 not supported, missing kernel module?" >&2; exit 1; } ;;',
+        'esac',
+        `printf '%s\\n' "$input" | exec ${genuine} "$@"`,
+      );
+    }
+    host.program('modprobe', `[ "$1" = xt_socket ] && touch ${loaded}`);
+    try {
+      const [found, ...others] = host.complaints();
+      expect(others).toEqual([]);
+      expect(found).toMatchObject({ check: 'kernel-rules', level: 'failure', mend: 'modprobe xt_socket' });
+      expect(found.message).toMatch(/^iptables does not take the bundle: this kernel lacks what "socket" rules need/);
+      host.shell(found.mend!);
+      expect(host.complaints()).toEqual([]);
+    } finally {
+      for (const name of ['iptables-nft-restore', 'iptables-legacy-restore', 'modprobe', 'iptables-restore']) {
+        rmSync(join(host.router.binaries, name));
+      }
+      symlinkSync(systemProgram('iptables-nft-restore'), restore);
+    }
+  });
+
+  // The limit is the whole machine's: it is put behind files that only these commands see.
+  test('a connection table that is nearly full', () => {
+    const directory = host.router.world.directory;
+    host.shell(`echo 900 > ${directory}/count && echo 1000 > ${directory}/max`);
+    const mounts = ['count', 'max'].map(
+      (name) => `mount --bind ${directory}/${name} /proc/sys/net/netfilter/nf_conntrack_${name}`,
+    );
+    const wrapper = ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh'];
+    const [found, ...others] = host.complaints(wrapper);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'conntrack', level: 'warning' });
+    expect(found.message).toMatch(/^900 of at most 1000 connections are tracked/);
+    expect(found.mend).toBe('sysctl -w net.netfilter.nf_conntrack_max=65536');
+    host.router.must([...wrapper, 'sh', '-c', found.mend!]);
+    expect(host.complaints(wrapper)).toEqual([]);
+  });
+
+  test('no engine', async () => {
+    await host.router.stopEngine();
+    const [found, ...others] = host.complaints();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'engine', level: 'failure', mend: expect.stringMatching(/^acsplit run -c /) });
+    host.start(found.mend!);
+    await host.untilHealthy();
+  });
+
+  test('another program on our queues', async () => {
+    await host.stopStarted();
+    host.start(`acsplit run -c ${host.configuration('intruder', 'queue: { first: 1 }')}`);
+    await host.untilBound(1);
+    // As systemd would: again and again.
+    host.start(`while :; do acsplit run -c ${host.router.configuration}; sleep 0.2; done`);
+    const [found, ...others] = host.complaints();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'queue-owner', level: 'failure' });
+    expect(found.message).toMatch(/^queue 1 belongs to process \d+ \(node\), not to our engine$/);
+    expect(found.mend).toMatch(/^kill \d+$/);
+    host.shell(found.mend!);
+    await host.untilHealthy();
+  });
+});

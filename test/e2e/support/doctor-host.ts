@@ -1,0 +1,144 @@
+/**
+ * A router in good health for `acsplit doctor`: bundle installed, engine running. A test plants one fault for real and
+ * mends it with the very command that doctor prints, typed into a shell on that router.
+ */
+
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess } from 'node:child_process';
+import { delimiter, join } from 'node:path';
+import { cli } from '../../../src/cli/lab/engine';
+import { end } from '../../../src/cli/lab/world';
+import { type Finding } from '../../../src/cli/doctor/check';
+import { type Outcome } from '../../../src/rules/iptables';
+import { sh } from './netns';
+import { RulesHost, until } from './rules-host';
+
+export interface Diagnosed {
+  ok: boolean;
+  failures: number;
+  warnings: number;
+  findings: Finding[];
+  omitted: { check: string; until: string }[];
+}
+
+/** Room for the tables of the lab's configuration and some more. */
+const STATE_MEBIBYTES = 64;
+
+export class DoctorHost {
+  private readonly started: ChildProcess[] = [];
+
+  private constructor(readonly router: RulesHost) {
+    this.program('acsplit', `exec ${cli(router.world).join(' ')} "$@"`);
+    // Whoever runs the tests is root already.
+    this.program('sudo', 'exec "$@"');
+  }
+
+  static async create(): Promise<DoctorHost> {
+    const host = new DoctorHost(await RulesHost.create('nft', { cpes: ['10.1.1.1'] }));
+    // A file system of its own, as /run is one: it can be filled.
+    mkdirSync(host.stateDirectory, { mode: 0o750 });
+    sh('mount', '-t', 'tmpfs', '-o', `mode=0750,size=${STATE_MEBIBYTES}m`, 'tmpfs', host.stateDirectory);
+    try {
+      host.acsplit('rules install');
+      await host.router.startEngine();
+      return host;
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+  }
+
+  get stateDirectory(): string {
+    return join(this.router.world.directory, 'state');
+  }
+
+  async close(): Promise<void> {
+    await this.stopStarted();
+    await this.router.stopEngine();
+    sh('umount', '--lazy', this.stateDirectory);
+    await this.router.close();
+  }
+
+  /** Waits until nothing is to be complained of: an engine that was just started takes a moment. */
+  untilHealthy(): Promise<void> {
+    return until(() => this.complaints().length === 0, 'a healthy host');
+  }
+
+  /** Puts a program in front of the system's own, for whoever runs a command on this host. */
+  program(name: string, ...lines: string[]): void {
+    const file = join(this.router.binaries, name);
+    // What stands there is a link to the system's own program.
+    rmSync(file, { force: true });
+    writeFileSync(file, ['#!/bin/sh', ...lines, ''].join('\n'));
+    chmodSync(file, 0o755);
+  }
+
+  /** `acsplit doctor --json`, with `wrapper` in front of it. */
+  diagnose(wrapper: readonly string[] = []): Diagnosed {
+    const { status, stdout, stderr } = this.doctor([...wrapper], '--json');
+    if (stderr !== '') throw new Error(stderr);
+    const diagnosed = JSON.parse(stdout) as Diagnosed;
+    expect(status).toBe(diagnosed.ok ? 0 : 1);
+    return diagnosed;
+  }
+
+  doctor(wrapper: string[], ...words: string[]): Outcome {
+    return this.router.run([...wrapper, 'acsplit', 'doctor', ...words, '-c', this.router.configuration]);
+  }
+
+  /** What is not in order, in short: `failure forwarding`. */
+  complaints(wrapper: readonly string[] = []): Finding[] {
+    return this.diagnose(wrapper).findings.filter(({ level }) => level !== 'ok');
+  }
+
+  /** A line in a shell of the router. */
+  shell(line: string): string {
+    return this.router.must(['sh', '-c', line]);
+  }
+
+  /** `acsplit WORDS` with this host's configuration. */
+  acsplit(words: string): string {
+    return this.shell(`acsplit ${words} -c ${this.router.configuration}`);
+  }
+
+  /** Starts a line in a shell of the router and leaves it running. */
+  start(line: string): ChildProcess {
+    const search = [this.router.binaries, process.env.PATH ?? ''].join(delimiter);
+    const child = this.router.world.start('split', ['env', `PATH=${search}`, 'sh', '-c', line]);
+    for (const stream of [child.stdout!, child.stderr!]) stream.resume();
+    this.started.push(child);
+    return child;
+  }
+
+  /** Ends what `start` started and still runs: each shell with what it started in turn. */
+  async stopStarted(): Promise<void> {
+    for (const child of this.started) {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGTERM');
+      await end(child);
+    }
+  }
+
+  /** A configuration like this host's, with a state directory of its own and `more`; answers its path. */
+  configuration(name: string, more: string): string {
+    const text = readFileSync(this.router.configuration, 'utf8')
+      .replace(/^queue:.*\n/m, '')
+      .replace(/^stateDirectory:.*/m, `stateDirectory: ${join(this.router.world.directory, name)}`);
+    const file = join(this.router.world.directory, `${name}.yaml`);
+    writeFileSync(file, `${text}${more}\n`);
+    return file;
+  }
+
+  /** Waits until somebody has bound a queue. */
+  untilBound(queue: number): Promise<void> {
+    const isBound = () => new RegExp(`^ *${queue} `, 'm').test(this.shell('cat /proc/net/netfilter/nfnetlink_queue'));
+    return until(isBound, `queue ${queue} to be bound`);
+  }
+
+  /** Replaces a part of the configuration. */
+  edit(pattern: string | RegExp, replacement: string): void {
+    const text = readFileSync(this.router.configuration, 'utf8');
+    const edited = text.replace(pattern, replacement);
+    if (edited === text) throw new Error(`nothing to replace: ${String(pattern)}`);
+    this.router.configure(edited);
+  }
+}

@@ -1,0 +1,49 @@
+/** A host of plain facts for doctor's checks: in good health, but for what a test plants. */
+
+import { parseConfiguration } from '../../../../src/cli/configuration';
+import { type EngineAnswer, type Entry, type Host } from '../../../../src/cli/doctor/host';
+import { type Outcome } from '../../../../src/rules';
+
+export const CONFIGURATION = parseConfiguration(
+  [
+    'cpe: { interface: eth0, address: 10.1.0.1, networks: [10.1.0.0/16] }',
+    'itms: { interface: eth1, address: 10.2.0.2 }',
+    'collectors: [{ name: c1, interface: eth2, address: 10.3.0.2 }]',
+    'reportPorts: [7547]',
+  ].join('\n'),
+  '/etc/acsplit/acsplit.yaml',
+);
+
+export const done = (stdout = ''): Outcome => ({ status: 0, stdout, stderr: '' });
+export const refused = (stderr: string, status = 2): Outcome => ({ status, stdout: '', stderr });
+
+export interface Plants {
+  files?: Record<string, string>;
+  entries?: Record<string, Entry>;
+  /** By the beginning of the command line; the longest that fits answers. */
+  programs?: Record<string, Outcome>;
+  holders?: Record<number, { pid: number; name: string } | { isHidden: true }>;
+  engine?: EngineAnswer;
+  freeBytes?: number;
+  addonComplaint?: string;
+}
+
+export function plantedHost(plants: Plants = {}): Host {
+  const run = (program: string, words: readonly string[]): Outcome => {
+    const line = [program, ...words].join(' ');
+    const fitting = Object.keys(plants.programs ?? {}).filter((beginning) => line.startsWith(beginning));
+    const longest = fitting.sort((a, b) => b.length - a.length)[0];
+    return longest === undefined ? refused(`${line}: not planted`) : plants.programs![longest];
+  };
+  return {
+    read: (file) => plants.files?.[file],
+    entry: (path) => plants.entries?.[path],
+    room: () => ({ totalBytes: 2 ** 40, freeBytes: plants.freeBytes ?? 2 ** 40 }),
+    run,
+    runInScratch: run,
+    queueHolder: (queue) => plants.holders?.[queue],
+    socketHolder: (inode) => plants.holders?.[Number(inode)] as { pid: number; name: string } | undefined,
+    askEngine: () => Promise.resolve(plants.engine ?? { isAbsent: true }),
+    addonComplaint: () => plants.addonComplaint,
+  };
+}
