@@ -1,9 +1,9 @@
 /** What a Connection Request comes to, and whose the CPE's next session is: connection by connection, on real TCP. */
-import { ADDRESSES } from '../../src/cli/lab/world';
 import { hangUp } from './support/tcp-end';
 import { REFUSING_PORT, REQUEST_PORT, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
+import { ADDRESSES, street } from './support/family';
 
-const cpes = Array.from({ length: 40 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 40);
 let used = 0;
 /** A CPE that no other test has touched. */
 const fresh = (): string => cpes[used++] as string;

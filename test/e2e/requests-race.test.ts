@@ -6,6 +6,7 @@
 import { type ActivationMode } from '../../src/splitter/topology';
 import { hangUp } from './support/tcp-end';
 import { TcpStage, type ServerName } from './support/tcp-stage';
+import { street } from './support/family';
 
 const MODES = ['auto', 'response', 'fin'] as const satisfies ActivationMode[];
 
@@ -36,7 +37,7 @@ const ROWS: Row[] = [
   { answer: SILENCE,      finFirst: false, expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
 ];
 
-const cpes = Array.from({ length: ROWS.length }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, ROWS.length);
 
 describe('the CPE’s SYN and the collector’s FIN', () => {
   let stage: TcpStage;

@@ -4,8 +4,9 @@
  */
 import { hangUp, talk } from './support/tcp-end';
 import { SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
+import { street } from './support/family';
 
-const cpes = Array.from({ length: 30 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 30);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 

@@ -1,8 +1,8 @@
 /** Five hundred CPEs at once, each with a story of its own: who saw how many sessions, and that all is forgotten later. */
-import { ADDRESSES } from '../../src/cli/lab/world';
 import type { CpeSettings } from '../../src/cli/lab/cpe';
 import type { Acs } from '../../src/cli/lab/cast';
 import { makeCpes, Stage } from './support/stage';
+import { ADDRESSES } from './support/family';
 
 type Story = (cpe: CpeSettings) => Promise<void>;
 type Server = 'itms' | 'collector' | 'secondCollector';

@@ -7,10 +7,11 @@
  * nobody holds, for `reportUnanswered` at the most, and the collector must wake the CPE again.
  */
 import { join } from 'node:path';
-import { ADDRESSES, REPORT_PORT } from '../../src/cli/lab/world';
+import { REPORT_PORT } from '../../src/cli/lab/world';
 import { askEngine, controlSocketPath } from '../../src/engine/control';
 import { type Status } from '../../src/engine/status';
 import { makeCpes, Stage } from './support/stage';
+import { ADDRESSES } from './support/family';
 
 const SYNS = Number(process.env.ACSPLIT_FLOOD ?? 100_000);
 const FLOOD_NETWORK = '10.1.128.0/17';

@@ -1,8 +1,9 @@
 /** ITMS and collectors hide behind one address: what happens when they come from one source port to one CPE. */
 import { talk, hangUp } from './support/tcp-end';
 import { answerText, TcpStage, type ConnectionRequest, type ServerName } from './support/tcp-stage';
+import { street } from './support/family';
 
-const cpes = Array.from({ length: 20 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 20);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 

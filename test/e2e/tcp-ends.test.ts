@@ -5,6 +5,7 @@ import { type Sight } from './support/capture';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { SERVER_ADDRESSES, TcpStage, type ConnectOptions, type ReportConnection } from './support/tcp-stage';
+import { street } from './support/family';
 
 const SERVERS = ['itms', 'c1'] as const;
 type Server = (typeof SERVERS)[number];
@@ -12,7 +13,7 @@ const BULK_BYTES = 300_000;
 /** Several rounds of the sweep over every table of this engine. */
 const MANY_SWEEPS_MS = 12_000;
 
-const cpes = Array.from({ length: 60 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 60);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 

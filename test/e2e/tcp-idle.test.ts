@@ -2,8 +2,9 @@
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { answerText, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
+import { street } from './support/family';
 
-const cpes = Array.from({ length: 20 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 20);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 

@@ -3,15 +3,16 @@
  * once. Real kernels retransmit; what they would not send is sent raw.
  */
 import { TcpFlag } from '../../src/packet/tcp';
-import { ADDRESSES, REPORT_PORT } from '../../src/cli/lab/world';
+import { REPORT_PORT } from '../../src/cli/lab/world';
 import { hasFlag } from './support/capture';
 import { forgeFromCpe, forgeFromServer, hexOf, numbersOf } from './support/forge';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { answerText, REQUEST_PORT, SERVER_ADDRESSES, TcpStage, type ServerName } from './support/tcp-stage';
+import { ADDRESSES, street } from './support/family';
 
 const [Syn, Ack, Fin, Rst] = [TcpFlag.Syn, TcpFlag.Ack, TcpFlag.Fin, TcpFlag.Rst];
-const cpes = Array.from({ length: 30 }, (_, index) => `10.1.2.${index + 1}`);
+const cpes = street(2, 30);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 

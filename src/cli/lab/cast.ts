@@ -4,7 +4,7 @@ import { Actor } from './actor';
 import type { ConnectionRequestOrder, ConnectionRequestOutcome } from './connection-request';
 import type { CpeEvent, CpesSettings } from './cpe-actor';
 import type { CpeSettings, Session } from './cpe';
-import { ADDRESSES, REPORT_PORT, type Role, type World } from './world';
+import { REPORT_PORT, type Role, type World } from './world';
 
 export type Sighting = Extract<AcsEvent, { event: 'inform' }>;
 export type WakeOptions = Omit<ConnectionRequestOrder, 'url' | 'from'>;
@@ -20,7 +20,8 @@ export class Acs {
 
   /** Sends a CPE a Connection Request; answers when all its connections are closed. */
   wake(cpe: CpeSettings, options: WakeOptions = {}): Promise<ConnectionRequestOutcome> {
-    const url = `http://${cpe.address}:${cpe.requestPort}/wake`;
+    const host = cpe.address.includes(':') ? `[${cpe.address}]` : cpe.address;
+    const url = `http://${host}:${cpe.requestPort}/wake`;
     return this.actor.ask('wake', { url, ...(cpe.credentials && { credentials: cpe.credentials }), ...options });
   }
 
@@ -58,7 +59,7 @@ export class Cpes {
   ) {}
 
   static async start(world: World, cpes: readonly CpeSettings[]): Promise<Cpes> {
-    const settings: CpesSettings = { acs: { address: ADDRESSES.acs, port: REPORT_PORT }, cpes: [...cpes] };
+    const settings: CpesSettings = { acs: { address: world.places.acs, port: REPORT_PORT }, cpes: [...cpes] };
     return new Cpes(await Actor.start<CpeEvent>(world, 'cpe', 'cpes', 'cpe-actor', settings), cpes);
   }
 
@@ -109,9 +110,9 @@ export async function startCast(
   const second = options.secondCollector === true;
   const [cpeActors, itms, collector, secondCollector] = await Promise.all([
     Cpes.start(world, cpes),
-    Acs.start(world, 'itms', 'ITMS', ADDRESSES.itms),
-    Acs.start(world, 'collector', 'collection server', ADDRESSES.collector),
-    second ? Acs.start(world, 'collector', 'second collection server', ADDRESSES.secondCollector) : undefined,
+    Acs.start(world, 'itms', 'ITMS', world.places.itms),
+    Acs.start(world, 'collector', 'collection server', world.places.collector),
+    second ? Acs.start(world, 'collector', 'second collection server', world.places.secondCollector) : undefined,
   ]);
   return { cpes: cpeActors, itms, collector, secondCollector };
 }

@@ -2,14 +2,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Family } from '../../packet/address';
 import type { ActivationMode } from '../../splitter/topology';
 import { execute } from './namespaces';
-import { ADDRESSES, end, REPORT_PORT, type World } from './world';
+import { end, PLACES, REPORT_PORT, type World } from './world';
 
 export interface EngineOptions {
   activation?: ActivationMode;
   gso?: boolean;
   secondCollector?: boolean;
+  /** Of the addresses; IPv4 unless asked otherwise. */
+  family?: Family;
   /** Seconds; lives that differ from the defaults. */
   ttl?: Record<string, number>;
 }
@@ -45,7 +48,7 @@ export class Engine {
   /** Installs the rules, starts the engine and waits until verdicts flow. */
   static async start(world: World, options: EngineOptions = {}): Promise<Engine> {
     const file = join(world.directory, 'acsplit.yaml');
-    writeFileSync(file, configurationText(world.directory, options));
+    writeFileSync(file, configurationText(world.directory, { family: world.family, ...options }));
     await world.run('split', cli(world, 'rules', 'install', '-c', file));
     const engine = new Engine(world, file, world.start('split', cli(world, 'run', '-c', file)));
     await engine.untilReady();
@@ -101,13 +104,14 @@ export function cli(world: World, ...argv: string[]): string[] {
 
 /** @param directory of the run; the engine's state goes below it */
 export function configurationText(directory: string, options: EngineOptions): string {
-  const collectors = [`  - { name: c1, interface: eth2, address: ${ADDRESSES.collector} }`];
+  const places = PLACES[options.family ?? 'ipv4'];
+  const collectors = [`  - { name: c1, interface: eth2, address: ${places.collector} }`];
   if (options.secondCollector === true) {
-    collectors.push(`  - { name: c2, interface: eth2, address: ${ADDRESSES.secondCollector} }`);
+    collectors.push(`  - { name: c2, interface: eth2, address: ${places.secondCollector} }`);
   }
   return [
-    `cpe: { interface: eth0, address: ${ADDRESSES.acs}, networks: [${ADDRESSES.cpeNetwork}] }`,
-    `itms: { interface: eth1, address: ${ADDRESSES.itms} }`,
+    `cpe: { interface: eth0, address: ${places.acs}, networks: [${places.cpeNetwork}] }`,
+    `itms: { interface: eth1, address: ${places.itms} }`,
     'collectors:',
     ...collectors,
     `reportPorts: [${REPORT_PORT}]`,

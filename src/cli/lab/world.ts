@@ -13,24 +13,54 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Family } from '../../packet/address';
 import { execute, ipBatch, isAlive, isStale, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
 
 export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
 
-export const ADDRESSES = {
-  acs: '10.1.0.1',
-  itms: '10.2.0.2',
-  collector: '10.3.0.2',
-  secondCollector: '10.3.0.3',
-  outside: '10.4.0.2',
-  cpeNetwork: '10.1.0.0/16',
-} as const;
+/** Who lives where, in one family. */
+export interface Places {
+  acs: string;
+  itms: string;
+  collector: string;
+  secondCollector: string;
+  outside: string;
+  cpeNetwork: string;
+  /** The splitter's own addresses on the other wires; on the CPEs' it is the ACS address. */
+  routers: { itms: string; collector: string; outside: string };
+}
+
+export const PLACES: Readonly<Record<Family, Places>> = {
+  ipv4: {
+    acs: '10.1.0.1',
+    itms: '10.2.0.2',
+    collector: '10.3.0.2',
+    secondCollector: '10.3.0.3',
+    outside: '10.4.0.2',
+    cpeNetwork: '10.1.0.0/16',
+    routers: { itms: '10.2.0.1', collector: '10.3.0.1', outside: '10.4.0.1' },
+  },
+  ipv6: {
+    acs: '2001:db8:1::1',
+    itms: '2001:db8:2::2',
+    collector: '2001:db8:3::2',
+    secondCollector: '2001:db8:3::3',
+    outside: '2001:db8:4::2',
+    cpeNetwork: '2001:db8:1::/64',
+    routers: { itms: '2001:db8:2::1', collector: '2001:db8:3::1', outside: '2001:db8:4::1' },
+  },
+};
+
+/** The family that the lab plays in. */
+export const ADDRESSES = PLACES.ipv4;
 
 export const REPORT_PORT = 7547;
 
 export interface WorldOptions {
-  /** Addresses of the CPEs, in 10.1.0.0/16, all on the one interface of the CPEs' namespace. */
+  /** Addresses of the CPEs, in the CPEs' network, all on the one interface of the CPEs' namespace. */
   cpes: readonly string[];
+  /** IPv4 unless asked otherwise. */
+  family?: Family;
   /** Adds the fourth network. */
   outside?: boolean;
   /** Where the actors' compiled programs are. */
@@ -45,12 +75,17 @@ export class World {
   /** Files of this run: configuration, state, captures. Removed with the world. */
   readonly directory = mkdtempSync(join(tmpdir(), `${this.prefix}-`));
   readonly programs: string;
+  readonly family: Family;
+  /** Everybody's addresses but the CPEs'. */
+  readonly places: Places;
   private readonly roles: Role[];
   private readonly children = new Set<ChildProcess>();
   private readonly exitTrap = (): void => this.closeNow();
 
   private constructor(private readonly options: WorldOptions) {
     this.programs = options.programs ?? __dirname;
+    this.family = options.family ?? 'ipv4';
+    this.places = PLACES[this.family];
     this.roles = ['cpe', 'split', 'itms', 'collector', ...(options.outside === true ? (['outside'] as const) : [])];
     process.once('exit', this.exitTrap);
   }
@@ -116,32 +151,39 @@ export class World {
   }
 
   private async wire(): Promise<void> {
+    const isIpv6 = this.family === 'ipv6';
+    // Without detection of duplicates an IPv6 address is good at once.
+    const atOnce = isIpv6 ? ' nodad' : '';
+    const everywhere = isIpv6 ? '::/0' : 'default';
     const join = async (index: number, role: Role, router: string, hosts: readonly string[], bits: number) => {
       const near = `eth${index}`;
       const routerLines = [
         `link add ${near} type veth peer name eth0 netns ${this.namespace(role)}`,
-        `address add ${router}/${bits} dev ${near}`,
+        `address add ${router}/${bits} dev ${near}${atOnce}`,
         `link set ${near} up`,
       ];
       const hostLines = [
         'link set lo up',
-        ...hosts.map((address) => `address add ${address}/${bits} dev eth0`),
+        ...hosts.map((address) => `address add ${address}/${bits} dev eth0${atOnce}`),
         'link set eth0 up',
-        `route add default via ${router}`,
+        `route add ${everywhere} via ${router}`,
       ];
       await ipBatch(routerLines, this.namespace('split'));
       await ipBatch(hostLines, this.namespace(role));
     };
     await ipBatch(['link set lo up'], this.namespace('split'));
-    await join(0, 'cpe', ADDRESSES.acs, this.options.cpes, 16);
-    await join(1, 'itms', '10.2.0.1', [ADDRESSES.itms], 24);
-    await join(2, 'collector', '10.3.0.1', [ADDRESSES.collector, ADDRESSES.secondCollector], 24);
-    if (this.options.outside === true) await join(3, 'outside', '10.4.0.1', [ADDRESSES.outside], 24);
+    const { acs, routers, ...hosts } = this.places;
+    const bits = isIpv6 ? { cpe: 64, server: 64 } : { cpe: 16, server: 24 };
+    await join(0, 'cpe', acs, this.options.cpes, bits.cpe);
+    await join(1, 'itms', routers.itms, [hosts.itms], bits.server);
+    await join(2, 'collector', routers.collector, [hosts.collector, hosts.secondCollector], bits.server);
+    if (this.options.outside === true) await join(3, 'outside', routers.outside, [hosts.outside], bits.server);
   }
 
   private async tune(): Promise<void> {
     const script = [
       'echo 1 > /proc/sys/net/ipv4/ip_forward',
+      ...(this.family === 'ipv6' ? ['echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'] : []),
       'for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > "$filter"; done',
     ];
     await this.run('split', ['sh', '-e', '-c', script.join('\n')]);

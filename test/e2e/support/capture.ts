@@ -9,6 +9,8 @@ const PATIENCE_MS = 30_000;
 const GLOBAL_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
 const ETHERNET_BYTES = 14;
+const [IPV4, IPV6] = [0x0800, 0x86dd];
+const IPV6_BYTES = 40;
 const [TCP, UDP] = [6, 17];
 const UDP_BYTES = 8;
 const RST = 0x04;
@@ -17,14 +19,6 @@ const MARK_PORT = 9;
 
 /** Every namespace but the splitter's own. */
 export type Host = Exclude<Role, 'split'>;
-
-/** The other end of eth0 in each namespace. */
-const GATEWAYS: Record<Host, string> = {
-  cpe: '10.1.0.1',
-  itms: '10.2.0.1',
-  collector: '10.3.0.1',
-  outside: '10.4.0.1',
-};
 
 /** A TCP packet's ends, flags and numbers. */
 export interface Sight {
@@ -73,7 +67,7 @@ export class Capture {
     do {
       // Repeated, because the first may cross before the capture has begun; numbered, because it may also come late.
       if (this.hasEnded || Date.now() > deadline) throw new Error(`capture in ${this.role}: ${this.said.trim()}`);
-      const send = `echo ${++this.marksSent} > /dev/udp/${GATEWAYS[this.role]}/${MARK_PORT}`;
+      const send = `echo ${++this.marksSent} > /dev/udp/${this.gateway}/${MARK_PORT}`;
       await this.world.run(this.role, ['bash', '-c', send]);
       await this.pauseForMark(first);
     } while (this.lastMark < first);
@@ -81,6 +75,12 @@ export class Capture {
 
   async stop(): Promise<void> {
     await end(this.child);
+  }
+
+  /** The other end of eth0. */
+  private get gateway(): string {
+    const { acs, routers } = this.world.places;
+    return this.role === 'cpe' ? acs : routers[this.role];
   }
 
   private get hasEnded(): boolean {
@@ -114,21 +114,35 @@ export class Capture {
 
   private look(frame: Buffer): void {
     const ip = frame.subarray(ETHERNET_BYTES);
-    if (frame.readUInt16BE(12) !== 0x0800 || ip.length < 20) return;
-    const transport = ip.subarray((ip[0]! & 0x0f) * 4);
-    if (ip[9] === UDP) return void (this.lastMark = Number(transport.subarray(UDP_BYTES).toString()));
-    if (ip[9] !== TCP || transport.length < 14) return;
+    const type = frame.readUInt16BE(12);
+    if (type === IPV4 && ip.length >= 20) {
+      const header = (ip[0]! & 0x0f) * 4;
+      const ends = { source: ipv4At(ip, 12), destination: ipv4At(ip, 16) };
+      this.lookBehind(ip.subarray(header), ip[9]!, ends, ip.readUInt16BE(2) - header);
+    } else if (type === IPV6 && ip.length >= IPV6_BYTES) {
+      // The kernels of these tests send no extension headers.
+      const ends = { source: ipv6At(ip, 8), destination: ipv6At(ip, 24) };
+      this.lookBehind(ip.subarray(IPV6_BYTES), ip[6]!, ends, ip.readUInt16BE(4));
+    }
+  }
+
+  private lookBehind(
+    transport: Buffer,
+    protocol: number,
+    ends: { source: string; destination: string },
+    segmentBytes: number,
+  ): void {
+    if (protocol === UDP) return void (this.lastMark = Number(transport.subarray(UDP_BYTES).toString()));
+    if (protocol !== TCP || transport.length < 14) return;
     this.packets++;
-    const headerBytes = (ip[0]! & 0x0f) * 4 + (transport[12]! >> 4) * 4;
     this.onPacket({
-      source: addressAt(ip, 12),
-      destination: addressAt(ip, 16),
+      ...ends,
       sourcePort: transport.readUInt16BE(0),
       destinationPort: transport.readUInt16BE(2),
       sequence: transport.readUInt32BE(4),
       acknowledgement: transport.readUInt32BE(8),
       flags: transport[13]!,
-      payloadBytes: ip.readUInt16BE(2) - headerBytes,
+      payloadBytes: segmentBytes - (transport[12]! >> 4) * 4,
     });
   }
 }
@@ -141,6 +155,19 @@ export function hasFlag(sight: Sight, flag: number): boolean {
   return (sight.flags & flag) !== 0;
 }
 
-function addressAt(ip: Buffer, at: number): string {
+function ipv4At(ip: Buffer, at: number): string {
   return `${ip[at]}.${ip[at + 1]}.${ip[at + 2]}.${ip[at + 3]}`;
+}
+
+/** Texts by their bytes: a URL's host is the canonical text, but costs microseconds. */
+const texts = new Map<string, string>();
+
+function ipv6At(ip: Buffer, at: number): string {
+  const hex = ip.toString('hex', at, at + 16);
+  let text = texts.get(hex);
+  if (text === undefined) {
+    text = new URL(`http://[${hex.replace(/(....)(?=.)/g, '$1:')}]`).hostname.slice(1, -1);
+    texts.set(hex, text);
+  }
+  return text;
 }

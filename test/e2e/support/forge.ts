@@ -1,9 +1,10 @@
 /** Packets that no kernel of the test's hosts sent: forged, duplicated, late. What they must fit is read off the wire. */
-import { ADDRESSES, REPORT_PORT } from '../../../src/cli/lab/world';
+import { REPORT_PORT } from '../../../src/cli/lab/world';
 import { buildTcp } from '../../../src/packet/builder';
 import { TcpFlag } from '../../../src/packet/tcp';
 import { hasFlag, type Sight } from './capture';
 import { SERVER_ADDRESSES, type ServerName, type TcpStage } from './tcp-stage';
+import { ADDRESSES } from './family';
 
 /** Where a report connection stands, by what the CPEs' wire has seen. */
 export interface Numbers {

@@ -4,8 +4,8 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
-    packet   an IPv4 packet from its hexadecimal, sent as it is, whatever its source
-    watch    -> event packet {hex}, for every IPv4 packet to or from an address, in the order of the wire
+    packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source
+    watch    -> event packet {hex}, for every packet to or from an address, in the order of the wire
 
 A call that waits has a thread of its own, so that others go on meanwhile. Errors are named as errno names them.
 """
@@ -19,8 +19,8 @@ import threading
 import time
 
 PATIENCE_SECONDS = 50
-ETH_P_IP = 0x0800
-IP_BYTES = 20
+# Family of an address's text -> EtherType, where the addresses lie in the header, how long they are.
+LAYOUTS = {socket.AF_INET: (0x0800, 12, 4), socket.AF_INET6: (0x86dd, 8, 16)}
 # linux/tcp.h, which Python's socket module does not name.
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2
 
@@ -46,8 +46,12 @@ def keep(connection):
     return number
 
 
-def new_socket():
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def family_of(address):
+    return socket.AF_INET6 if ':' in address else socket.AF_INET
+
+
+def new_socket(address):
+    made = socket.socket(family_of(address), socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return made
@@ -55,7 +59,7 @@ def new_socket():
 
 def listen(order):
     place = (order['address'], order['port'])
-    listener = new_socket()
+    listener = new_socket(order['address'])
     if order.get('fastOpen'):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
     listener.bind(place)
@@ -67,12 +71,12 @@ def listen(order):
 def accept(listener):
     while True:
         try:
-            connection, (source, port) = listener.accept()
+            connection, (source, port, *_) = listener.accept()
         except OSError:
             return  # Closed by unlisten.
         connection.settimeout(PATIENCE_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        address, local = connection.getsockname()
+        address, local, *_ = connection.getsockname()
         # 'from' is a word of Python's.
         tell('accepted', socket=keep(connection), address=address, port=local, **{'from': source, 'fromPort': port})
 
@@ -85,7 +89,7 @@ def unlisten(order):
 
 
 def connect(order):
-    connection = new_socket()
+    connection = new_socket(order['from'])
     try:
         connection.settimeout(order.get('timeoutMs', PATIENCE_SECONDS * 1000) / 1000)
         connection.bind((order['from'], order.get('fromPort', 0)))
@@ -158,25 +162,29 @@ def option(order):
     sockets[order['socket']].setsockopt(level, getattr(socket, order['name']), order['value'])
 
 
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw = {family: socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) for family in LAYOUTS}
 
 
 def packet(order):
     bytes_ = bytes.fromhex(order['hex'])
-    raw.sendto(bytes_, (socket.inet_ntoa(bytes_[16:20]), 0))
+    family = socket.AF_INET6 if bytes_[0] >> 4 == 6 else socket.AF_INET
+    _, at, size = LAYOUTS[family]
+    raw[family].sendto(bytes_, (socket.inet_ntop(family, bytes_[at + size:at + 2 * size]), 0))
 
 
 def watch(order):
-    wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-    wire.bind(('eth0', ETH_P_IP))
-    wanted = socket.inet_aton(order['address'])
-    threading.Thread(target=look, args=(wire, wanted), daemon=True).start()
+    family = family_of(order['address'])
+    ether_type, at, size = LAYOUTS[family]
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ether_type))
+    wire.bind(('eth0', ether_type))
+    wanted = socket.inet_pton(family, order['address'])
+    threading.Thread(target=look, args=(wire, wanted, at, size), daemon=True).start()
 
 
-def look(wire, wanted):
+def look(wire, wanted, at, size):
     while True:
         seen = wire.recv(65536)
-        if len(seen) > IP_BYTES and wanted in (seen[12:16], seen[16:20]):
+        if wanted in (seen[at:at + size], seen[at + size:at + 2 * size]):
             tell('packet', hex=seen.hex())
 
 

@@ -8,8 +8,9 @@ import { settle, startCast, type Acs, type Cast } from '../../../src/cli/lab/cas
 import type { CpeSettings } from '../../../src/cli/lab/cpe';
 import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
-import { ADDRESSES, World } from '../../../src/cli/lab/world';
+import { World } from '../../../src/cli/lab/world';
 import { Wires } from './wires';
+import { ADDRESSES, cpeAddress, FAMILY } from './family';
 
 /** The build under test. */
 export const DIST = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist');
@@ -38,7 +39,11 @@ export class Stage {
     if (namespaceRights() !== 'granted') throw new Error(REFUSED);
     if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
     const { cpes, flood, ...engineOptions } = options;
-    const world = await World.create({ cpes: cpes.map((cpe) => cpe.address), programs: PROGRAMS });
+    const world = await World.create({
+      cpes: cpes.map((cpe) => cpe.address),
+      family: FAMILY,
+      programs: PROGRAMS,
+    });
     try {
       const wires = await Wires.start(world, flood);
       const [engine, cast] = await Promise.all([Engine.start(world, engineOptions), startCast(world, cpes, options)]);
@@ -109,10 +114,10 @@ export function later(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, LATER_MS));
 }
 
-/** CPEs 10.1.1.1, 10.1.1.2, … that ask for credentials and open their session soon after they were woken. */
+/** CPEs, in streets of 250, that ask for credentials and open their session soon after they were woken. */
 export function makeCpes(count: number, settings: Partial<CpeSettings> = {}): CpeSettings[] {
   return Array.from({ length: count }, (_, index) => ({
-    address: `10.1.${1 + Math.floor(index / 250)}.${1 + (index % 250)}`,
+    address: cpeAddress(1 + Math.floor(index / 250), 1 + (index % 250)),
     requestPort: 7547,
     credentials: { username: 'itms', password: 'itms' },
     informDelayMs: 100,

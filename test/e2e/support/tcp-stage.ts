@@ -8,7 +8,7 @@ import { Actor } from '../../../src/cli/lab/actor';
 import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
 import { isAlive } from '../../../src/cli/lab/namespaces';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
-import { ADDRESSES, REPORT_PORT, World, type Role } from '../../../src/cli/lab/world';
+import { REPORT_PORT, World, type Role } from '../../../src/cli/lab/world';
 import { askEngine, controlSocketPath } from '../../../src/engine/control';
 import { type Status } from '../../../src/engine/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
@@ -17,6 +17,7 @@ import { eventually } from './run-host';
 import { DIST } from './stage';
 import { End, hangUp, talk, type Accepted, type Ends, type Peer, type PeerEvent } from './tcp-end';
 import { Wires } from './wires';
+import { ADDRESSES, ANY_ADDRESS, FAMILY, IPTABLES } from './family';
 
 const PROGRAMS = join(DIST, 'cli', 'lab');
 const PEER = join(__dirname, 'peer.py');
@@ -74,7 +75,7 @@ export class TcpStage {
     if (namespaceRights() !== 'granted') throw new Error(REFUSED);
     if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
     const { cpes, ...engineOptions } = { secondCollector: true, ...options };
-    const world = await World.create({ cpes, programs: PROGRAMS });
+    const world = await World.create({ cpes, family: FAMILY, programs: PROGRAMS });
     try {
       const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, ['python3', PEER]);
       const [wires, engine, cpe, itms, collector] = await Promise.all([
@@ -85,7 +86,7 @@ export class TcpStage {
         start('collector'),
       ]);
       const stage = new TcpStage(world, engine, wires, { cpe, itms, collector }, engineOptions);
-      await cpe.ask('listen', { address: '0.0.0.0', port: REQUEST_PORT, fastOpen: true });
+      await cpe.ask('listen', { address: ANY_ADDRESS, port: REQUEST_PORT, fastOpen: true });
       for (const name of Object.keys(SERVER_ADDRESSES) as ServerName[]) await stage.listen(name);
       return stage;
     } catch (error) {
@@ -262,7 +263,7 @@ export class TcpStage {
   async whileDropping<T>(role: Role, rule: string, happen: () => Promise<T>): Promise<T> {
     const words = rule.split(' ');
     const iptables = (action: string): Promise<string> =>
-      this.world.run(role, ['iptables', '-w', action, ...words, '-j', 'DROP']);
+      this.world.run(role, [IPTABLES, '-w', action, ...words, '-j', 'DROP']);
     await iptables('-I');
     try {
       return await happen();

@@ -5,8 +5,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ADDRESSES, end, type Role, type World } from '../../../src/cli/lab/world';
+import { end, type Role, type World } from '../../../src/cli/lab/world';
 import { readCapture, type ReadPacket } from '../../support/capture-packets';
+import { ADDRESSES } from './family';
 
 export type Direction = 'inbound' | 'outbound';
 /** The splitter's interfaces, who is behind each, and the addresses of both ends. */

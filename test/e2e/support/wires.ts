@@ -5,9 +5,9 @@
  * A connection is more than its ports, which may be used again with another server at once: its packets are known by
  * the CPE's sequence numbers, which begin at the ISN of its SYN.
  */
-import { formatIpv4, parseIpv4 } from '../../../src/packet/address';
-import { ADDRESSES, REPORT_PORT, type World } from '../../../src/cli/lab/world';
+import { REPORT_PORT, type World } from '../../../src/cli/lab/world';
 import { Capture, hasFlag, isReset, type Sight } from './capture';
+import { ADDRESSES } from './family';
 
 const SERVERS: readonly string[] = [ADDRESSES.itms, ADDRESSES.collector, ADDRESSES.secondCollector];
 const [FIN, SYN, ACK] = [0x01, 0x02, 0x10];
@@ -27,8 +27,8 @@ export class Wires {
   readonly resets: string[] = [];
   /** Packets that a test wants to see, by wire and in order; `keepSights` begins it. */
   readonly sights: (Sight & { wire: 'cpe' | 'server' })[] = [];
-  /** Trails by server, then by CPE address and port as one number. */
-  private readonly trails = new Map<string, Map<number, Trail>>();
+  /** Trails by server, then by CPE address and port as one text. */
+  private readonly trails = new Map<string, Map<string, Trail>>();
   private readonly closings = new Closings();
   private captures: Capture[] = [];
   private keeps: (sight: Sight) => boolean = () => false;
@@ -61,14 +61,14 @@ export class Wires {
 
   /** Connections to the report port, as CPE-ADDRESS:PORT, that were seen on a server's wire. */
   connectionsAt(server: string): Set<string> {
-    return new Set([...(this.trails.get(server)?.keys() ?? [])].map(asText));
+    return new Set(this.trails.get(server)?.keys());
   }
 
   /** Connections of which packets were seen at two servers, in words. */
   shared(): string[] {
     const shared: string[] = [];
     const servers = [...this.trails];
-    const seen = new Set<number>();
+    const seen = new Set<string>();
     for (const [, trails] of servers) {
       for (const connection of trails.keys()) {
         if (seen.has(connection)) continue;
@@ -81,7 +81,7 @@ export class Wires {
   }
 
   /** The connections among those under one address and port that two servers have seen. */
-  private sharedUnder(connection: number, at: [string, Map<number, Trail>][]): string[] {
+  private sharedUnder(connection: string, at: [string, Map<string, Trail>][]): string[] {
     const isns = at.flatMap(([, trails]) => trails.get(connection)!.isns);
     const serversByIsn = new Map<number, Set<string>>();
     for (const [server, trails] of at) {
@@ -92,7 +92,7 @@ export class Wires {
     }
     return [...serversByIsn.values()]
       .filter((servers) => servers.size > 1)
-      .map((servers) => `${asText(connection)} at ${[...servers].join(' and ')}`);
+      .map((servers) => `${connection} at ${[...servers].join(' and ')}`);
   }
 
   private onCpeWire(sight: Sight): void {
@@ -110,11 +110,11 @@ export class Wires {
     this.closings.see(server, sight);
     if (inbound) this.note(server, sight);
     if (port !== REPORT_PORT) return;
-    const trails = this.trails.get(server) ?? new Map<number, Trail>();
+    const trails = this.trails.get(server) ?? new Map<string, Trail>();
     this.trails.set(server, trails);
     const connection = inbound
-      ? asNumber(sight.source, sight.sourcePort)
-      : asNumber(sight.destination, sight.destinationPort);
+      ? `${sight.source}:${sight.sourcePort}`
+      : `${sight.destination}:${sight.destinationPort}`;
     let trail = trails.get(connection);
     if (trail === undefined) trails.set(connection, (trail = { isns: [], positions: [] }));
     if (inbound) trail.positions.push(sight.sequence);
@@ -154,12 +154,4 @@ function way(wire: string, { source, sourcePort, destination, destinationPort }:
 /** The ISN from which a sequence number is the shortest way up, around 2^32. */
 function nearestBelow(position: number, isns: readonly number[]): number {
   return isns.reduce((best, isn) => ((position - isn) >>> 0 < (position - best) >>> 0 ? isn : best));
-}
-
-function asNumber(address: string, port: number): number {
-  return (parseIpv4(address)! >>> 0) * 0x10000 + port;
-}
-
-function asText(connection: number): string {
-  return `${formatIpv4(Math.floor(connection / 0x10000) | 0)}:${connection % 0x10000}`;
 }
