@@ -1,23 +1,71 @@
 /** What must hold between the configuration's parts, each of which is well formed by itself. */
 
 import { REMAP_RANGE } from '../splitter/state';
+import { type Family } from '../packet/address';
+import { type Addresses } from '../splitter/topology';
+import { FAMILY_NAMES, familyOfNetwork } from './configuration-address';
 import { type ConfigurationShape } from './configuration-schema';
 import { type Path, type Problem } from './configuration-text';
 
 export function findContradictions(shape: ConfigurationShape): Problem[] {
-  return [...sharedAddresses(shape), ...sharedNames(shape), ...sharedInterfaces(shape), ...ports(shape)];
+  return [
+    ...families(shape),
+    ...sharedAddresses(shape),
+    ...sharedNames(shape),
+    ...sharedInterfaces(shape),
+    ...ports(shape),
+  ];
 }
 
-function sharedAddresses(shape: ConfigurationShape): Problem[] {
-  const entries: { path: Path; value: string; owner: string }[] = [
-    { path: ['cpe', 'address'], value: shape.cpe.address.ipv4, owner: 'the ACS address' },
-    { path: ['itms', 'address'], value: shape.itms.address.ipv4, owner: 'the ITMS' },
+const FAMILIES = Object.keys(FAMILY_NAMES) as Family[];
+
+/** Everybody's address, in the file's order, the ACS address first. */
+function everyAddress(shape: ConfigurationShape): { path: Path; address: Addresses; owner: string }[] {
+  return [
+    { path: ['cpe', 'address'], address: shape.cpe.address, owner: 'the ACS address' },
+    { path: ['itms', 'address'], address: shape.itms.address, owner: 'the ITMS' },
     ...shape.collectors.map(({ name, address }, i) => ({
       path: ['collectors', i, 'address'],
-      value: address.ipv4,
+      address,
       owner: `collector "${name}"`,
     })),
   ];
+}
+
+/** The ACS address says which families there are: every server has them, and CPEs live in networks of each. */
+function families(shape: ConfigurationShape): Problem[] {
+  const problems: Problem[] = [];
+  const { address, networks } = shape.cpe;
+  for (const family of FAMILIES) {
+    const name = FAMILY_NAMES[family];
+    const isWanted = address[family] !== undefined;
+    const because = `because the ACS address has ${isWanted ? 'one' : 'none'}`;
+    for (const { path, address: own } of everyAddress(shape).slice(1)) {
+      const found = Object.values(own).join(' and ');
+      if (isWanted && own[family] === undefined) {
+        problems.push({ path, message: `found ${found}, expected an ${name} address too, ${because}` });
+      } else if (!isWanted && own[family] !== undefined) {
+        problems.push({ path, message: `found ${own[family]}, expected no ${name} address, ${because}` });
+      }
+    }
+    const ofFamily = networks.flatMap((text, i) => (familyOfNetwork(text) === family ? [{ text, i }] : []));
+    if (isWanted && ofFamily.length === 0) {
+      const message = `found no ${name} network, expected where the CPEs live, because the ACS address has that family`;
+      problems.push({ path: ['cpe', 'networks'], message });
+    } else if (!isWanted) {
+      for (const { text, i } of ofFamily) {
+        const message = `found ${text}, expected no ${name} network, because the ACS address is not of that family`;
+        problems.push({ path: ['cpe', 'networks', i], message });
+      }
+    }
+  }
+  return problems;
+}
+
+function sharedAddresses(shape: ConfigurationShape): Problem[] {
+  const entries = everyAddress(shape).flatMap(({ path, address, owner }) =>
+    Object.values(address).map((value) => ({ path, value, owner })),
+  );
   return repeated(
     entries,
     (value, owner) => `found ${value}, which is already ${owner}; expected an address of its own`,

@@ -6,9 +6,9 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
-import { parseIpv4, parseIpv4Network } from '../packet/address';
 import { MAX_NAME_BYTES } from '../splitter/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
+import { addresses, network } from './configuration-address';
 
 /** Several ports share one multiport match, which holds fifteen. */
 const MAX_PORTS = 15;
@@ -67,65 +67,6 @@ function mapping<T extends v.ObjectEntries>(entries: T) {
   );
 }
 
-/** 0/8, loopback, multicast and above name no host that could be a server or a splitter. */
-function isUnicast(address: number): boolean {
-  const first = address >>> 24;
-  return first !== 0 && first !== 127 && first < 224;
-}
-
-const NO_IPV6 = '(IPv6 is not carried yet)';
-
-/** One IPv4 address, bare or as a list of one: the list is where an IPv6 address will stand beside it. */
-const addresses = v.pipe(
-  v.unknown(),
-  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-    const candidates: unknown[] = Array.isArray(value) ? value : [value];
-    const refuse = (message: string, key: number) => {
-      const item = { type: 'array', origin: 'value', input: candidates, key, value: candidates[key] } as const;
-      addIssue(Array.isArray(value) && candidates.length > 0 ? { message, path: [item] } : { message });
-      return NEVER;
-    };
-    for (const [index, candidate] of candidates.entries()) {
-      if (typeof candidate === 'string' && isIP(candidate) === 6) return refuse(`an IPv4 address ${NO_IPV6}`, index);
-      const address = typeof candidate === 'string' ? parseIpv4(candidate) : undefined;
-      if (address === undefined) return refuse('an IPv4 address such as 10.1.0.1', index);
-      if (!isUnicast(address)) return refuse("a host's unicast IPv4 address", index);
-    }
-    if (candidates.length !== 1) return refuse('one IPv4 address', Math.min(1, candidates.length - 1));
-    return { ipv4: candidates[0] as string };
-  }),
-);
-
-const network = v.pipe(
-  v.string('an IPv4 network such as 10.1.0.0/16'),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const message = dataset.typed ? networkDefect(dataset.value) : undefined;
-    if (message !== undefined) addIssue({ message });
-  }),
-);
-
-/** What was expected in the place of this network; undefined for a good one. */
-function networkDefect(value: string): string | undefined {
-  const [address, bits, ...rest] = value.split('/');
-  if (isIP(address) === 6) return `an IPv4 network ${NO_IPV6}`;
-  const isCidr =
-    rest.length === 0 && parseIpv4(address) !== undefined && /^(0|[1-9]\d?)$/.test(bits ?? '') && Number(bits) <= 32;
-  if (!isCidr) return 'an IPv4 network such as 10.1.0.0/16';
-  return parseIpv4Network(value) ? undefined : `a network without host bits: ${baseOf(address, Number(bits))}/${bits}`;
-}
-
-function baseOf(address: string, bits: number): string {
-  let left = bits;
-  return address
-    .split('.')
-    .map((octet) => {
-      const keep = Math.max(0, Math.min(8, left));
-      left -= 8;
-      return Number(octet) & (0xff00 >> keep) & 0xff;
-    })
-    .join('.');
-}
-
 /** The kernel's limit is 15 bytes; `+` would be a wildcard to iptables, and quotes or blanks have no place in a rule. */
 const interfaceName = text(
   'an interface name: 1 to 15 letters, digits, ".", "_" or "-", as `ip link` shows it',
@@ -166,7 +107,7 @@ const lives = Object.fromEntries(
 const side = { interface: interfaceName, address: addresses };
 
 export const configurationSchema = mapping({
-  cpe: mapping({ ...side, networks: list(network, 'IPv4 networks', 1, MAX_NETWORKS) }),
+  cpe: mapping({ ...side, networks: list(network, 'networks', 1, MAX_NETWORKS) }),
   itms: mapping(side),
   collectors: list(
     mapping({ name: collectorName, ...side }),

@@ -19,6 +19,12 @@ collectors:
 reportPorts: [7547]
 `;
 
+/** The same hosts in both families. */
+const BOTH_FAMILIES = SMALLEST.replace('10.1.0.1', '[10.1.0.1, 2001:db8:1::1]')
+  .replace('10.1.0.0/16', '10.1.0.0/16, 2001:db8:1::/48')
+  .replace('10.2.0.2', '[10.2.0.2, 2001:db8:2::2]')
+  .replace('10.3.0.2', '[10.3.0.2, 2001:db8:3::2]');
+
 /** The smallest configuration with one line replaced: `line` begins with the old line's number. */
 function withLine(number: number, text: string): string {
   const lines = SMALLEST.split('\n');
@@ -93,6 +99,35 @@ describe('what may be written', () => {
       'eth2',
     ],
     ['a VLAN interface', withLine(2, '  interface: bond0.4000'), (c) => c.topology.cpe.interface, 'bond0.4000'],
+    [
+      'an address of each family, in whichever order',
+      BOTH_FAMILIES.replace('[10.2.0.2, 2001:db8:2::2]', '[2001:DB8:2:0:0::2, 10.2.0.2]'),
+      (c) => [c.topology.cpe, c.topology.itms.address, c.topology.collectors[0].address],
+      [
+        {
+          interface: 'eth0',
+          address: { ipv4: '10.1.0.1', ipv6: '2001:db8:1::1' },
+          networks: ['10.1.0.0/16', '2001:db8:1::/48'],
+        },
+        { ipv4: '10.2.0.2', ipv6: '2001:db8:2::2' },
+        { ipv4: '10.3.0.2', ipv6: '2001:db8:3::2' },
+      ],
+    ],
+    [
+      'IPv6 alone',
+      SMALLEST.replace('10.1.0.1', '2001:db8:1::1')
+        .replace('10.1.0.0/16', '2001:db8:1::/48')
+        .replace('10.2.0.2', '[2001:db8:2::2]')
+        .replace('10.3.0.2', '2001:db8:3::2'),
+      (c) => [c.topology.cpe.address, c.topology.itms.address, c.topology.collectors[0].address],
+      [{ ipv6: '2001:db8:1::1' }, { ipv6: '2001:db8:2::2' }, { ipv6: '2001:db8:3::2' }],
+    ],
+    [
+      'a network of all IPv6',
+      BOTH_FAMILIES.replace('2001:db8:1::/48', '::/0'),
+      (c) => c.topology.cpe.networks[1],
+      '::/0',
+    ],
     [
       'the whole of IPv4 as the CPEs',
       withLine(4, '  networks: [0.0.0.0/0]'),
@@ -203,40 +238,95 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'no ACS address',
       SMALLEST.replace('  address: 10.1.0.1\n', ''),
-      '1:1: cpe.address: missing, expected an IPv4 address',
+      '1:1: cpe.address: missing, expected an IPv4 or IPv6 address',
     ],
     // Addresses and networks
     [
       'a malformed address',
       withLine(3, '  address: 10.1.0.256'),
-      '3:12: cpe.address: found "10.1.0.256", expected an IPv4 address such as 10.1.0.1',
+      '3:12: cpe.address: found "10.1.0.256", expected an IPv4 or IPv6 address such as 10.1.0.1 or 2001:db8::1',
     ],
     [
       'a name for an address',
       withLine(7, '  address: itms.example'),
-      '7:12: itms.address: found "itms.example", expected an IPv4 address such as 10.1.0.1',
+      '7:12: itms.address: found "itms.example", expected an IPv4 or IPv6 address such as 10.1.0.1 or 2001:db8::1',
     ],
     [
       'an address with a length',
       withLine(7, '  address: 10.2.0.2/24'),
-      '7:12: itms.address: found "10.2.0.2/24", expected an IPv4 address',
+      '7:12: itms.address: found "10.2.0.2/24", expected an IPv4 or IPv6 address',
     ],
     [
-      'an IPv6 address',
+      'an ACS address of the wrong family',
       withLine(3, '  address: 2001:db8::1'),
-      '3:12: cpe.address: found "2001:db8::1", expected an IPv4 address (IPv6 is not carried yet)',
+      '4:3: cpe.networks: found no IPv6 network, expected where the CPEs live, because the ACS address has that family' +
+        ' (and 5 more)',
     ],
     [
-      'both families',
-      withLine(3, '  address: [10.1.0.1, 2001:db8::1]'),
-      '3:23: cpe.address[1]: found "2001:db8::1", expected an IPv4 address (IPv6 is not carried yet)',
+      'a server of the wrong family',
+      withLine(7, '  address: 2001:db8::2'),
+      '7:12: itms.address: found 2001:db8::2, expected an IPv4 address too, because the ACS address has one (and 1 more)',
+    ],
+    [
+      'a server of one family too many',
+      withLine(9, '  - { name: c1, interface: eth2, address: [10.3.0.2, "2001:db8::3"] }'),
+      '9:34: collectors[0].address: found 2001:db8::3, expected no IPv6 address, because the ACS address has none',
+    ],
+    [
+      'a server of one family too few',
+      BOTH_FAMILIES.replace('[10.3.0.2, 2001:db8:3::2]', '10.3.0.2'),
+      '9:43: collectors[0].address: found 10.3.0.2, expected an IPv6 address too, because the ACS address has one',
+    ],
+    [
+      'a family of which no CPE lives anywhere',
+      BOTH_FAMILIES.replace('[10.1.0.0/16, 2001:db8:1::/48]', '[10.1.0.0/16]'),
+      '4:3: cpe.networks: found no IPv6 network, expected where the CPEs live, because the ACS address has that family',
+    ],
+    [
+      'a network of a family that nobody has',
+      withLine(4, '  networks: [10.1.0.0/16, "2001:db8::/32"]'),
+      '4:27: cpe.networks[1]: found 2001:db8::/32, expected no IPv6 network, because the ACS address is not of that family',
+    ],
+    [
+      'two IPv6 addresses',
+      withLine(3, '  address: [10.1.0.1, 2001:db8::1, 2001:db8::9]'),
+      '3:36: cpe.address[2]: found "2001:db8::9", expected one IPv6 address',
+    ],
+    [
+      'a malformed IPv6 address',
+      withLine(3, '  address: 2001:db8::1::2'),
+      '3:12: cpe.address: found "2001:db8::1::2", expected an IPv4 or IPv6 address',
+    ],
+    ...['::', '::1', 'ff02::1', 'fe80::1', 'febf::1', '::ffff:10.1.0.1'].map((text): [string, string, string] => [
+      `an address that no host is reached by through routers: ${text}`,
+      withLine(3, `  address: "${text}"`),
+      `3:12: cpe.address: found "${text}", expected a host's unicast IPv6 address`,
+    ]),
+    [
+      'an IPv6 network with host bits, and the network meant',
+      withLine(4, '  networks: ["2001:db8:1:2::3/47"]'),
+      '4:14: cpe.networks[0]: found "2001:db8:1:2::3/47", expected a network without host bits: 2001:db8::/47',
+    ],
+    [
+      'a longer prefix than IPv6 has',
+      withLine(4, '  networks: ["2001:db8::/129"]'),
+      '4:14: cpe.networks[0]: found "2001:db8::/129", expected an IPv4 or IPv6 network',
+    ],
+    [
+      'two servers with one IPv6 address, differently written',
+      BOTH_FAMILIES.replace('2001:db8:3::2', '2001:DB8:2:0::2'),
+      '9:34: collectors[0].address: found 2001:db8:2::2, which is already the ITMS; expected an address of its own',
     ],
     [
       'two addresses of one family',
       withLine(3, '  address: [10.1.0.1, 10.1.0.9]'),
       '3:23: cpe.address[1]: found "10.1.0.9", expected one IPv4 address',
     ],
-    ['no address', withLine(3, '  address: []'), '3:3: cpe.address: found an empty list, expected one IPv4 address'],
+    [
+      'no address',
+      withLine(3, '  address: []'),
+      '3:3: cpe.address: found an empty list, expected an address, or one of each family',
+    ],
     [
       'a loopback address',
       withLine(7, '  address: 127.0.0.1'),
@@ -255,22 +345,17 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a network without a length',
       withLine(4, '  networks: [10.1.0.0]'),
-      '4:14: cpe.networks[0]: found "10.1.0.0", expected an IPv4 network such as 10.1.0.0/16',
+      '4:14: cpe.networks[0]: found "10.1.0.0", expected an IPv4 or IPv6 network such as 10.1.0.0/16 or 2001:db8:1::/48',
     ],
     [
       'a length beyond 32',
       withLine(4, '  networks: [10.1.0.0/33]'),
-      '4:14: cpe.networks[0]: found "10.1.0.0/33", expected an IPv4 network',
+      '4:14: cpe.networks[0]: found "10.1.0.0/33", expected an IPv4 or IPv6 network',
     ],
     [
       'a netmask',
       withLine(4, '  networks: [10.1.0.0/255.255.0.0]'),
-      '4:14: cpe.networks[0]: found "10.1.0.0/255.255.0.0", expected an IPv4 network',
-    ],
-    [
-      'an IPv6 network',
-      withLine(4, '  networks: ["2001:db8::/32"]'),
-      '4:14: cpe.networks[0]: found "2001:db8::/32", expected an IPv4 network (IPv6 is not carried yet)',
+      '4:14: cpe.networks[0]: found "10.1.0.0/255.255.0.0", expected an IPv4 or IPv6 network',
     ],
     [
       'two servers with one address',
@@ -379,7 +464,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'no network',
       withLine(4, '  networks: []'),
-      '4:3: cpe.networks: found an empty list, expected a list of 1 to 64 IPv4 networks',
+      '4:3: cpe.networks: found an empty list, expected a list of 1 to 64 networks',
     ],
     [
       'no collector',
