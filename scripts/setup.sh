@@ -3,6 +3,7 @@
 #
 #     sh scripts/setup.sh         what the product needs
 #     sh scripts/setup.sh test    and what the tests need
+#     sh scripts/setup.sh bench   or what the benchmarks need
 #
 # Installs system packages as root only; anybody else gets the line to run. Says what it does on stderr.
 set -eu
@@ -39,6 +40,12 @@ find_missing() {
   command_from iptables iptables
   command_from ip iproute2
   command_from sysctl procps
+  if [ "$1" = bench ]; then
+    command_from nginx nginx-light
+    command_from haproxy haproxy
+    command_from nft nftables
+    command_from tcprewrite tcpreplay
+  fi
   [ "$1" = test ] || return 0
   command_from hping3 hping3
   command_from nft nftables

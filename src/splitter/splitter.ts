@@ -22,7 +22,7 @@ import { type ActivationMode } from './topology';
 export { type SplitterOptions };
 
 /** Slots of each table that one `sweep` looks at. */
-const SWEEP_SLOTS = 2048;
+export const SWEEP_SLOTS = 2048;
 
 export class Splitter {
   readonly state: SplitterState;

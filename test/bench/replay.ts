@@ -115,7 +115,7 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1];
 }
 
-class Bench {
+export class ReplayBench {
   private readonly folder = mkdtempSync(join(tmpdir(), 'acsplit-bench-'));
   private readonly ours = join(this.folder, 'ours.pcap');
   private readonly theirs = join(this.folder, 'theirs.pcap');
@@ -160,6 +160,19 @@ class Bench {
     }
   }
 
+  /** The whole command by the clock, acsplit's speed by tcprewrite's, round by round; both outputs the same bytes. */
+  ratios(rounds: number): number[] {
+    try {
+      const capture = join(this.folder, 'in.pcap');
+      writeCapture(capture, this.packets);
+      const ratios = this.compare(capture, rounds).map(([ours, theirs]) => theirs.wallSeconds / ours.wallSeconds);
+      execFileSync('cmp', ['-i', '24', this.ours, this.theirs], { stdio: 'inherit' });
+      return ratios;
+    } finally {
+      rmSync(this.folder, { recursive: true });
+    }
+  }
+
   private replayWords(capture: string): string[] {
     return [ACSPLIT, 'replay', capture, '-o', this.ours, '-c', TOPOLOGY];
   }
@@ -188,4 +201,4 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-new Bench(Number(process.argv[2] ?? 1_000_000)).run(Number(process.argv[3] ?? 5));
+if (require.main === module) new ReplayBench(Number(process.argv[2] ?? 1_000_000)).run(Number(process.argv[3] ?? 5));

@@ -1,0 +1,100 @@
+/**
+ * `npm run bench`: acsplit beside what people would put there instead, and the core by itself. Root, on Debian; writes
+ * docs/benchmarks.md and its pictures. `npm run bench -- quick`: the same in under two minutes, written to the terminal.
+ *
+ * Everything is measured by turns within one run; the machine's cores are shared with the endpoints, so that only
+ * ratios mean anything.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile } from '../support/compiled';
+import { MicroBench } from './micro';
+import { NetworkBench } from './network';
+import { median, table } from './numbers';
+import { plot } from './plot';
+import { ReplayBench } from './replay';
+import { ROOT } from './rig';
+
+const isQuick = process.argv[2] === 'quick';
+const ROUNDS = isQuick ? 1 : 5;
+const MEASURE_MS = isQuick ? 700 : 1500;
+const REPLAY_PACKETS = isQuick ? 200_000 : 1_000_000;
+const REPLAY_TARGET = 2;
+const NOTES = join(__dirname, 'notes.md');
+
+type Target = [what: string, target: string, measured: string, isMet: boolean];
+
+function build(folder: string): void {
+  for (const program of ['engine-driver', 'decide-run', 'tables-run']) compile(`test/bench/${program}.ts`, folder);
+  // The addon and npm's packages are looked for beside src/.
+  for (const name of ['build', 'node_modules']) symlinkSync(join(ROOT, name), join(folder, name));
+  const cc = (source: string, program: string, ...libraries: string[]) =>
+    execFileSync('gcc', ['-O2', '-o', join(folder, program), join(__dirname, source), ...libraries]);
+  cc('load.c', 'load');
+  cc('peers/rewriter.c', 'rewriter', '-lnetfilter_queue', '-lmnl');
+}
+
+function replayTarget(): Target {
+  const ratios = new ReplayBench(REPLAY_PACKETS).ratios(ROUNDS);
+  const ratio = median(ratios);
+  const rounds = ratios.map((one) => one.toFixed(2)).join(' ');
+  const packets = `${REPLAY_PACKETS / 1e6} million packets`;
+  return [`replay, ${packets}: tcprewrite`, '≥ 2 ×', `${ratio.toFixed(2)} × (${rounds})`, ratio >= REPLAY_TARGET];
+}
+
+function machine(): string {
+  const git = (...words: string[]) => execFileSync('git', words, { cwd: ROOT, encoding: 'utf8' }).trim();
+  const load = loadavg()[0].toFixed(1);
+  return [
+    `${cpus().length} cores of ${cpus()[0].model}, load ${load} at the start; Linux ${release()}; Node ${process.version};`,
+    `commit ${git('describe', '--always', '--dirty')}; ${new Date().toISOString().slice(0, 10)};`,
+    `${ROUNDS} round${ROUNDS === 1 ? '' : 's'} of ${MEASURE_MS / 1000} s.`,
+  ].join('\n');
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'acsplit-bench-'));
+  try {
+    const introduction = machine();
+    build(folder);
+    const network = await new NetworkBench(folder, ROUNDS, MEASURE_MS).run();
+    const micro = await new MicroBench(folder, isQuick).run();
+    const targets: Target[] = [...network.targets, ...micro.targets, replayTarget()];
+    const rows = targets.map(([what, target, measured, isMet]) => [what, target, measured, isMet ? 'yes' : '**no**']);
+    const page = [
+      '# Benchmarks',
+      '<!-- Written by `npm run bench`; not to be edited. The remarks at the end stand in test/bench/notes.md. -->',
+      introduction,
+      '## Targets',
+      'Ratios are acsplit by the peer, the median of the rounds, and the rounds.',
+      table(['what', 'target', 'measured', 'met'], rows),
+      '## Peers',
+      network.text,
+      '## The core by itself',
+      micro.text,
+      '## Growth',
+      '![ns a packet by live entries](benchmarks-entries.svg)',
+      '![ns a packet by collectors](benchmarks-collectors.svg)',
+    ].join('\n\n');
+    if (isQuick) return void process.stdout.write(`${page}\n`);
+    const { entries, collectors } = micro.growth;
+    const docs = (name: string) => join(ROOT, 'docs', name);
+    const unit = 'ns a packet';
+    writeFileSync(
+      docs('benchmarks-entries.svg'),
+      plot('A decision by live entries', 'live entries in each table', unit, entries),
+    );
+    writeFileSync(docs('benchmarks-collectors.svg'), plot('A decision by collectors', 'collectors', unit, collectors));
+    writeFileSync(docs('benchmarks.md'), `${page}\n\n${execFileSync('cat', [NOTES], { encoding: 'utf8' })}`);
+    execFileSync(join(ROOT, 'node_modules', '.bin', 'prettier'), ['--write', docs('benchmarks.md')]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,134 @@
+/** The core by itself: what a decision, a look-up and a sweep step cost, each measured in a process of its own. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { type DecideOptions, type DecideRow } from './decide-run';
+import { figure, table } from './numbers';
+import { type Series } from './plot';
+import { type TableAnswer } from './tables-run';
+
+/** A young generation that holds a round's litter, if there were any. */
+const FLAGS = ['--expose-gc', '--max-semi-space-size=64', '--min-semi-space-size=64'];
+const LIVE_ENTRIES = 100_000;
+const LIVE_CAPACITY = 1_048_576;
+const LIMIT_NS = 150;
+
+export interface Micro {
+  text: string;
+  /** Rows of the table of targets: what, target, measured, whether it is met. */
+  targets: [string, string, string, boolean][];
+  growth: { entries: Series[]; collectors: Series[] };
+}
+
+export class MicroBench {
+  /** @param folder of the compiled programs */
+  constructor(
+    private readonly folder: string,
+    private readonly isQuick: boolean,
+  ) {}
+
+  private async ask<Answer>(program: string, options: object): Promise<Answer> {
+    const argv = [...FLAGS, `${this.folder}/test/bench/${program}.js`, JSON.stringify(options)];
+    const { stdout } = await promisify(execFile)(process.execPath, argv, { maxBuffer: 16 << 20 });
+    return JSON.parse(stdout) as Answer;
+  }
+
+  private decide(change: Partial<DecideOptions> = {}): Promise<DecideRow[]> {
+    const rounds = this.isQuick ? 1 : 5;
+    const options = { rounds, entries: LIVE_ENTRIES, capacity: LIVE_CAPACITY, collectors: 1, ...change };
+    return this.ask<DecideRow[]>('decide-run', options);
+  }
+
+  private tables(entries: number): Promise<TableAnswer> {
+    return this.ask<TableAnswer>('tables-run', { entries, sweeps: entries === 1_000_000 });
+  }
+
+  async run(): Promise<Micro> {
+    const rows = await this.decide();
+    const sizes = this.isQuick ? [10_000, 1_000_000] : [10_000, 1_000_000, 10_000_000];
+    const answers: TableAnswer[] = [];
+    for (const size of sizes) answers.push(await this.tables(size));
+    const growth = await this.grow(sizes, rows);
+    const targets = [...decideTargets(rows), ...tableTargets(sizes, answers)];
+    return { targets, growth, text: `${decideText(rows)}\n\n${tablesText(sizes, answers)}` };
+  }
+
+  private async grow(sizes: readonly number[], rows: DecideRow[]): Promise<Micro['growth']> {
+    const rounds = this.isQuick ? 1 : 3;
+    const bySize: DecideRow[][] = [];
+    for (const entries of sizes)
+      bySize.push(await this.decide({ rounds, entries, capacity: Math.max(entries, LIVE_CAPACITY) }));
+    const byCollectors = [rows];
+    for (const collectors of [10, 100]) byCollectors.push(await this.decide({ rounds, collectors }));
+    return { entries: seriesOf(sizes, bySize), collectors: seriesOf([1, 10, 100], byCollectors) };
+  }
+}
+
+/** One line per kind of packet that looks into a table, and the mix. */
+function seriesOf(x: readonly number[], answers: readonly DecideRow[][]): Series[] {
+  const names = ['mixed', 'CPE, diverted connection', 'CPE, undiverted connection'];
+  return names.map((name) => ({
+    name,
+    points: answers.map((rows, i) => [x[i], rows.find((row) => row.name === name)!.ns]),
+  }));
+}
+
+function decideText(rows: readonly DecideRow[]): string {
+  const cells = rows.map(({ name, ns, bytes, reason }) => [name, figure(ns), bytes.toFixed(1), reason]);
+  return [
+    `**A decision**, ${LIVE_ENTRIES} live entries in each table of ${LIVE_CAPACITY}, batches of 64; the median batch:`,
+    '',
+    table(['packet', 'ns', 'bytes allocated', 'reason'], cells),
+  ].join('\n');
+}
+
+function tablesText(sizes: readonly number[], answers: readonly TableAnswer[]): string {
+  const looks = answers.map(({ bytesPerEntry, hitNs, missNs }, i) => [
+    figure(sizes[i]),
+    bytesPerEntry.toFixed(1),
+    ...[hitNs, missNs].flatMap((ns, kind) => {
+      const least = kind === 0 ? answers[0].hitNs : answers[0].missNs;
+      return [figure(ns), (ns / least).toFixed(1)];
+    }),
+  ]);
+  const slowest = answers.flatMap((answer, i) =>
+    answer.slowest.map(({ name, count, medianUs, slowestUs, over, overOnce }) => {
+      return [figure(sizes[i]), name, figure(count), figure(medianUs), figure(slowestUs), `${over}`, `${overOnce}`];
+    }),
+  );
+  return [
+    '**The report table**, filled to its capacity:',
+    '',
+    table(['entries', 'bytes an entry', 'found, ns', '× the smallest', 'not found, ns', '× the smallest'], looks),
+    '',
+    'One operation at a time, each three times from the same state; the quickest of the three counts, so that what stays',
+    'is the cost of the operation and not the turn of another process. The last column is the best single pass.',
+    'A sweep step is a step of the engine, over all tables.',
+    '',
+    table(['entries', 'operation', 'times', 'median, µs', 'slowest, µs', 'over 100 µs', 'in one pass'], slowest),
+  ].join('\n');
+}
+
+function decideTargets(rows: readonly DecideRow[]): Micro['targets'] {
+  const mixed = rows.find(({ name }) => name === 'mixed')!;
+  const bytes = Math.max(...rows.map((row) => row.bytes));
+  return [
+    ['decide, all rules, mixed packets', `≤ ${LIMIT_NS} ns`, `${figure(mixed.ns)} ns`, mixed.ns <= LIMIT_NS],
+    // The heap's own bookkeeping rounds to less than a word for a batch of 64.
+    ['decide, all rules, any packet', '0 bytes allocated', `${bytes.toFixed(2)} bytes`, bytes < 0.05],
+  ];
+}
+
+function tableTargets(sizes: readonly number[], answers: readonly TableAnswer[]): Micro['targets'] {
+  const bytes = Math.max(...answers.map((answer) => answer.bytesPerEntry));
+  const growth = answers.slice(1).map(({ hitNs }) => hitNs / answers[0].hitNs);
+  const steps = answers.flatMap(({ slowest }) => slowest);
+  const slowestUs = Math.max(...steps.map((step) => step.slowestUs));
+  const largest = figure(sizes[sizes.length - 1]);
+  return [
+    [`report table, ${largest} entries`, '≤ 32 bytes an entry', `${bytes.toFixed(1)} bytes`, bytes <= 32],
+    ...growth.map((times, i): Micro['targets'][number] => {
+      return [`look-up among ${figure(sizes[i + 1])}`, '≤ 3 × among 10 000', `${times.toFixed(1)} ×`, times <= 3];
+    }),
+    ['any operation or sweep step', '≤ 100 µs', `${figure(slowestUs)} µs`, slowestUs <= 100],
+  ];
+}

@@ -1,0 +1,165 @@
+/** acsplit and its peers in the same place, by turns, under the same traffic: figures per round, and their ratios. */
+import { type ChildProcess } from 'node:child_process';
+import { figure, median, table } from './numbers';
+import { ACSPLIT, C, HAPROXY, KERNEL_NAT, NFT_CONNTRACK, NFT_STATELESS, type Peer, PEERS } from './peers';
+import { type Measured, type Mode, Rig } from './rig';
+
+type Figure = (measured: Measured) => number;
+
+interface Row {
+  mode: Mode;
+  name: string;
+  value: Figure;
+  isLowerBetter?: boolean;
+}
+
+const MODES: readonly Mode[] = ['bulk', 'churn', 'flood', 'latency', 'story'];
+const ROWS: readonly Row[] = [
+  { mode: 'bulk', name: 'bulk, Gbit/s', value: ({ bytes, seconds }) => (bytes * 8) / seconds / 1e9 },
+  { mode: 'churn', name: 'connections/s, one request each', value: ({ done, seconds }) => done / seconds },
+  { mode: 'flood', name: 'small packets/s forwarded', value: ({ done, seconds }) => done / seconds },
+  { mode: 'latency', name: 'request on a kept connection, p50 µs', value: ({ p50 }) => p50, isLowerBetter: true },
+  { mode: 'latency', name: 'p99 µs', value: ({ p99 }) => p99, isLowerBetter: true },
+  { mode: 'story', name: 'Connection Request and session/s', value: ({ done, seconds }) => done / seconds },
+];
+
+/** Row, peer, ratio. */
+const TARGETS: readonly [row: number, peer: string, ratio: number][] = [
+  [0, C, 1.0],
+  [0, HAPROXY, 1.25],
+  [0, KERNEL_NAT, 0.7],
+  [1, KERNEL_NAT, 1.05],
+  [1, NFT_STATELESS, 1.0],
+  [1, HAPROXY, 1.15],
+  [2, C, 0.95],
+  [3, C, 1.08],
+  [4, C, 1.3],
+];
+const MOST_RSS_MB = 100;
+const END_TIMEOUT_MS = 5000;
+
+export interface NetworkResult {
+  text: string;
+  targets: [string, string, string, boolean][];
+}
+
+export class NetworkBench {
+  /** Of every peer and mode, what the rounds gave; undefined where a round failed. */
+  private readonly results = new Map<string, (Measured | undefined)[]>();
+  private readonly beyondTables: number[] = [];
+  private readonly failures: string[] = [];
+
+  constructor(
+    private readonly programs: string,
+    private readonly rounds: number,
+    private readonly milliseconds: number,
+  ) {}
+
+  async run(): Promise<NetworkResult> {
+    for (let round = 0; round < this.rounds; round++) {
+      for (const peer of PEERS) await this.measure(peer, round);
+    }
+    return { text: this.text(), targets: [...this.ratios(), this.memory()] };
+  }
+
+  private async measure(peer: Peer, round: number): Promise<void> {
+    const rig = await Rig.open(this.programs);
+    let mode: Mode | 'start' = 'start';
+    try {
+      const running = await peer.start(rig);
+      for (mode of MODES.filter((one) => peer.modes.includes(one))) {
+        this.of(peer.name, mode)[round] = await rig.load(mode, this.milliseconds, peer.targets, running?.pid);
+      }
+      if (peer.name === ACSPLIT) this.beyondTables.push(await beyondTables(running!));
+      process.stderr.write(`round ${round + 1}: ${peer.name}\n`);
+    } catch (error) {
+      const failure = `${peer.name}, ${mode}: ${(error as Error).message.split('\n')[0]}`;
+      this.failures.push(failure);
+      process.stderr.write(`round ${round + 1}: ${failure}\n`);
+    } finally {
+      await rig.close();
+    }
+  }
+
+  private of(peer: string, mode: Mode): (Measured | undefined)[] {
+    const key = `${peer} ${mode}`;
+    const known = this.results.get(key) ?? new Array<undefined>(this.rounds).fill(undefined);
+    this.results.set(key, known);
+    return known;
+  }
+
+  private values(peer: string, { mode, value }: Row): number[] {
+    return this.of(peer, mode).map((measured) => (measured ? value(measured) : NaN));
+  }
+
+  /** acsplit's figure by the peer's, of each round in which both were measured. */
+  private ratiosTo(peer: string, row: Row): number[] {
+    const theirs = this.values(peer, row);
+    return this.values(ACSPLIT, row)
+      .map((own, round) => own / theirs[round])
+      .filter(Number.isFinite);
+  }
+
+  private ratios(): NetworkResult['targets'] {
+    return TARGETS.map(([index, peer, target]) => {
+      const row = ROWS[index];
+      const ratios = this.ratiosTo(peer, row);
+      const ratio = median(ratios);
+      const isMet = row.isLowerBetter ? ratio <= target : ratio >= target;
+      const rounds = ratios.map((one) => one.toFixed(2)).join(' ');
+      const sign = row.isLowerBetter ? '≤' : '≥';
+      return [`${row.name}: ${peer}`, `${sign} ${target.toFixed(2)} ×`, `${ratio.toFixed(2)} × (${rounds})`, isMet];
+    });
+  }
+
+  private memory(): NetworkResult['targets'][number] {
+    const megabytes = median(this.beyondTables) / 1e6;
+    return ['RSS beyond the tables', `≤ ${MOST_RSS_MB} MB`, `${figure(megabytes)} MB`, megabytes <= MOST_RSS_MB];
+  }
+
+  private text(): string {
+    const finite = (values: number[]) => values.filter(Number.isFinite);
+    const cells = PEERS.map((peer) => [
+      peer.name,
+      ...ROWS.map((row) => figure(peer.modes.includes(row.mode) ? median(finite(this.values(peer.name, row))) : NaN)),
+    ]);
+    const lines = [
+      table(['', ...ROWS.map(({ name }) => name)], cells),
+      '',
+      this.costs(),
+      ...this.failures.map((failure) => `Not measured in a round: ${failure}.`),
+    ];
+    return lines.join('\n');
+  }
+
+  /** What the peers' own processes took. */
+  private costs(): string {
+    const story = this.of(ACSPLIT, 'story').filter((one) => one !== undefined);
+    const share = median(story.map(({ cpuSeconds, seconds }) => cpuSeconds / seconds));
+    const each = median(story.map(({ cpuSeconds, done }) => (cpuSeconds / done) * 1e6));
+    const ratio = this.ratiosTo(NFT_CONNTRACK, ROWS[5]);
+    const micros = (peer: string) =>
+      figure(median(this.of(peer, 'flood').flatMap((one) => (one ? [(one.cpuSeconds / one.done) * 1e6] : []))));
+    return [
+      "The patent's own work, a Connection Request and then the diverted session, both complete: acsplit does",
+      `${median(ratio).toFixed(2)} × what the conntrack ruleset does (${ratio.map((one) => one.toFixed(2)).join(' ')}).`,
+      `The engine takes ${(share * 100).toFixed(0)} % of one core meanwhile, ${figure(each)} µs for each.`,
+      '',
+      `CPU time of the process for a small packet, the kernel's part of its way out included: acsplit ${micros(ACSPLIT)} µs,`,
+      `C ${micros(C)} µs, npm nfqueue ${micros('npm nfqueue')} µs.`,
+    ].join('\n');
+  }
+}
+
+/** What the engine says of itself as it ends. */
+async function beyondTables(child: ChildProcess): Promise<number> {
+  let said = '';
+  child.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stdout!.resume();
+  const impatience = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  child.kill('SIGTERM');
+  await closed;
+  clearTimeout(impatience);
+  return (JSON.parse(said) as { beyondTables: number }).beyondTables;
+}

@@ -1,0 +1,186 @@
+/** What a user would put there instead of acsplit, each at its best, and acsplit. */
+import { type ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cli, configurationText } from '../../src/cli/lab/engine';
+import { ADDRESSES, REPORT_PORT } from '../../src/cli/lab/world';
+import { type EngineDriverOptions } from './engine-driver';
+import { ACTIVATED_CPES, FLOOD, NETWORKS } from './population';
+import { type Mode, type Rig, type Targets } from './rig';
+
+export interface Peer {
+  name: string;
+  modes: readonly Mode[];
+  targets: Targets;
+  /** Puts it in the place of the splitter; answers its process, where it has one. */
+  start(rig: Rig): Promise<ChildProcess | undefined>;
+}
+
+const TO_ACS: Targets = [ADDRESSES.acs, ADDRESSES.acs];
+const EVERYTHING = ['bulk', 'churn', 'flood', 'latency'] as const;
+const FIRST_QUEUE = 0;
+
+/** Names for the rulesets: what a diverted CPE is, and the CPEs that are activated beforehand. */
+const DEFINITIONS = `
+define ACS = ${ADDRESSES.acs}
+define ITMS = ${ADDRESSES.itms}
+define COLLECTOR = ${ADDRESSES.collector}
+define REPORT = ${REPORT_PORT}
+`;
+
+function activatedElements(): string {
+  const element = (n: number) => `10.1.${64 + (n >> 8)}.${n & 255} timeout 1h`;
+  return `elements = { ${Array.from({ length: ACTIVATED_CPES }, (_, n) => element(n)).join(', ')} }`;
+}
+
+function floodElements(): string {
+  const element = (n: number) => `10.1.66.${n} . ${FLOOD.port} timeout 1h : ${ADDRESSES.collector}`;
+  return `elements = { ${Array.from({ length: FLOOD.cpes }, (_, n) => element(n)).join(', ')} }`;
+}
+
+const conntrackNat = `${DEFINITIONS}
+table ip nat {
+  chain steer {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "eth0" ip daddr $ACS tcp dport $REPORT ip saddr ${NETWORKS.collectors} dnat to $COLLECTOR
+    iifname "eth0" ip daddr $ACS tcp dport $REPORT dnat to $ITMS
+  }
+}`;
+
+const remembered = `
+  set remembered {
+    type ipv4_addr
+    size 1048576
+    flags dynamic,timeout
+    timeout 60s
+    ${activatedElements()}
+  }`;
+
+/** The whole story with conntrack: a collector's FIN remembers the CPE. */
+const nftConntrack = `${DEFINITIONS}
+table ip sl {${remembered}
+  chain learn {
+    type filter hook forward priority mangle; policy accept;
+    iifname "eth2" oifname "eth0" ip saddr $COLLECTOR tcp flags & fin == fin update @remembered { ip daddr timeout 60s }
+  }
+  chain steer {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname "eth0" ip daddr $ACS tcp dport $REPORT ip saddr @remembered dnat to $COLLECTOR
+    iifname "eth0" ip daddr $ACS tcp dport $REPORT dnat to $ITMS
+  }
+  chain hide {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "eth0" snat to $ACS
+  }
+}`;
+
+/** Report traffic only, without conntrack: a map from connection to server. */
+const nftStateless = `${DEFINITIONS}
+table ip sl {${remembered}
+  map conns {
+    type ipv4_addr . inet_service : ipv4_addr
+    size 1048576
+    flags dynamic,timeout
+    timeout 60s
+    ${floodElements()}
+  }
+  chain steer {
+    type filter hook prerouting priority raw; policy accept;
+    iifname { "eth1", "eth2" } notrack accept
+    ip daddr != $ACS accept
+    tcp dport != $REPORT accept
+    notrack
+    tcp flags & (syn|ack) == syn ip saddr @remembered update @conns { ip saddr . tcp sport : $COLLECTOR }
+    ip daddr set ip saddr . tcp sport map @conns accept
+    ip daddr set $ITMS
+  }
+  chain hide {
+    type filter hook postrouting priority srcnat; policy accept;
+    oifname "eth0" ip saddr set $ACS
+  }
+}`;
+
+const haproxyConfiguration = `
+global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  option splice-auto
+frontend acs
+  bind ${ADDRESSES.acs}:${REPORT_PORT} backlog 4096
+  use_backend collector if { src ${NETWORKS.collectors} }
+  default_backend itms
+backend itms
+  stick-table type ip size 1m expire 60s
+  stick on src
+  server itms ${ADDRESSES.itms}:${REPORT_PORT}
+backend collector
+  stick-table type ip size 1m expire 60s
+  stick on src
+  server collector ${ADDRESSES.collector}:${REPORT_PORT}
+`;
+
+/** acsplit's own rules: every peer behind NFQUEUE gets its packets by them. */
+async function installRules(rig: Rig): Promise<void> {
+  const file = rig.path('acsplit.yaml');
+  writeFileSync(file, configurationText(rig.world.directory, {}));
+  await rig.world.run('split', cli(rig.world, 'rules', 'install', '-c', file));
+}
+
+async function startDriver(rig: Rig, binding: EngineDriverOptions['binding']): Promise<ChildProcess> {
+  await installRules(rig);
+  const options: EngineDriverOptions = { binding, firstQueue: FIRST_QUEUE };
+  const program = rig.program('test/bench/engine-driver.js');
+  return rig.startPeer([process.execPath, program, JSON.stringify(options)]);
+}
+
+export const ACSPLIT = 'acsplit';
+export const C = 'C, libnetfilter_queue';
+export const HAPROXY = 'HAProxy, TCP mode';
+export const KERNEL_NAT = 'kernel conntrack NAT';
+export const NFT_CONNTRACK = 'nft ruleset, conntrack';
+export const NFT_STATELESS = 'nft ruleset, stateless';
+
+export const PEERS: readonly Peer[] = [
+  {
+    name: 'plain forwarding (the limit)',
+    modes: EVERYTHING,
+    targets: [ADDRESSES.collector, ADDRESSES.itms],
+    start: () => Promise.resolve(undefined),
+  },
+  ruleset(KERNEL_NAT, EVERYTHING, conntrackNat),
+  ruleset(NFT_CONNTRACK, [...EVERYTHING, 'story'], nftConntrack),
+  ruleset(NFT_STATELESS, EVERYTHING, nftStateless),
+  { name: HAPROXY, modes: ['bulk', 'churn', 'latency'], targets: TO_ACS, start: startHaproxy },
+  {
+    name: C,
+    modes: EVERYTHING,
+    targets: TO_ACS,
+    start: async (rig) => {
+      await installRules(rig);
+      const [network] = NETWORKS.collectors.split('/');
+      const words = [`${FIRST_QUEUE}`, ADDRESSES.acs, ADDRESSES.itms, ADDRESSES.collector, network, '255.255.224.0'];
+      return rig.startPeer([rig.program('rewriter'), ...words]);
+    },
+  },
+  { name: ACSPLIT, modes: [...EVERYTHING, 'story'], targets: TO_ACS, start: (rig) => startDriver(rig, 'addon') },
+  { name: 'npm nfqueue', modes: EVERYTHING, targets: TO_ACS, start: (rig) => startDriver(rig, 'nfqueue') },
+];
+
+function ruleset(name: string, modes: readonly Mode[], rules: string): Peer {
+  const start = async (rig: Rig) => {
+    await rig.nft(rules);
+    return undefined;
+  };
+  return { name, modes, targets: TO_ACS, start };
+}
+
+async function startHaproxy(rig: Rig): Promise<ChildProcess> {
+  writeFileSync(rig.path('haproxy.cfg'), haproxyConfiguration);
+  const child = rig.world.start('split', ['haproxy', '-db', '-f', rig.path('haproxy.cfg')]);
+  await rig.untilListening('split');
+  return child;
+}

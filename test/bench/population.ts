@@ -1,0 +1,61 @@
+/** Who takes part: the CPEs of load.c, and CPEs spread over an address space with an entry in every table. */
+import { parseIpv4 } from '../../src/packet/address';
+import { type Splitter } from '../../src/splitter/splitter';
+import { type Topology } from '../../src/splitter/topology';
+import { Seen } from '../../src/tables/connection-table';
+
+export const LIVE_CAPACITY = 1_048_576;
+/** Ports of the entries. */
+export const PORTS = { cpe: 40_001, report: 7547, request: 7170, collector: 50_001 } as const;
+
+/** The CPEs of load.c; those of the first network belong to the collector. */
+export const NETWORKS = { all: '10.1.64.0/18', collectors: '10.1.64.0/19' } as const;
+/** CPEs of the first network, from its beginning, that load.c uses without waking them: to be activated beforehand. */
+export const ACTIVATED_CPES = 1024;
+/** Connections of the first network that stand when the flood begins: CPEs from here on, and their port. */
+export const FLOOD = { firstCpe: '10.1.66.0', cpes: 32, port: 40_000 } as const;
+
+/** The lab's addresses. */
+export const TOPOLOGY: Topology = topologyOf(1);
+
+/** With so many collectors: 10.3.0.2 and on. */
+export function topologyOf(collectors: number): Topology {
+  return {
+    cpe: { interface: 'eth0', address: { ipv4: '10.1.0.1' }, networks: ['10.0.0.0/8'] },
+    itms: { interface: 'eth1', address: { ipv4: '10.2.0.2' } },
+    collectors: Array.from({ length: collectors }, (_, n) => ({
+      name: `c${n + 1}`,
+      interface: 'eth2',
+      address: { ipv4: `10.3.0.${n + 2}` },
+    })),
+    reportPorts: [PORTS.report],
+    itmsPorts: [],
+  };
+}
+
+/** The n-th live CPE, int32: all different, in 10.128.0.0/9, in no order. */
+export function liveCpe(n: number): number {
+  return 0x0a800000 | (Math.imul(n, 0x9e3779b1) & 0x7fffff);
+}
+
+/** Gives `entries` CPEs an answered entry in every table, each of the collector of owner id 1 to `collectors` in turn. */
+export function populate(splitter: Splitter, entries: number, nowMs: number, collectors = 1): void {
+  const { state } = splitter;
+  state.advance(nowMs);
+  for (let n = 0; n < entries; n++) {
+    const [cpe, owner] = [liveCpe(n), 1 + (n % collectors)];
+    state.reports.mark(state.reports.open(cpe, PORTS.cpe + (n >>> 23), PORTS.report, owner, n), Seen.Answer);
+    state.requests.mark(state.requests.open(cpe, PORTS.request, PORTS.collector + (n >>> 23), owner, n), Seen.Answer);
+    if (n < 1 << 23) state.activated.consume(state.activated.arm(cpe, owner), PORTS.cpe, PORTS.report);
+  }
+}
+
+/** Activates the CPEs of load.c that should reach the collector, and opens the connections that its flood belongs to. */
+export function prepareForLoad(splitter: Splitter, nowMs: number): void {
+  const [first] = NETWORKS.collectors.split('/');
+  for (let n = 0; n < ACTIVATED_CPES; n++) splitter.activate(parseIpv4(first)! + n, 'c1', nowMs);
+  const { reports } = splitter.state;
+  for (let n = 0; n < FLOOD.cpes; n++) {
+    reports.mark(reports.open(parseIpv4(FLOOD.firstCpe)! + n, FLOOD.port, PORTS.report, 1, 0), Seen.Answer);
+  }
+}
