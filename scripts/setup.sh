@@ -48,6 +48,7 @@ find_missing() {
   fi
   [ "$1" = test ] || return 0
   command_from hping3 hping3
+  command_from jq jq
   command_from nft nftables
   command_from shellcheck shellcheck
   command_from tcpdump tcpdump

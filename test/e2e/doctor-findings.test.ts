@@ -3,7 +3,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../../src/cli/doctor/checks';
-import { DoctorHost } from './support/doctor-host';
+import { DoctorHost, type Planted } from './support/doctor-host';
 import { systemProgram } from './support/rules-host';
 
 jest.setTimeout(180_000);
@@ -13,22 +13,6 @@ beforeAll(async () => {
   host = await DoctorHost.create();
 });
 afterAll(() => host?.close());
-
-interface Planted {
-  /** A line typed on the router, or something that takes more. */
-  plant: string | (() => unknown);
-  level: 'warning' | 'failure';
-  check: string;
-  says: RegExp;
-  mend: RegExp;
-  /** What the mend leaves behind, and the next test should not find. */
-  after?: string | (() => unknown);
-}
-
-async function act(what: string | (() => unknown) | undefined): Promise<void> {
-  if (typeof what === 'string') host.shell(what);
-  else await what?.();
-}
 
 const WHOLE_NETWORK = '10.1.0.0/16';
 
@@ -274,18 +258,7 @@ test('a host in good health: a line for each check, exit status 0', () => {
 
 describe('one fault, one finding, one command', () => {
   // Each begins with the good health in which the one before it ended.
-  test.each(rows)('%s', async (_, { plant, level, check, says, mend, after }) => {
-    await act(plant);
-    const found = host.complaints();
-    expect(found).toEqual([
-      { check, level, message: expect.stringMatching(says) as string, mend: expect.stringMatching(mend) as string },
-    ]);
-    host.shell(found[0].mend!);
-    await host.untilHealthy();
-    if (after === undefined) return;
-    await act(after);
-    await host.untilHealthy();
-  });
+  test.each(rows)('%s', (_, planted) => host.findAndMend(planted));
 
   test('in text it is one line, with the command', () => {
     host.shell('sysctl -qw net.ipv4.ip_forward=0');

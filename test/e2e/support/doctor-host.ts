@@ -21,6 +21,18 @@ export interface Diagnosed {
   omitted: { check: string; until: string }[];
 }
 
+/** A fault, and what doctor must make of it. */
+export interface Planted {
+  /** A line typed on the router, or something that takes more. */
+  plant: string | (() => unknown);
+  level: 'warning' | 'failure';
+  check: string;
+  says: RegExp;
+  mend: RegExp;
+  /** What the mend leaves behind, and the next test should not find. */
+  after?: string;
+}
+
 /** Room for the tables of the lab's configuration and some more. */
 const STATE_MEBIBYTES = 64;
 
@@ -33,12 +45,14 @@ export class DoctorHost {
     this.program('sudo', 'exec "$@"');
   }
 
-  static async create(): Promise<DoctorHost> {
+  /** @param options.ipv6 gives the router, its servers and its configuration addresses of both families */
+  static async create(options: { ipv6?: boolean } = {}): Promise<DoctorHost> {
     const host = new DoctorHost(await RulesHost.create('nft', { cpes: ['10.1.1.1'] }));
     // A file system of its own, as /run is one: it can be filled.
     mkdirSync(host.stateDirectory, { mode: 0o750 });
     sh('mount', '-t', 'tmpfs', '-o', `mode=0750,size=${STATE_MEBIBYTES}m`, 'tmpfs', host.stateDirectory);
     try {
+      if (options.ipv6 === true) host.addIpv6();
       host.acsplit('rules install');
       await host.router.startEngine();
       return host;
@@ -46,6 +60,15 @@ export class DoctorHost {
       await host.close();
       throw error;
     }
+  }
+
+  private addIpv6(): void {
+    for (const n of [0, 1, 2]) this.shell(`ip -6 address add fd00:${n + 1}::1/64 dev eth${n} nodad`);
+    this.shell('sysctl -qw net.ipv6.conf.all.forwarding=1');
+    this.edit('10.1.0.1', '[10.1.0.1, "fd00:1::1"]');
+    this.edit('10.1.0.0/16', '10.1.0.0/16, "fd00:1::/64"');
+    this.edit('10.2.0.2', '[10.2.0.2, "fd00:2::2"]');
+    this.edit('10.3.0.2', '[10.3.0.2, "fd00:3::2"]');
   }
 
   get stateDirectory(): string {
@@ -57,6 +80,21 @@ export class DoctorHost {
     await this.router.stopEngine();
     sh('umount', '--lazy', this.stateDirectory);
     await this.router.close();
+  }
+
+  /** On a host in good health: plants, expects that finding and no other, mends as it says, and is in good health again. */
+  async findAndMend({ plant, level, check, says, mend, after }: Planted): Promise<void> {
+    if (typeof plant === 'string') this.shell(plant);
+    else await plant();
+    const found = this.complaints();
+    expect(found).toEqual([
+      { check, level, message: expect.stringMatching(says) as string, mend: expect.stringMatching(mend) as string },
+    ]);
+    this.shell(found[0].mend!);
+    await this.untilHealthy();
+    if (after === undefined) return;
+    this.shell(after);
+    await this.untilHealthy();
   }
 
   /** Waits until nothing is to be complained of: an engine that was just started takes a moment. */
@@ -89,6 +127,17 @@ export class DoctorHost {
   /** What is not in order, in short: `failure forwarding`. */
   complaints(wrapper: readonly string[] = []): Finding[] {
     return this.diagnose(wrapper).findings.filter(({ level }) => level !== 'ok');
+  }
+
+  /** From here on this host's configuration stands where `acsplit` looks for one by itself. */
+  keepConfiguration(): void {
+    this.program(
+      'acsplit',
+      `for word; do shift; [ "$word" = /etc/acsplit/acsplit.yaml ] && word=${this.router.configuration}`,
+      'set -- "$@" "$word"; done',
+      `case " $* " in *" -c "*) ;; *) set -- "$@" -c ${this.router.configuration} ;; esac`,
+      `exec ${cli(this.router.world).join(' ')} "$@"`,
+    );
   }
 
   /** A line in a shell of the router. */

@@ -1,0 +1,146 @@
+/**
+ * Every example of `--help` and every command of README and docs/ is typed into a shell of a router, as printed. What
+ * is not is listed by name: with the test that runs it, or with the reason why none does.
+ */
+
+import { copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandsInPrint } from '../support/commands-in-print';
+import { DoctorHost } from './support/doctor-host';
+import { eventually } from './support/run-host';
+
+jest.setTimeout(180_000);
+
+const ROOT = join(__dirname, '..', '..');
+const CAPTURE = join(ROOT, 'test/fixtures/two-connections-are-one-session');
+
+/** In this order on one router, whose configuration stands where `-c` says nothing. What standard output must hold. */
+const TYPED: [line: string, prints: RegExp][] = [
+  ['acsplit rules show', /^\*filter$/m],
+  ['acsplit rules show --family 6', /^\*filter$/m],
+  ['acsplit rules show --family 6 | ip6tables-restore --noflush --test', /^$/],
+  ['acsplit rules remove', /^$/],
+  ['acsplit rules install', /^$/],
+  ['acsplit rules check', /^the rules are installed as configured/],
+  ['acsplit rules check --json | jq length', /^0$/m],
+  ['acsplit doctor', /\n0 failures, 0 warnings\n$/],
+  [`acsplit doctor --json | jq -r '.findings[].mend // empty'`, /^$/],
+  ['acsplit status', /^acsplit \d.*: ready/],
+  ['acsplit status --json | jq .packets.byReason', /^\{\}$/m],
+  ['acsplit activate 10.1.0.5 --collector c1', /./],
+  ['acsplit tables activated', /^10\.1\.0\.5 +c1 +armed/m],
+  ['acsplit deactivate 10.1.0.5', /./],
+  ['acsplit tables connections', /^CPE /],
+  ['acsplit tables connections --cpe 10.1.0.5', /^CPE /],
+  ['acsplit pause', /./],
+  ['acsplit resume', /./],
+  ['acsplit replay day.pcap --transcript -', /diverted/],
+  ['acsplit replay day.pcap --expect day.transcript', /packets in/],
+  ['acsplit replay cpe.pcap itms.pcap col.pcap -o out.pcapng', /packets in/],
+  ['acsplit replay capture.pcap -o rewritten.pcap --transcript -', /diverted/],
+];
+
+/** Commands that stay: what must be printed while they run, and what makes it so. */
+const STAYING: [line: string, prints: RegExp, meanwhile: string][] = [
+  ['acsplit status --watch', /\n.*\d.*\n/, 'true'],
+  ['acsplit trace', /10\.1\.0\.5/, 'acsplit activate 10.1.0.5 --collector c1 && acsplit deactivate 10.1.0.5'],
+  [
+    'acsplit trace --cpe 10.1.0.5',
+    /10\.1\.0\.5/,
+    'acsplit activate 10.1.0.5 --collector c1 && acsplit deactivate 10.1.0.5',
+  ],
+];
+const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
+
+/** Run by another test, whose text holds the second word. */
+const ELSEWHERE: Record<string, [file: string, holds: string]> = {
+  'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
+  'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
+  'npm run test:native': ['scripts/test.mjs', 'scripts/native-sanitize.sh'],
+};
+
+/** Run by no test. */
+const NOT_TYPED: Record<string, string> = {
+  'npm start': 'set-up of a machine that is set up already, then `acsplit lab`',
+  'npm test': 'is what runs this',
+  'npm test -- PATH': 'a synopsis; is what runs this',
+  'npm ci': 'the set-up has run it',
+  'npm run build': 'the set-up has run it',
+  'npm run bench': 'takes minutes on an idle machine, and checks nothing',
+  'npm run mutation': 'takes hours',
+  'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
+  'node dist/cli/main.js': 'what `acsplit` is in a checkout',
+  'node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
+  'npm run build && node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
+  'acsplit replay IN…': 'a synopsis',
+  'acsplit rules': 'a synopsis',
+  'mkdir -p build/fuzz/corpus': 'fuzzing by hand, needs clang',
+  'clang++-14 -std=c++17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-exceptions -o build/fuzz/message test/native/fuzz/message_fuzz.cc native/checksum.cc native/message.cc native/verdicts.cc -lmnl':
+    'fuzzing by hand, needs clang',
+  'build/fuzz/message -max_total_time=600 build/fuzz/corpus test/native/fuzz/corpus': 'fuzzing by hand, ten minutes',
+};
+
+const printed = commandsInPrint();
+
+describe('what is in print', () => {
+  const known = new Set([
+    ...[...TYPED, ...STAYING].map(([line]) => line),
+    ...ENGINE,
+    ...Object.keys(ELSEWHERE),
+    ...Object.keys(NOT_TYPED),
+  ]);
+
+  test('there is something in print', () => expect(printed.length).toBeGreaterThan(40));
+
+  test('each command is typed by a test, or listed with a reason', () => {
+    expect(printed.filter(({ line }) => !known.has(line))).toEqual([]);
+  });
+
+  test('what is listed is in print', () => {
+    expect([...known].filter((line) => !printed.some((command) => command.line === line))).toEqual([]);
+  });
+
+  test.each(Object.entries(ELSEWHERE))('%s: run elsewhere', (_, [file, holds]) => {
+    expect(readFileSync(join(ROOT, file), 'utf8')).toContain(holds);
+  });
+});
+
+describe('what is typed works as printed', () => {
+  let host: DoctorHost;
+
+  beforeAll(async () => {
+    host = await DoctorHost.create({ ipv6: true });
+    host.edit('activation: off', 'activation: auto');
+    for (const name of ['day.pcap', 'cpe.pcap', 'itms.pcap', 'col.pcap', 'capture.pcap']) {
+      copyFileSync(`${CAPTURE}.pcap`, join(host.router.world.directory, name));
+    }
+    copyFileSync(`${CAPTURE}.transcript`, join(host.router.world.directory, 'day.transcript'));
+    host.keepConfiguration();
+  });
+  afterAll(() => host?.close());
+
+  const type = (line: string) => host.shell(`cd ${host.router.world.directory} && ${line}`);
+
+  test.each(TYPED)('%s', (line, prints) => {
+    expect(type(line)).toMatch(prints);
+  });
+
+  test.each(STAYING)('%s', async (line, prints, meanwhile) => {
+    const staying = host.start(line);
+    let said = '';
+    staying.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    // Again until it is seen: nobody says when the command has begun to look.
+    await eventually(line, () => {
+      host.shell(meanwhile);
+      return prints.test(said) || undefined;
+    });
+    await host.stopStarted();
+  });
+
+  test.each(ENGINE)('%s', async (line) => {
+    await host.router.stopEngine();
+    host.start(line);
+    await host.untilHealthy();
+    await host.stopStarted();
+  });
+});
