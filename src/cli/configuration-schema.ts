@@ -10,8 +10,8 @@ import { MAX_NAME_BYTES } from '../splitter/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
 import { addresses, network } from './configuration-address';
 
-/** Several ports share one multiport match, which holds fifteen. */
-const MAX_PORTS = 15;
+/** Fifteen ports share a rule (src/rules/render.ts): this bounds the rules of each chain. */
+const MAX_PORTS = 64;
 const MAX_COLLECTORS = 64;
 const MAX_NETWORKS = 64;
 const MAX_CAPACITY = 16_777_216;

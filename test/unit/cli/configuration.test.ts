@@ -137,6 +137,12 @@ describe('what may be written', () => {
     ['the engine held', withMore('onEngineDown: hold'), (c) => c.onEngineDown, 'hold'],
     ['metrics on IPv6 loopback', withMore("metrics: { listen: '[::1]:9547' }"), (c) => c.metrics.listen, '[::1]:9547'],
     ['the highest port that is not kept', withLine(10, 'reportPorts: [60999]'), (c) => c.topology.reportPorts, [60999]],
+    [
+      'sixty-four report ports',
+      withLine(10, `reportPorts: [${Array.from({ length: 64 }, (_, i) => i + 1).join()}]`),
+      (c) => c.topology.reportPorts.length,
+      64,
+    ],
     ['Windows line ends', SMALLEST.replaceAll('\n', '\r\n'), (c) => c.topology.cpe.interface, 'eth0'],
     ['a byte order mark', `\ufeff${SMALLEST}`, (c) => c.topology.cpe.interface, 'eth0'],
   ];
@@ -201,7 +207,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a bare port for a list',
       withLine(10, 'reportPorts: 7547'),
-      '10:14: reportPorts: found 7547, expected a list of 1 to 15 ports',
+      '10:14: reportPorts: found 7547, expected a list of 1 to 64 ports',
     ],
     [
       'a mapping for the list of collectors',
@@ -452,14 +458,14 @@ describe('a bad configuration is refused in one line: place, what was found, wha
       '10:15: reportPorts[0]: found 7547.5, expected a port from 1 to 65535',
     ],
     [
-      'sixteen report ports',
-      withLine(10, 'reportPorts: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]'),
-      '10:1: reportPorts: found a list of 16, expected a list of 1 to 15 ports',
+      'sixty-five report ports',
+      withLine(10, `reportPorts: [${Array.from({ length: 65 }, (_, i) => i + 1).join()}]`),
+      '10:1: reportPorts: found a list of 65, expected a list of 1 to 64 ports',
     ],
     [
       'no report port',
       withLine(10, 'reportPorts: []'),
-      '10:1: reportPorts: found an empty list, expected a list of 1 to 15 ports',
+      '10:1: reportPorts: found an empty list, expected a list of 1 to 64 ports',
     ],
     [
       'no network',

@@ -394,6 +394,18 @@ it('every one of seventeen steered ports is steered', () => {
   expect(trace(rules, router, other, engine)).toEqual(['delivered']);
 });
 
+it('as many ports as the configuration takes, 64 of reports and 64 of the ITMS, are steered, and no other', () => {
+  const reportPorts = Array.from({ length: 64 }, (_, i) => 7000 + 2 * i);
+  const itmsPorts = Array.from({ length: 64 }, (_, i) => 9000 + 2 * i);
+  const rules = renderRules({ ...manyPorts, reportPorts, itmsPorts }, { first: 0 });
+  for (const destinationPort of [...reportPorts, ...itmsPorts]) {
+    const packet = { in: 'eth0', source: CPE, destination: ACS, flags: 'S' };
+    const story = [destinationPort, ...trace(rules, router, { ...packet, destinationPort }, engine)];
+    expect(story).toEqual([destinationPort, 'untracked', 'queue 0', expect.any(String)]);
+    expect(trace(rules, router, { ...packet, destinationPort: destinationPort + 1 }, engine)).toEqual(['delivered']);
+  }
+});
+
 it('servers inside a CPE network talk to each other with their tracking', () => {
   const wide: Router = {
     addresses: ['100.64.0.1'],
