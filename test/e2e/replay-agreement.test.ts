@@ -102,7 +102,11 @@ function readLines(file: string): string[] {
 
 async function startRecorder(stage: Stage, transcript: string): Promise<ChildProcess> {
   const support = join(__dirname, 'support');
-  const program = ['-r', join(support, 'register-typescript.js'), join(support, 'recording-engine.ts')];
+  const program = [
+    '-r',
+    join(__dirname, '..', '..', 'scripts', 'register-typescript.js'),
+    join(support, 'recording-engine.ts'),
+  ];
   const words = [process.execPath, ...program, stage.engine.configurationFile, transcript];
   const recorder = stage.world.start('split', words);
   let said = '';

@@ -11,6 +11,8 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import * as path from 'node:path';
 import * as readline from 'node:readline';
 
+const REGISTRATION = path.join(__dirname, '..', '..', '..', 'scripts', 'register-typescript.js');
+
 export const CLIENT = '10.1.0.2';
 export const ACS = '10.1.0.1';
 export const SERVER = '10.2.0.2';
@@ -91,7 +93,7 @@ export class TestNetwork {
 
   /** Starts a TypeScript program of this folder inside a namespace, `wrapper` in front of node. */
   startScript(place: Place, script: string, options: unknown, ...wrapper: string[]): Running {
-    const node = [process.execPath, '-r', path.join(__dirname, 'register-typescript.js'), path.join(__dirname, script)];
+    const node = [process.execPath, '-r', REGISTRATION, path.join(__dirname, script)];
     // scripts/native-sanitize.sh: the sanitizer's library must be there before the addon is.
     const preload = process.env.ACSPLIT_TEST_PRELOAD;
     const environment = preload === undefined ? [] : ['env', `LD_PRELOAD=${preload}`];

@@ -1,6 +1,7 @@
 'use strict';
-// Lets `node -r register-typescript.js file.ts` run the sources as they are, so that a process inside a network
+// Lets `node -r scripts/register-typescript.js FILE.ts` run the sources as they are, so that a process inside a network
 // namespace tests src/ and not whatever dist/ was built from. Types are the compiler's business, not ours.
+// The command for people is scripts/run-ts.js.
 const fs = require('node:fs');
 const Module = require('node:module');
 const ts = require('typescript');
