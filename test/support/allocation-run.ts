@@ -2,7 +2,8 @@
  * Decides packets for a while and writes on stdout how many bytes of JavaScript heap that took: a child process of
  * test/unit/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
  *
- * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show.
+ * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show; or `once`, to
+ * decide them a few times and measure nothing.
  */
 import { readFileSync } from 'node:fs';
 import { PacketBatch } from '../../src/packet/batch';
@@ -28,6 +29,7 @@ const BATCH = 64;
 const WARM_UP_PACKETS = 500_000;
 const ROUND_PACKETS = 100_000;
 const ROUNDS = 7;
+const ONCE_CYCLES = 20;
 const STEP_MS = 25;
 const PAUSE_MS = 3 * 3_600_000;
 
@@ -74,6 +76,10 @@ function decideCycles(cycles: number): void {
   }
 }
 
+if (mode === 'once') {
+  decideCycles(ONCE_CYCLES);
+  process.exit(0);
+}
 const { gc: collect } = globalThis;
 if (!collect) throw new Error('to be run with --expose-gc');
 decideCycles(warmUpCycles);

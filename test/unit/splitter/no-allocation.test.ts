@@ -1,11 +1,12 @@
-/** The packet path allocates nothing: a million packets leave the JavaScript heap as it was. */
+/** The packet path allocates nothing, and no site in it is megamorphic: what makes it fast, not how fast it is. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PacketFlag } from '../../../src/packet/batch';
 import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { type AllocationInput, type AllocationResult } from '../../support/allocation-run';
+import { CALL_SITE_FLAGS, readCallSites, type CallSites } from '../../support/call-sites';
 import { compile } from '../../support/compiled';
 import { fixtureStories } from '../../support/fixture-packets';
 import { TOPOLOGY } from '../../support/replay-run';
@@ -118,4 +119,24 @@ test('packets of every kind, decided and swept, leave nothing on the heap', () =
 
 test('the measuring would see one small object a packet', () => {
   expect(leastGrowth(measured('spoilt'))).toBeGreaterThan(LEAST_SPOILT_BYTES);
+}, 60_000);
+
+function callSites(program: string, argv: string[], pattern: RegExp): CallSites {
+  const log = join(folder, 'v8.log');
+  execFileSync(process.execPath, [...CALL_SITE_FLAGS, `--logfile=${log}`, program, ...argv]);
+  return readCallSites(readFileSync(log, 'utf8'), pattern);
+}
+
+test('no site of the packet path is megamorphic, whatever the packets', () => {
+  const { seen, megamorphic } = callSites(program, [inputFile, 'once'], /\/src\/(packet|tables|splitter)\//);
+  expect(megamorphic).toEqual([]);
+  expect(seen).toBeGreaterThan(100);
+}, 60_000);
+
+test('the log would show a site that met five shapes', () => {
+  const spoilt = join(folder, 'spoilt.js');
+  const shapes = '[{ a: 1 }, { a: 1, b: 1 }, { a: 1, c: 1 }, { a: 1, d: 1 }, { a: 1, e: 1 }]';
+  writeFileSync(spoilt, `const read = (shape) => shape.a;\nfor (let n = 0; n < 9; n++) ${shapes}.forEach(read);`);
+  const { megamorphic } = callSites(spoilt, [], /spoilt\.js/);
+  expect(megamorphic).toEqual([expect.stringMatching(/^a at read /)]);
 }, 60_000);
