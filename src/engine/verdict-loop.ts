@@ -44,7 +44,7 @@ export interface VerdictLoop {
 
 /** 64 packets fill the gain of batching; more only wait for each other. */
 export const DEFAULT_CAPACITY = 64;
-export const DEFAULT_SWEEP_INTERVAL_MS = 100;
+export const DEFAULT_SWEEP_INTERVAL_MS = 25;
 
 /** @throws TypeError when an argument is wrong, QueueError when the descriptor cannot be watched */
 export function startVerdictLoop(options: VerdictLoopOptions): VerdictLoop {

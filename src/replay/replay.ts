@@ -29,7 +29,7 @@ export const MAX_INPUTS = 64;
 /** Packets of one millisecond decided at once. */
 const CAPACITY = 256;
 /** Capture time between two steps of the sweep: `Splitter.sweep` wants some ten a second. */
-const SWEEP_EVERY_MS = 100;
+const SWEEP_EVERY_MS = 25;
 const NANOSECONDS_PER_MS = 1_000_000;
 
 export interface ReplayOptions {

@@ -83,6 +83,22 @@ test.each([{ gso: true }, { gso: false }])('16 MiB up and down arrive unchanged,
   expect([checksumErrors('client'), checksumErrors('server')]).toEqual([0, 0]);
 });
 
+test('256 waiting packets are four batches, a receive and a send call each', async () => {
+  const driver = await startDriver();
+  network.run('server', 'iptables', '-I', 'INPUT', '-p', 'tcp', '-j', 'DROP'); // it must not answer
+  driver.child.kill('SIGSTOP');
+  network.start('client', 'hping3', '-q', '-A', '-c', '256', '-i', 'u200', '-p', PORT, ACS);
+  await until(() => queueRow(FIRST_QUEUE).waiting === 256);
+
+  driver.child.kill('SIGCONT');
+
+  await until(() => queueRow(FIRST_QUEUE).waiting === 0);
+  const { counters } = await driver.finish<DriverReport>();
+  expect(counters).toMatchObject({ ...CLEAN, received: 256, batches: 4, sendCalls: 4 });
+  // And a call that finds nothing more, before the loop sleeps again.
+  expect(counters.receiveCalls - counters.batches).toBeLessThanOrEqual(2);
+});
+
 test('a batch of one packet works as well', async () => {
   const driver = await startDriver({ capacity: 1 });
   await startServer();

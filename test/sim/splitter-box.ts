@@ -5,7 +5,7 @@
  * are a batch.
  */
 import { PacketBatch, Verdict } from '../../src/packet/batch';
-import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
+import { Splitter, SWEEP_SLOTS, type SplitterOptions } from '../../src/splitter/splitter';
 import { SimFailure } from './failure';
 import { Cause } from './ledger';
 import { Fate, Model, type Mode, type Outcome, type Room } from './model';
@@ -257,7 +257,7 @@ export class SplitterBox {
     if (!this.isRunning || !this.options.isChecked) return;
     const nowMs = Math.floor(this.timeline.nowMs);
     const slots = this.splitter.tables.connectionRequests.slotCount;
-    for (let swept = 0; swept < 3 * slots + 2048; swept += 2048) this.splitter.sweep(nowMs);
+    for (let swept = 0; swept < 3 * slots + SWEEP_SLOTS; swept += SWEEP_SLOTS) this.splitter.sweep(nowMs);
     const seen = JSON.stringify(this.counts());
     const must = JSON.stringify(this.model.counts(nowMs));
     if (seen !== must) throw new SimFailure('tables', nowMs, `entries ${seen}, the model has ${must}`);
