@@ -1,0 +1,155 @@
+/**
+ * What `npm pack` ships: exactly what it must, built afresh; and that it builds where it is installed and then works,
+ * with nothing beside it but the packages it depends on.
+ */
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+jest.setTimeout(300_000);
+
+const ROOT = join(__dirname, '..', '..');
+/** Everything that a package is made from; a stale dist/ of this checkout is not among it. */
+const SOURCES = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'SECURITY.md',
+  'binding.gyp',
+  'docs',
+  'iptables',
+  'native',
+  'src',
+];
+/** What stands beside them in a checkout, and what building takes. */
+const MORE = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'test/support', 'jest.config.js'];
+
+let scratch: string;
+let files: string[];
+let tarball: string;
+/** Where npm would have put it. */
+let installed: string;
+
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'acsplit-package-'));
+  const checkout = join(scratch, 'checkout');
+  for (const name of [...SOURCES, ...MORE]) cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
+  // What an earlier build may have left behind.
+  mkdirSync(join(checkout, 'dist'));
+  writeFileSync(join(checkout, 'dist', 'stale.js'), '');
+  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+  const said = run('npm', ['pack', '--json', '--pack-destination', scratch], checkout);
+  const [packed] = JSON.parse(said.slice(said.indexOf('['))) as [{ filename: string; files: { path: string }[] }];
+  files = packed.files.map(({ path }) => path).sort();
+  tarball = join(scratch, packed.filename);
+  installed = install();
+});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function run(program: string, words: string[], cwd: string): string {
+  return execFileSync(program, words, { cwd, encoding: 'utf8', env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Node's own headers where they came with it, so that nothing is downloaded; as in scripts/setup.sh. */
+function environment(): NodeJS.ProcessEnv {
+  const prefix = dirname(dirname(process.execPath));
+  const hasHeaders = existsSync(join(prefix, 'include', 'node', 'node_api.h'));
+  return { ...process.env, ...(hasHeaders ? { npm_package_config_node_gyp_nodedir: prefix } : {}) };
+}
+
+/** As `npm install` lays it out, without asking a registry: the package itself, its dependencies as links. */
+function install(): string {
+  const modules = join(scratch, 'elsewhere', 'node_modules');
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
+  };
+  for (const [path, { dev, devOptional }] of Object.entries(lock.packages)) {
+    if (dev === true || devOptional === true || !/^node_modules\/(@[^/]+\/)?[^/]+$/.test(path)) continue;
+    const link = join(scratch, 'elsewhere', path);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(ROOT, path), link);
+  }
+  run('tar', ['-xzf', tarball, '-C', modules], scratch);
+  const target = join(modules, 'acsplit');
+  cpSync(join(modules, 'package'), target, { recursive: true });
+  rmSync(join(modules, 'package'), { recursive: true });
+  return target;
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length + 1));
+}
+
+describe('npm pack', () => {
+  test('its top level', () => {
+    expect([...new Set(files.map((path) => path.split('/')[0]))]).toEqual(
+      [...SOURCES.filter((name) => name !== 'src'), 'dist', 'package.json'].sort(),
+    );
+  });
+
+  test('dist/ is src/, compiled, and nothing else', () => {
+    const compiled = filesBelow('src').flatMap((path) =>
+      ['.js', '.d.ts'].map((extension) => path.replace(/^src/, 'dist').replace(/\.ts$/, extension)),
+    );
+    expect(files.filter((path) => path.startsWith('dist/'))).toEqual(compiled.sort());
+  });
+
+  test.each(['native', 'iptables', 'docs'])('%s/ is whole', (folder) => {
+    expect(files.filter((path) => path.startsWith(`${folder}/`))).toEqual(filesBelow(folder).sort());
+  });
+
+  test('no test, no capture, no key, nothing built natively', () => {
+    expect(files.filter((path) => /\.(test\.\w+|pcap(ng)?|pem|key|node|o|map|env)$/.test(path))).toEqual([]);
+  });
+
+  test('what package.json points to is there', () => {
+    const { main, types, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      main: string;
+      types: string;
+      bin: { acsplit: string };
+    };
+    for (const path of [main, types, bin.acsplit]) expect(files).toContain(path);
+    expect(readFileSync(join(installed, bin.acsplit), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+});
+
+describe('installed elsewhere', () => {
+  const acsplit = (...words: string[]) =>
+    spawnSync(process.execPath, [join(installed, 'dist/cli/main.js'), ...words], { encoding: 'utf8', cwd: scratch });
+  const addonFinding = (configuration: string) => {
+    const { stdout } = acsplit('doctor', '--json', '-c', configuration);
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; level: string; mend: string }[] };
+    return findings.filter(({ check }) => check === 'addon');
+  };
+
+  test('the command line and the library work, the library without the addon', () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect(acsplit('--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
+    const program = `console.log(typeof require('acsplit').Splitter)`;
+    expect(run(process.execPath, ['-e', program], dirname(dirname(installed)))).toBe('function\n');
+  });
+
+  test('without the addon doctor says so, and its command builds it', () => {
+    const configuration = join(scratch, 'acsplit.yaml');
+    writeFileSync(configuration, /```yaml\n(.*?)```/s.exec(readFileSync(join(installed, 'README.md'), 'utf8'))![1]);
+    const [found, ...others] = addonFinding(configuration);
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ level: 'failure', mend: `npm --prefix ${installed} run install` });
+    run('sh', ['-c', found.mend], scratch);
+    expect(addonFinding(configuration)).toMatchObject([{ level: 'ok' }]);
+  });
+});
