@@ -28,7 +28,7 @@ export const MAX_INPUTS = 64;
 
 /** Packets of one millisecond decided at once. */
 const CAPACITY = 256;
-/** Capture time between two steps of the sweep: `Splitter.sweep` wants some ten a second. */
+/** Capture time between two steps of the sweep: `Splitter.sweep` wants some forty a second. */
 const SWEEP_EVERY_MS = 25;
 const NANOSECONDS_PER_MS = 1_000_000;
 
