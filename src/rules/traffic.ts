@@ -171,11 +171,12 @@ function errorsAroundServers(side: Side, group: ServerGroup): Station[] {
 /** What this host's kernel itself says about our traffic: to CPEs, to servers, and to itself. */
 function ownErrors(side: Side, groups: readonly ServerGroup[]): Station[] {
   const destinations = [side.acs, ...side.networks, ...groups.flatMap(({ addresses }) => addresses)];
-  const own = errors("this host's own ICMP errors", { destinations });
+  // To conntrack they are INVALID: the kernel has them inherit what it knows of the packet that they are about.
+  const own = errors("this host's own ICMP errors", { destinations, isUntracked: false });
   return [
-    { table: 'raw', chain: 'OUTPUT', role: 'marks', traffic: { ...own, isUntracked: false } },
-    { table: 'mangle', chain: 'OUTPUT', role: 'decides', traffic: own },
+    { table: 'mangle', chain: 'OUTPUT', role: 'admits', traffic: own },
     { table: 'filter', chain: 'OUTPUT', role: 'admits', traffic: own },
+    { table: 'mangle', chain: 'POSTROUTING', role: 'passes', traffic: own },
   ];
 }
 

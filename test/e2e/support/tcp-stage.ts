@@ -8,7 +8,7 @@ import { Actor } from '../../../src/cli/lab/actor';
 import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
 import { isAlive } from '../../../src/cli/lab/namespaces';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
-import { REPORT_PORT, World, type Role } from '../../../src/cli/lab/world';
+import { REPORT_PORT, World, type Role, type WorldOptions } from '../../../src/cli/lab/world';
 import { askEngine, controlSocketPath } from '../../../src/engine/control';
 import { type Status } from '../../../src/engine/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
@@ -71,11 +71,11 @@ export class TcpStage {
     private readonly options: EngineOptions,
   ) {}
 
-  static async open(options: EngineOptions & { cpes: readonly string[] }): Promise<TcpStage> {
+  static async open(options: EngineOptions & Pick<WorldOptions, 'cpes' | 'hops' | 'outside'>): Promise<TcpStage> {
     if (namespaceRights() !== 'granted') throw new Error(REFUSED);
     if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
-    const { cpes, ...engineOptions } = { secondCollector: true, ...options };
-    const world = await World.create({ cpes, family: FAMILY, programs: PROGRAMS });
+    const { cpes, hops = false, outside = false, ...engineOptions } = { secondCollector: true, ...options };
+    const world = await World.create({ cpes, hops, outside, family: FAMILY, programs: PROGRAMS });
     try {
       const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, ['python3', PEER]);
       const [wires, engine, cpe, itms, collector] = await Promise.all([

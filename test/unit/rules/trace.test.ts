@@ -269,17 +269,17 @@ const errorsAboutOurs = ({ acs, itms, collector, cpe, hop }: Places): Row[] => [
   [
     'this host cannot send on what a CPE sent: the error quotes the server',
     about({ source: acs, destination: cpe }, cpe, itms),
-    ['untracked', 'queue 3', `out eth0 as ${acs} > ${cpe}`],
+    ['queue 3', `out eth0 as ${acs} > ${cpe}`],
   ],
   [
     'this host cannot reach a CPE: the error is for the ACS address, which is its own',
     about({ source: acs, destination: acs }, acs, cpe),
-    ['untracked', 'queue 3', `out eth1 as ${acs} > ${itms}`],
+    ['queue 3', `out eth1 as ${acs} > ${itms}`],
   ],
   [
     'this host cannot send on what a server sent, which was not rewritten yet: right as it is',
     about({ source: acs, destination: itms }, itms, cpe),
-    ['untracked', `out eth1 as ${acs} > ${itms}`],
+    [`out eth1 as ${acs} > ${itms}`],
   ],
 ];
 
