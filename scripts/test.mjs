@@ -106,7 +106,7 @@ async function runJest() {
   const workers = jestArguments.some((word) => /^(-w|-i|--maxWorkers|--runInBand)/.test(word))
     ? []
     : [`--maxWorkers=${Math.max(2, Math.floor(availableParallelism() / 2))}`];
-  const projects = reason === undefined ? [] : ['--selectProjects', 'pure'];
+  const projects = reason === undefined ? [] : ['--selectProjects', 'pure', 'pure, IPv6'];
   const report = ['--json', `--outputFile=${RESULTS_FILE}`, `--cacheDirectory=${CACHE_FOLDER}`];
   rmSync(RESULTS_FILE, { force: true });
 

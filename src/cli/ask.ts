@@ -2,7 +2,7 @@
 
 import { askEngine, type ControlRequest, controlSocketPath } from '../engine/control';
 import { EngineError } from '../engine/engine-error';
-import { parseIpv4 } from '../packet/address';
+import { formatAddress, parseAddress } from '../packet/address';
 import { loadConfiguration } from './configuration';
 import { Failure, UsageError } from './errors';
 
@@ -16,8 +16,9 @@ export async function ask(configurationFile: string, request: ControlRequest): P
   }
 }
 
-/** @throws UsageError */
+/** An address in its canonical text, as the engine writes it. @throws UsageError */
 export function requireAddress(text: string): string {
-  if (parseIpv4(text) === undefined) throw new UsageError(`"${text}" is no IPv4 address, such as 10.1.0.5`);
-  return text;
+  const address = parseAddress(text);
+  if (!address) throw new UsageError(`"${text}" is no IP address, such as 10.1.0.5 or 2001:db8::5`);
+  return formatAddress(address);
 }

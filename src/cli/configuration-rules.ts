@@ -1,6 +1,6 @@
 /** What must hold between the configuration's parts, each of which is well formed by itself. */
 
-import { REMAP_RANGE } from '../splitter/state';
+import { REMAP_RANGE } from '../splitter/family-state';
 import { type Family } from '../packet/address';
 import { type Addresses } from '../splitter/topology';
 import { FAMILY_NAMES, familyOfNetwork } from './configuration-address';

@@ -101,7 +101,7 @@ function makeSplitter(options: EngineOptions): Splitter {
     return new Splitter({ topology, activation, lives, capacityEntries, seed: randomBytes(4).readInt32LE() });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const mebibytes = Math.ceil(Splitter.bufferBytes(capacityEntries) / 2 ** 20);
+    const mebibytes = Math.ceil(Splitter.bufferBytes(capacityEntries, topology) / 2 ** 20);
     throw new EngineError(
       `tables.capacity ${capacityEntries} needs ${mebibytes} MiB of memory (${error.message}); configure fewer entries`,
       { cause: error },

@@ -3,7 +3,7 @@
  * and is checked here; every answer is bounded.
  */
 
-import { formatIpv4, parseIpv4 } from '../packet/address';
+import { type Address, formatAddress, parseAddress } from '../packet/address';
 import { activationEntries, reportEntries, requestEntries } from '../splitter/entries';
 import { EVENTS, type EventRow } from '../splitter/events';
 import { type Splitter } from '../splitter/splitter';
@@ -80,7 +80,7 @@ function activate(splitter: Splitter, request: ControlRequest, nowMs: number): A
   const cpe = cpeOf(request);
   const { collector } = request;
   if (typeof collector !== 'string') throw new EngineError('activate needs a collector');
-  if (!splitter.state.servers.isCpe(cpe)) throw new EngineError(`${formatIpv4(cpe)} is in none of cpe.networks`);
+  if (!splitter.isCpe(cpe)) throw new EngineError(`${formatAddress(cpe)} is in none of cpe.networks`);
   let armed: boolean;
   try {
     armed = splitter.activate(cpe, collector, nowMs);
@@ -112,11 +112,11 @@ function readEvents(splitter: Splitter, request: ControlRequest, engine: string,
 
 function asTraceEvent(row: EventRow, owner: string): TraceEvent {
   const { timeMs, cpePort, port } = row;
-  return { timeMs, event: EVENTS[row.event], cpe: formatIpv4(row.cpe), cpePort, port, owner };
+  return { timeMs, event: EVENTS[row.event], cpe: formatAddress(row.cpe), cpePort, port, owner };
 }
 
-function cpeOf(request: ControlRequest): number {
-  const address = typeof request.cpe === 'string' ? parseIpv4(request.cpe) : undefined;
-  if (address === undefined) throw new EngineError('cpe must be an IPv4 address');
+function cpeOf(request: ControlRequest): Address {
+  const address = typeof request.cpe === 'string' ? parseAddress(request.cpe) : undefined;
+  if (address === undefined) throw new EngineError('cpe must be an IPv4 or IPv6 address');
   return address;
 }

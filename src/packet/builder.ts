@@ -1,14 +1,16 @@
-/** Builds whole IPv4 TCP packets with right checksums, for fixtures, tests and simulated hosts. Not on the packet path. */
+/** Builds whole TCP packets with right checksums, for fixtures, tests and simulated hosts. Not on the packet path. */
+import { type Address, familyOf, parseAddress } from './address';
 import * as ipv4 from './ipv4';
+import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
-import { parseIpv4 } from './address';
-import { writeI32, writeU16 } from './bytes';
+import { readU16, writeI32, writeU16 } from './bytes';
 import { finish, sum } from './checksum';
+import { ExtensionHeaders } from './extension-headers';
 
 export interface TcpPacket {
-  /** Dotted quad or int32. */
-  source: string | number;
-  destination: string | number;
+  /** Text of either family, words, or an IPv4 address as int32; both of one family. */
+  source: string | number | Address;
+  destination: string | number | Address;
   sourcePort: number;
   destinationPort: number;
   /** TcpFlag bits. */
@@ -20,49 +22,97 @@ export interface TcpPacket {
   options?: Uint8Array;
   /** IPv4 options, padded alike. */
   ipOptions?: Uint8Array;
+  /** IPv6 extension headers. */
+  extensions?: Extension[];
   window?: number;
+  /** IPv4 only. */
   identification?: number;
+  /** TTL or hop limit. */
   ttl?: number;
+}
+
+/** An IPv6 extension header: its number, and its bytes, whose first, the next header, is filled in. */
+export interface Extension {
+  header: number;
+  bytes: Uint8Array | number[];
 }
 
 /** A packet in memory of its own. Throws RangeError on what a header cannot express. */
 export function buildTcp(packet: TcpPacket): Uint8Array {
   const payload = typeof packet.payload === 'string' ? latin1(packet.payload) : (packet.payload ?? new Uint8Array(0));
-  const ipBytes = ipv4.MIN_HEADER_BYTES + padded(packet.ipOptions);
-  const tcpBytes = tcp.MIN_HEADER_BYTES + padded(packet.options);
-  const total = ipBytes + tcpBytes + payload.length;
-  if (ipBytes > 60 || tcpBytes > 60 || total > 65535) throw new RangeError('packet does not fit its headers');
   for (const port of [packet.sourcePort, packet.destinationPort]) {
     if (!Number.isInteger(port) || port < 0 || port > 65535) throw new RangeError(`not a port: ${port}`);
   }
-
-  const bytes = new Uint8Array(total);
-  bytes[ipv4.VERSION_IHL] = 0x40 | (ipBytes >>> 2);
-  writeU16(bytes, ipv4.TOTAL_LENGTH, total);
-  writeU16(bytes, 4, packet.identification ?? 0);
-  writeU16(bytes, ipv4.FRAGMENT, 0x4000);
-  bytes[ipv4.TTL] = packet.ttl ?? 64;
-  bytes[ipv4.PROTOCOL] = ipv4.PROTOCOL_TCP;
-  writeI32(bytes, ipv4.SOURCE, address(packet.source));
-  writeI32(bytes, ipv4.DESTINATION, address(packet.destination));
-  bytes.set(packet.ipOptions ?? [], ipv4.MIN_HEADER_BYTES);
-
-  writeU16(bytes, ipBytes + tcp.SOURCE_PORT, packet.sourcePort);
-  writeU16(bytes, ipBytes + tcp.DESTINATION_PORT, packet.destinationPort);
-  writeI32(bytes, ipBytes + tcp.SEQUENCE, packet.sequence ?? 0);
-  writeI32(bytes, ipBytes + tcp.ACKNOWLEDGEMENT, packet.acknowledgement ?? 0);
-  bytes[ipBytes + tcp.DATA_OFFSET] = (tcpBytes >>> 2) << 4;
-  bytes[ipBytes + tcp.FLAGS] = packet.flags;
-  writeU16(bytes, ipBytes + 14, packet.window ?? 64240);
-  bytes.set(packet.options ?? [], ipBytes + tcp.MIN_HEADER_BYTES);
-  bytes.set(payload, ipBytes + tcpBytes);
-
-  writeU16(bytes, ipv4.HEADER_CHECKSUM, ipHeaderChecksum(bytes, 0));
-  writeU16(bytes, ipBytes + tcp.CHECKSUM, tcpChecksum(bytes, 0));
+  const tcpBytes = tcp.MIN_HEADER_BYTES + padded(packet.options);
+  if (tcpBytes > tcp.MAX_HEADER_BYTES) throw new RangeError('packet does not fit its headers');
+  const bytes = ipHeader(packet, tcpBytes + payload.length);
+  const tcpAt = bytes.length - tcpBytes - payload.length;
+  writeU16(bytes, tcpAt + tcp.SOURCE_PORT, packet.sourcePort);
+  writeU16(bytes, tcpAt + tcp.DESTINATION_PORT, packet.destinationPort);
+  writeI32(bytes, tcpAt + tcp.SEQUENCE, packet.sequence ?? 0);
+  writeI32(bytes, tcpAt + tcp.ACKNOWLEDGEMENT, packet.acknowledgement ?? 0);
+  bytes[tcpAt + tcp.DATA_OFFSET] = (tcpBytes >>> 2) << 4;
+  bytes[tcpAt + tcp.FLAGS] = packet.flags;
+  writeU16(bytes, tcpAt + tcp.WINDOW, packet.window ?? 64240);
+  bytes.set(packet.options ?? [], tcpAt + tcp.MIN_HEADER_BYTES);
+  bytes.set(payload, tcpAt + tcpBytes);
+  writeU16(bytes, tcpAt + tcp.CHECKSUM, tcpChecksum(bytes, 0));
   return bytes;
 }
 
-/** What the IP header's checksum field ought to hold, from the whole header with that field as zero. */
+/** A packet's IP header, and zeros for what it carries. */
+function ipHeader(packet: TcpPacket, carriedBytes: number): Uint8Array {
+  const [source, destination] = [words(packet.source), words(packet.destination)];
+  if (source.length !== destination.length) throw new RangeError('addresses of two families');
+  return familyOf(source) === 'ipv4'
+    ? ipv4Header(packet, source, destination, carriedBytes)
+    : ipv6Header(packet, source, destination, carriedBytes);
+}
+
+function ipv4Header(packet: TcpPacket, source: Address, destination: Address, carriedBytes: number): Uint8Array {
+  const headerBytes = ipv4.MIN_HEADER_BYTES + padded(packet.ipOptions);
+  const total = headerBytes + carriedBytes;
+  if (headerBytes > ipv4.MAX_HEADER_BYTES || total > 65535 || packet.extensions) {
+    throw new RangeError('packet does not fit its headers');
+  }
+  const bytes = new Uint8Array(total);
+  bytes[ipv4.VERSION_IHL] = 0x40 | (headerBytes >>> 2);
+  writeU16(bytes, ipv4.TOTAL_LENGTH, total);
+  writeU16(bytes, ipv4.IDENTIFICATION, packet.identification ?? 0);
+  writeU16(bytes, ipv4.FRAGMENT, ipv4.DONT_FRAGMENT);
+  bytes[ipv4.TTL] = packet.ttl ?? 64;
+  bytes[ipv4.PROTOCOL] = ipv4.PROTOCOL_TCP;
+  writeI32(bytes, ipv4.SOURCE, source[0]);
+  writeI32(bytes, ipv4.DESTINATION, destination[0]);
+  bytes.set(packet.ipOptions ?? [], ipv4.MIN_HEADER_BYTES);
+  writeU16(bytes, ipv4.HEADER_CHECKSUM, ipHeaderChecksum(bytes, 0));
+  return bytes;
+}
+
+function ipv6Header(packet: TcpPacket, source: Address, destination: Address, carriedBytes: number): Uint8Array {
+  const extensions = packet.extensions ?? [];
+  const extensionBytes = extensions.reduce((total, { bytes }) => total + bytes.length, 0);
+  const payloadLength = extensionBytes + carriedBytes;
+  if (payloadLength > 65535 || packet.ipOptions) throw new RangeError('packet does not fit its headers');
+  const bytes = new Uint8Array(ipv6.HEADER_BYTES + payloadLength);
+  bytes[ipv6.VERSION] = 0x60;
+  writeU16(bytes, ipv6.PAYLOAD_LENGTH, payloadLength);
+  bytes[ipv6.HOP_LIMIT] = packet.ttl ?? 64;
+  source.forEach((word, i) => writeI32(bytes, ipv6.SOURCE + 4 * i, word));
+  destination.forEach((word, i) => writeI32(bytes, ipv6.DESTINATION + 4 * i, word));
+  let nextHeaderAt = ipv6.NEXT_HEADER;
+  let at = ipv6.HEADER_BYTES;
+  for (const extension of extensions) {
+    bytes[nextHeaderAt] = extension.header;
+    bytes.set(extension.bytes, at);
+    nextHeaderAt = at;
+    at += extension.bytes.length;
+  }
+  bytes[nextHeaderAt] = ipv6.NextHeader.Tcp;
+  return bytes;
+}
+
+/** What an IPv4 header's checksum field ought to hold, from the whole header with that field as zero. */
 export function ipHeaderChecksum(bytes: Uint8Array, ipAt: number): number {
   const headerBytes = (bytes[ipAt] & 0x0f) << 2;
   const field = ipAt + ipv4.HEADER_CHECKSUM;
@@ -71,17 +121,31 @@ export function ipHeaderChecksum(bytes: Uint8Array, ipAt: number): number {
 
 /** What the TCP checksum field ought to hold, in full: pseudo-header, header with that field as zero, payload. */
 export function tcpChecksum(bytes: Uint8Array, ipAt: number): number {
-  const headerBytes = (bytes[ipAt] & 0x0f) << 2;
-  const segmentBytes = ((bytes[ipAt + ipv4.TOTAL_LENGTH] << 8) | bytes[ipAt + ipv4.TOTAL_LENGTH + 1]) - headerBytes;
-  const tcpAt = ipAt + headerBytes;
-  const pseudoHeader = sum(bytes, ipAt + ipv4.SOURCE, 8) + ipv4.PROTOCOL_TCP + segmentBytes;
-  return finish(pseudoHeader + sum(bytes, tcpAt, segmentBytes) - sum(bytes, tcpAt + tcp.CHECKSUM, 2));
+  const { at, end } = carried(bytes, ipAt);
+  const isIpv6 = bytes[ipAt] >>> 4 === 6;
+  const addresses = isIpv6
+    ? sum(bytes, ipAt + ipv6.SOURCE, 2 * ipv6.ADDRESS_BYTES)
+    : sum(bytes, ipAt + ipv4.SOURCE, 2 * ipv4.ADDRESS_BYTES);
+  const pseudoHeader = addresses + ipv4.PROTOCOL_TCP + end - at;
+  return finish(pseudoHeader + sum(bytes, at, end - at) - sum(bytes, at + tcp.CHECKSUM, 2));
 }
 
-function address(value: string | number): number {
-  if (typeof value === 'number') return value;
-  const parsed = parseIpv4(value);
-  if (parsed === undefined) throw new RangeError(`not an IPv4 address: ${value}`);
+/** What a well-formed packet carries: from where to where. */
+function carried(bytes: Uint8Array, ipAt: number): { at: number; end: number } {
+  if (bytes[ipAt] >>> 4 === 4) {
+    return { at: ipAt + ((bytes[ipAt] & 0x0f) << 2), end: ipAt + readU16(bytes, ipAt + ipv4.TOTAL_LENGTH) };
+  }
+  const end = ipAt + ipv6.HEADER_BYTES + readU16(bytes, ipAt + ipv6.PAYLOAD_LENGTH);
+  const extensions = new ExtensionHeaders();
+  extensions.walk(bytes, bytes[ipAt + ipv6.NEXT_HEADER], ipAt + ipv6.HEADER_BYTES, end);
+  return { at: extensions.at, end };
+}
+
+function words(value: string | number | Address): Address {
+  if (typeof value === 'number') return Int32Array.of(value);
+  if (typeof value !== 'string') return value;
+  const parsed = parseAddress(value);
+  if (parsed === undefined) throw new RangeError(`not an IP address: ${value}`);
   return parsed;
 }
 

@@ -6,9 +6,11 @@ export const SEQUENCE = 4;
 export const ACKNOWLEDGEMENT = 8;
 export const DATA_OFFSET = 12;
 export const FLAGS = 13;
+export const WINDOW = 14;
 export const CHECKSUM = 16;
 
 export const MIN_HEADER_BYTES = 20;
+export const MAX_HEADER_BYTES = 60;
 
 /** Bits of the FLAGS byte. */
 export const enum TcpFlag {

@@ -1,22 +1,29 @@
 /**
- * A view over one IPv4 TCP packet: checked once, then trusted.
+ * A view over one TCP packet of either family: checked once, then trusted.
  *
- * One view is made and reused; `parse` fills its fields, which are plain numbers from then on. The setters in
- * rewrite.ts keep the fields and the bytes in step; whoever else writes into the bytes voids the view.
+ * One view is made and reused; `parse` fills its fields. The setters in rewrite.ts keep the fields and the bytes in
+ * step; whoever else writes into the bytes voids the view.
  */
+import { type Address, ADDRESS_WORDS } from './address';
 import * as ipv4 from './ipv4';
+import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
 import { readI32, readU16 } from './bytes';
+import { ExtensionHeaders, isExtension } from './extension-headers';
 
 /** What `parse` found. From NotTcp on the addresses stand in the view, after Ok everything does. */
 export const enum Parsed {
-  /** Not IPv4, or the version nibble lies. */
+  /** Neither IPv4 nor IPv6, or the version nibble lies. */
   NotIp,
-  /** The IP header is cut, or its IHL or total length lies. */
+  /** The IP header is cut or lies, or a chain of extension headers is cut or too long. */
   MalformedIp,
-  /** IPv4 that carries something else than TCP. */
+  /** IP that carries something else than TCP. */
   NotTcp,
-  /** A fragment of a TCP packet, first or later (RFC 791). */
+  /** Longer than its length field can say (RFC 2675). */
+  Jumbogram,
+  /** On its way to another destination than the one in its header (RFC 8200 section 4.4). */
+  SourceRouted,
+  /** A fragment of a TCP packet, first or later (RFC 791, RFC 8200 section 4.5). */
   Fragment,
   /** The TCP header is cut, or its data offset lies. */
   MalformedTcp,
@@ -27,12 +34,12 @@ export class PacketView {
   bytes: Uint8Array = new Uint8Array(0);
   /** Offset of the IP header's first byte in `bytes`. */
   ipAt = 0;
+  isIpv6 = false;
   /** Offset of the TCP header's first byte in `bytes`. */
   tcpAt = 0;
-  /** int32. */
-  source = 0;
-  /** int32. */
-  destination = 0;
+  /** Words of the view's own, which `parse` writes anew. */
+  source: Address;
+  destination: Address;
   sourcePort = 0;
   destinationPort = 0;
   /** int32: compare by difference (RFC 9293 section 3.4). */
@@ -43,16 +50,33 @@ export class PacketView {
   payloadAt = 0;
   /** Bytes of payload that are here; fewer than were sent where `cut` let a cut packet pass. */
   payloadLength = 0;
+  private readonly ipv4Source = new Int32Array(ADDRESS_WORDS.ipv4);
+  private readonly ipv4Destination = new Int32Array(ADDRESS_WORDS.ipv4);
+  private readonly ipv6Source = new Int32Array(ADDRESS_WORDS.ipv6);
+  private readonly ipv6Destination = new Int32Array(ADDRESS_WORDS.ipv6);
+  private readonly extensions = new ExtensionHeaders();
+
+  constructor() {
+    this.source = this.ipv4Source;
+    this.destination = this.ipv4Destination;
+  }
 
   /**
    * @param offset of the IP header in `bytes`
-   * @param length bytes that belong to the packet; beyond the IP total length is padding
+   * @param length bytes that belong to the packet; beyond the length that the IP header states is padding
    * @param cut the tail may be missing (a capture cut by snaplen); the headers must be whole all the same
    */
   parse(bytes: Uint8Array, offset: number, length: number, cut = false): Parsed {
     this.bytes = bytes;
     this.ipAt = offset;
-    if (length < 1 || bytes[offset] >>> 4 !== 4) return Parsed.NotIp;
+    if (length < 1) return Parsed.NotIp;
+    const version = bytes[offset] >>> 4;
+    if (version === 4) return this.parseIpv4(offset, length, cut);
+    return version === 6 ? this.parseIpv6(offset, length, cut) : Parsed.NotIp;
+  }
+
+  private parseIpv4(offset: number, length: number, cut: boolean): Parsed {
+    const { bytes } = this;
     if (length < ipv4.MIN_HEADER_BYTES) return Parsed.MalformedIp;
     const headerBytes = (bytes[offset + ipv4.VERSION_IHL] & 0x0f) << 2;
     const totalLength = readU16(bytes, offset + ipv4.TOTAL_LENGTH);
@@ -60,12 +84,39 @@ export class PacketView {
       return Parsed.MalformedIp;
     }
     if (totalLength > length && !cut) return Parsed.MalformedIp;
-    this.source = readI32(bytes, offset + ipv4.SOURCE);
-    this.destination = readI32(bytes, offset + ipv4.DESTINATION);
+    this.isIpv6 = false;
+    this.source = this.ipv4Source;
+    this.destination = this.ipv4Destination;
+    this.source[0] = readI32(bytes, offset + ipv4.SOURCE);
+    this.destination[0] = readI32(bytes, offset + ipv4.DESTINATION);
     if (bytes[offset + ipv4.PROTOCOL] !== ipv4.PROTOCOL_TCP) return Parsed.NotTcp;
     if (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) return Parsed.Fragment;
     const end = offset + (totalLength < length ? totalLength : length);
     return this.parseTcp(offset + headerBytes, end);
+  }
+
+  private parseIpv6(offset: number, length: number, cut: boolean): Parsed {
+    const { bytes, extensions } = this;
+    if (length < ipv6.HEADER_BYTES) return Parsed.MalformedIp;
+    const totalLength = ipv6.HEADER_BYTES + readU16(bytes, offset + ipv6.PAYLOAD_LENGTH);
+    if (totalLength > length && !cut) return Parsed.MalformedIp;
+    this.isIpv6 = true;
+    this.source = this.ipv6Source;
+    this.destination = this.ipv6Destination;
+    for (let word = 0; word < ADDRESS_WORDS.ipv6; word++) {
+      this.source[word] = readI32(bytes, offset + ipv6.SOURCE + 4 * word);
+      this.destination[word] = readI32(bytes, offset + ipv6.DESTINATION + 4 * word);
+    }
+    const first = bytes[offset + ipv6.NEXT_HEADER];
+    // Its length stands in the hop-by-hop header then, which is never empty.
+    if (totalLength === ipv6.HEADER_BYTES && first === ipv6.NextHeader.HopByHop) return Parsed.Jumbogram;
+    const end = offset + (totalLength < length ? totalLength : length);
+    if (!extensions.walk(bytes, first, offset + ipv6.HEADER_BYTES, end)) return Parsed.MalformedIp;
+    const isTcp = extensions.protocol === ipv6.NextHeader.Tcp;
+    // A fragment's first header may be hidden in another fragment.
+    if (!isTcp && !(extensions.isFragment && isExtension(extensions.protocol))) return Parsed.NotTcp;
+    if (extensions.isSourceRouted) return Parsed.SourceRouted;
+    return extensions.isFragment ? Parsed.Fragment : this.parseTcp(extensions.at, end);
   }
 
   private parseTcp(at: number, end: number): Parsed {

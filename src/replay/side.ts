@@ -2,9 +2,10 @@
  * Which of the splitter's interfaces a captured packet came in on. A capture's interface name says so where it is one
  * of the configuration's and stands for one side; else the source address does. [P2]
  */
-import { parseIpv4 } from '../packet/address';
+import { type Address, familyOf, parseAddress } from '../packet/address';
 import { readI32 } from '../packet/bytes';
 import * as ipv4 from '../packet/ipv4';
+import * as ipv6 from '../packet/ipv6';
 import { type Topology } from '../splitter/topology';
 import { type CaptureInterface } from './capture-reader';
 
@@ -19,9 +20,13 @@ const enum Queue {
 }
 const BY_ADDRESS = -1;
 
+interface Server {
+  address: Address;
+  queue: Queue;
+}
+
 export class SideChooser {
-  private readonly itmsAddress: number;
-  private readonly collectorAddresses: Int32Array;
+  private readonly servers: Record<'ipv4' | 'ipv6', Server[]> = { ipv4: [], ipv6: [] };
   private readonly sidesByName = new Map<string, Set<Queue>>();
   private lastInterface: CaptureInterface | undefined = undefined;
   private lastQueue: number = BY_ADDRESS;
@@ -31,8 +36,10 @@ export class SideChooser {
     topology: Topology,
     private readonly side?: SideName,
   ) {
-    this.itmsAddress = parseIpv4(topology.itms.address.ipv4 ?? '') ?? 0;
-    this.collectorAddresses = Int32Array.from(topology.collectors, (one) => parseIpv4(one.address.ipv4 ?? '') ?? 0);
+    for (const text of Object.values(topology.itms.address)) this.addServer(text, Queue.Itms);
+    for (const collector of topology.collectors) {
+      for (const text of Object.values(collector.address)) this.addServer(text, Queue.Collector);
+    }
     this.add(topology.cpe.interface, Queue.Cpe);
     this.add(topology.itms.interface, Queue.Itms);
     for (const collector of topology.collectors) this.add(collector.interface, Queue.Collector);
@@ -55,17 +62,34 @@ export class SideChooser {
   }
 
   private queueByAddress(bytes: Uint8Array, ipAt: number, length: number): number {
-    if (length < ipv4.MIN_HEADER_BYTES || bytes[ipAt] >>> 4 !== 4) return Queue.Cpe;
-    const source = readI32(bytes, ipAt + ipv4.SOURCE);
-    if (source === this.itmsAddress) return Queue.Itms;
-    for (let i = 0; i < this.collectorAddresses.length; i++) {
-      if (source === this.collectorAddresses[i]) return Queue.Collector;
+    const version = length > 0 ? bytes[ipAt] >>> 4 : 0;
+    if (version === 4 && length >= ipv4.MIN_HEADER_BYTES) {
+      return sideOfServer(this.servers.ipv4, bytes, ipAt + ipv4.SOURCE);
+    }
+    if (version === 6 && length >= ipv6.HEADER_BYTES) {
+      return sideOfServer(this.servers.ipv6, bytes, ipAt + ipv6.SOURCE);
     }
     return Queue.Cpe;
+  }
+
+  private addServer(text: string, queue: Queue): void {
+    const address = parseAddress(text);
+    if (address) this.servers[familyOf(address)].push({ address, queue });
   }
 
   private add(name: string, side: Queue): void {
     const sides = this.sidesByName.get(name) ?? new Set<Queue>();
     this.sidesByName.set(name, sides.add(side));
   }
+}
+
+/** Whose the source address at `at` is; a CPE's when no server's. */
+function sideOfServer(servers: readonly Server[], bytes: Uint8Array, at: number): Queue {
+  for (let i = 0; i < servers.length; i++) {
+    const { address, queue } = servers[i];
+    let word = 0;
+    while (word < address.length && readI32(bytes, at + 4 * word) === address[word]) word++;
+    if (word === address.length) return queue;
+  }
+  return Queue.Cpe;
 }

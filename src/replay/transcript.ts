@@ -4,10 +4,12 @@
  *
  *     0.000000 cpe       SYN        10.1.7.1:40001 > 10.1.0.1:7547  10.1.7.1:40001 > 10.2.0.2:7547  0 rewritten to-itms
  */
-import { formatIpv4 } from '../packet/address';
+import { formatIpv4, formatIpv6 } from '../packet/address';
 import { type PacketBatch, PacketFlag, Verdict } from '../packet/batch';
 import { readI32, readU16 } from '../packet/bytes';
+import { ExtensionHeaders } from '../packet/extension-headers';
 import * as ipv4 from '../packet/ipv4';
+import * as ipv6 from '../packet/ipv6';
 import * as tcp from '../packet/tcp';
 import { EVENTS } from '../splitter/events';
 import { reasonName } from '../splitter/reasons';
@@ -42,18 +44,19 @@ export class Transcript {
 
   /** Notes what the one packet of the batch looks like before it is decided. */
   before(batch: PacketBatch): void {
-    const at = batch.offset[0];
-    const length = batch.length[0];
-    this.type = typeOf(batch.bytes, at, length);
-    this.endpoints = endpointsOf(batch.bytes, at, length);
-    this.payloadBytes = payloadOf(batch.bytes, at, length);
+    const { bytes } = batch;
+    const layout = layoutOf(bytes, batch.offset[0], batch.length[0]);
+    this.type = typeOf(layout, bytes, batch.length[0]);
+    this.endpoints = endpointsOf(layout, bytes);
+    this.payloadBytes = payloadOf(layout, bytes);
   }
 
   /** Writes the packet's line. The time is since the first packet; `nanoseconds` may be negative. */
   after(batch: PacketBatch, seconds: number, nanoseconds: number): void {
     const verdict: Verdict = batch.verdict[0];
+    const { bytes } = batch;
     const became =
-      verdict === Verdict.AcceptRewritten ? endpointsOf(batch.bytes, batch.offset[0], batch.length[0]) : '-';
+      verdict === Verdict.AcceptRewritten ? endpointsOf(layoutOf(bytes, batch.offset[0], batch.length[0]), bytes) : '-';
     const columns = [
       timeText(seconds, nanoseconds),
       SIDES[batch.queue[0]].padEnd(SIDE_WIDTH),
@@ -102,25 +105,60 @@ function timeText(seconds: number, nanoseconds: number): string {
   return `${isNegative ? '-' : ''}${Math.abs(whole)}.${micros}`.padStart(12);
 }
 
-function hasTcp(bytes: Uint8Array, at: number, length: number): boolean {
-  return (
-    length >= ipv4.MIN_HEADER_BYTES &&
-    bytes[at] >>> 4 === 4 &&
-    bytes[at + ipv4.PROTOCOL] === ipv4.PROTOCOL_TCP &&
-    (readU16(bytes, at + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) === 0 &&
-    length >= headerBytes(bytes, at) + tcp.MIN_HEADER_BYTES
-  );
+/** Where things stand in a packet, as far as its bytes are here. */
+interface Layout {
+  source: string;
+  destination: string;
+  /** What the packet carries: the IP protocol's number. */
+  protocol: number;
+  /** Offset of the TCP header, -1 where there is no whole one. */
+  tcpAt: number;
+  /** Offset behind the packet's last byte on the wire. */
+  end: number;
 }
 
-function headerBytes(bytes: Uint8Array, at: number): number {
-  return (bytes[at + ipv4.VERSION_IHL] & 0x0f) << 2;
+/** `undefined` where there is no whole IP header. */
+function layoutOf(bytes: Uint8Array, at: number, length: number): Layout | undefined {
+  const version = length > 0 ? bytes[at] >>> 4 : 0;
+  if (version === 4 && length >= ipv4.MIN_HEADER_BYTES) return ipv4Layout(bytes, at, length);
+  return version === 6 && length >= ipv6.HEADER_BYTES ? ipv6Layout(bytes, at, length) : undefined;
 }
 
-function typeOf(bytes: Uint8Array, at: number, length: number): string {
-  if (hasTcp(bytes, at, length)) return flagsText(bytes[at + headerBytes(bytes, at) + tcp.FLAGS]);
-  if (length < 1) return 'no-ip';
-  if (bytes[at] >>> 4 === 6) return 'ipv6';
-  return length < ipv4.MIN_HEADER_BYTES ? 'ip' : `ip-${bytes[at + ipv4.PROTOCOL]}`;
+function ipv4Layout(bytes: Uint8Array, at: number, length: number): Layout {
+  const protocol = bytes[at + ipv4.PROTOCOL];
+  const tcpAt = at + ((bytes[at + ipv4.VERSION_IHL] & 0x0f) << 2);
+  const isFragment = (readU16(bytes, at + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) !== 0;
+  return {
+    source: formatIpv4(readI32(bytes, at + ipv4.SOURCE)),
+    destination: formatIpv4(readI32(bytes, at + ipv4.DESTINATION)),
+    protocol,
+    tcpAt: wholeTcp(protocol, !isFragment, tcpAt, at + length),
+    end: at + readU16(bytes, at + ipv4.TOTAL_LENGTH),
+  };
+}
+
+function ipv6Layout(bytes: Uint8Array, at: number, length: number): Layout {
+  const address = (from: number) => formatIpv6(Int32Array.from({ length: 4 }, (_, i) => readI32(bytes, from + 4 * i)));
+  const extensions = new ExtensionHeaders();
+  const carriedAt = at + ipv6.HEADER_BYTES;
+  const isWhole = extensions.walk(bytes, bytes[at + ipv6.NEXT_HEADER], carriedAt, at + length);
+  const { protocol, isFragment } = extensions;
+  return {
+    source: address(at + ipv6.SOURCE),
+    destination: address(at + ipv6.DESTINATION),
+    protocol,
+    tcpAt: wholeTcp(protocol, isWhole && !isFragment, extensions.at, at + length),
+    end: carriedAt + readU16(bytes, at + ipv6.PAYLOAD_LENGTH),
+  };
+}
+
+function wholeTcp(protocol: number, isWhole: boolean, tcpAt: number, end: number): number {
+  return isWhole && protocol === ipv4.PROTOCOL_TCP && tcpAt + tcp.MIN_HEADER_BYTES <= end ? tcpAt : -1;
+}
+
+function typeOf(layout: Layout | undefined, bytes: Uint8Array, length: number): string {
+  if (layout) return layout.tcpAt >= 0 ? flagsText(bytes[layout.tcpAt + tcp.FLAGS]) : `ip-${layout.protocol}`;
+  return length < 1 ? 'no-ip' : 'ip';
 }
 
 function flagsText(flags: number): string {
@@ -128,21 +166,19 @@ function flagsText(flags: number): string {
   return names.length === 0 ? 'none' : names.join('+');
 }
 
-/** `10.1.7.1:40001 > 10.1.0.1:7547`; without ports where there is no whole TCP header, `-` without IPv4. */
-function endpointsOf(bytes: Uint8Array, at: number, length: number): string {
-  if (length < ipv4.MIN_HEADER_BYTES || bytes[at] >>> 4 !== 4) return '-';
-  const source = formatIpv4(readI32(bytes, at + ipv4.SOURCE));
-  const destination = formatIpv4(readI32(bytes, at + ipv4.DESTINATION));
-  if (!hasTcp(bytes, at, length)) return `${source} > ${destination}`;
-  const tcpAt = at + headerBytes(bytes, at);
-  const sourcePort = readU16(bytes, tcpAt + tcp.SOURCE_PORT);
-  return `${source}:${sourcePort} > ${destination}:${readU16(bytes, tcpAt + tcp.DESTINATION_PORT)}`;
+/** `10.1.7.1:40001 > 10.1.0.1:7547`; without ports where there is no whole TCP header, `-` without an IP header. */
+function endpointsOf(layout: Layout | undefined, bytes: Uint8Array): string {
+  if (!layout) return '-';
+  const { source, destination, tcpAt } = layout;
+  if (tcpAt < 0) return `${source} > ${destination}`;
+  const end = (address: string, portAt: number) =>
+    `${address.includes(':') ? `[${address}]` : address}:${readU16(bytes, tcpAt + portAt)}`;
+  return `${end(source, tcp.SOURCE_PORT)} > ${end(destination, tcp.DESTINATION_PORT)}`;
 }
 
 /** Bytes of TCP payload on the wire, by the headers; 0 where they lie. */
-function payloadOf(bytes: Uint8Array, at: number, length: number): number {
-  if (!hasTcp(bytes, at, length)) return 0;
-  const ipBytes = headerBytes(bytes, at);
-  const tcpBytes = (bytes[at + ipBytes + tcp.DATA_OFFSET] >>> 4) << 2;
-  return Math.max(0, readU16(bytes, at + ipv4.TOTAL_LENGTH) - ipBytes - tcpBytes);
+function payloadOf(layout: Layout | undefined, bytes: Uint8Array): number {
+  if (!layout || layout.tcpAt < 0) return 0;
+  const tcpBytes = (bytes[layout.tcpAt + tcp.DATA_OFFSET] >>> 4) << 2;
+  return Math.max(0, layout.end - layout.tcpAt - tcpBytes);
 }

@@ -5,13 +5,11 @@
  * open its session before the FIN arrives. A Connection Request is plain HTTP by specification (TR-069, 3.2.2.2), so
  * the first bytes of the CPE's answer tell: a 2xx arms, as it passes. [D], docs/decisions/activation.md
  */
-import { type ActivatedCpes } from '../tables/activated-cpes';
-import { type ConnectionRequests } from '../tables/connection-requests';
 import { Seen } from '../tables/connection-table';
-import { Event, type EventLog } from './events';
+import { Event } from './events';
+import { type FamilyState } from './family-state';
 import { ITMS } from './owners';
-import { type Servers } from './servers';
-import { type ActivationMode } from './topology';
+import { type Settings } from './settings';
 
 /** What the first bytes of a segment are. */
 export const enum Answer {
@@ -41,17 +39,10 @@ export function readAnswer(bytes: Uint8Array, at: number, length: number): Answe
 }
 
 export class Activation {
-  mode: ActivationMode;
-
   constructor(
-    mode: ActivationMode,
-    private readonly requests: ConnectionRequests,
-    private readonly activated: ActivatedCpes,
-    private readonly events: EventLog,
-    private readonly servers: Servers,
-  ) {
-    this.mode = mode;
-  }
+    private readonly settings: Settings,
+    private readonly state: FamilyState,
+  ) {}
 
   /**
    * The CPE sent data on the Connection Request in `slot`. At most once per answer: a segment at or before the last one
@@ -60,7 +51,7 @@ export class Activation {
    * @param sequence int32, of the first payload byte
    */
   judge(slot: number, bytes: Uint8Array, payloadAt: number, payloadLength: number, sequence: number): void {
-    const { requests } = this;
+    const { requests } = this.state;
     const answer = readAnswer(bytes, payloadAt, payloadLength);
     if (answer === Answer.Other) {
       requests.mark(slot, Seen.OtherData);
@@ -84,15 +75,16 @@ export class Activation {
    * only where the CPE answered in something that is not HTTP. A CPE that said nothing was not woken.
    */
   finished(slot: number): void {
-    const { requests } = this;
+    const { requests } = this.state;
+    const mode = this.settings.activation;
     if (requests.owner(slot) === ITMS) return;
     const spokeOtherOnly = requests.has(slot, Seen.OtherData) && !requests.has(slot, Seen.Http);
-    const arms = this.mode === 'fin' || ((this.mode === 'auto' || this.mode === 'off') && spokeOtherOnly);
+    const arms = mode === 'fin' || ((mode === 'auto' || mode === 'off') && spokeOtherOnly);
     if (arms) this.arm(slot, Event.ArmedByFin);
   }
 
   private succeeded(slot: number): void {
-    const { requests, activated } = this;
+    const { requests, activated } = this.state;
     if (requests.owner(slot) === ITMS) {
       // The CPE's one session will be the ITMS's.
       const standing = activated.find(requests.cpe(slot));
@@ -100,13 +92,13 @@ export class Activation {
       const owner = activated.owner(standing);
       activated.remove(standing);
       this.note(Event.EndedByItms, slot, owner);
-    } else if (this.mode !== 'fin') {
+    } else if (this.settings.activation !== 'fin') {
       this.arm(slot, Event.ArmedByResponse);
     }
   }
 
   private arm(slot: number, event: Event): void {
-    const { requests, activated, servers } = this;
+    const { requests, activated, servers } = this.state;
     const owner = requests.owner(slot);
     // A collector that a reload has taken away gets nothing, and keeps nothing from another.
     if (!servers.isConfigured(owner)) return;
@@ -121,12 +113,7 @@ export class Activation {
   }
 
   private note(event: Event, slot: number, owner: number): void {
-    this.events.add(
-      event,
-      this.requests.cpe(slot),
-      this.requests.cpePort(slot),
-      this.requests.visiblePort(slot),
-      owner,
-    );
+    const { requests, events } = this.state;
+    events.add(event, requests.cpe(slot), requests.cpePort(slot), requests.visiblePort(slot), owner);
   }
 }

@@ -2,6 +2,7 @@
  * What happened to activations and connections, beside the packets' own reasons: counted, and the last few kept in a
  * ring that a reader may follow at its own pace. Memory is handed in; the packet path only writes.
  */
+import { type Address } from '../packet/address';
 
 export const enum Event {
   ArmedByResponse,
@@ -45,14 +46,19 @@ export const EVENTS: readonly string[] = [
 ];
 
 const RING_ROWS = 4096;
-const ROW_WORDS = 4;
+/** Event and words of the address, ports, owner, address. */
+const ROW_WORDS = 7;
+const ADDRESS_AT = 3;
+const EVENT_MASK = 0xff;
+const ADDRESS_WORDS_SHIFT = 8;
+const MAX_ADDRESS_WORDS = 4;
 const WRITTEN = 0;
 
 /** A row of the ring, as text would show it. */
 export interface EventRow {
   event: Event;
   timeMs: number;
-  cpe: number;
+  cpe: Address;
   cpePort: number;
   port: number;
   /** Owner id of the server concerned. */
@@ -79,15 +85,15 @@ export class EventLog {
     this.nowMs = nowMs;
   }
 
-  add(event: Event, cpe: number, cpePort: number, port: number, owner: number): void {
+  add(event: Event, cpe: Address, cpePort: number, port: number, owner: number): void {
     this.counts[event]++;
     const written = this.written;
     const row = (written % RING_ROWS) * ROW_WORDS;
     this.times[written % RING_ROWS] = this.nowMs;
-    this.rows[row] = event;
-    this.rows[row + 1] = cpe;
-    this.rows[row + 2] = (cpePort << 16) | port;
-    this.rows[row + 3] = owner;
+    this.rows[row] = event | (cpe.length << ADDRESS_WORDS_SHIFT);
+    this.rows[row + 1] = (cpePort << 16) | port;
+    this.rows[row + 2] = owner;
+    for (let word = 0; word < cpe.length; word++) this.rows[row + ADDRESS_AT + word] = cpe[word];
     this.head[WRITTEN] = written + 1;
   }
 
@@ -104,14 +110,20 @@ export class EventLog {
     for (let n = Math.max(since, written - RING_ROWS); n < written; n++) {
       const row = (n % RING_ROWS) * ROW_WORDS;
       visit({
-        event: this.rows[row],
+        event: this.rows[row] & EVENT_MASK,
         timeMs: this.times[n % RING_ROWS],
-        cpe: this.rows[row + 1],
-        cpePort: this.rows[row + 2] >>> 16,
-        port: this.rows[row + 2] & 0xffff,
-        owner: this.rows[row + 3],
+        cpe: this.cpe(row),
+        cpePort: this.rows[row + 1] >>> 16,
+        port: this.rows[row + 1] & 0xffff,
+        owner: this.rows[row + 2],
       });
     }
     return written;
+  }
+  /** Of one of the two lengths, whatever a damaged row says. */
+  private cpe(row: number): Address {
+    const isIpv6 = this.rows[row] >>> ADDRESS_WORDS_SHIFT === MAX_ADDRESS_WORDS;
+    const addressAt = row + ADDRESS_AT;
+    return this.rows.slice(addressAt, addressAt + (isIpv6 ? MAX_ADDRESS_WORDS : 1));
   }
 }

@@ -9,6 +9,8 @@ export const enum Reason {
   NotIp,
   NotTcp,
   NotOurs,
+  Jumbogram,
+  SourceRouted,
   // Bad input: dropped.
   MalformedIp,
   MalformedTcp,
@@ -60,10 +62,12 @@ const Rewritten = Verdict.AcceptRewritten;
 
 /** Name, verdict and meaning by number, in the order of the enum. A reason has one verdict. */
 export const REASONS: readonly Row[] = [
-  ['not-ip', Accept, 'not IPv4 [D]'],
+  ['not-ip', Accept, 'neither IPv4 nor IPv6 [D]'],
   ['not-tcp', Accept, 'not TCP [D]'],
   ['not-ours', Accept, 'addresses that are not of this splitter [D]'],
-  ['malformed-ip', Drop, 'IP header cut or lying [D]'],
+  ['jumbogram', Accept, 'longer than its length field can say [D]'],
+  ['source-routed', Accept, 'on its way to another destination than the one in its header [D]'],
+  ['malformed-ip', Drop, 'IP header cut or lying, or extension headers without end [D]'],
   ['malformed-tcp', Drop, 'TCP header cut or lying [D]'],
   ['malformed-flags', Drop, 'SYN with FIN or RST, or no flags [D]'],
   ['fragment', Drop, 'a fragment, where only whole packets are expected [D]'],

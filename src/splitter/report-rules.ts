@@ -4,25 +4,22 @@
  */
 import { Seen } from '../tables/connection-table';
 import { type PacketView } from '../packet/view';
-import { type Activation } from './activation';
 import { Event } from './events';
+import { type FamilyState } from './family-state';
 import { type Forward } from './forward';
 import { ITMS } from './owners';
 import { Reason } from './reasons';
 import { isRefusal, PacketType } from './rules';
-import { type SplitterState } from './state';
+import { type Settings } from './settings';
 
 /** A live report connection that was silent for this long may be taken over by a new SYN. [D] */
 const SILENT_MS = 30_000;
 
 export class ReportRules {
-  /** Ends all new diverting while true. */
-  paused = false;
-
   constructor(
     private readonly view: PacketView,
-    private readonly state: SplitterState,
-    private readonly activation: Activation,
+    private readonly state: FamilyState,
+    private readonly settings: Settings,
     private readonly forward: Forward,
   ) {}
 
@@ -58,10 +55,11 @@ export class ReportRules {
     if (pins.isPinned(view.source, view.sourcePort, view.destinationPort, view.sequence)) {
       return this.synToItms(Reason.Pinned);
     }
-    if (this.paused || this.activation.mode === 'off') {
+    const { isPaused, activation } = this.settings;
+    if (isPaused || activation === 'off') {
       // The session that this activation stood for is the ITMS's now: it must not divert a later one.
       activated.remove(slot);
-      if (this.paused) return this.synToItms(Reason.Paused);
+      if (isPaused) return this.synToItms(Reason.Paused);
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
       return this.synToItms(Reason.WouldDivert);
     }

@@ -7,16 +7,16 @@ import { type PacketView } from '../packet/view';
 import { Seen } from '../tables/connection-table';
 import { type Activation } from './activation';
 import { Event } from './events';
+import { type FamilyState } from './family-state';
 import { type Forward } from './forward';
 import { ITMS } from './owners';
 import { Reason } from './reasons';
 import { isRefusal, PacketType } from './rules';
-import { type SplitterState } from './state';
 
 export class RequestRules {
   constructor(
     private readonly view: PacketView,
-    private readonly state: SplitterState,
+    private readonly state: FamilyState,
     private readonly activation: Activation,
     private readonly forward: Forward,
   ) {}

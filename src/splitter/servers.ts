@@ -1,7 +1,19 @@
-/** The topology in the form that a packet is compared with: int32 addresses, one byte per port, owners by id. */
-import { parseIpv4, parseIpv4Network, parseNetwork, type Ipv4Network } from '../packet/address';
+/**
+ * The topology of one address family in the form that a packet is compared with: addresses as words, one byte per port,
+ * owners by id.
+ */
+import {
+  type Address,
+  type Family,
+  familyOf,
+  isInNetwork,
+  isSameAddress,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from '../packet/address';
 import { ITMS, type Owners } from './owners';
-import { type Topology } from './topology';
+import { type Addresses, type Topology } from './topology';
 
 export const enum PortClass {
   Other,
@@ -9,38 +21,39 @@ export const enum PortClass {
   Itms,
 }
 
-/** Address 0 is no server's: it stands for an owner that is no longer configured. */
-const NOWHERE = 0;
+const NOBODY = 0;
 
 export class Servers {
-  /** int32: what CPEs know. */
-  readonly acsAddress: number;
-  readonly itmsAddress: number;
+  /** What CPEs know. */
+  readonly acsAddress: Address;
+  readonly itmsAddress: Address;
   /** PortClass by port number. */
   private readonly portClasses = new Uint8Array(65536);
-  /** int32 address to owner id. On 64-bit V8 both are small integers: no look-up allocates. */
-  private readonly ownerByAddress = new Map<number, number>();
-  /** int32 address by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
-  private readonly addressByOwner = new Int32Array(1 << 16);
-  private readonly collectors = new Map<string, number>();
-  private readonly networks: Ipv4Network[];
+  /** By number of the server, from 1 on; 0 is NOBODY. */
+  private readonly addresses: Address[] = [];
+  private readonly owners: number[] = [-1];
+  /** Number of the next server with the same last word, or NOBODY. */
+  private readonly nextAlike: number[] = [NOBODY];
+  /** Last word of an address to the number of a server. On 64-bit V8 both are small integers: nothing is allocated. */
+  private readonly serverByWord = new Map<number, number>();
+  /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
+  private readonly serverByOwner = new Uint8Array(1 << 16);
+  private readonly networks: Network[];
 
   /** Throws RangeError on a topology that configuration should have refused. */
-  constructor(topology: Topology, owners: Owners) {
-    this.acsAddress = address(topology.cpe.address.ipv4);
-    this.itmsAddress = address(topology.itms.address.ipv4);
-    this.networks = topology.cpe.networks.flatMap((network) => {
-      if (!parseNetwork(network)) throw new RangeError(`not a network: ${network}`);
-      return parseIpv4Network(network) ?? [];
-    });
+  constructor(
+    topology: Topology,
+    owners: Owners,
+    private readonly family: Family,
+  ) {
+    this.acsAddress = this.addressOfHost(topology.cpe.address);
+    this.itmsAddress = this.addressOfHost(topology.itms.address);
+    this.addresses.push(this.itmsAddress.map(() => 0));
+    this.networks = topology.cpe.networks.map(networkOf).filter(({ base }) => familyOf(base) === family);
     for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
     for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
     this.add(this.itmsAddress, ITMS);
-    for (const collector of topology.collectors) {
-      const owner = owners.idOf(collector.name);
-      this.collectors.set(collector.name, owner);
-      this.add(address(collector.address.ipv4), owner);
-    }
+    for (const { name, address } of topology.collectors) this.add(this.addressOfHost(address), owners.idOf(name));
   }
 
   portClass(port: number): PortClass {
@@ -48,42 +61,55 @@ export class Servers {
   }
 
   /** Owner id of the server with this address, or -1. */
-  ownerAt(serverAddress: number): number {
-    const owner = this.ownerByAddress.get(serverAddress);
-    return owner === undefined ? -1 : owner;
-  }
-
-  /** Owner id of a configured collector, or -1. */
-  collectorNamed(name: string): number {
-    return this.collectors.get(name) ?? -1;
+  ownerAt(address: Address): number {
+    let server = this.serverByWord.get(address[address.length - 1]);
+    if (server === undefined) return -1;
+    while (server !== NOBODY && !isSameAddress(this.addresses[server], address)) server = this.nextAlike[server];
+    return this.owners[server];
   }
 
   /** False for an owner that a reload has taken away. */
   isConfigured(owner: number): boolean {
-    return this.addressByOwner[owner] !== NOWHERE;
+    return this.serverByOwner[owner] !== NOBODY;
   }
 
-  addressOf(owner: number): number {
-    return this.addressByOwner[owner];
+  /** Of a configured owner. */
+  addressOf(owner: number): Address {
+    return this.addresses[this.serverByOwner[owner]];
+  }
+
+  isAcs(address: Address): boolean {
+    return isSameAddress(address, this.acsAddress);
   }
 
   /** True for an address in one of the CPEs' networks. */
-  isCpe(cpeAddress: number): boolean {
-    for (let i = 0; i < this.networks.length; i++) {
-      if ((cpeAddress & this.networks[i].mask) === this.networks[i].base) return true;
-    }
+  isCpe(address: Address): boolean {
+    for (let i = 0; i < this.networks.length; i++) if (isInNetwork(address, this.networks[i])) return true;
     return false;
   }
 
-  private add(serverAddress: number, owner: number): void {
-    if (this.ownerByAddress.has(serverAddress)) throw new RangeError('two servers with one address');
-    this.ownerByAddress.set(serverAddress, owner);
-    this.addressByOwner[owner] = serverAddress;
+  private addressOfHost(addresses: Addresses): Address {
+    const text = addresses[this.family] ?? 'none';
+    const address = parseAddress(text);
+    if (!address || familyOf(address) !== this.family || address.every((word) => word === 0)) {
+      throw new RangeError(`not an address of ${this.family}: ${text}`);
+    }
+    return address;
+  }
+
+  private add(address: Address, owner: number): void {
+    if (this.ownerAt(address) >= 0) throw new RangeError('two servers with one address');
+    const server = this.addresses.push(address) - 1;
+    const lastWord = address[address.length - 1];
+    this.owners.push(owner);
+    this.nextAlike.push(this.serverByWord.get(lastWord) ?? NOBODY);
+    this.serverByWord.set(lastWord, server);
+    this.serverByOwner[owner] = server;
   }
 }
 
-function address(text: string | undefined): number {
-  const parsed = parseIpv4(text ?? '');
-  if (parsed === undefined || parsed === NOWHERE) throw new RangeError(`not an IPv4 address: ${text ?? 'none'}`);
-  return parsed;
+function networkOf(text: string): Network {
+  const network = parseNetwork(text);
+  if (!network) throw new RangeError(`not a network: ${text}`);
+  return network;
 }

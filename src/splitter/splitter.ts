@@ -4,20 +4,16 @@
  * Pure: knows no clock, socket or log; time is an argument, memory is handed in. Live queue, replay, simulation and
  * benchmark all drive this one class. Cites CN104618491B as [P n], our own rules as [D] (docs/patent-map.md).
  */
+import { type Address } from '../packet/address';
 import { Parsed, PacketView } from '../packet/view';
 import { type PacketBatch, PacketFlag } from '../packet/batch';
-import { type TtlTable } from '../tables/ttl-table';
-import { Activation } from './activation';
 import { Event } from './events';
-import { Forward } from './forward';
-import { ITMS } from './owners';
+import { FamilyRules } from './family-rules';
+import { type FamilyState } from './family-state';
 import { Reason, VERDICTS } from './reasons';
-import { ReportRules } from './report-rules';
-import { RequestRules } from './request-rules';
-import { Action, actionFor, Origin, PacketType, packetType } from './rules';
-import { PortClass, type Servers } from './servers';
-import { type Counters, type SplitterOptions, SplitterState } from './state';
-import { type ActivationMode } from './topology';
+import { type Settings } from './settings';
+import { type Counters, type SplitterOptions, SplitterState, type TableCounts, type TableName } from './state';
+import { type ActivationMode, families, type Topology } from './topology';
 
 export { type SplitterOptions };
 
@@ -26,55 +22,51 @@ export const SWEEP_SLOTS = 512;
 
 export class Splitter {
   readonly state: SplitterState;
+  private readonly settings: Settings;
   private readonly view = new PacketView();
-  private readonly servers: Servers;
-  private readonly forward: Forward;
-  private readonly judge: Activation;
-  private readonly reports: ReportRules;
-  private readonly requests: RequestRules;
-  /** Owner id of the server that the packet in hand comes from. */
-  private sender = ITMS;
+  private readonly ipv4: FamilyRules | undefined;
+  private readonly ipv6: FamilyRules | undefined;
+  private readonly collectors: ReadonlyMap<string, number>;
 
-  static bufferBytes(capacityEntries: number): number {
-    return SplitterState.bytes(capacityEntries);
+  /** Bytes of memory for `capacityEntries` entries in each table of each family that the topology has. */
+  static bufferBytes(capacityEntries: number, topology: Topology): number {
+    return SplitterState.bytes(capacityEntries, families(topology));
   }
 
   /** Throws RangeError on a topology that cannot be, and when the buffer is too small. */
   constructor(options: SplitterOptions) {
     this.state = new SplitterState(options);
-    this.servers = this.state.servers;
-    const { requests, activated, events } = this.state;
-    this.forward = new Forward(this.view, this.servers);
-    this.judge = new Activation(options.activation, requests, activated, events, this.servers);
-    this.reports = new ReportRules(this.view, this.state, this.judge, this.forward);
-    this.requests = new RequestRules(this.view, this.state, this.judge, this.forward);
+    this.settings = { activation: options.activation, isPaused: false };
+    const { ipv4, ipv6, owners } = this.state;
+    this.ipv4 = ipv4 && new FamilyRules(this.view, ipv4, this.settings);
+    this.ipv6 = ipv6 && new FamilyRules(this.view, ipv6, this.settings);
+    this.collectors = new Map(options.topology.collectors.map(({ name }) => [name, owners.idOf(name)]));
   }
 
   get counters(): Counters {
     return this.state.counters;
   }
 
-  /** The three tables by their public names: count, capacityEntries, full. */
-  get tables(): Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', TtlTable> {
-    const { requests, activated, reports } = this.state;
-    return { connectionRequests: requests.table, activatedCpes: activated.table, reportConnections: reports.table };
+  /** The three tables by their public names. */
+  get tables(): Record<TableName, TableCounts> {
+    return this.state.tables;
   }
 
   /** Ends all new diverting while true. */
   get paused(): boolean {
-    return this.reports.paused;
+    return this.settings.isPaused;
   }
 
   set paused(paused: boolean) {
-    this.reports.paused = paused;
+    this.settings.isPaused = paused;
   }
 
   get activation(): ActivationMode {
-    return this.judge.mode;
+    return this.settings.activation;
   }
 
   set activation(mode: ActivationMode) {
-    this.judge.mode = mode;
+    this.settings.activation = mode;
   }
 
   /**
@@ -101,25 +93,38 @@ export class Splitter {
     this.state.sweep(SWEEP_SLOTS);
   }
 
+  /** True for an address in one of the CPEs' networks. */
+  isCpe(address: Address): boolean {
+    return this.state.familyOf(address)?.servers.isCpe(address) ?? false;
+  }
+
   /** The operator's hand: arms `collector` for a CPE. False when the table is full. Throws RangeError on a stranger. */
-  activate(cpe: number, collector: string, nowMs: number): boolean {
-    const owner = this.servers.collectorNamed(collector);
-    if (owner < 0) throw new RangeError(`no collector is named '${collector}'`);
+  activate(cpe: Address, collector: string, nowMs: number): boolean {
+    const owner = this.collectors.get(collector);
+    if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
+    const { activated } = this.familyState(cpe);
     this.state.advance(nowMs);
-    const armed = this.state.activated.arm(cpe, owner) >= 0;
+    const armed = activated.arm(cpe, owner) >= 0;
     this.state.events.add(armed ? Event.ArmedByHand : Event.ActivationTableFull, cpe, 0, 0, owner);
     return armed;
   }
 
   /** The operator's hand: the CPE's next session is the ITMS's. False when no activation stood. */
-  deactivate(cpe: number, nowMs: number): boolean {
+  deactivate(cpe: Address, nowMs: number): boolean {
+    const activated = this.state.familyOf(cpe)?.activated;
+    if (!activated) return false;
     this.state.advance(nowMs);
-    const { activated, events } = this.state;
     const slot = activated.find(cpe);
     if (slot < 0 || !activated.stands(slot)) return false;
-    events.add(Event.EndedByHand, cpe, 0, 0, activated.owner(slot));
+    this.state.events.add(Event.EndedByHand, cpe, 0, 0, activated.owner(slot));
     activated.remove(slot);
     return true;
+  }
+
+  private familyState(address: Address): FamilyState {
+    const state = this.state.familyOf(address);
+    if (!state) throw new RangeError(`the ACS address has no address of the family of ${String(address)}`);
+    return state;
   }
 
   private decideOne(batch: PacketBatch, i: number): Reason {
@@ -130,62 +135,8 @@ export class Splitter {
     if (parsed === Parsed.NotIp) return Reason.NotIp;
     if (parsed === Parsed.MalformedIp) return Reason.MalformedIp;
     if (parsed === Parsed.NotTcp) return Reason.NotTcp;
-
-    const fromCpe = batch.queue[i] === 0;
-    if (!(fromCpe ? this.isFromCpe() : this.isFromServer())) return Reason.NotOurs;
-    if (parsed === Parsed.Fragment) return Reason.Fragment;
-    if (parsed === Parsed.MalformedTcp) return Reason.MalformedTcp;
-    const type = packetType(view.flags);
-    if (type === PacketType.Malformed) return Reason.MalformedFlags;
-    if (flags & PacketFlag.Truncated) return Reason.Truncated;
-    return this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type), type);
-  }
-
-  private apply(action: Action, type: PacketType): Reason {
-    switch (action) {
-      case Action.OpenReport:
-        return this.reports.open();
-      case Action.FollowReport:
-        return this.reports.follow(type);
-      case Action.ToItms:
-        return this.forward.toOwner(ITMS, Reason.ItmsPort);
-      case Action.RefuseSyn:
-        return Reason.SynOtherPort;
-      case Action.FollowAnswer:
-        return this.requests.answer(type);
-      case Action.OpenRequest:
-        return this.requests.open(this.sender);
-      case Action.FollowRequest:
-        return this.requests.follow(type, this.sender);
-      case Action.ServeReport:
-        return this.reports.serve(type, this.sender);
-      case Action.RefuseServerSyn:
-        return Reason.SynFromReportPort;
-      case Action.ServeItms:
-        return this.reports.serveItms();
-    }
-  }
-
-  // ---- which side ----
-
-  private isFromCpe(): boolean {
-    return this.view.destination === this.servers.acsAddress;
-  }
-
-  private isFromServer(): boolean {
-    this.sender = this.servers.ownerAt(this.view.source);
-    return this.sender >= 0 && this.servers.isCpe(this.view.destination);
-  }
-
-  private originOfCpe(): Origin {
-    const port = this.servers.portClass(this.view.destinationPort);
-    if (port === PortClass.Report) return Origin.CpeReportPort;
-    return port === PortClass.Itms ? Origin.CpeItmsPort : Origin.CpeOtherPort;
-  }
-
-  private originOfServer(): Origin {
-    const isReport = this.servers.portClass(this.view.sourcePort) === PortClass.Report;
-    if (this.sender === ITMS) return isReport ? Origin.ItmsReportPort : Origin.ItmsOtherPort;
-    return isReport ? Origin.CollectorReportPort : Origin.CollectorOtherPort;
+    if (parsed === Parsed.Jumbogram) return Reason.Jumbogram;
+    const rules = view.isIpv6 ? this.ipv6 : this.ipv4;
+    return rules === undefined ? Reason.NotOurs : rules.decide(parsed, batch.queue[i], flags);
   }
 }

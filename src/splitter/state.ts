@@ -1,27 +1,21 @@
-/** All memory of a splitter, laid out in one buffer: owners, counters, events, the three tables and the pin cache. */
-import { ActivatedCpes } from '../tables/activated-cpes';
-import { ConnectionTable } from '../tables/connection-table';
-import { ConnectionRequests, type RemapRange } from '../tables/connection-requests';
-import { PIN_CACHE_BYTES, PinCache } from '../tables/pin-cache';
+/** All memory of a splitter, laid out in one buffer: owners, counters, events, then the tables of each family. */
+import { type Address, type Family, familyOf } from '../packet/address';
 import { EventLog } from './events';
+import { FamilyState } from './family-state';
 import { Owners } from './owners';
 import { REASONS } from './reasons';
-import { Servers } from './servers';
-import { type ActivationMode, DEFAULT_LIVES, type Lives, type Topology } from './topology';
-
-/** Outside Linux' default ephemeral range (32768 to 60999). */
-export const REMAP_RANGE: RemapRange = { first: 61000, last: 65535 };
+import { type ActivationMode, DEFAULT_LIVES, families, type Lives, type Topology } from './topology';
 
 export interface SplitterOptions {
   topology: Topology;
   activation: ActivationMode;
   /** Seconds; what is left out is as in DEFAULT_LIVES. */
   lives?: Partial<Lives>;
-  /** Entries of each table. */
+  /** Entries of each table, per family. */
   capacityEntries: number;
   /** int32 seed of the hashes: random live, fixed where runs must repeat. */
   seed: number;
-  /** Memory of `Splitter.bufferBytes(capacityEntries)` bytes, zeroed or of an earlier run; plain memory if absent. */
+  /** Memory of `Splitter.bufferBytes` bytes, zeroed or of an earlier run; plain memory if absent. */
   buffer?: ArrayBuffer;
   /**
    * A view for one who looks on while another process decides over the same `buffer`: nothing is written. `state` and
@@ -37,34 +31,37 @@ export interface Counters {
   byQueue: Float64Array;
 }
 
+/** A table as status shows it: all families' entries together. */
+export interface TableCounts {
+  count: number;
+  capacityEntries: number;
+  /** How often a new entry was refused for want of room. */
+  full: number;
+}
+
+export type TableName = 'connectionRequests' | 'activatedCpes' | 'reportConnections';
+
 const QUEUES = 4;
-const REPORT_EXTRA_WORDS = 0;
 
 export class SplitterState {
   readonly owners: Owners;
-  readonly servers: Servers;
   readonly counters: Counters;
   readonly events: EventLog;
-  readonly requests: ConnectionRequests;
-  readonly activated: ActivatedCpes;
-  readonly reports: ConnectionTable;
-  readonly pins: PinCache;
+  /** Of the families that the topology has, at least one. */
+  readonly ipv4: FamilyState | undefined;
+  readonly ipv6: FamilyState | undefined;
+  readonly families: readonly FamilyState[];
 
-  static bytes(capacityEntries: number): number {
-    return (
-      Owners.BYTES +
-      (REASONS.length + QUEUES) * 8 +
-      EventLog.BYTES +
-      ConnectionRequests.bytes(capacityEntries) +
-      ActivatedCpes.bytes(capacityEntries) +
-      ConnectionTable.bytes(capacityEntries, REPORT_EXTRA_WORDS) +
-      PIN_CACHE_BYTES
-    );
+  static bytes(capacityEntries: number, carried: readonly Family[]): number {
+    const common = Owners.BYTES + (REASONS.length + QUEUES) * 8 + EventLog.BYTES;
+    return carried.reduce((bytes, family) => bytes + FamilyState.bytes(capacityEntries, family), common);
   }
 
   constructor(options: SplitterOptions) {
-    const { capacityEntries, seed, isReader } = options;
-    const bytes = SplitterState.bytes(capacityEntries);
+    const { topology, capacityEntries } = options;
+    const carried = families(topology);
+    if (carried.length === 0) throw new RangeError('the ACS address has neither an IPv4 nor an IPv6 address');
+    const bytes = SplitterState.bytes(capacityEntries, carried);
     const buffer = options.buffer ?? new ArrayBuffer(bytes);
     if (buffer.byteLength < bytes) throw new RangeError(`table memory of ${buffer.byteLength} bytes, ${bytes} needed`);
     let at = 0;
@@ -73,55 +70,51 @@ export class SplitterState {
       at += size;
       return from;
     };
-    const lives = millisecondsOf({ ...DEFAULT_LIVES, ...options.lives });
     this.owners = new Owners(buffer, take(Owners.BYTES));
-    this.servers = new Servers(options.topology, this.owners);
     this.counters = {
       byReason: new Float64Array(buffer, take(REASONS.length * 8), REASONS.length),
       byQueue: new Float64Array(buffer, take(QUEUES * 8), QUEUES),
     };
     this.events = new EventLog(buffer, take(EventLog.BYTES));
-    const requestsAt = take(ConnectionRequests.bytes(capacityEntries));
-    this.requests = new ConnectionRequests(
-      ...([buffer, requestsAt, capacityEntries, seed, lives.requests, REMAP_RANGE, isReader] as const),
-    );
-    const activatedAt = take(ActivatedCpes.bytes(capacityEntries));
-    this.activated = new ActivatedCpes(buffer, activatedAt, capacityEntries, seed, lives.activations, isReader);
-    const reportsAt = take(ConnectionTable.bytes(capacityEntries, REPORT_EXTRA_WORDS));
-    this.reports = new ConnectionTable(
-      ...([buffer, reportsAt, capacityEntries, REPORT_EXTRA_WORDS, seed, lives.reports, isReader] as const),
-    );
-    // The cache has no header: its lines are found again only by the seed that stands in a table's.
-    this.pins = new PinCache(buffer, take(PIN_CACHE_BYTES), this.reports.table.hashSeed);
+    const lives = { ...DEFAULT_LIVES, ...options.lives };
+    this.families = carried.map((family) => {
+      const familyAt = take(FamilyState.bytes(capacityEntries, family));
+      return new FamilyState({ ...options, family, lives }, buffer, familyAt, this.owners, this.events);
+    });
+    this.ipv4 = this.families.find(({ family }) => family === 'ipv4');
+    this.ipv6 = this.families.find(({ family }) => family === 'ipv6');
+  }
+
+  /** Of the family that an address is of; `undefined` where the topology does not have it. */
+  familyOf(address: Address): FamilyState | undefined {
+    return this[familyOf(address)];
+  }
+
+  /** The three tables by their public names. */
+  get tables(): Record<TableName, TableCounts> {
+    return {
+      connectionRequests: added(this.families.map(({ requests }) => requests.table)),
+      activatedCpes: added(this.families.map(({ activated }) => activated.table)),
+      reportConnections: added(this.families.map(({ reports }) => reports.table)),
+    };
   }
 
   advance(nowMs: number): void {
     this.events.advance(nowMs);
-    this.requests.advance(nowMs);
-    this.activated.table.advance(nowMs);
-    this.reports.table.advance(nowMs);
-    this.pins.advance(nowMs);
+    for (let i = 0; i < this.families.length; i++) this.families[i].advance(nowMs);
   }
 
   sweep(slots: number): void {
-    this.requests.sweep(slots);
-    this.activated.table.sweep(slots);
-    this.reports.table.sweep(slots);
+    for (let i = 0; i < this.families.length; i++) this.families[i].sweep(slots);
   }
 }
 
-/** The lives in seconds that users configure, as the tables want them. */
-function millisecondsOf(lives: Lives) {
-  const common = {
-    establishedMs: lives.established * 1000,
-    finOneMs: lives.finOne * 1000,
-    finBothMs: lives.finBoth * 1000,
-    resetMs: lives.reset * 1000,
-  };
-  const reports = { ...common, unansweredMs: lives.reportUnanswered * 1000 };
-  return {
-    requests: { ...common, unansweredMs: lives.requestUnanswered * 1000 },
-    reports,
-    activations: { ...reports, armedMs: lives.armed * 1000, graceMs: lives.grace * 1000 },
-  };
+function added(tables: readonly TableCounts[]): TableCounts {
+  const sum = { count: 0, capacityEntries: 0, full: 0 };
+  for (const { count, capacityEntries, full } of tables) {
+    sum.count += count;
+    sum.capacityEntries += capacityEntries;
+    sum.full += full;
+  }
+  return sum;
 }

@@ -4,6 +4,7 @@
  * An entry is armed by success, consumed by the first diverted SYN, and stands once more, in grace, for the moment
  * after its report connection was closed by FIN, since one CWMP session may continue on a second connection [D].
  */
+import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
 const enum State {
@@ -33,38 +34,40 @@ export interface ActivationLives {
 export class ActivatedCpes {
   readonly table: TtlTable;
   private readonly lives: Int32Array;
+  private readonly scratch: Int32Array;
 
-  static bytes(capacityEntries: number): number {
-    return TtlTable.bytes(shape(capacityEntries));
+  static bytes(capacityEntries: number, addressWords: number): number {
+    return TtlTable.bytes(shape(capacityEntries, addressWords));
   }
 
-  constructor(
-    buffer: ArrayBuffer,
-    at: number,
-    capacityEntries: number,
-    seed: number,
-    lives: ActivationLives,
-    isReader = false,
-  ) {
+  constructor(memory: TableMemory, lives: ActivationLives) {
+    const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.lives = new Int32Array(64);
     this.setLives(lives);
-    this.table = new TtlTable(buffer, at, shape(capacityEntries), seed, this.lives, isReader);
+    this.scratch = new Int32Array(addressWords);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
   }
 
   setLives(lives: ActivationLives): void {
     for (let state = 0; state < this.lives.length; state++) this.lives[state] = lifeOf(state, lives);
   }
 
-  /** Slot of a live entry, or -1. @param cpe int32 */
-  find(cpe: number): number {
-    this.table.key[0] = cpe;
+  /** Slot of a live entry, or -1. @param cpe an address of the table's family */
+  find(cpe: Int32Array): number {
+    this.setKey(cpe);
     return this.table.find();
   }
 
   /** Arms, or arms anew, for `owner`; -1 when the table is full. */
-  arm(cpe: number, owner: number): number {
-    this.table.key[0] = cpe;
+  arm(cpe: Int32Array, owner: number): number {
+    this.setKey(cpe);
     return this.table.claim(State.Armed | (owner << OWNER_SHIFT));
+  }
+
+  /** The entry's CPE, in memory that the next call writes anew. */
+  cpe(slot: number): Int32Array {
+    for (let word = 0; word < this.scratch.length; word++) this.scratch[word] = this.table.keyWord(slot, word);
+    return this.scratch;
   }
 
   owner(slot: number): number {
@@ -95,19 +98,19 @@ export class ActivatedCpes {
   }
 
   /** The CPE repeated the SYN of its report connection. */
-  repeated(cpe: number, cpePort: number, reportPort: number): void {
+  repeated(cpe: Int32Array, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot >= 0) this.table.touch(slot);
   }
 
   /** The collector answered the report connection. */
-  answered(cpe: number, cpePort: number, reportPort: number): void {
+  answered(cpe: Int32Array, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot >= 0) this.set(slot, State.Consumed | State.Answered);
   }
 
   /** A FIN of the report connection passed: grace begins, if it was answered and not reset. True where it did. */
-  finished(cpe: number, cpePort: number, reportPort: number): boolean {
+  finished(cpe: Int32Array, cpePort: number, reportPort: number): boolean {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot < 0) return false;
     const state = this.table.state(slot) & STATE_MASK;
@@ -118,13 +121,13 @@ export class ActivatedCpes {
   }
 
   /** The report connection was reset. */
-  reset(cpe: number, cpePort: number, reportPort: number): void {
+  reset(cpe: Int32Array, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot >= 0) this.setReset(slot, State.Reset);
   }
 
   /** The reset was a forgery: the connection lives. */
-  lifted(cpe: number, cpePort: number, reportPort: number): void {
+  lifted(cpe: Int32Array, cpePort: number, reportPort: number): void {
     const slot = this.findConsumed(cpe, cpePort, reportPort);
     if (slot >= 0) this.setReset(slot, 0);
   }
@@ -137,10 +140,15 @@ export class ActivatedCpes {
   }
 
   /** Slot of the entry that was consumed by the report connection of these ports, or -1. */
-  private findConsumed(cpe: number, cpePort: number, reportPort: number): number {
+  private findConsumed(cpe: Int32Array, cpePort: number, reportPort: number): number {
     const slot = this.find(cpe);
     if (slot < 0 || this.isArmed(slot)) return -1;
     return this.table.value(slot, PORTS) === ((cpePort << 16) | reportPort) ? slot : -1;
+  }
+
+  private setKey(cpe: Int32Array): void {
+    const { key } = this.table;
+    for (let word = 0; word < key.length; word++) key[word] = cpe[word];
   }
 
   private set(slot: number, state: number): void {
@@ -150,8 +158,8 @@ export class ActivatedCpes {
   }
 }
 
-function shape(capacityEntries: number) {
-  return { capacityEntries, keyWords: 1, valueWords: 1 };
+function shape(capacityEntries: number, addressWords: number) {
+  return { capacityEntries, keyWords: addressWords, valueWords: 1 };
 }
 
 function lifeOf(state: number, lives: ActivationLives): number {

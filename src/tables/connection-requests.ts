@@ -7,6 +7,7 @@
  * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
  */
 import { ConnectionTable, type ConnectionLives, Seen } from './connection-table';
+import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
 /** Words behind the ISN. */
@@ -29,23 +30,22 @@ export class ConnectionRequests extends ConnectionTable {
   private readonly remapLives: Int32Array;
   private nextRemap = 0;
 
-  static override bytes(capacityEntries: number): number {
-    return ConnectionTable.bytes(capacityEntries, EXTRA_WORDS) + TtlTable.bytes(remapShape(capacityEntries));
+  static override bytes(capacityEntries: number, addressWords: number): number {
+    const remaps = TtlTable.bytes(remapShape(capacityEntries, addressWords));
+    return ConnectionTable.bytes(capacityEntries, addressWords, EXTRA_WORDS) + remaps;
   }
 
   constructor(
-    buffer: ArrayBuffer,
-    at: number,
-    capacityEntries: number,
-    seed: number,
+    memory: TableMemory,
     lives: ConnectionLives,
     private readonly remapRange: RemapRange,
-    isReader = false,
   ) {
-    super(buffer, at, capacityEntries, EXTRA_WORDS, seed, lives, isReader);
+    super(memory, lives, EXTRA_WORDS);
+    const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.remapLives = new Int32Array(64).fill(longest(lives));
-    const remapsAt = at + ConnectionTable.bytes(capacityEntries, EXTRA_WORDS);
-    this.remaps = new TtlTable(buffer, remapsAt, remapShape(capacityEntries), seed, this.remapLives, isReader);
+    const remapsAt = at + ConnectionTable.bytes(capacityEntries, addressWords, EXTRA_WORDS);
+    const shape = remapShape(capacityEntries, addressWords);
+    this.remaps = new TtlTable(buffer, remapsAt, shape, seed, this.remapLives, isReader);
   }
 
   override setLives(lives: ConnectionLives): void {
@@ -69,7 +69,7 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none. */
-  findOwned(cpe: number, cpePort: number, ownPort: number, owner: number): number {
+  findOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
     const slot = this.find(cpe, cpePort, ownPort);
     if (slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped)) return slot;
     if (this.remaps.count === 0) return -1;
@@ -83,7 +83,7 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
-  openRemapped(cpe: number, cpePort: number, ownPort: number, owner: number, isn: number): number {
+  openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, isn: number): number {
     const visiblePort = this.freePort(cpe, cpePort);
     if (visiblePort === 0) return -1;
     this.setRemapKey(cpe, cpePort, ownPort, owner);
@@ -122,7 +122,7 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** A port of the range that no connection to this CPE port uses, in either direction; 0 when none was found. */
-  private freePort(cpe: number, cpePort: number): number {
+  private freePort(cpe: Int32Array, cpePort: number): number {
     const { first, last } = this.remapRange;
     for (let attempt = 0; attempt < REMAP_ATTEMPTS; attempt++) {
       const port = first + this.nextRemap;
@@ -132,10 +132,11 @@ export class ConnectionRequests extends ConnectionTable {
     return 0;
   }
 
-  private setRemapKey(cpe: number, cpePort: number, ownPort: number, owner: number): void {
-    this.remaps.key[0] = cpe;
-    this.remaps.key[1] = (cpePort << 16) | ownPort;
-    this.remaps.key[2] = owner;
+  private setRemapKey(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): void {
+    const { key } = this.remaps;
+    for (let word = 0; word < cpe.length; word++) key[word] = cpe[word];
+    key[cpe.length] = (cpePort << 16) | ownPort;
+    key[cpe.length + 1] = owner;
   }
 }
 
@@ -144,6 +145,7 @@ function longest(lives: ConnectionLives): number {
   return Math.max(lives.unansweredMs, lives.establishedMs, lives.finOneMs, lives.finBothMs, lives.resetMs);
 }
 
-function remapShape(capacityEntries: number) {
-  return { capacityEntries: Math.max(64, Math.ceil(capacityEntries / REMAP_SHARE)), keyWords: 3, valueWords: 1 };
+function remapShape(capacityEntries: number, addressWords: number) {
+  const remaps = Math.max(64, Math.ceil(capacityEntries / REMAP_SHARE));
+  return { capacityEntries: remaps, keyWords: addressWords + 2, valueWords: 1 };
 }

@@ -5,6 +5,7 @@
  * what has been seen of it, and thereby how long it lives. Keys are exact, so that a reused port cannot be mistaken for
  * an old connection [D].
  */
+import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
 /** State bits. The low six choose the life; the upper half holds the owner. */
@@ -47,37 +48,39 @@ const COMMON_WORDS = 1;
 export class ConnectionTable {
   readonly table: TtlTable;
   private readonly lives: Int32Array;
+  private readonly addressWords: number;
+  private readonly scratch: Int32Array;
 
-  static bytes(capacityEntries: number, extraWords: number): number {
-    return TtlTable.bytes(shape(capacityEntries, extraWords));
+  static bytes(capacityEntries: number, addressWords: number, extraWords = 0): number {
+    return TtlTable.bytes(shape(capacityEntries, addressWords, extraWords));
   }
 
-  constructor(
-    buffer: ArrayBuffer,
-    at: number,
-    capacityEntries: number,
-    extraWords: number,
-    seed: number,
-    lives: ConnectionLives,
-    isReader = false,
-  ) {
+  constructor(memory: TableMemory, lives: ConnectionLives, extraWords = 0) {
+    const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.lives = new Int32Array(64);
     this.setLives(lives);
-    this.table = new TtlTable(buffer, at, shape(capacityEntries, extraWords), seed, this.lives, isReader);
+    this.addressWords = addressWords;
+    this.scratch = new Int32Array(addressWords);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords, extraWords), seed, this.lives, isReader);
   }
 
   setLives(lives: ConnectionLives): void {
     for (let state = 0; state < this.lives.length; state++) this.lives[state] = lifeOf(state, lives);
   }
 
-  /** Slot of a live connection, or -1. @param cpe int32 @param visiblePort the port that the CPE sees */
-  find(cpe: number, cpePort: number, visiblePort: number): number {
+  /**
+   * Slot of a live connection, or -1.
+   *
+   * @param cpe an address of the table's family
+   * @param visiblePort the port that the CPE sees
+   */
+  find(cpe: Int32Array, cpePort: number, visiblePort: number): number {
     this.setKey(cpe, cpePort, visiblePort);
     return this.table.find();
   }
 
   /** A connection afresh, whatever stood under its key; -1 when the table is full. @param isn int32 */
-  open(cpe: number, cpePort: number, visiblePort: number, owner: number, isn: number): number {
+  open(cpe: Int32Array, cpePort: number, visiblePort: number, owner: number, isn: number): number {
     this.setKey(cpe, cpePort, visiblePort);
     const slot = this.table.claim(Seen.Syn | (owner << OWNER_SHIFT));
     if (slot >= 0) this.table.setValue(slot, ISN, isn);
@@ -104,16 +107,18 @@ export class ConnectionTable {
     return this.table.value(slot, ISN);
   }
 
-  cpe(slot: number): number {
-    return this.table.keyWord(slot, 0);
+  /** The connection's CPE, in memory that the next call writes anew. */
+  cpe(slot: number): Int32Array {
+    for (let word = 0; word < this.addressWords; word++) this.scratch[word] = this.table.keyWord(slot, word);
+    return this.scratch;
   }
 
   cpePort(slot: number): number {
-    return this.table.keyWord(slot, 1) >>> 16;
+    return this.table.keyWord(slot, this.addressWords) >>> 16;
   }
 
   visiblePort(slot: number): number {
-    return this.table.keyWord(slot, 1) & 0xffff;
+    return this.table.keyWord(slot, this.addressWords) & 0xffff;
   }
 
   has(slot: number, bits: number): boolean {
@@ -167,14 +172,15 @@ export class ConnectionTable {
     return this.has(slot, Seen.Answer);
   }
 
-  private setKey(cpe: number, cpePort: number, visiblePort: number): void {
-    this.table.key[0] = cpe;
-    this.table.key[1] = (cpePort << 16) | visiblePort;
+  private setKey(cpe: Int32Array, cpePort: number, visiblePort: number): void {
+    const { key } = this.table;
+    for (let word = 0; word < this.addressWords; word++) key[word] = cpe[word];
+    key[this.addressWords] = (cpePort << 16) | visiblePort;
   }
 }
 
-function shape(capacityEntries: number, extraWords: number) {
-  return { capacityEntries, keyWords: 2, valueWords: COMMON_WORDS + extraWords };
+function shape(capacityEntries: number, addressWords: number, extraWords: number) {
+  return { capacityEntries, keyWords: addressWords + 1, valueWords: COMMON_WORDS + extraWords };
 }
 
 /** What ends a connection's entry (document "Lives" in docs/architecture.md); the strongest sign decides. [D] */

@@ -47,7 +47,7 @@ if (binding === 'nfqueue') {
   });
   const loop = startVerdictLoop({ fd, firstQueue, splitter });
   process.on('exit', () => {
-    const beyondTables = process.memoryUsage().rss - Splitter.bufferBytes(LIVE_CAPACITY);
+    const beyondTables = process.memoryUsage().rss - Splitter.bufferBytes(LIVE_CAPACITY, TOPOLOGY);
     process.stdout.write(`${JSON.stringify({ beyondTables, ...loop.counters() })}\n`);
     closeQueues(fd);
   });

@@ -40,22 +40,27 @@ export function liveCpe(n: number): number {
 
 /** Gives `entries` CPEs an answered entry in every table, each of the collector of owner id 1 to `collectors` in turn. */
 export function populate(splitter: Splitter, entries: number, nowMs: number, collectors = 1): void {
-  const { state } = splitter;
-  state.advance(nowMs);
+  const { reports, requests, activated } = splitter.state.ipv4!;
+  const cpe = new Int32Array(1);
+  splitter.state.advance(nowMs);
   for (let n = 0; n < entries; n++) {
-    const [cpe, owner] = [liveCpe(n), 1 + (n % collectors)];
-    state.reports.mark(state.reports.open(cpe, PORTS.cpe + (n >>> 23), PORTS.report, owner, n), Seen.Answer);
-    state.requests.mark(state.requests.open(cpe, PORTS.request, PORTS.collector + (n >>> 23), owner, n), Seen.Answer);
-    if (n < 1 << 23) state.activated.consume(state.activated.arm(cpe, owner), PORTS.cpe, PORTS.report);
+    const owner = 1 + (n % collectors);
+    cpe[0] = liveCpe(n);
+    reports.mark(reports.open(cpe, PORTS.cpe + (n >>> 23), PORTS.report, owner, n), Seen.Answer);
+    requests.mark(requests.open(cpe, PORTS.request, PORTS.collector + (n >>> 23), owner, n), Seen.Answer);
+    if (n < 1 << 23) activated.consume(activated.arm(cpe, owner), PORTS.cpe, PORTS.report);
   }
 }
 
 /** Activates the CPEs of load.c that should reach the collector, and opens the connections that its flood belongs to. */
 export function prepareForLoad(splitter: Splitter, nowMs: number): void {
   const [first] = NETWORKS.collectors.split('/');
-  for (let n = 0; n < ACTIVATED_CPES; n++) splitter.activate(parseIpv4(first)! + n, 'c1', nowMs);
-  const { reports } = splitter.state;
+  for (let n = 0; n < ACTIVATED_CPES; n++) splitter.activate(Int32Array.of(parseIpv4(first)! + n), 'c1', nowMs);
+  const { reports } = splitter.state.ipv4!;
   for (let n = 0; n < FLOOD.cpes; n++) {
-    reports.mark(reports.open(parseIpv4(FLOOD.firstCpe)! + n, FLOOD.port, PORTS.report, 1, 0), Seen.Answer);
+    reports.mark(
+      reports.open(Int32Array.of(parseIpv4(FLOOD.firstCpe)! + n), FLOOD.port, PORTS.report, 1, 0),
+      Seen.Answer,
+    );
   }
 }

@@ -53,14 +53,20 @@ const LIVES = {
 const LIVES_MS = { unansweredMs: 1000, establishedMs: 1000, finOneMs: 1000, finBothMs: 1000, resetMs: 1000 };
 
 const { entries, sweeps } = JSON.parse(process.argv[2]) as TableOptions;
-const buffer = new ArrayBuffer(ConnectionTable.bytes(entries, 0));
-const connections = new ConnectionTable(buffer, 0, entries, 0, 4711, LIVES_MS);
+const buffer = new ArrayBuffer(ConnectionTable.bytes(entries, 1));
+const memory = { buffer, at: 0, capacityEntries: entries, addressWords: 1, seed: 4711 };
+const connections = new ConnectionTable(memory, LIVES_MS);
+const address = new Int32Array(1);
 let nowMs = 1_000_000;
 
+const cpeOf = (n: number) => {
+  address[0] = liveCpe(n);
+  return address;
+};
 const portOf = (n: number) => PORTS.cpe + (n >>> 23);
-const open = (n: number) => connections.open(liveCpe(n), portOf(n), PORTS.report, 1, n);
-const find = (n: number) => connections.find(liveCpe(n), portOf(n), PORTS.report);
-const miss = (n: number) => connections.find(liveCpe(n), portOf(n), 1);
+const open = (n: number) => connections.open(cpeOf(n), portOf(n), PORTS.report, 1, n);
+const find = (n: number) => connections.find(cpeOf(n), portOf(n), PORTS.report);
+const miss = (n: number) => connections.find(cpeOf(n), portOf(n), 1);
 const anyone = (i: number) => (Math.imul(i, 0x85ebca6b) >>> 0) % entries;
 
 function nsOf(look: (n: number) => number, isThere: boolean): number {
@@ -92,7 +98,7 @@ const SERIES: [name: string, count: number, operation: (i: number) => void][] = 
   ['find', few, (i) => void find(i)],
   ['remove', few, (i) => connections.remove(find(i))],
   ['open', few, (i) => void open(i)],
-  ['open, table full', few, (i) => void connections.open(liveCpe(i), 1, PORTS.report, 1, i)],
+  ['open, table full', few, (i) => void connections.open(cpeOf(i), 1, PORTS.report, 1, i)],
 ];
 
 function fill(): void {
@@ -136,7 +142,7 @@ function measureSweeps(): Slowest[] {
     lives: LIVES,
   } as const;
   const splitter = new Splitter(options);
-  const steps = Math.ceil(splitter.state.requests.table.slotCount / SWEEP_SLOTS);
+  const steps = Math.ceil(splitter.state.ipv4!.requests.table.slotCount / SWEEP_SLOTS);
   const passes = Array.from({ length: PASSES }, () => {
     populate(splitter, entries, nowMs);
     const alive = timed(steps, () => splitter.sweep(nowMs));

@@ -5,21 +5,11 @@
 import * as fc from 'fast-check';
 import { Verdict } from '../../src/packet/batch';
 import { buildTcp } from '../../src/packet/builder';
-import { parseIpv4 } from '../../src/packet/address';
 import { activationEntries, type ConnectionEntry, reportEntries, requestEntries } from '../../src/splitter/entries';
 import { ACTIVATION_MODES, type ActivationMode } from '../../src/splitter/topology';
-import {
-  ACS,
-  addressAt,
-  FLAGS,
-  ITMS_PORT,
-  type Outcome,
-  type Party,
-  Rig,
-  SERVERS,
-  TOPOLOGY,
-  word,
-} from '../support/rig';
+import { addressNamed, FAMILY, packetIn, textOf } from '../support/family';
+import { packetEnds } from '../support/packet-ends';
+import { ACS, FLAGS, ITMS_PORT, type Outcome, type Party, Rig, SERVERS, TOPOLOGY } from '../support/rig';
 import { type Decision, Model, type World } from './model';
 import { type Connection, phaseOf } from './model-connections';
 import { type Act, acts, actText, type Sent } from './traffic';
@@ -30,10 +20,10 @@ const CAPACITIES = [2, 4, 12, 12];
 
 function worldOf(collectors: ('c1' | 'c2')[]): World {
   return {
-    acs: ACS,
-    itms: SERVERS.itms,
-    collectors: Object.fromEntries(collectors.map((name) => [name, SERVERS[name]])),
-    isCpe: (address) => address.startsWith('10.1.'),
+    acs: textOf(ACS),
+    itms: textOf(SERVERS.itms),
+    collectors: Object.fromEntries(collectors.map((name) => [name, textOf(SERVERS[name])])),
+    isCpe: (address) => address.startsWith(FAMILY === 'ipv4' ? '10.1.' : '2001:db8:a01:'),
     reportPorts: TOPOLOGY.reportPorts,
     itmsPorts: [ITMS_PORT],
   };
@@ -50,7 +40,7 @@ function bytesOf({ from, type, cpe, cpePort, port, ownPort, sequence, payload }:
     from === 'cpe'
       ? { source: cpe, sourcePort: cpePort, destination: ACS, destinationPort: port }
       : { source: SERVERS[from], sourcePort: ownPort, destination: cpe, destinationPort: cpePort };
-  return buildTcp({ ...ends, flags: FLAGS[type], sequence: sequence | 0, payload });
+  return buildTcp(packetIn({ ...ends, flags: FLAGS[type], sequence: sequence | 0, payload }));
 }
 
 class Pair {
@@ -92,8 +82,9 @@ class Pair {
   /** Says who `peer` is. */
   private resolve(sent: Sent): Resolved {
     if (sent.from !== 'peer') return { ...sent, from: sent.from, ownPort: sent.port };
-    const { cpe, cpePort, port } = sent;
-    const known = this.model.reports.find(cpe, cpePort, port) ?? this.model.requests.find(cpe, cpePort, port);
+    const { cpePort, port } = sent;
+    const address = textOf(sent.cpe);
+    const known = this.model.reports.find(address, cpePort, port) ?? this.model.requests.find(address, cpePort, port);
     return { ...sent, from: (known?.owner ?? 'itms') as Party, ownPort: known?.ownPort ?? port };
   }
 
@@ -110,14 +101,13 @@ class Pair {
   private found({ verdict, bytes }: Outcome, expected: Decision): Decision {
     if (verdict === Verdict.Drop) return 'dropped';
     if (verdict === Verdict.Accept) return 'untouched';
-    const tcpAt = (bytes[0] & 15) * 4;
-    const sourcePort = word(bytes, tcpAt);
+    const { source, sourcePort, destination, destinationPort } = packetEnds(bytes);
     const isLearned = typeof expected === 'object' && expected.sourcePort === 0 && this.model.learnPort(sourcePort);
     return {
-      source: addressAt(bytes, 12),
+      source: textOf(source),
       sourcePort: isLearned ? 0 : sourcePort,
-      destination: addressAt(bytes, 16),
-      destinationPort: word(bytes, tcpAt + 2),
+      destination: textOf(destination),
+      destinationPort,
     };
   }
 
@@ -130,16 +120,16 @@ class Pair {
 
   private byHand(what: 'activate' | 'deactivate', cpe: string, collector: 'c1' | 'c2'): void {
     const { rig, model } = this;
-    const address = parseIpv4(cpe) ?? 0;
+    const address = addressNamed(cpe);
     model.at(rig.nowMs);
     const isConfigured = collector in model.world.collectors;
     if (what === 'activate' && isConfigured) {
-      expect(rig.splitter.activate(address, collector, rig.nowMs)).toBe(model.activations.arm(cpe, collector));
+      expect(rig.splitter.activate(address, collector, rig.nowMs)).toBe(model.activations.arm(textOf(cpe), collector));
     }
     if (what === 'deactivate') {
-      const stood = model.activations.standingFor(cpe) !== undefined;
+      const stood = model.activations.standingFor(textOf(cpe)) !== undefined;
       expect(rig.splitter.deactivate(address, rig.nowMs)).toBe(stood);
-      if (stood) model.activations.end(cpe);
+      if (stood) model.activations.end(textOf(cpe));
     }
   }
 

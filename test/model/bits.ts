@@ -1,4 +1,4 @@
-/** The model's own reading of an IPv4 TCP packet: slow, by bits, and strict. Knows nothing of src/. */
+/** The model's own reading of a TCP packet of either family: slow, by bits, and strict. Knows nothing of src/. */
 
 export interface ReadPacket {
   source: string;
@@ -14,7 +14,7 @@ export interface ReadPacket {
 }
 
 export type Reading =
-  /** Not IPv4, or not TCP: none of our business. */
+  /** Not IP, or not TCP: none of our business. */
   | { kind: 'foreign' }
   /** The IP header lies. */
   | { kind: 'bad ip' }
@@ -35,28 +35,70 @@ function dotted(bytes: Uint8Array, fromBit: number): string {
   return [0, 8, 16, 24].map((offset) => bits(bytes, fromBit + offset, 8)).join('.');
 }
 
-/** RFC 791 section 3.1, RFC 9293 section 3.1. */
+/** RFC 5952, but for embedded IPv4 addresses, which the model's hosts do not have. */
+function colons(bytes: Uint8Array, fromBit: number): string {
+  const groups = [0, 1, 2, 3, 4, 5, 6, 7].map((group) => bits(bytes, fromBit + 16 * group, 16).toString(16));
+  for (let zeros = 8; zeros > 1; zeros--) {
+    const from = groups.findIndex((_, at) => groups.slice(at, at + zeros).join('') === '0'.repeat(zeros));
+    if (from >= 0) return `${groups.slice(0, from).join(':')}::${groups.slice(from + zeros).join(':')}`;
+  }
+  return groups.join(':');
+}
+
 export function readPacket(bytes: Uint8Array): Reading {
-  if (bytes.length === 0 || bits(bytes, 0, 4) !== 4) return { kind: 'foreign' };
+  const version = bytes.length === 0 ? 0 : bits(bytes, 0, 4);
+  if (version === 4) return readIpv4(bytes);
+  return version === 6 ? readIpv6(bytes) : { kind: 'foreign' };
+}
+
+/** RFC 8200 sections 3 and 4: at most eight extension headers, at most 512 bytes of them. */
+function readIpv6(bytes: Uint8Array): Reading {
+  if (bytes.length < 40) return { kind: 'bad ip' };
+  const totalBytes = 40 + bits(bytes, 32, 16);
+  if (totalBytes > bytes.length) return { kind: 'bad ip' };
+  const addresses = { source: colons(bytes, 64), destination: colons(bytes, 192) };
+  let next = bits(bytes, 48, 8);
+  if (totalBytes === 40 && next === 0) return { kind: 'foreign' };
+  let isRouted = false;
+  let rest = bytes.subarray(40, totalBytes);
+  for (let headers = 0; [0, 43, 44, 60].includes(next); headers++) {
+    if (headers === 8 || rest.length < 8) return { kind: 'bad ip' };
+    const length = next === 44 ? 8 : 8 + 8 * bits(rest, 8, 8);
+    if (length > rest.length || totalBytes - 40 - rest.length + length > 512) return { kind: 'bad ip' };
+    if (next === 43 && bits(rest, 24, 8) > 0) isRouted = true;
+    const isPart = next === 44 && (bits(rest, 16, 13) !== 0 || bits(rest, 31, 1) === 1);
+    next = bits(rest, 0, 8);
+    if (isPart && [0, 6, 43, 44, 60].includes(next) && !isRouted) return { kind: 'fragment', ...addresses };
+    if (isPart) return { kind: 'foreign' };
+    rest = rest.subarray(length);
+  }
+  if (next !== 6 || isRouted) return { kind: 'foreign' };
+  return readTcp(rest, addresses);
+}
+
+/** RFC 791 section 3.1. */
+function readIpv4(bytes: Uint8Array): Reading {
   if (bytes.length < 20) return { kind: 'bad ip' };
   const headerBytes = bits(bytes, 4, 4) * 4;
   const totalBytes = bits(bytes, 16, 16);
   if (headerBytes < 20 || headerBytes > totalBytes || totalBytes > bytes.length) return { kind: 'bad ip' };
   if (bits(bytes, 72, 8) !== 6) return { kind: 'foreign' };
-  const source = dotted(bytes, 96);
-  const destination = dotted(bytes, 128);
+  const addresses = { source: dotted(bytes, 96), destination: dotted(bytes, 128) };
   const hasMoreFragments = bits(bytes, 50, 1) === 1;
   const fragmentOffset = bits(bytes, 51, 13);
-  if (hasMoreFragments || fragmentOffset !== 0) return { kind: 'fragment', source, destination };
-  const tcp = bytes.subarray(headerBytes, totalBytes);
-  if (tcp.length < 20) return { kind: 'bad tcp', source, destination };
+  if (hasMoreFragments || fragmentOffset !== 0) return { kind: 'fragment', ...addresses };
+  return readTcp(bytes.subarray(headerBytes, totalBytes), addresses);
+}
+
+/** RFC 9293 section 3.1. */
+function readTcp(tcp: Uint8Array, addresses: { source: string; destination: string }): Reading {
+  if (tcp.length < 20) return { kind: 'bad tcp', ...addresses };
   const dataOffset = bits(tcp, 96, 4) * 4;
-  if (dataOffset < 20 || dataOffset > tcp.length) return { kind: 'bad tcp', source, destination };
+  if (dataOffset < 20 || dataOffset > tcp.length) return { kind: 'bad tcp', ...addresses };
   return {
     kind: 'tcp',
     packet: {
-      source,
-      destination,
+      ...addresses,
       sourcePort: bits(tcp, 0, 16),
       destinationPort: bits(tcp, 16, 16),
       sequence: bits(tcp, 32, 32),

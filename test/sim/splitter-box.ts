@@ -6,6 +6,7 @@
  */
 import { PacketBatch, Verdict } from '../../src/packet/batch';
 import { Splitter, SWEEP_SLOTS, type SplitterOptions } from '../../src/splitter/splitter';
+import { SplitterState } from '../../src/splitter/state';
 import { SimFailure } from './failure';
 import { Cause } from './ledger';
 import { Fate, Model, type Mode, type Outcome, type Room } from './model';
@@ -51,7 +52,7 @@ export class SplitterBox {
   readonly traced = new Traced();
   private isFlushDue = false;
   private waiting: Packet[] = [];
-  private buffer: ArrayBuffer;
+  private buffer = new ArrayBuffer(0);
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH_PACKETS)), BATCH_PACKETS);
   private readonly room: Room;
   private readonly read: ModelPacket = newPacket();
@@ -63,21 +64,23 @@ export class SplitterBox {
     private readonly options: BoxOptions,
     seed: number,
   ) {
-    this.buffer = new ArrayBuffer(Splitter.bufferBytes(options.capacityEntries));
-    this.splitter = new Splitter(this.splitterOptions(seed, SERVERS.slice(1)));
+    const splitterOptions = this.splitterOptions(seed, SERVERS.slice(1));
+    this.buffer = new ArrayBuffer(Splitter.bufferBytes(options.capacityEntries, splitterOptions.topology));
+    this.splitter = new Splitter({ ...splitterOptions, buffer: this.buffer });
     this.room = {
       requests: false,
       activations: false,
       reports: false,
-      hasRequest: (cpe, cpePort, port) => this.splitter.state.requests.find(cpe, cpePort, port) >= 0,
-      hasActivation: (cpe) => this.splitter.state.activated.find(cpe) >= 0,
+      hasRequest: (cpe, cpePort, port) =>
+        this.splitter.state.ipv4!.requests.find(Int32Array.of(cpe), cpePort, port) >= 0,
+      hasActivation: (cpe) => this.splitter.state.ipv4!.activated.find(Int32Array.of(cpe)) >= 0,
     };
     this.model = new Model(options.activation, this.room);
   }
 
   /** Bytes of the tables' memory, all of it. */
   static memoryBytes(capacityEntries: number): number {
-    return Splitter.bufferBytes(capacityEntries);
+    return SplitterState.bytes(capacityEntries, ['ipv4']);
   }
 
   private splitterOptions(seed: number, collectors: readonly (typeof SERVERS)[number][]): SplitterOptions {
@@ -134,13 +137,13 @@ export class SplitterBox {
   activate(cpe: number, collector: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
     this.updateRoom();
-    this.splitter.activate(cpe, SERVERS[collector]!.name, nowMs);
+    this.splitter.activate(Int32Array.of(cpe), SERVERS[collector]!.name, nowMs);
     this.model.activate(cpe, collector, nowMs);
   }
 
   deactivate(cpe: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
-    const stood = this.splitter.deactivate(cpe, nowMs);
+    const stood = this.splitter.deactivate(Int32Array.of(cpe), nowMs);
     if (this.model.deactivate(cpe, nowMs) === stood || !this.options.isChecked) return;
     throw new SimFailure('rules', nowMs, `deactivate ${addressText(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
   }
@@ -256,7 +259,7 @@ export class SplitterBox {
   audit(): void {
     if (!this.isRunning || !this.options.isChecked) return;
     const nowMs = Math.floor(this.timeline.nowMs);
-    const slots = this.splitter.tables.connectionRequests.slotCount;
+    const slots = this.splitter.state.ipv4!.requests.table.slotCount;
     for (let swept = 0; swept < 3 * slots + SWEEP_SLOTS; swept += SWEEP_SLOTS) this.splitter.sweep(nowMs);
     const seen = JSON.stringify(this.counts());
     const must = JSON.stringify(this.model.counts(nowMs));
@@ -267,7 +270,7 @@ export class SplitterBox {
   checkEmpty(): void {
     this.audit();
     const { requests, activations, reports } = this.counts();
-    const left = requests + activations + reports + this.splitter.state.requests.remapCount;
+    const left = requests + activations + reports + this.splitter.state.ipv4!.requests.remapCount;
     if (left !== 0) throw new SimFailure('tables', this.timeline.nowMs, `${left} entries are left after the end`);
   }
 
@@ -277,7 +280,7 @@ export class SplitterBox {
     const most = options.capacityEntries - BATCH_PACKETS;
     const counts = this.counts();
     const mostRemaps = Math.max(64, options.capacityEntries / 16) - BATCH_PACKETS;
-    room.requests = counts.requests >= most || this.splitter.state.requests.remapCount >= mostRemaps;
+    room.requests = counts.requests >= most || this.splitter.state.ipv4!.requests.remapCount >= mostRemaps;
     room.activations = counts.activations >= most;
     room.reports = counts.reports >= most;
     return room.requests || room.activations || room.reports;

@@ -20,24 +20,42 @@ export function difference(field: number, other: number): number {
 }
 
 export interface Checksums {
+  /** 0 for IPv6, which has none. */
   ip: number;
   tcp: number;
 }
 
+/** Where a whole packet's TCP header begins. */
+export function carriedAt(packet: Uint8Array): number {
+  if (packet[0] >> 4 === 4) return (packet[0] % 16) * 4;
+  let [next, at] = [packet[6], 40];
+  while ([0, 43, 44, 60].includes(next)) {
+    const length = next === 44 ? 8 : 8 + packet[at + 1] * 8;
+    [next, at] = [packet[at], at + length];
+  }
+  return at;
+}
+
 /** Both checksums that a whole TCP packet ought to bear. */
 export function checksumsOf(packet: Uint8Array): Checksums {
-  const headerBytes = (packet[0] % 16) * 4;
-  const totalLength = packet[2] * 256 + packet[3];
-  const header = packet.slice(0, headerBytes);
+  const isIpv6 = packet[0] >> 4 === 6;
+  const tcpAt = carriedAt(packet);
+  const totalLength = isIpv6 ? 40 + packet[4] * 256 + packet[5] : packet[2] * 256 + packet[3];
+  const header = packet.slice(0, tcpAt);
   header[10] = header[11] = 0;
-  const segment = packet.slice(headerBytes, totalLength);
+  const segment = packet.slice(tcpAt, totalLength);
   segment[16] = segment[17] = 0;
-  const pseudoHeader = Uint8Array.from([...packet.slice(12, 20), 0, 6, segment.length >> 8, segment.length & 255]);
-  return { ip: complement(wordSum(header)), tcp: complement(wordSum(pseudoHeader) + wordSum(segment)) };
+  const addresses = isIpv6 ? packet.slice(8, 40) : packet.slice(12, 20);
+  const pseudoHeader = Uint8Array.from([...addresses, 0, 6, segment.length >> 8, segment.length & 255]);
+  return {
+    ip: isIpv6 ? 0 : complement(wordSum(header)),
+    tcp: complement(wordSum(pseudoHeader) + wordSum(segment)),
+  };
 }
 
 /** Both checksums that a packet bears. */
 export function checksumFields(packet: Uint8Array): Checksums {
-  const tcpAt = (packet[0] % 16) * 4;
-  return { ip: packet[10] * 256 + packet[11], tcp: packet[tcpAt + 16] * 256 + packet[tcpAt + 17] };
+  const tcpAt = carriedAt(packet);
+  const ip = packet[0] >> 4 === 6 ? 0 : packet[10] * 256 + packet[11];
+  return { ip, tcp: packet[tcpAt + 16] * 256 + packet[tcpAt + 17] };
 }

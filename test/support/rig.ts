@@ -3,7 +3,6 @@
  * `to c1: diverted`. Every packet that leaves is checked: right checksums by a full sum, nothing changed but addresses
  * and ports, and a CPE sees no other address than the ACS's.
  */
-import { formatIpv4, parseIpv4 } from '../../src/packet/address';
 import { PacketBatch, type PacketFlag, Verdict } from '../../src/packet/batch';
 import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
@@ -12,6 +11,8 @@ import { EVENTS } from '../../src/splitter/events';
 import { REASONS, reasonName } from '../../src/splitter/reasons';
 import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
+import { addressNamed, packetIn, topologyIn } from './family';
+import { packetEnds, word } from './packet-ends';
 
 export const ACS = '10.1.0.1';
 export const REPORT_PORT = 7547;
@@ -78,26 +79,29 @@ export class Rig {
   /** Any beginning will do that is no whole number. */
   nowMs = 86_400_000.5;
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
+  /** Its topology is in IPv4 names. */
   private readonly options: SplitterOptions;
   private identification = 0;
 
   constructor(options: Partial<SplitterOptions> = {}) {
     const capacityEntries = options.capacityEntries ?? 64;
-    const buffer = new ArrayBuffer(Splitter.bufferBytes(capacityEntries));
+    const buffer = tableMemory(capacityEntries);
     this.options = { topology: TOPOLOGY, activation: 'auto', seed: 7, buffer, ...options, capacityEntries };
-    this.splitter = new Splitter(this.options);
+    this.splitter = splitterOf(this.options);
   }
 
   /** The engine starts again on the same tables, as after a reload. */
   restart(options: Partial<SplitterOptions>): this {
-    this.splitter = new Splitter({ ...this.options, ...options });
+    this.splitter = splitterOf({ ...this.options, ...options });
     return this;
   }
 
   /** The engine starts again on empty tables. */
   loseTables(): this {
-    const buffer = new ArrayBuffer(Splitter.bufferBytes(this.options.capacityEntries));
-    return this.restart({ activation: this.splitter.activation, buffer });
+    return this.restart({
+      activation: this.splitter.activation,
+      buffer: tableMemory(this.options.capacityEntries),
+    });
   }
 
   /** One of its own, like this one but for the tables' size. */
@@ -140,7 +144,7 @@ export class Rig {
 
   send(from: Party, packet: TcpPacket): Outcome {
     this.identification = (this.identification + 1) & 0xffff;
-    return this.sendBytes(from, buildTcp({ identification: this.identification, ...packet }));
+    return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
   }
 
   sendBytes(from: Party, packet: Uint8Array, flags: PacketFlag | 0 = 0): Outcome {
@@ -181,7 +185,7 @@ export class Rig {
 
   /** By the operator's hand. */
   activate(collector: string, cpe = CPE): this {
-    expect(this.splitter.activate(parseIpv4(cpe) ?? 0, collector, this.nowMs)).toBe(true);
+    expect(this.splitter.activate(addressNamed(cpe), collector, this.nowMs)).toBe(true);
     return this;
   }
 
@@ -197,14 +201,14 @@ export class Rig {
   /** Such as `armed c1`; `none`. */
   activation(cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const [entry] = activationEntries(this.splitter.state, 1, parseIpv4(cpe));
+    const [entry] = activationEntries(this.splitter.state, 1, addressNamed(cpe));
     return entry ? `${entry.phase} ${entry.collector}` : 'none';
   }
 
   /** The report connection of a CPE's port, such as `established c1`; `none`. */
   report(cpePort = 40001, cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const entries = reportEntries(this.splitter.state, 99, parseIpv4(cpe));
+    const entries = reportEntries(this.splitter.state, 99, addressNamed(cpe));
     const entry = entries.find((one) => one.cpePort === cpePort);
     return entry ? `${entry.phase} ${entry.owner}` : 'none';
   }
@@ -212,7 +216,7 @@ export class Rig {
   /** The Connection Requests whose own source port is this, such as `fin c1`; `none`. */
   request(ownPort = 50001, cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const entries = requestEntries(this.splitter.state, 99, parseIpv4(cpe));
+    const entries = requestEntries(this.splitter.state, 99, addressNamed(cpe));
     const found = entries.filter((one) => one.ownPort === ownPort).map((one) => `${one.phase} ${one.owner}`);
     return found.sort().join(', ') || 'none';
   }
@@ -249,17 +253,19 @@ function tcpFields(type: Type, fields: Fields) {
 
 /** Nothing may change but the address and port of the end that is rewritten, and the two checksums, which are right. */
 function checkRewritten(before: Uint8Array, after: Uint8Array, fromCpe: boolean): void {
-  const tcpAt = (before[0] & 15) * 4;
-  const addressFrom = fromCpe ? 16 : 12;
+  const { tcpAt, sourceAt, destinationAt, addressBytes } = packetEnds(before);
+  const addressFrom = fromCpe ? destinationAt : sourceAt;
+  const isIpv4 = addressBytes === 4;
   const portFrom = tcpAt + (fromCpe ? 2 : 0);
   const isWithin = (at: number, from: number, bytes: number) => at >= from && at < from + bytes;
   for (let at = 0; at < after.length; at++) {
-    if (after[at] === before[at] || isWithin(at, addressFrom, 4) || isWithin(at, portFrom, 2)) continue;
-    if (!isWithin(at, 10, 2) && !isWithin(at, tcpAt + 16, 2)) throw new Error(`byte ${at} was changed`);
+    if (after[at] === before[at] || isWithin(at, addressFrom, addressBytes) || isWithin(at, portFrom, 2)) continue;
+    if (!(isIpv4 && isWithin(at, 10, 2)) && !isWithin(at, tcpAt + 16, 2)) throw new Error(`byte ${at} was changed`);
   }
-  checkSum('IP header', 10, ipHeaderChecksum, before, after);
+  if (isIpv4) checkSum('IP header', 10, ipHeaderChecksum, before, after);
   checkSum('TCP', tcpAt + 16, tcpChecksum, before, after);
-  if (!fromCpe && addressAt(after, 12) !== ACS) throw new Error(`a CPE sees ${addressAt(after, 12)}`);
+  const { source } = packetEnds(after);
+  if (!fromCpe && source !== ACS) throw new Error(`a CPE sees ${source}`);
 }
 
 /** A checksum that came right leaves right; one that came wrong leaves wrong by as much, so that it stays visible. */
@@ -286,9 +292,10 @@ function describeOutcome(
 ): string {
   if (verdict === Verdict.Drop) return `drop: ${reason}`;
   if (verdict === Verdict.Accept) return `untouched: ${reason}`;
-  const portAt = (before[0] & 15) * 4 + (fromCpe ? 2 : 0);
-  const port = word(after, portAt) === word(before, portAt) ? '' : `:${word(after, portAt)}`;
-  return fromCpe ? `to ${nameOf(addressAt(after, 16))}${port}: ${reason}` : `as acs${port}: ${reason}`;
+  const [came, leaves] = [packetEnds(before), packetEnds(after)];
+  const portOf = (ends: typeof came) => (fromCpe ? ends.destinationPort : ends.sourcePort);
+  const port = portOf(leaves) === portOf(came) ? '' : `:${portOf(leaves)}`;
+  return fromCpe ? `to ${nameOf(leaves.destination)}${port}: ${reason}` : `as acs${port}: ${reason}`;
 }
 
 export function nameOf(address: string): string {
@@ -296,10 +303,12 @@ export function nameOf(address: string): string {
   return found ? found[0] : address;
 }
 
-export function addressAt(bytes: Uint8Array, at: number): string {
-  return formatIpv4((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]);
+/** Zeroed memory for a splitter of these tests. */
+export function tableMemory(capacityEntries: number): ArrayBuffer {
+  return new ArrayBuffer(Splitter.bufferBytes(capacityEntries, topologyIn(TOPOLOGY)));
 }
 
-export function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 8) | bytes[at + 1];
+/** @param options with a topology of IPv4 names */
+function splitterOf(options: SplitterOptions): Splitter {
+  return new Splitter({ ...options, topology: topologyIn(options.topology) });
 }

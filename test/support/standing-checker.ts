@@ -4,7 +4,8 @@
  */
 import { Verdict } from '../../src/packet/batch';
 import { TcpFlag } from '../../src/packet/tcp';
-import { addressAt, nameOf, type Outcome, type Party, word } from './rig';
+import { packetEnds, word } from './packet-ends';
+import { nameOf, type Outcome, type Party } from './rig';
 
 interface Seen {
   servers: Set<string>;
@@ -26,12 +27,13 @@ export class StandingChecker {
   see(from: Party, before: Uint8Array, outcome: Outcome): void {
     if (outcome.verdict !== Verdict.AcceptRewritten) return;
     const { bytes } = outcome;
-    const tcpAt = (bytes[0] & 15) * 4;
+    const [came, leaves] = [packetEnds(before), packetEnds(bytes)];
+    const { tcpAt } = leaves;
     const fromCpe = from === 'cpe';
-    const cpe = addressAt(bytes, fromCpe ? 12 : 16);
-    const cpePort = word(bytes, tcpAt + (fromCpe ? 0 : 2));
-    const port = fromCpe ? word(before, tcpAt + 2) : word(bytes, tcpAt);
-    const server = fromCpe ? addressAt(bytes, 16) : addressAt(before, 12);
+    const cpe = fromCpe ? leaves.source : leaves.destination;
+    const cpePort = fromCpe ? leaves.sourcePort : leaves.destinationPort;
+    const port = fromCpe ? came.destinationPort : leaves.sourcePort;
+    const server = fromCpe ? leaves.destination : came.source;
     const ports = `${cpe}:${cpePort} to ${port}`;
     const seen = this.connection(ports, bytes, tcpAt);
     seen.servers.add(server);

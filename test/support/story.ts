@@ -16,7 +16,8 @@
  *
  * Every statement is in STATEMENTS (story-statements.ts), each a regular expression beside what it does.
  */
-import { type Outcome, type Party, Rig, type Server, word } from './rig';
+import { packetEnds } from './packet-ends';
+import { type Outcome, type Party, Rig, type Server } from './rig';
 import { ACTIVATION_MODES, type ActivationMode } from '../../src/splitter/topology';
 import { StandingChecker } from './standing-checker';
 import { type Segment, type StoryConnection } from './story-connection';
@@ -127,5 +128,5 @@ function whoGot(outcome: Outcome): { who: string; reason: string } {
 
 /** Source port as it left. */
 function portOf(outcome: Outcome): number {
-  return word(outcome.bytes, (outcome.bytes[0] & 15) * 4);
+  return packetEnds(outcome.bytes).sourcePort;
 }

@@ -74,8 +74,8 @@ function tmpfsUnder(path: string, mounts: string): string | undefined {
 }
 
 /** Tables, and room for the small files beside them. */
-function wantedBytes({ capacityEntries }: Configuration): number {
-  return Splitter.bufferBytes(capacityEntries) + 2 ** 20;
+function wantedBytes({ capacityEntries, topology }: Configuration): number {
+  return Splitter.bufferBytes(capacityEntries, topology) + 2 ** 20;
 }
 
 export const stateDirectory: Check<Directory> = {

@@ -2,7 +2,7 @@
  * The verdict loop in a process of its own, for a network namespace: opens queues, decides simply, and says on stdout
  * in JSON lines what it saw. Argument: one JSON object, `DriverOptions`. SIGTERM stops it and prints `DriverReport`.
  */
-import { parseIpv4 } from '../../../src/packet/address';
+import { parseAddress } from '../../../src/packet/address';
 import { PacketFlag, Verdict, type PacketBatch } from '../../../src/packet/batch';
 import { rewriteDestination, rewriteSource } from '../../../src/packet/rewrite';
 import { PacketView, Parsed } from '../../../src/packet/view';
@@ -29,8 +29,8 @@ export interface DriverReport {
 }
 
 const options = JSON.parse(process.argv[2]) as DriverOptions;
-const acs = parseIpv4(options.acs)!;
-const server = parseIpv4(options.server)!;
+const acs = parseAddress(options.acs)!;
+const server = parseAddress(options.server)!;
 const view = new PacketView();
 const seen = { byQueue: [0, 0, 0, 0], gso: 0, checksumNotReady: 0, rewrittenOdd: 0, longest: 0, sweeps: 0 };
 

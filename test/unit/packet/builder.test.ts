@@ -51,7 +51,7 @@ describe('what a header can say', () => {
     ['port 65536', { sourcePort: 65536 }, 'not a port: 65536'],
     ['port -1', { destinationPort: -1 }, 'not a port: -1'],
     ['half a port', { destinationPort: 1.5 }, 'not a port: 1.5'],
-    ['a name for an address', { source: 'acs.example' }, 'not an IPv4 address: acs.example'],
+    ['a name for an address', { source: 'acs.example' }, 'not an IP address: acs.example'],
   ])('and what not: %s', (_what, fields, message) => {
     expect(() => buildTcp({ ...BASE, ...fields })).toThrow(message);
   });

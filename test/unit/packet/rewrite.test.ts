@@ -9,7 +9,7 @@ import { PacketView } from '../../../src/packet/view';
 import { KNOWN_PACKETS } from '../../support/known-packets';
 import { checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
 
-const COLLECTOR = 0x0a030002;
+const COLLECTOR = Int32Array.of(0x0a030002);
 const AT = 3;
 
 /** A view over a known packet that lies amid a pattern. */
@@ -50,7 +50,8 @@ describe.each(KNOWN_PACKETS.map((packet) => [packet.name, packet.bytes] as const
 
   test('all four and back again: the packet is what it was', () => {
     const view = viewOf(known);
-    const { source, destination, sourcePort, destinationPort } = view;
+    const { sourcePort, destinationPort } = view;
+    const [source, destination] = [view.source.slice(), view.destination.slice()];
     for (const [, rewrite] of REWRITES) rewrite(view);
     rewriteSource(view, source);
     rewriteDestination(view, destination);

@@ -3,7 +3,7 @@ import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { Parsed, PacketView } from '../../../src/packet/view';
 import { annotated, KNOWN_PACKETS } from '../../support/known-packets';
 
-const NAMES = ['not-ip', 'malformed-ip', 'not-tcp', 'fragment', 'malformed-tcp', 'ok'];
+const NAMES = ['not-ip', 'malformed-ip', 'not-tcp', 'jumbogram', 'source-routed', 'fragment', 'malformed-tcp', 'ok'];
 
 function parsed(bytes: Uint8Array, length = bytes.length, cut = false): string {
   return NAMES[new PacketView().parse(bytes, 0, length, cut)];
@@ -28,8 +28,8 @@ describe('a whole packet is taken apart', () => {
     const view = new PacketView();
     expect(view.parse(bytes, 0, bytes.length)).toBe(Parsed.Ok);
     expect(view).toMatchObject({
-      source: fields.source === '10.1.2.3' ? 0x0a010203 : 0x0a010001,
-      destination: fields.source === '10.1.2.3' ? 0x0a010001 : 0x0a010203,
+      source: Int32Array.of(fields.source === '10.1.2.3' ? 0x0a010203 : 0x0a010001),
+      destination: Int32Array.of(fields.source === '10.1.2.3' ? 0x0a010001 : 0x0a010203),
       sourcePort: fields.sourcePort,
       destinationPort: fields.destinationPort,
       sequence: (fields.sequence ?? 0) | 0,
@@ -47,7 +47,12 @@ describe('a whole packet is taken apart', () => {
     const view = new PacketView();
     expect(view.parse(bytes, 1000, packet.length)).toBe(Parsed.Ok);
     expect(view).toMatchObject({ ipAt: 1000, tcpAt: 1060, payloadAt: 1120, payloadLength: 3 });
-    expect(view).toMatchObject({ source: -66052, destination: -0x7fffffff, sequence: -2, flags: 0xff });
+    expect(view).toMatchObject({
+      source: Int32Array.of(-66052),
+      destination: Int32Array.of(-0x7fffffff),
+      sequence: -2,
+      flags: 0xff,
+    });
     expect(view).toMatchObject({ sourcePort: 65535, destinationPort: 32768 });
   });
 
@@ -125,7 +130,7 @@ describe('headers that lie', () => {
     return packet;
   };
   test.each([
-    ['version 6', spoil(PLAIN, 0, 0x65), 'not-ip'],
+    ['version 6', spoil(PLAIN, 0, 0x65), 'not-tcp'],
     ['version 0', spoil(PLAIN, 0, 0x05), 'not-ip'],
     ['version 5', spoil(PLAIN, 0, 0x55), 'not-ip'],
     ['IHL 0', spoil(PLAIN, 0, 0x40), 'malformed-ip'],

@@ -1,6 +1,6 @@
 /** Arming: when is a CPE successfully activated? [P9], and where it is not enough, ours [D]. */
-import { parseIpv4 } from '../../../src/packet/address';
 import { type ActivationMode } from '../../../src/splitter/topology';
+import { addressNamed } from '../../support/family';
 import { CPE, CPE_PORT, OK, Rig, type Server, UNAUTHORIZED } from '../../support/rig';
 
 const PORT = 50001;
@@ -77,7 +77,7 @@ test('TCP Fast Open: a 200 on the SYN+ACK begins one after its sequence number [
   rig.from('c1', 'SYN', { port: PORT });
   rig.cpe('SYN+ACK', { port: PORT, sequence: 7000, payload: OK });
   expect(rig.activation()).toBe('armed c1');
-  rig.splitter.deactivate(parseIpv4(CPE) ?? 0, rig.nowMs);
+  rig.splitter.deactivate(addressNamed(CPE), rig.nowMs);
   rig.cpe('DATA', { port: PORT, sequence: 7001, payload: OK });
   expect([rig.activation(), rig.events('answer-repeated')]).toEqual(['none', 1]);
 });

@@ -1,6 +1,7 @@
 /** Memory that was damaged while nobody ran: refused, or taken over and lived with; no packet goes to a stranger. */
 import { Splitter } from '../../../src/splitter/splitter';
-import { ACS, CPE, GET, OK, Rig, type Server, TOPOLOGY } from '../../support/rig';
+import { topologyIn } from '../../support/family';
+import { ACS, CPE, GET, OK, Rig, type Server, tableMemory, TOPOLOGY } from '../../support/rig';
 
 const OTHER = '10.1.7.2';
 const CAPACITY = 64;
@@ -12,7 +13,7 @@ function lived(buffer: ArrayBuffer): Rig {
   return rig.wake('c1', 50003, OTHER);
 }
 
-const memory = new ArrayBuffer(Splitter.bufferBytes(CAPACITY));
+const memory = tableMemory(CAPACITY);
 lived(memory);
 const written = [...new Uint8Array(memory).entries()].filter(([, byte]) => byte !== 0).map(([at]) => at);
 
@@ -56,7 +57,7 @@ test('an owner beyond every list means the ITMS', () => {
   const buffer = memory.slice(0);
   const words = new Int32Array(buffer);
   const rig = new Rig({ capacityEntries: CAPACITY }).restart({ buffer });
-  const { table } = rig.splitter.state.reports;
+  const { table } = rig.splitter.state.families[0].reports;
   for (let slot = 0; slot < table.slotCount; slot++) {
     if (table.isLive(slot)) table.setState(slot, (table.state(slot) & 0xffff) | (0xfff0 << 16));
   }
@@ -66,7 +67,7 @@ test('an owner beyond every list means the ITMS', () => {
 });
 
 test('an event counter that is no number leaves the ring readable', () => {
-  const { events } = lived(new ArrayBuffer(Splitter.bufferBytes(CAPACITY))).splitter.state;
+  const { events } = lived(tableMemory(CAPACITY)).splitter.state;
   for (const damage of [Number.NaN, Infinity, -5, 1e300, 0.5]) {
     (events as unknown as { head: Float64Array }).head[0] = damage;
     const rows: unknown[] = [];
@@ -79,7 +80,14 @@ test('a reader shows what the writer holds, and leaves every byte as it is', () 
   const buffer = memory.slice(0);
   const rig = new Rig({ capacityEntries: CAPACITY });
   const reader = new Splitter({
-    ...{ topology: TOPOLOGY, activation: 'auto', seed: 1, capacityEntries: CAPACITY, buffer, isReader: true },
+    ...{
+      topology: topologyIn(TOPOLOGY),
+      activation: 'auto',
+      seed: 1,
+      capacityEntries: CAPACITY,
+      buffer,
+      isReader: true,
+    },
   });
   reader.state.advance(rig.nowMs + 1);
   expect(reader.tables.reportConnections.count).toBe(1);

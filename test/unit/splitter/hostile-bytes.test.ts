@@ -8,10 +8,13 @@ import { Reason, REASONS, reasonName } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
 import { SplitterState } from '../../../src/splitter/state';
 import { Owners } from '../../../src/splitter/owners';
-import { fixtureStories, type QueuedPacket } from '../../support/fixture-packets';
-import { checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
+import { fixtureStories, type QueuedPacket, type Story } from '../../support/fixture-packets';
+import { FAMILY, topologyIn } from '../../support/family';
+import { carriedAt, checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
 import { TOPOLOGY } from '../../support/replay-run';
+import { toIpv6 } from '../../support/translate';
 
+const IN_FAMILY = topologyIn(TOPOLOGY);
 const CAPACITY = 64;
 const QUEUES = [0, 1, 2, 3];
 /** Bytes of pattern that are looked at on either side of a packet. */
@@ -22,6 +25,7 @@ const INNOCENT = new Set([
   Reason.NotIp,
   Reason.NotTcp,
   Reason.NotOurs,
+  ...(FAMILY === 'ipv6' ? [Reason.Jumbogram, Reason.SourceRouted] : []),
   Reason.MalformedIp,
   Reason.MalformedTcp,
   Reason.MalformedFlags,
@@ -37,7 +41,7 @@ interface Outcome {
 
 /** A splitter and a batch of one packet, which lies amid a pattern. */
 class Target {
-  readonly memory = new ArrayBuffer(Splitter.bufferBytes(CAPACITY));
+  readonly memory = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, IN_FAMILY));
   private readonly splitter: Splitter;
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
   private readonly at: number;
@@ -45,7 +49,7 @@ class Target {
   constructor(private readonly pattern: number) {
     const { memory: buffer } = this;
     this.splitter = new Splitter({
-      topology: TOPOLOGY,
+      topology: IN_FAMILY,
       activation: 'auto',
       capacityEntries: CAPACITY,
       seed: 1,
@@ -128,9 +132,11 @@ class Targets {
   }
 
   private complaintOnRewritten(before: Uint8Array, after: Uint8Array, flags: number): string | undefined {
-    const tcpAt = (before[0] & 0x0f) * 4;
+    const tcpAt = carriedAt(before);
+    const [first, end] = before[0] >> 4 === 4 ? [10, 20] : [8, 40];
     for (let at = 0; at < after.length; at++) {
-      const may = (at >= 10 && at < 20) || (at >= tcpAt && at < tcpAt + 4) || at === tcpAt + 16 || at === tcpAt + 17;
+      const may =
+        (at >= first && at < end) || (at >= tcpAt && at < tcpAt + 4) || at === tcpAt + 16 || at === tcpAt + 17;
       if (after[at] !== before[at] && !may) return `byte ${at} was changed`;
     }
     // The naive sums are slow: of some packets only, and not where the tail is missing.
@@ -162,11 +168,30 @@ function* spoilt(bytes: Uint8Array): Generator<Uint8Array> {
 
 /** Packets of a story that are alike in this are spoilt once: queue, length and everything but identification, numbers, checksums. */
 function likeness({ bytes, queue }: QueuedPacket): string {
-  const tcpAt = (bytes[0] & 15) * 4;
-  return [queue, bytes.length, bytes.subarray(12, 20), bytes.subarray(tcpAt, tcpAt + 4), bytes[tcpAt + 13]].join();
+  const tcpAt = carriedAt(bytes);
+  const addresses = bytes[0] >> 4 === 4 ? bytes.subarray(12, 20) : bytes.subarray(8, 40);
+  return [queue, bytes.length, addresses, bytes.subarray(tcpAt, tcpAt + 4), bytes[tcpAt + 13]].join();
 }
 
-const STORIES = fixtureStories();
+/** Over IPv6, every third packet stands behind options, a route at its end and a fragment header that is whole. */
+const EXTENSIONS = [
+  { header: 0, bytes: [0, 0, 5, 2, 0, 0, 1, 0] },
+  { header: 43, bytes: [0, 0, 4, 0, 0, 0, 0, 0] },
+  { header: 44, bytes: [0, 0, 0, 0, 1, 2, 3, 4] },
+];
+/** Neither IP's length nor the first header is a bit away from it. */
+const JUMBOGRAM = Uint8Array.from([0x60, 0, 0, 0, 0, 0, 0, 64, ...new Array<number>(60).fill(0)]);
+
+function inFamily({ name, packets }: Story): Story {
+  if (FAMILY === 'ipv4') return { name, packets };
+  const jumbogram = { bytes: JUMBOGRAM, queue: 0, ms: packets[0].ms };
+  const translated = packets
+    .filter(({ bytes }) => bytes[0] >> 4 === 4)
+    .map((packet, n) => ({ ...packet, bytes: toIpv6(packet.bytes, n % 3 === 0 ? EXTENSIONS : []) }));
+  return { name, packets: [jumbogram, ...translated] };
+}
+
+const STORIES = fixtureStories().map(inFamily);
 const allReasons = new Set<string>();
 
 describe('every prefix and every flipped bit of every packet, on every queue, while the story runs', () => {
@@ -201,10 +226,13 @@ test('any bytes at all, on any queue, with any flags', () => {
   const targets = new Targets();
   const noise = fc.oneof(
     fc.uint8Array({ maxLength: 120 }),
-    // A first byte that says IPv4, and the rest noise.
+    // A beginning that says TCP over IPv4, or over IPv6, and the rest noise.
     fc
       .uint8Array({ minLength: 20, maxLength: 120 })
       .map((bytes) => Uint8Array.of(0x45, 0, 0, ...bytes.subarray(3, 9), 6, ...bytes.subarray(10))),
+    fc
+      .tuple(fc.constantFrom(0, 6, 43, 44, 60), fc.uint8Array({ minLength: 40, maxLength: 160 }))
+      .map(([next, bytes]) => Uint8Array.of(0x60, 0, 0, 0, 0, bytes.length - 40, next, ...bytes.subarray(7))),
   );
   fc.assert(
     fc.property(noise, fc.constantFrom(...QUEUES), fc.integer({ min: 0, max: 15 }), (bytes, queue, flags) => {
@@ -218,10 +246,10 @@ test('any bytes at all, on any queue, with any flags', () => {
 });
 
 test('the memory that is compared holds the tables and the pins', () => {
-  expect(SplitterState.bytes(CAPACITY)).toBe(Splitter.bufferBytes(CAPACITY));
+  expect(SplitterState.bytes(CAPACITY, [FAMILY])).toBe(Splitter.bufferBytes(CAPACITY, IN_FAMILY));
   const target = new Target(0);
   const before = target.remembered();
-  const syn = STORIES.flatMap((story) => story.packets).find((packet) => packet.queue === 0);
+  const syn = STORIES.flatMap((story) => story.packets).find(({ bytes, queue }) => queue === 0 && bytes !== JUMBOGRAM);
   if (syn) target.decide(syn.bytes, 0, 0, 5);
   expect(Buffer.compare(before, target.remembered())).not.toBe(0);
 });

@@ -8,6 +8,10 @@ import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { type AllocationInput, type AllocationResult } from '../../support/allocation-run';
 import { CALL_SITE_FLAGS, readCallSites, type CallSites } from '../../support/call-sites';
 import { compile } from '../../support/compiled';
+import { FAMILY, packetIn, topologyIn } from '../../support/family';
+import { packetEnds } from '../../support/packet-ends';
+import { toIpv6 } from '../../support/translate';
+import { formatIpv4 } from '../../../src/packet/address';
 import { fixtureStories } from '../../support/fixture-packets';
 import { TOPOLOGY } from '../../support/replay-run';
 
@@ -37,12 +41,14 @@ type QueuedPacket = { queue: number; flags: number; bytes: Uint8Array };
 /** All fixtures, and what they lack. */
 function input(): AllocationInput {
   const stories: QueuedPacket[][] = fixtureStories().map((story) =>
-    story.packets.map(({ bytes, queue }) => ({ queue, flags: 0, bytes })),
+    story.packets
+      .filter(({ bytes }) => FAMILY === 'ipv4' || bytes[0] >> 4 === 4)
+      .map(({ bytes, queue }) => ({ queue, flags: 0, bytes: FAMILY === 'ipv4' ? bytes : toIpv6(bytes) })),
   );
   const hexed = [...stories, oddities(), strangers()].map((packets) =>
     packets.map(({ bytes, queue, flags }) => ({ queue, flags, hex: Buffer.from(bytes).toString('hex') })),
   );
-  return { topology: { ...TOPOLOGY, itmsPorts: [8080] }, stories: hexed };
+  return { topology: topologyIn({ ...TOPOLOGY, itmsPorts: [8080] }), stories: hexed };
 }
 
 /** What the fixtures hardly show: packets that are none, and connections that are used again. */
@@ -51,13 +57,16 @@ function oddities(): QueuedPacket[] {
   const wake = { source: '10.3.0.2', destination: '10.1.7.9', sourcePort: 50_009, destinationPort: 7170 };
   const woken = { source: '10.1.7.9', destination: '10.1.0.1', sourcePort: 7170, destinationPort: 50_009 };
   const served = { source: '10.3.0.2', destination: '10.1.7.9', sourcePort: 7547, destinationPort: 40_010 };
-  const [fragment, malformed, datagram] = [1, 2, 3].map(() => buildTcp({ ...report, flags: ACK }));
-  fragment[6] = 0x20;
-  malformed[32] = 0x40;
-  datagram[9] = 17;
-  const from = (queue: number, packet: TcpPacket, flags = 0) => ({ queue, flags, bytes: buildTcp(packet) });
+  const [first, malformed, datagram] = [1, 2, 3].map(() => buildTcp(packetIn({ ...report, flags: ACK })));
+  const { tcpAt } = packetEnds(malformed);
+  if (FAMILY === 'ipv4') first[6] = 0x20;
+  const extensions = [{ header: 44, bytes: [0, 0, 0, 1, 0, 0, 0, 9] }];
+  const fragment = FAMILY === 'ipv4' ? first : buildTcp(packetIn({ ...report, flags: ACK, extensions }));
+  malformed[tcpAt + 12] = 0x40;
+  datagram[FAMILY === 'ipv4' ? 9 : 6] = 17;
+  const from = (queue: number, packet: TcpPacket, flags = 0) => ({ queue, flags, bytes: buildTcp(packetIn(packet)) });
   return [
-    ...[Uint8Array.of(0x60, 0, 0, 0), fragment, malformed, datagram].map((bytes) => ({ queue: 0, flags: 0, bytes })),
+    ...[Uint8Array.of(0x70, 0, 0, 0), fragment, malformed, datagram].map((bytes) => ({ queue: 0, flags: 0, bytes })),
     from(0, { ...report, flags: ACK }, PacketFlag.Truncated),
     from(0, { ...report, destinationPort: 8080, flags: SYN }),
     from(0, { ...report, destinationPort: 9999, flags: SYN }),
@@ -86,14 +95,14 @@ function strangers(): QueuedPacket[] {
   return Array.from({ length: 128 }, (_, n) => {
     const source = 0xf0000000 | (Math.imul(n, 0x9e3779b1) >>> 4) | 0;
     const syn = {
-      source,
+      source: formatIpv4(source),
       destination: '10.1.0.1',
       sourcePort: n + 1,
       destinationPort: 7547,
       flags: 0x02,
       sequence: -n,
     };
-    return { queue: n & 3, flags: 0, bytes: buildTcp(syn) };
+    return { queue: n & 3, flags: 0, bytes: buildTcp(packetIn(syn)) };
   });
 }
 

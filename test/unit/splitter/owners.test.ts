@@ -1,4 +1,5 @@
 /** Owners are stable ids: a reload that reorders, moves or takes away servers moves no diversion. [D] */
+import { addressNamed } from '../../support/family';
 import { CPE, Rig, SERVERS, TOPOLOGY } from '../../support/rig';
 
 const [C1, C2] = TOPOLOGY.collectors;
@@ -60,9 +61,9 @@ describe('an owner that is no longer configured means the ITMS', () => {
 test('the operator’s hand: activate, deactivate, and a name that nobody has', () => {
   const rig = new Rig().activate('c1');
   expect(rig.activation()).toBe('armed c1');
-  expect(rig.splitter.deactivate(0x0a010701, rig.nowMs)).toBe(true);
-  expect(rig.splitter.deactivate(0x0a010701, rig.nowMs)).toBe(false);
+  expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(true);
+  expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(false);
   expect(rig.cpe('SYN')).toBe('to itms: to-itms');
-  expect(() => rig.splitter.activate(0x0a010701, 'nobody', rig.nowMs)).toThrow(RangeError);
+  expect(() => rig.splitter.activate(addressNamed(CPE), 'nobody', rig.nowMs)).toThrow(RangeError);
   expect([rig.events('armed-by-hand'), rig.events('ended-by-hand')]).toEqual([1, 1]);
 });

@@ -1,4 +1,5 @@
 /** The rows of the rule table for what servers send: collectors and the ITMS. */
+import { addressNamed } from '../../support/family';
 import { CPE, GET, OK, Rig, type Type } from '../../support/rig';
 
 const PORT = 50001;
@@ -26,7 +27,7 @@ describe('a collector’s SYN from a port that is no report port opens a Connect
 
   test('of another ISN it is a new connection: nothing of the old one is remembered [D]', () => {
     rig.ask().cpe('DATA', { port: PORT, sequence: 7001, payload: OK });
-    rig.splitter.deactivate(0x0a010701, rig.nowMs);
+    rig.splitter.deactivate(addressNamed(CPE), rig.nowMs);
     expect(rig.from('c1', 'SYN', { port: PORT, sequence: 9000 })).toBe('as acs: request-opened');
     expect(rig.request()).toBe('unanswered c1');
     rig.cpe('SYN+ACK', { port: PORT, sequence: 7000 });

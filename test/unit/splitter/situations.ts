@@ -2,13 +2,14 @@
  * The situations of the decision golden: what the tables may hold when a packet comes, by name. They are made by the
  * tables' own verbs, so that every combination can be had, also those that traffic brings about once a year.
  */
-import { parseIpv4 } from '../../../src/packet/address';
-import { type SplitterState } from '../../../src/splitter/state';
+import { isSameAddress } from '../../../src/packet/address';
+import { type FamilyState } from '../../../src/splitter/family-state';
 import { Seen, type ConnectionTable } from '../../../src/tables/connection-table';
+import { addressNamed } from '../../support/family';
 import { CPE, CPE_PORT, REPORT_PORT, type Rig } from '../../support/rig';
 
-const cpe = parseIpv4(CPE) ?? 0;
-const stranger = parseIpv4('10.1.99.99') ?? 0;
+const cpe = addressNamed(CPE);
+const stranger = addressNamed('10.1.99.99');
 /** Of the connection's recorded SYN, and of another. */
 export const ISN = 1000;
 export const NEW_ISN = 2000;
@@ -26,7 +27,7 @@ const FORGOTTEN_MS = 2 ** 30 + 10_000_000;
 /** One fact, which came to be this long before the packet. */
 interface Part {
   idleMs: number;
-  put: (state: SplitterState) => void;
+  put: (state: FamilyState) => void;
 }
 
 export interface Situation {
@@ -40,7 +41,7 @@ export function bringAbout(rig: Rig, situations: Situation[]): void {
   const parts = situations.flatMap((situation) => situation.parts).sort((a, b) => b.idleMs - a.idleMs);
   for (const part of parts) {
     rig.splitter.state.advance(atMs - part.idleMs);
-    part.put(rig.splitter.state);
+    part.put(rig.splitter.state.families[0]);
   }
   rig.nowMs = atMs;
 }
@@ -124,7 +125,7 @@ export const REQUESTS: Situation[] = [
 
 /** The CPE's answer of sequence JUDGED has been judged. */
 function judged(owner: Owner): Situation {
-  const put = (state: SplitterState) => {
+  const put = (state: FamilyState) => {
     open(state.requests, CPE_PORT, SERVER_PORT, owner, Seen.Answer | Seen.Http);
     state.requests.judged(state.requests.find(cpe, CPE_PORT, SERVER_PORT), JUDGED);
   };
@@ -133,7 +134,7 @@ function judged(owner: Owner): Situation {
 
 /** c1 asked from the port that c2 already had: the CPE knows it by another port. */
 function remapped(): Situation {
-  const put = (state: SplitterState) => {
+  const put = (state: FamilyState) => {
     open(state.requests, CPE_PORT, SERVER_PORT, 'c2', Seen.Answer);
     const slot = state.requests.openRemapped(cpe, CPE_PORT, SERVER_PORT, OWNERS.c1, ISN);
     state.requests.mark(slot, Seen.Answer);
@@ -149,7 +150,7 @@ function armed(owner: Owner, idleMs: number): Part {
 
 /** Consumed by another report connection of the CPE. */
 function consumed(owner: Owner, idleMs: number, then: 'unanswered' | 'answered' | 'finished' | 'reset'): Part {
-  const put = ({ activated }: SplitterState) => {
+  const put = ({ activated }: FamilyState) => {
     activated.consume(activated.arm(cpe, OWNERS[owner]), 40999, REPORT_PORT);
     if (then !== 'unanswered') activated.answered(cpe, 40999, REPORT_PORT);
     if (then === 'finished') activated.finished(cpe, 40999, REPORT_PORT);
@@ -179,7 +180,7 @@ export const ACTIVATIONS: Situation[] = [
 // ---- what else may stand in the way ----
 
 function pinned(idleMs: number): Part {
-  const put = ({ pins }: SplitterState) => {
+  const put = ({ pins }: FamilyState) => {
     pins.pin(cpe, REPORT_CPE_PORT, REPORT_PORT, ISN);
   };
   return { idleMs, put };
@@ -195,7 +196,7 @@ const FULL_REPORTS: Part = {
 const FULL_ACTIVATED: Part = {
   idleMs: 0,
   put: ({ activated }) => {
-    for (let other = stranger; activated.arm(other, OWNERS.c2) >= 0; other++);
+    for (const other = stranger.slice(); activated.arm(other, OWNERS.c2) >= 0; other[0]++);
   },
 };
 const FULL_REQUESTS: Part = {
@@ -233,12 +234,12 @@ const SAYS: [bit: number, says: string][] = [
 
 /** The connections that the packets of these tests may belong to, and the age of the youngest. */
 export function connectionsKnown(rig: Rig, port: number): { connections: string; connectionAgeMs: number } {
-  const { reports, requests } = rig.splitter.state;
+  const { reports, requests } = rig.splitter.state.families[0];
   const table: ConnectionTable = port === REPORT_PORT ? reports : requests;
   const said: string[] = [];
   let connectionAgeMs = Infinity;
   for (let slot = 0; slot < table.table.slotCount; slot++) {
-    if (!table.table.isLive(slot) || table.cpe(slot) !== cpe) continue;
+    if (!table.table.isLive(slot) || !isSameAddress(table.cpe(slot), cpe)) continue;
     const owner = Object.keys(OWNERS)[table.owner(slot)];
     const seen = SAYS.filter(([bit]) => table.has(slot, bit)).map(([, says]) => says);
     said.push([owner, ...(table.has(slot, Seen.Remapped) ? ['remapped'] : []), ...seen].join(', '));
@@ -255,7 +256,7 @@ export function connectionsKnown(rig: Rig, port: number): { connections: string;
 }
 
 export function activationKnown(rig: Rig): { activation: string; activationAgeMs: number } {
-  const { activated } = rig.splitter.state;
+  const { activated } = rig.splitter.state.families[0];
   const slot = activated.find(cpe);
   return { activation: rig.activation(), activationAgeMs: slot < 0 ? Infinity : activated.table.ageMs(slot) };
 }

@@ -1,14 +1,17 @@
 /** An activation from being armed to its end: what stands, for whom, and for how long to the ms. */
 import { ActivatedCpes } from '../../../src/tables/activated-cpes';
+import { addressNamed, cpeNumbered, neighbours, WORDS } from '../../support/family';
 
 const LIVES = { armedMs: 60_000, graceMs: 2_000, unansweredMs: 10_000, establishedMs: 7_500_000, resetMs: 5_000 };
-const CPE = -0x0a010203;
+const CPE = addressNamed('245.254.253.253');
 const COLLECTOR = 1;
 const OTHER = 2;
 const PORTS = [50_000, 65_535] as const;
 
 function activatedOf(): ActivatedCpes {
-  const activated = new ActivatedCpes(new ArrayBuffer(ActivatedCpes.bytes(8)), 0, 8, 3, LIVES);
+  const buffer = new ArrayBuffer(ActivatedCpes.bytes(8, WORDS));
+  const memory = { buffer, at: 0, capacityEntries: 8, addressWords: WORDS, seed: 3 };
+  const activated = new ActivatedCpes(memory, LIVES);
   activated.table.advance(0);
   return activated;
 }
@@ -116,6 +119,12 @@ describe('only its own report connection moves it', () => {
   });
 });
 
+test('a CPE whose address differs in one bit is another one', () => {
+  const activated = story(['arm']);
+  for (const other of neighbours(CPE)) expect(activated.find(other)).toBe(-1);
+  expect(activated.cpe(activated.find(CPE))).toEqual(CPE);
+});
+
 test('the owner stays through all phases, and the last to arm is the owner', () => {
   const activated = story(['arm', 'consume', 'answered', 'finished', 'reset', 'lifted']);
   expect(activated.owner(activated.find(CPE))).toBe(COLLECTOR);
@@ -127,9 +136,9 @@ test('the owner stays through all phases, and the last to arm is the owner', () 
 
 test('a full table refuses a further CPE and arms a known one again', () => {
   const activated = activatedOf();
-  for (let cpe = 0; cpe < 8; cpe++) expect(activated.arm(cpe, COLLECTOR)).toBeGreaterThanOrEqual(0);
-  expect(activated.arm(99, COLLECTOR)).toBe(-1);
-  expect(activated.arm(7, OTHER)).toBe(activated.find(7));
+  for (let n = 0; n < 8; n++) expect(activated.arm(cpeNumbered(n + WORDS), COLLECTOR)).toBeGreaterThanOrEqual(0);
+  expect(activated.arm(cpeNumbered(99), COLLECTOR)).toBe(-1);
+  expect(activated.arm(cpeNumbered(7 + WORDS), OTHER)).toBe(activated.find(cpeNumbered(7 + WORDS)));
 });
 
 test('changed lives hold for activations that stand', () => {

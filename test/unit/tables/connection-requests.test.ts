@@ -1,5 +1,6 @@
 /** Connection Requests: two servers behind one address, and answers that are judged once. */
 import { ConnectionRequests } from '../../../src/tables/connection-requests';
+import { addressNamed, neighbours, WORDS } from '../../support/family';
 import { Seen } from '../../../src/tables/connection-table';
 
 const LIVES = {
@@ -9,15 +10,21 @@ const LIVES = {
   finBothMs: 120_000,
   resetMs: 10_000,
 };
-const CPE = 0x0a010203 | 0;
+const CPE = addressNamed('10.1.2.3');
+const [OTHER_CPE] = neighbours(CPE);
 const CPE_PORT = 7547;
 const PORT = 40_000;
 const ITMS = 0;
 const COLLECTOR = 1;
 const RANGE = { first: 61_000, last: 61_003 };
 
-function requestsOf(capacity = 256, buffer = new ArrayBuffer(ConnectionRequests.bytes(capacity)), range = RANGE) {
-  const requests = new ConnectionRequests(buffer, 0, capacity, 5, LIVES, range);
+function bufferOf(capacityEntries: number): ArrayBuffer {
+  return new ArrayBuffer(ConnectionRequests.bytes(capacityEntries, WORDS));
+}
+
+function requestsOf(capacityEntries = 256, buffer = bufferOf(capacityEntries)) {
+  const memory = { buffer, at: 0, capacityEntries, addressWords: WORDS, seed: 5 };
+  const requests = new ConnectionRequests(memory, LIVES, RANGE);
   requests.advance(1_000);
   return requests;
 }
@@ -41,7 +48,7 @@ describe('two servers pick one source port towards one CPE', () => {
 
   test.each([
     ['a third server', CPE, CPE_PORT, PORT, 2],
-    ['another CPE', CPE + 1, CPE_PORT, PORT, COLLECTOR],
+    ['another CPE', OTHER_CPE, CPE_PORT, PORT, COLLECTOR],
     ['another CPE port', CPE, CPE_PORT + 1, PORT, COLLECTOR],
     ['the port that only the CPE sees', CPE, CPE_PORT, 61_000, COLLECTOR],
   ])('%s does not find it', (_what, cpe, cpePort, port, owner) => {
@@ -79,7 +86,7 @@ describe('two servers pick one source port towards one CPE', () => {
       expect(requests.openRemapped(CPE, CPE_PORT, PORT, owner, owner)).toBeGreaterThanOrEqual(0);
     }
     expect(requests.openRemapped(CPE, CPE_PORT, PORT, 5, 5)).toBe(-1);
-    expect(requests.openRemapped(CPE + 1, CPE_PORT, PORT, 5, 5)).toBeGreaterThanOrEqual(0);
+    expect(requests.openRemapped(OTHER_CPE, CPE_PORT, PORT, 5, 5)).toBeGreaterThanOrEqual(0);
     requests.remove(requests.find(CPE, CPE_PORT, 61_002));
     expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, 5, 5))).toBe(61_002);
   });
@@ -103,7 +110,7 @@ describe('two servers pick one source port towards one CPE', () => {
   });
 
   test('survives a restart over the same memory', () => {
-    const buffer = new ArrayBuffer(ConnectionRequests.bytes(256));
+    const buffer = bufferOf(256);
     const before = requestsOf(256, buffer);
     before.open(CPE, CPE_PORT, PORT, ITMS, 111);
     before.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222);

@@ -1,13 +1,15 @@
 /** A connection lives by what has been seen of it: the strongest sign decides. */
 import { ConnectionTable, Seen } from '../../../src/tables/connection-table';
+import { addressNamed, neighbours, WORDS } from '../../support/family';
 
 const LIVES = { unansweredMs: 10_000, establishedMs: 7_500_000, finOneMs: 240_000, finBothMs: 120_000, resetMs: 5_000 };
-const CPE = 0x0a010203 | 0;
+const CPE = addressNamed('10.1.2.3');
 const COLLECTOR = 3;
 
 function tableOf(): ConnectionTable {
-  const buffer = new ArrayBuffer(ConnectionTable.bytes(64, 0));
-  const connections = new ConnectionTable(buffer, 0, 64, 0, 77, LIVES);
+  const buffer = new ArrayBuffer(ConnectionTable.bytes(64, WORDS));
+  const memory = { buffer, at: 0, capacityEntries: 64, addressWords: WORDS, seed: 77 };
+  const connections = new ConnectionTable(memory, LIVES);
   connections.table.advance(0);
   return connections;
 }
@@ -44,7 +46,7 @@ describe('lives', () => {
 
 describe('keys are exact', () => {
   test.each([
-    ['another CPE', CPE + 1, 50_000, 7547],
+    ...neighbours(CPE).map((cpe): [string, Int32Array, number, number] => [`CPE ${cpe}`, cpe, 50_000, 7547]),
     ['another CPE port', CPE, 50_001, 7547],
     ['another port at the ACS address', CPE, 50_000, 7548],
     ['the ports the other way round', CPE, 7547, 50_000],
@@ -59,7 +61,8 @@ describe('keys are exact', () => {
     [-1, 65_535, 65_535, 1_023, -1],
     [0x7fffffff, 1, 65_535, 1, 0x7fffffff],
     [-0x80000000, 65_535, 1, 512, -0x80000000],
-  ])('CPE %i, ports %i and %i, owner %i, ISN %i come back as they were stored', (cpe, cpePort, port, owner, isn) => {
+  ])('CPE %i, ports %i and %i, owner %i, ISN %i come back as they were stored', (word, cpePort, port, owner, isn) => {
+    const cpe = new Int32Array(WORDS).fill(word);
     const connections = tableOf();
     const slot = connections.open(cpe, cpePort, port, owner, isn);
     connections.mark(slot, 0x3ff);

@@ -1,21 +1,30 @@
 /** The pin cache: a SYN that went to the ITMS is remembered for 130 s, and a flood can only make it forget. */
 import * as fc from 'fast-check';
-import { PIN_CACHE_BYTES, PinCache } from '../../../src/tables/pin-cache';
+import { PinCache } from '../../../src/tables/pin-cache';
+import { addressNamed, cpeNumbered, neighbours, WORDS } from '../../support/family';
 
-const CPE = 0x0a010203;
+const CPE = addressNamed('10.1.2.3');
+const NOBODY = new Int32Array(WORDS);
 const LIFE_MS = 130_000;
 const FLOOD = 200_000;
 
-function cacheOf(nowMs = 1_000, buffer = new ArrayBuffer(PIN_CACHE_BYTES)): PinCache {
-  const pins = new PinCache(buffer, 0, 42);
+function cacheOf(nowMs = 1_000, buffer = new ArrayBuffer(PinCache.bytes(WORDS))): PinCache {
+  const pins = new PinCache(buffer, 0, WORDS, 42);
   pins.advance(nowMs);
   return pins;
 }
 
 describe('this very SYN, and no other', () => {
-  test.each([
+  test.each<[string, Int32Array, number, number, number, boolean]>([
     ['the same SYN', CPE, 50_000, 7547, 1, true],
-    ['another CPE', CPE + 1, 50_000, 7547, 1, false],
+    ...neighbours(CPE).map((cpe): [string, Int32Array, number, number, number, boolean] => [
+      `CPE ${cpe}`,
+      cpe,
+      50_000,
+      7547,
+      1,
+      false,
+    ]),
     ['another CPE port', CPE, 50_001, 7547, 1, false],
     ['another report port', CPE, 50_000, 7548, 1, false],
     ['another ISN', CPE, 50_000, 7547, 2, false],
@@ -27,7 +36,7 @@ describe('this very SYN, and no other', () => {
   });
 
   test('nothing is pinned in a new cache, not even zeros', () => {
-    expect(cacheOf(0).isPinned(0, 0, 0, 0)).toBe(false);
+    expect(cacheOf(0).isPinned(NOBODY, 0, 0, 0)).toBe(false);
   });
 
   test('a new ISN on the same ports takes the old one’s place', () => {
@@ -76,11 +85,12 @@ describe('a flood', () => {
     const pins = cacheOf();
     pins.pin(CPE, 50_000, 7547, 1);
     pins.advance(1_001);
-    for (let n = 0; n < FLOOD; n++) pins.pin(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n);
+    for (let n = 0; n < FLOOD; n++) pins.pin(cpeNumbered(Math.imul(n, 0x9e3779b1)), n & 0xffff, 7547, n);
     let kept = 0;
     for (let n = 0; n < FLOOD; n++) {
-      if (pins.isPinned(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n)) kept++;
-      if (pins.isPinned(Math.imul(n, 0x9e3779b1), n & 0xffff, 7547, n + 1)) throw new Error('a pin of nobody');
+      if (pins.isPinned(cpeNumbered(Math.imul(n, 0x9e3779b1)), n & 0xffff, 7547, n)) kept++;
+      if (pins.isPinned(cpeNumbered(Math.imul(n, 0x9e3779b1)), n & 0xffff, 7547, n + 1))
+        throw new Error('a pin of nobody');
     }
     expect(kept).toBeGreaterThan(50_000);
     expect(kept).toBeLessThanOrEqual(65_536);
@@ -89,9 +99,9 @@ describe('a flood', () => {
 
   test('the oldest of a set is overwritten first: a thousand newer SYNs leave a pin alone', () => {
     const pins = cacheOf();
-    for (let n = 0; n < 1_000; n++) pins.pin(n, 50_000, 7547, n);
+    for (let n = 0; n < 1_000; n++) pins.pin(cpeNumbered(n), 50_000, 7547, n);
     let kept = 0;
-    for (let n = 0; n < 1_000; n++) if (pins.isPinned(n, 50_000, 7547, n)) kept++;
+    for (let n = 0; n < 1_000; n++) if (pins.isPinned(cpeNumbered(n), 50_000, 7547, n)) kept++;
     expect(kept).toBe(1_000);
   });
 });
@@ -103,7 +113,7 @@ test('whatever it says is pinned went to the ITMS within 130 s (naive twin: a Ma
     cpe,
     isn: fc.integer({ min: 0, max: 2 }),
   });
-  const buffer = new ArrayBuffer(PIN_CACHE_BYTES);
+  const buffer = new ArrayBuffer(PinCache.bytes(WORDS));
   fc.assert(
     fc.property(
       fc.array(step, { minLength: 10, maxLength: 200 }),
@@ -115,7 +125,7 @@ test('whatever it says is pinned went to the ITMS within 130 s (naive twin: a Ma
         const naive = new Map<string, number>();
         for (const one of steps) {
           pins.advance((nowMs += one.afterMs));
-          pins.pin(one.cpe, 50_000, 7547, one.isn);
+          pins.pin(cpeNumbered(one.cpe), 50_000, 7547, one.isn);
           // Keyed without the ISN: the newest SYN of these ports is the one that counts.
           for (let isn = 0; isn <= 2; isn++) naive.delete(`${one.cpe} ${isn}`);
           naive.set(`${one.cpe} ${one.isn}`, nowMs);
@@ -123,9 +133,10 @@ test('whatever it says is pinned went to the ITMS within 130 s (naive twin: a Ma
             const pinnedMs = naive.get(`${other.cpe} ${other.isn}`);
             // Tick 0 is an empty line's, so that its SYNs count as a ms younger.
             const expected = pinnedMs !== undefined && nowMs - pinnedMs <= LIFE_MS + 1;
-            if (pins.isPinned(other.cpe, 50_000, 7547, other.isn) && !expected) throw new Error(`pinned: ${other.cpe}`);
+            if (pins.isPinned(cpeNumbered(other.cpe), 50_000, 7547, other.isn) && !expected)
+              throw new Error(`pinned: ${other.cpe}`);
           }
-          if (!pins.isPinned(one.cpe, 50_000, 7547, one.isn)) throw new Error(`not pinned: ${one.cpe}`);
+          if (!pins.isPinned(cpeNumbered(one.cpe), 50_000, 7547, one.isn)) throw new Error(`not pinned: ${one.cpe}`);
         }
       },
     ),
