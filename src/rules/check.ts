@@ -20,7 +20,7 @@ import {
   type Table,
   targetOf,
 } from './ruleset';
-import { stations } from './traffic';
+import { type Station, stations } from './traffic';
 
 export interface Difference {
   family: Family;
@@ -41,7 +41,7 @@ export function checkRules(topology: Topology, queue: QueueNumbers, system: Syst
   return FAMILIES.flatMap((family) => {
     if (!configured.includes(family)) return family === 4 || system.hasIpv6() ? leftovers(system, family) : [];
     const saved = saveRules(system.run, family);
-    return [...compareRules(topology, queue, saved, family), ...ownInOtherBackEnd(saved, system, family)];
+    return [...compareRules(topology, queue, saved, family), ...inOtherBackEnd(topology, saved, system, family)];
   });
 }
 
@@ -61,25 +61,29 @@ function leftovers(system: System, family: Family): Difference[] {
 }
 
 /**
- * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold ours
- * in either: each packet would be queued twice.
+ * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold rules
+ * in either: ours would queue each packet twice, and what others drop there no accept of ours overrules.
  */
-function ownInOtherBackEnd(saved: string, system: System, family: Family): Difference[] {
+function inOtherBackEnd(topology: Topology, saved: string, system: System, family: Family): Difference[] {
   const other = `${PROGRAM[family]}-${saved.includes('(nf_tables)') ? 'legacy' : 'nft'}`;
   const { status, stdout } = system.run(`${other}-save`, []);
   if (status !== 0) return [];
-  return ownTables(stdout).map((table) => {
+  const own = ownTables(stdout).map((table): Difference => {
     const remedy = `delete them there: ${other}-save | grep -v ${OWN_PREFIX} | ${other}-restore`;
     const message = `${inFamily(family)}table ${table}: rules of ours stand in ${other} as well; ${remedy}`;
     return { kind: 'duplicate', family, table, chain: '', rule: '', message };
   });
+  // There everything of ours only passes: it is queued and accepted elsewhere.
+  const passing = stations(topology, family).map((station): Station => ({ ...station, role: 'passes' }));
+  const foreign = foreignRules(passing, parseRuleset(stdout), other);
+  return [...own, ...foreign.map((found) => ({ family, ...found, message: `${other}: ${found.message}` }))];
 }
 
 /** `checkRules` for one family's rules that iptables-save has already printed. */
 export function compareRules(topology: Topology, queue: QueueNumbers, saved: string, family: Family = 4): Difference[] {
   const live = parseRuleset(saved);
   const own = renderTables(topology, queue, family).flatMap((rendered) => compareTable(rendered, live));
-  const all = [...own, ...foreignRules(topology, live, family)];
+  const all = [...own, ...foreignRules(stations(topology, family), live, PROGRAM[family])];
   return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
 }
 
@@ -172,9 +176,9 @@ function describe(table: TableName, chain: string, found: ChainDifference): Foun
 }
 
 /** One line per foreign rule, however much of our traffic it touches. */
-function foreignRules(topology: Topology, live: Ruleset, family: Family): Found[] {
+function foreignRules(passed: readonly Station[], live: Ruleset, program: string): Found[] {
   const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: TableName }>();
-  for (const station of stations(topology, family)) {
+  for (const station of passed) {
     for (const found of findObstacles(station, live)) {
       const key = `${found.table} ${found.chain} ${canonical(found.rule)} ${found.obstacle}`;
       const known = byRule.get(key) ?? { ...found, table: station.table, whats: new Set<string>() };
@@ -184,7 +188,7 @@ function foreignRules(topology: Topology, live: Ruleset, family: Family): Found[
   }
   return [...byRule.values()].map((found) => {
     const { obstacle, table, chain, rule, whats } = found;
-    const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), PROGRAM[family])}`;
+    const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), program)}`;
     return { kind: obstacle, table, chain, rule, message };
   });
 }

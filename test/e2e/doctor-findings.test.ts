@@ -186,6 +186,24 @@ const rows: [string, Planted][] = [
     },
   ],
   [
+    'a policy of the other back end, as an older Docker leaves it',
+    {
+      plant: 'iptables-legacy -P FORWARD DROP',
+      ...{ level: 'failure', check: 'forward-policy' },
+      says: /^iptables-legacy: filter FORWARD: policy DROP drops/,
+      mend: /^iptables-legacy -t filter -P FORWARD ACCEPT$/,
+    },
+  ],
+  [
+    'a rule of the other back end',
+    {
+      plant: 'iptables-legacy -A FORWARD -i eth0 -o eth2 -j REJECT',
+      ...{ level: 'failure', check: 'foreign-rules' },
+      says: /^iptables-legacy: filter FORWARD: "-i eth0 -o eth2 -j REJECT/,
+      mend: /^iptables-legacy -t filter -D FORWARD -i eth0 -o eth2 -j REJECT/,
+    },
+  ],
+  [
     'firewalld’s chain, which iptables does not show',
     {
       plant: `nft '${FIREWALLD}'`,
