@@ -68,6 +68,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run build': 'the set-up has run it',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run mutation': 'takes hours',
+  'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
   'node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',

@@ -1,9 +1,10 @@
 /** `acsplit doctor`: one fault at a time, planted for real, found alone, and mended with the command that was printed. */
 
-import { rmSync, symlinkSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHECKS } from '../../src/cli/doctor/checks';
 import { DoctorHost, type Planted } from './support/doctor-host';
+import { sh } from './support/netns';
 import { systemProgram } from './support/rules-host';
 
 jest.setTimeout(180_000);
@@ -289,6 +290,15 @@ describe('one fault, one finding, one command', () => {
   });
 });
 
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('faults that take more than a line to plant', () => {
   beforeEach(() => expect(host.complaints()).toEqual([]));
   afterEach(() => expect(host.complaints()).toEqual([]));
@@ -338,6 +348,26 @@ describe('faults that take more than a line to plant', () => {
         rmSync(join(host.router.binaries, name));
       }
       symlinkSync(systemProgram('iptables-nft-restore'), restore);
+    }
+  });
+
+  // Root of the machine goes beyond the limit, root of a user namespace does not. It is raised for a moment.
+  const limit = '/proc/sys/net/core/rmem_max';
+  const testOrSkip = isWritable(limit) ? test : test.skip;
+  const reason = isWritable(limit) ? '' : ' (skipped: net.core.rmem_max is not ours to write)';
+  testOrSkip(`a buffer that net.core.rmem_max cuts${reason}`, () => {
+    const wrapper = ['unshare', '--user', '--map-root-user', '--net', '--'];
+    const find = () => host.diagnose(wrapper).findings.find(({ check }) => check === 'kernel-queues')!;
+    const before = readFileSync(limit, 'utf8');
+    const found = find();
+    expect(found).toMatchObject({ level: 'warning' });
+    expect(found.message).toMatch(/^the queues' socket gets a buffer of [\d.]+ MiB, wanted 384\.0 MiB/);
+    expect(found.mend).toBe('sysctl -w net.core.rmem_max=201326592');
+    try {
+      sh('sh', '-c', found.mend!);
+      expect(find()).toMatchObject({ level: 'ok' });
+    } finally {
+      writeFileSync(limit, before);
     }
   });
 
