@@ -117,7 +117,7 @@ function tables(status: Status, { paint, isAscii }: Screen): string[] {
   const names = [
     ['connectionRequests', 'connection requests'],
     ['activatedCpes', 'activated CPEs'],
-    ['reportConnections', 'diversions running'],
+    ['reportConnections', 'report connections'],
   ] as const;
   const head = `${'TABLE'.padEnd(LABEL)}${right('ENTRIES')}${right('CAPACITY')}  ${'FILL'.padEnd(BAR)}${right('REFUSED')}`;
   const lines = names.map(([name, label]) => {
@@ -166,7 +166,7 @@ export function renderLine(history: History, clock: string): string {
     `${clock} ${state}`,
     ...packets,
     `diverted ${rateText(latest?.diverted)}/s`,
-    `running ${status.tables.reportConnections.count}`,
+    `connections ${status.tables.reportConnections.count}`,
     `waiting ${status.queues.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0)}`,
     `dropped ${status.packets.dropped}`,
     `lost ${lost}`,

@@ -111,7 +111,6 @@ describe('on a terminal', () => {
   test.each(rows)('%s: colour changes no cell', (_, history, more) => {
     const screen = { ...SCREEN, ...more };
     const painted = renderWatch(history, { ...screen, paint: inColour });
-    // eslint-disable-next-line no-control-regex -- the escape of ECMA-48 is what this is about
     const bare = painted.map((line) => line.replace(/\x1b\[\d+m/g, '').trimEnd());
     expect(bare).toEqual(renderWatch(history, screen));
     for (const line of painted) expect(line.lastIndexOf('\x1b[0m')).toBeGreaterThanOrEqual(line.lastIndexOf('\x1b[3'));
@@ -151,7 +150,7 @@ describe('rates', () => {
 
 test('in a pipe: a line', () => {
   expect(renderLine(busy(), '22:37:04')).toMatchInlineSnapshot(
-    `"22:37:04 ready  cpe 1687/s  itms 1217/s  collector 106/s  diverted 4.0/s  running 39  waiting 12  dropped 60  lost 0  restarts 0"`,
+    `"22:37:04 ready  cpe 1687/s  itms 1217/s  collector 106/s  diverted 4.0/s  connections 39  waiting 12  dropped 60  lost 0  restarts 0"`,
   );
   expect(renderLine(new History(), '22:37:04')).toBe('22:37:04 no engine');
 });
