@@ -4,7 +4,9 @@
  * Takes the queue's descriptor and the batch's memory as arguments, so that another process may own them. Knows
  * nothing of configuration, control or restarts.
  */
+import { setFlagsFromString } from 'node:v8';
 import { PacketBatch } from '../packet/batch';
+import { INLINING_FLAG } from '../splitter/inlining';
 import { loadAddon, type LoopCounters, type QueueError } from './binding';
 
 /** What decides: the Splitter, or a stand-in of a test. */
@@ -49,6 +51,7 @@ export const DEFAULT_SWEEP_INTERVAL_MS = 25;
 /** @throws TypeError when an argument is wrong, QueueError when the descriptor cannot be watched */
 export function startVerdictLoop(options: VerdictLoopOptions): VerdictLoop {
   const { fd, firstQueue, splitter, capacity = DEFAULT_CAPACITY } = options;
+  setFlagsFromString(INLINING_FLAG);
   const region = options.region ?? new ArrayBuffer(PacketBatch.regionBytes(capacity));
   const addon = loadAddon();
   const batch = new PacketBatch(region, capacity);

@@ -2,9 +2,11 @@
  * What a decision costs: ns and bytes of heap a packet, by kind of packet and mixed. A child process of micro.ts, run
  * with --expose-gc; argument and answer are JSON.
  */
+import { setFlagsFromString } from 'node:v8';
 import { PacketBatch } from '../../src/packet/batch';
 import { buildTcp } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
+import { INLINING_FLAG } from '../../src/splitter/inlining';
 import { reasonName } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { median } from './numbers';
@@ -40,6 +42,7 @@ interface Packet {
 
 type Kind = [name: string, shareOfMix: number, make: (n: number) => Packet];
 
+setFlagsFromString(INLINING_FLAG); // as the engine does
 const options = JSON.parse(process.argv[2]) as DecideOptions;
 const collectorOf = (n: number) => `10.3.0.${2 + (n % options.collectors)}`;
 const highPart = (n: number) => n >>> 23;

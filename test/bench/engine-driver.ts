@@ -5,6 +5,7 @@
  */
 import { setInterval } from 'node:timers';
 import { closeQueues, openQueues } from '../../src/engine/binding';
+import { observe, Observation } from '../../src/engine/observation';
 import { startVerdictLoop } from '../../src/engine/verdict-loop';
 import { Splitter } from '../../src/splitter/splitter';
 import { startNfqueueAdapter } from '../e2e/support/nfqueue-adapter';
@@ -45,7 +46,9 @@ if (binding === 'nfqueue') {
     gso: true,
     receiveBufferBytes: RECEIVE_BUFFER_BYTES,
   });
-  const loop = startVerdictLoop({ fd, firstQueue, splitter });
+  const observation = new Observation(new ArrayBuffer(Observation.BYTES));
+  const decider = observe(splitter, observation, () => performance.now());
+  const loop = startVerdictLoop({ fd, firstQueue, splitter: decider });
   process.on('exit', () => {
     const beyondTables = process.memoryUsage().rss - Splitter.bufferBytes(LIVE_CAPACITY, TOPOLOGY);
     process.stdout.write(`${JSON.stringify({ beyondTables, ...loop.counters() })}\n`);

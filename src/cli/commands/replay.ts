@@ -1,5 +1,6 @@
 /** `acsplit replay`: captures through the very same core as the live queue, with capture time as the clock. */
 
+import { setFlagsFromString } from 'node:v8';
 import { type Argv, type CommandModule } from 'yargs';
 import { MAX_INPUTS, type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
 import { Expectation } from '../../replay/expectation';
@@ -10,6 +11,7 @@ import { PcapngWriter } from '../../replay/pcapng-writer';
 import { type SideName, SIDES } from '../../replay/side';
 import { type ReplaySummary, summarize, summaryLines } from '../../replay/summary';
 import { Transcript } from '../../replay/transcript';
+import { INLINING_FLAG } from '../../splitter/inlining';
 import { Splitter } from '../../splitter/splitter';
 import { ACTIVATION_MODES, type ActivationMode } from '../../splitter/topology';
 import { loadConfiguration } from '../configuration';
@@ -65,6 +67,7 @@ function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
 
 function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
   refuseContradictions(options, inputs);
+  setFlagsFromString(INLINING_FLAG);
   const { topology, activation, lives, capacityEntries } = loadConfiguration(options.config);
   const splitter = new Splitter({
     topology,
