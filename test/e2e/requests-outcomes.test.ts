@@ -200,6 +200,7 @@ describe('Connection Requests and what they come to', () => {
       [0, 0, 0],
       [0, 0, 0],
       [0, 0, 0],
+      [0, 0, 0],
     ]);
     expect(Object.values(tables).map(({ full }) => full)).toEqual([0, 0, 0]);
     for (const server of ['itms', 'c1', 'c2'] as const) {

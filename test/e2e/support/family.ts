@@ -1,14 +1,15 @@
 /**
  * The family that this run's worlds speak: IPv4, or IPv6 with ACSPLIT_FAMILY=6 in the environment. The tests are the
- * same; the project "e2e-ipv6" of jest.config.js sets it for those that every `npm test` runs in both.
+ * same; the project "e2e, IPv6" of jest.config.js asks for IPv6 for those that every `npm test` runs in both.
  */
 import { PLACES } from '../../../src/cli/lab/world';
 import type { Family } from '../../../src/packet/address';
 
 const asked = process.env.ACSPLIT_FAMILY ?? '4';
 if (asked !== '4' && asked !== '6') throw new Error(`ACSPLIT_FAMILY is "${asked}", expected 4 or 6`);
+const ofProject = (globalThis as { ACSPLIT_FAMILY?: Family }).ACSPLIT_FAMILY;
 
-export const FAMILY: Family = asked === '6' ? 'ipv6' : 'ipv4';
+export const FAMILY: Family = ofProject ?? (asked === '6' ? 'ipv6' : 'ipv4');
 export const ADDRESSES = PLACES[FAMILY];
 /** What a socket binds to that takes connections to any address. */
 export const ANY_ADDRESS = FAMILY === 'ipv6' ? '::' : '0.0.0.0';

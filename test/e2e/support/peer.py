@@ -5,7 +5,8 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
     packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source
-    watch    -> event packet {hex}, for every packet to or from an address, in the order of the wire
+    watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
+             address for every packet of the family of `like`
 
 A call that waits has a thread of its own, so that others go on meanwhile. Errors are named as errno names them.
 """
@@ -173,18 +174,18 @@ def packet(order):
 
 
 def watch(order):
-    family = family_of(order['address'])
+    family = family_of(order.get('address') or order['like'])
     ether_type, at, size = LAYOUTS[family]
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ether_type))
     wire.bind(('eth0', ether_type))
-    wanted = socket.inet_pton(family, order['address'])
+    wanted = socket.inet_pton(family, order['address']) if 'address' in order else None
     threading.Thread(target=look, args=(wire, wanted, at, size), daemon=True).start()
 
 
 def look(wire, wanted, at, size):
     while True:
         seen = wire.recv(65536)
-        if wanted in (seen[at:at + size], seen[at + size:at + 2 * size]):
+        if wanted is None or wanted in (seen[at:at + size], seen[at + size:at + 2 * size]):
             tell('packet', hex=seen.hex())
 
 
