@@ -87,7 +87,10 @@ export abstract class Host implements TcpHost, Receiver {
     if (welcome === 'ignore') {
       if (connection !== undefined) connection.causes |= Cause.Busy;
     } else if (welcome === 'refuse') {
-      if (connection !== undefined) connection.causes |= Cause.Refused;
+      if (connection !== undefined) {
+        connection.causes |= Cause.Refused;
+        if (this.party !== CPE) connection.refused |= 1 << this.party;
+      }
       this.resetStranger();
     } else {
       if (connection !== undefined && this.party !== CPE) this.ledger.accept(connection, this.party);

@@ -42,6 +42,8 @@ export class Connection {
   accepted = 0;
   /** Bit by server: a packet of it reached the CPE's live end. */
   heard = 0;
+  /** Bit by server: refused the SYN. */
+  refused = 0;
   /** Cause bits. */
   causes = 0;
   /** Packets that the network lost or spoiled, in both directions. */
@@ -58,6 +60,8 @@ export class Connection {
   isForged = false;
   /** The splitter gave it another port. */
   isRemapped = false;
+  /** Another server has opened from the same port towards the same CPE. */
+  hasRival = false;
   /** Ends whose FIN has met the splitter, and when the last packet of either has. */
   private finOfCpe = false;
   private finOfServer = false;
@@ -121,8 +125,13 @@ export class Ledger {
     this.fail('one-server', connection, `${names(connection.accepted)} took its SYN`);
   }
 
-  /** A packet of `connection`, sent by `server`, arrives at the CPE's live end of it. */
+  /**
+   * A packet of `connection`, sent by `server`, arrives at the CPE's live end of it. A refusal is a server's last word and
+   * ends the entry (the rules: "the entry goes"): a SYN that was repeated meanwhile is the ITMS's, and a refusal that
+   * comes after the ITMS's answer is a RST out of the window. Who took the SYN is checked all the same.
+   */
   atCpe(connection: Connection, server: number): void {
+    if (connection.refused & (1 << server)) return;
     connection.heard |= 1 << server;
     if (
       (connection.heard & (connection.heard - 1)) === 0 ||
@@ -154,9 +163,10 @@ export class Ledger {
   /** True where the engine lost its tables and therefore knows nothing of a connection that it needs to know. */
   private isForgotten(connection: Connection): boolean {
     if (connection.bornMs > this.stateLostMs) return false;
-    // What is the ITMS's survives, but for a port that must be translated back.
+    // What is the ITMS's survives, but for a port that must be translated back; and but for a rival's SYN, repeated when
+    // nobody knows any more that the port is taken.
     const isOfItms = connection.opener === ITMS || (connection.opener === CPE && connection.accepted === 1 << ITMS);
-    return !isOfItms || !connection.isEstablished || connection.isRemapped;
+    return !isOfItms || !connection.isEstablished || connection.isRemapped || connection.hasRival;
   }
 
   private fail(check: string, connection: Connection, detail: string): never {

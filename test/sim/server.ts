@@ -74,6 +74,8 @@ export class Server extends Host implements App {
     const localPort = this.choosePort(cpe);
     if (!this.isUp || this.find(cpe, port, localPort) !== undefined) return undefined;
     const end = this.connect(app, this.ledger.open(cpe, port, localPort, this.party), cpe, port, localPort);
+    const rival = this.latest.get(cpe)?.connection;
+    if (rival?.port === localPort) rival.hasRival = end.connection!.hasRival = true;
     this.latest.set(cpe, end);
     return end;
   }

@@ -44,9 +44,11 @@ export class SplitterBox {
   readonly peaks: TableCounts = { requests: 0, activations: 0, reports: 0 };
   packets = 0;
   batches = 0;
-  /** Wall time inside `decide`, in ns, where `clock` is given. */
-  decideNs = 0n;
-  clock: (() => bigint) | undefined = undefined;
+  /** Time inside `decide`, in ns, where `clockNs` is given. */
+  decideNs = 0;
+  /** Time inside `sweep`, in ns, alike. */
+  sweepNs = 0;
+  clockNs: (() => number) | undefined = undefined;
   isRunning = true;
   /** Whose packets are told one by one. */
   readonly traced = new Traced();
@@ -179,16 +181,16 @@ export class SplitterBox {
   }
 
   private decide(packets: Packet[], from: number, to: number, nowMs: number): void {
-    const { batch, clock } = this;
+    const { batch, clockNs } = this;
     batch.count = 0;
     for (let i = from; i < to; i++) {
       const packet = packets[i]!;
       const queue = packet.sender === CPE ? 0 : SERVERS[packet.sender]!.queue;
       batch.push(queue, packet.bytes.subarray(0, packet.length));
     }
-    const startedNs = clock === undefined ? 0n : clock();
+    const startedNs = clockNs === undefined ? 0 : clockNs();
     this.splitter.decide(batch, nowMs);
-    if (clock !== undefined) this.decideNs += clock() - startedNs;
+    if (clockNs !== undefined) this.decideNs += clockNs() - startedNs;
     this.batches++;
     this.packets += to - from;
     for (let i = from; i < to; i++) this.settle(packets[i]!, i - from, nowMs);
@@ -239,7 +241,10 @@ export class SplitterBox {
   /** One step of sweeping, and the limits that hold at any time. */
   sweep(): void {
     if (!this.isRunning) return;
+    const { clockNs } = this;
+    const startedNs = clockNs === undefined ? 0 : clockNs();
     this.splitter.sweep(Math.floor(this.timeline.nowMs));
+    if (clockNs !== undefined) this.sweepNs += clockNs() - startedNs;
     const counts = this.counts();
     this.peaks.requests = Math.max(this.peaks.requests, counts.requests);
     this.peaks.activations = Math.max(this.peaks.activations, counts.activations);
