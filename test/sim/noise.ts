@@ -103,6 +103,8 @@ export class Noise {
     for (let i = prng.integer(1, 3); i > 0; i--) {
       const at = prng.pick([0, 2, 3, 6, 7, 9, 10, 12, 16, 20, 22, 32, 33, 36]);
       packet.bytes[at] = prng.integer(0, 255);
+      // Of IPv6 the model knows nothing yet.
+      if (at === 0 && packet.bytes[0]! >>> 4 === 6) packet.bytes[0] = 0x55;
     }
     if (prng.chance(0.3)) packet.length = prng.integer(1, packet.length);
     packet.sender = CPE;

@@ -12,7 +12,7 @@ const REPORT = 'splitter/report-rules.ts';
 const REQUEST = 'splitter/request-rules.ts';
 const ACTIVATION = 'splitter/activation.ts';
 const RULES = 'splitter/rules.ts';
-const STATE = 'splitter/state.ts';
+const STATE = 'splitter/family-state.ts';
 const ACTIVATED = 'tables/activated-cpes.ts';
 const CONNECTIONS = 'tables/connection-table.ts';
 const TTL = 'tables/ttl-table.ts';
@@ -65,7 +65,7 @@ export const PLANTS: readonly Plant[] = [
     'return isCollectors ?',
     'return !isCollectors && !view ?',
   ),
-  rule(REPORT, 'a paused splitter diverts', 'if (this.paused || ', 'if ('),
+  rule(REPORT, 'a paused splitter diverts', 'if (isPaused || ', 'if ('),
   rule(
     REPORT,
     'a RST from a refusing collector leaves the entry',
@@ -148,13 +148,13 @@ export const PLANTS: readonly Plant[] = [
   checksum(
     REWRITE,
     'the TCP checksum does not follow an address',
-    'updateInt32(readU16(bytes, tcpSum), from, to)',
-    'readU16(bytes, tcpSum)',
+    'checksum = updateInt32(checksum, from[word], to[word]);',
+    '',
   ),
   checksum(
     REWRITE,
     'the IP checksum does not follow an address',
-    'updateInt32(readU16(bytes, ipSum), from, to)',
+    'updateInt32(readU16(bytes, ipSum), from[0], to[0])',
     'readU16(bytes, ipSum)',
   ),
   checksum(
