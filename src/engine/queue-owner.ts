@@ -76,10 +76,16 @@ export function findSocketHolder(inode: string, proc = '/proc'): Holder | undefi
     const descriptors = path.join(proc, pid, 'fd');
     for (const fd of listDirectory(descriptors)) {
       if (safeReadlink(path.join(descriptors, fd)) !== `socket:[${inode}]`) continue;
-      return { pid: Number(pid), name: readText(path.join(proc, pid, 'comm')).trim() };
+      return { pid: Number(pid), name: nameOf(path.join(proc, pid)) };
     }
   }
   return undefined;
+}
+
+/** From Node 23 on a Node process calls its first thread, whose name stands for it, MainThread: its program says more. */
+function nameOf(directory: string): string {
+  const name = readText(path.join(directory, 'comm')).trim();
+  return name === 'MainThread' ? path.basename(readText(path.join(directory, 'cmdline')).split('\0')[0]) : name;
 }
 
 function hasNetAdmin(proc: string): boolean {

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { explainOpenError, type QueueFailure } from '../../../src/engine/queue-owner';
+import { explainOpenError, type QueueFailure, findQueueHolder, findQueuePort } from '../../../src/engine/queue-owner';
 
 const ROOT = 'CapEff:\t000001ffffffffff\n';
 const NOBODY = 'CapEff:\t0000000000000000\n';
@@ -84,6 +84,15 @@ test('a queue that this process has bound already is said to be its own', () => 
   expect(explain(REFUSED)).toBe(
     'cannot bind queue 0: this process (1000) already has it; stop that process or choose other numbers (EPERM)',
   );
+});
+
+test('a newer Node, whose first thread has a name of its own, goes by its program', () => {
+  build(ROOT, QUEUES);
+  write('1000/comm', 'MainThread\n');
+  write('1000/cmdline', '/usr/local/bin/node\0main.js\0');
+  fs.mkdirSync(path.join(proc, '1000/fd'));
+  fs.symlinkSync('socket:[222]', path.join(proc, '1000/fd/20'));
+  expect(findQueueHolder(findQueuePort(0, proc)!, proc)).toEqual({ pid: 1000, name: 'node' });
 });
 
 test('refused with the capability and a free queue: the capability is of another namespace', () => {
