@@ -19,3 +19,4 @@ export const FRAGMENT_MASK = 0x3fff;
 export const DONT_FRAGMENT = 0x4000;
 /** RFC 9293. */
 export const PROTOCOL_TCP = 6;
+export const PROTOCOL_ICMP = 1;

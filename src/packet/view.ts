@@ -17,8 +17,10 @@ export const enum Parsed {
   NotIp,
   /** The IP header is cut or lies, or a chain of extension headers is cut or too long. */
   MalformedIp,
-  /** IP that carries something else than TCP. */
+  /** IP that carries neither TCP nor ICMP, or a part of it. */
   NotTcp,
+  /** IP that carries ICMP, whole: `carriedAt` and `end` stand in the view. */
+  Icmp,
   /** Longer than its length field can say (RFC 2675). */
   Jumbogram,
   /** On its way to another destination than the one in its header (RFC 8200 section 4.4). */
@@ -37,6 +39,9 @@ export class PacketView {
   isIpv6 = false;
   /** Offset of the TCP header's first byte in `bytes`. */
   tcpAt = 0;
+  /** Where ICMP begins, and behind which byte the packet ends, as far as it is here. */
+  carriedAt = 0;
+  end = 0;
   /** Words of the view's own, which `parse` writes anew. */
   source: Address;
   destination: Address;
@@ -89,10 +94,14 @@ export class PacketView {
     this.destination = this.ipv4Destination;
     this.source[0] = readI32(bytes, offset + ipv4.SOURCE);
     this.destination[0] = readI32(bytes, offset + ipv4.DESTINATION);
-    if (bytes[offset + ipv4.PROTOCOL] !== ipv4.PROTOCOL_TCP) return Parsed.NotTcp;
-    if (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) return Parsed.Fragment;
+    const protocol = bytes[offset + ipv4.PROTOCOL];
+    const isFragment = (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) !== 0;
     const end = offset + (totalLength < length ? totalLength : length);
-    return this.parseTcp(offset + headerBytes, end);
+    if (protocol === ipv4.PROTOCOL_TCP) return isFragment ? Parsed.Fragment : this.parseTcp(offset + headerBytes, end);
+    if (protocol !== ipv4.PROTOCOL_ICMP || isFragment) return Parsed.NotTcp;
+    this.carriedAt = offset + headerBytes;
+    this.end = end;
+    return Parsed.Icmp;
   }
 
   private parseIpv6(offset: number, length: number, cut: boolean): Parsed {
@@ -112,6 +121,11 @@ export class PacketView {
     if (totalLength === ipv6.HEADER_BYTES && first === ipv6.NextHeader.HopByHop) return Parsed.Jumbogram;
     const end = offset + (totalLength < length ? totalLength : length);
     if (!extensions.walk(bytes, first, offset + ipv6.HEADER_BYTES, end)) return Parsed.MalformedIp;
+    if (extensions.protocol === ipv6.NextHeader.Icmpv6 && !extensions.isFragment && !extensions.isSourceRouted) {
+      this.carriedAt = extensions.at;
+      this.end = end;
+      return Parsed.Icmp;
+    }
     const isTcp = extensions.protocol === ipv6.NextHeader.Tcp;
     // A fragment's first header may be hidden in another fragment.
     if (!isTcp && !(extensions.isFragment && isExtension(extensions.protocol))) return Parsed.NotTcp;

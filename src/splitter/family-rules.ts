@@ -7,6 +7,7 @@ import { Parsed, type PacketView } from '../packet/view';
 import { Activation } from './activation';
 import { type FamilyState } from './family-state';
 import { Forward } from './forward';
+import { IcmpRules } from './icmp-rules';
 import { ITMS } from './owners';
 import { Reason } from './reasons';
 import { ReportRules } from './report-rules';
@@ -20,6 +21,7 @@ export class FamilyRules {
   private readonly forward: Forward;
   private readonly reports: ReportRules;
   private readonly requests: RequestRules;
+  private readonly icmp: IcmpRules;
   /** Owner id of the server that the packet in hand comes from. */
   private sender = ITMS;
 
@@ -33,10 +35,12 @@ export class FamilyRules {
     const activation = new Activation(settings, state);
     this.reports = new ReportRules(view, state, settings, this.forward);
     this.requests = new RequestRules(view, state, activation, this.forward);
+    this.icmp = new IcmpRules(view, state);
   }
 
-  /** Decides the packet in the view. @param parsed what came of it, from SourceRouted on @param flags PacketFlag bits */
+  /** Decides the packet in the view. @param parsed what came of it, from Icmp on @param flags PacketFlag bits */
   decide(parsed: Parsed, queue: number, flags: number): Reason {
+    if (parsed === Parsed.Icmp) return this.icmp.decide(queue, flags);
     const fromCpe = queue === 0;
     if (!(fromCpe ? this.isFromCpe() : this.isFromServer())) return Reason.NotOurs;
     if (parsed === Parsed.SourceRouted) return Reason.SourceRouted;

@@ -11,6 +11,8 @@ export const enum Reason {
   NotOurs,
   Jumbogram,
   SourceRouted,
+  IcmpNotOurs,
+  IcmpUnreadable,
   // Bad input: dropped.
   MalformedIp,
   MalformedTcp,
@@ -53,6 +55,9 @@ export const enum Reason {
   ReportReset,
   NotOwner,
   ItmsForwarded,
+  // ICMP errors.
+  IcmpToOwner,
+  IcmpAsAcs,
 }
 
 type Row = readonly [name: string, verdict: Verdict, meaning: string];
@@ -63,10 +68,12 @@ const Rewritten = Verdict.AcceptRewritten;
 /** Name, verdict and meaning by number, in the order of the enum. A reason has one verdict. */
 export const REASONS: readonly Row[] = [
   ['not-ip', Accept, 'neither IPv4 nor IPv6 [D]'],
-  ['not-tcp', Accept, 'not TCP [D]'],
+  ['not-tcp', Accept, 'neither TCP nor an ICMP error about TCP [D]'],
   ['not-ours', Accept, 'addresses that are not of this splitter [D]'],
   ['jumbogram', Accept, 'longer than its length field can say [D]'],
   ['source-routed', Accept, 'on its way to another destination than the one in its header [D]'],
+  ['icmp-not-ours', Accept, 'ICMP error about a connection that is not of this splitter [D]'],
+  ['icmp-unreadable', Accept, 'ICMP error that quotes too little, lies or quotes a fragment [D]'],
   ['malformed-ip', Drop, 'IP header cut or lying, or extension headers without end [D]'],
   ['malformed-tcp', Drop, 'TCP header cut or lying [D]'],
   ['malformed-flags', Drop, 'SYN with FIN or RST, or no flags [D]'],
@@ -104,6 +111,8 @@ export const REASONS: readonly Row[] = [
   ['report-reset', Rewritten, 'RST of the collector from the report port: as ACS [D]'],
   ['not-owner', Drop, 'from the report port of a server that does not have the connection [D]'],
   ['itms-forwarded', Rewritten, 'packet of the ITMS from the report port: as ACS [D]'],
+  ['icmp-to-owner', Rewritten, 'ICMP error about a server’s packet: to the server, with its own address quoted [D]'],
+  ['icmp-as-acs', Rewritten, 'ICMP error about a CPE’s packet: with the ACS address quoted, as the CPE sent it [D]'],
 ];
 
 /** Verdict by reason, for the packet path. */

@@ -70,6 +70,15 @@ export class ConnectionRequests extends ConnectionTable {
 
   /** Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none. */
   findOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
+    const slot = this.peekOwned(cpe, cpePort, ownPort, owner);
+    if (slot < 0 || this.visiblePort(slot) === ownPort) return slot;
+    // The key of the index stands as `peekOwned` has set it.
+    this.remaps.touch(this.remaps.find());
+    return slot;
+  }
+
+  /** `findOwned` for one who must not keep anything alive. */
+  peekOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
     const slot = this.find(cpe, cpePort, ownPort);
     if (slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped)) return slot;
     if (this.remaps.count === 0) return -1;
@@ -78,7 +87,6 @@ export class ConnectionRequests extends ConnectionTable {
     if (remap < 0) return -1;
     const mapped = this.find(cpe, cpePort, this.remaps.value(remap, 0));
     if (mapped < 0 || this.owner(mapped) !== owner || this.table.value(mapped, OWN_PORT) !== ownPort) return -1;
-    this.remaps.touch(remap);
     return mapped;
   }
 

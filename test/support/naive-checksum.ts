@@ -25,15 +25,24 @@ export interface Checksums {
   tcp: number;
 }
 
-/** Where a whole packet's TCP header begins. */
+/** Where the header begins that a packet's IP header, and what extends it, leads to. */
 export function carriedAt(packet: Uint8Array): number {
-  if (packet[0] >> 4 === 4) return (packet[0] % 16) * 4;
-  let [next, at] = [packet[6], 40];
-  while ([0, 43, 44, 60].includes(next)) {
-    const length = next === 44 ? 8 : 8 + packet[at + 1] * 8;
-    [next, at] = [packet[at], at + length];
+  return carried(packet).at;
+}
+
+/** The number of that header. */
+export function carriedProtocol(packet: Uint8Array): number {
+  return carried(packet).protocol;
+}
+
+function carried(packet: Uint8Array): { at: number; protocol: number } {
+  if (packet[0] >> 4 === 4) return { at: (packet[0] % 16) * 4, protocol: packet[9] };
+  let [protocol, at] = [packet[6], 40];
+  while ([0, 43, 44, 60].includes(protocol) && at < packet.length) {
+    const length = protocol === 44 ? 8 : 8 + packet[at + 1] * 8;
+    [protocol, at] = [packet[at], at + length];
   }
-  return at;
+  return { at, protocol };
 }
 
 /** Both checksums that a whole TCP packet ought to bear. */

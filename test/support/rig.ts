@@ -110,6 +110,11 @@ export class Rig {
     return new Rig({ activation, topology, capacityEntries });
   }
 
+  /** In IPv4 names. */
+  get topology(): Topology {
+    return this.options.topology;
+  }
+
   wait(ms: number): this {
     this.nowMs += ms;
     return this;
@@ -145,6 +150,21 @@ export class Rig {
   send(from: Party, packet: TcpPacket): Outcome {
     this.identification = (this.identification + 1) & 0xffff;
     return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
+  }
+
+  /** Any packet, ICMP for one, on a queue: judged by whoever sends it. */
+  decideBytes(queue: number, packet: Uint8Array, flags: PacketFlag | 0): Pick<Outcome, 'verdict' | 'reason' | 'bytes'> {
+    const { batch } = this;
+    batch.count = 0;
+    batch.push(queue, packet, flags);
+    this.splitter.decide(batch, this.nowMs);
+    return { verdict: batch.verdict[0], reason: reasonName(batch.reason[0]), bytes: batch.packet(0).slice() };
+  }
+
+  /** All that the tables hold, ages included. */
+  remembered(): unknown[] {
+    const { state } = this.splitter;
+    return [requestEntries(state, 99), reportEntries(state, 99), activationEntries(state, 99)];
   }
 
   sendBytes(from: Party, packet: Uint8Array, flags: PacketFlag | 0 = 0): Outcome {

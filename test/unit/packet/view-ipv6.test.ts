@@ -12,7 +12,17 @@ import { addressNamed } from '../../support/family';
 import { annotated } from '../../support/known-packets';
 import { checksumFields, checksumsOf } from '../../support/naive-checksum';
 
-const NAMES = ['not-ip', 'malformed-ip', 'not-tcp', 'jumbogram', 'source-routed', 'fragment', 'malformed-tcp', 'ok'];
+const NAMES = [
+  'not-ip',
+  'malformed-ip',
+  'not-tcp',
+  'icmp',
+  'jumbogram',
+  'source-routed',
+  'fragment',
+  'malformed-tcp',
+  'ok',
+];
 
 function parsed(bytes: Uint8Array, length = bytes.length, cut = false): string {
   return NAMES[new PacketView().parse(bytes, 0, length, cut)];
@@ -169,7 +179,9 @@ describe('headers that lie, or say that the packet is not ours to rewrite', () =
     ['payload length within the extension header', spoil(behind(DESTINATION), 4, ...length(15)), 'malformed-ip'],
     ['a jumbogram', spoil(behind(HOP_BY_HOP), 4, 0, 0), 'jumbogram'],
     ['UDP', spoil(KNOWN, 6, 17), 'not-tcp'],
-    ['ICMPv6', spoil(KNOWN, 6, 58), 'not-tcp'],
+    ['ICMPv6', spoil(KNOWN, 6, 58), 'icmp'],
+    ['a fragment of ICMPv6', spoil(behind(LATER), 40, 58), 'not-tcp'],
+    ['ICMPv6 on a route', spoil(behind(ROUTING), 40, 58), 'not-tcp'],
     ['no next header', spoil(KNOWN, 6, 59), 'not-tcp'],
     ['ESP', spoil(KNOWN, 6, 50), 'not-tcp'],
     ['an Authentication Header', spoil(behind(DESTINATION), 6, 51), 'not-tcp'],

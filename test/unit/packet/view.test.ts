@@ -3,7 +3,17 @@ import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { Parsed, PacketView } from '../../../src/packet/view';
 import { annotated, KNOWN_PACKETS } from '../../support/known-packets';
 
-const NAMES = ['not-ip', 'malformed-ip', 'not-tcp', 'jumbogram', 'source-routed', 'fragment', 'malformed-tcp', 'ok'];
+const NAMES = [
+  'not-ip',
+  'malformed-ip',
+  'not-tcp',
+  'icmp',
+  'jumbogram',
+  'source-routed',
+  'fragment',
+  'malformed-tcp',
+  'ok',
+];
 
 function parsed(bytes: Uint8Array, length = bytes.length, cut = false): string {
   return NAMES[new PacketView().parse(bytes, 0, length, cut)];
@@ -148,7 +158,8 @@ describe('headers that lie', () => {
     ['data offset beyond the packet', spoil(PLAIN, 32, 0x60), 'malformed-tcp'],
     ['data offset that leaves no payload', spoil({ ...PLAIN, payload: 'abcd' }, 32, 0x60), 'ok'],
     ['UDP', spoil(PLAIN, 9, 17), 'not-tcp'],
-    ['ICMP, too short for TCP', spoil({ ...PLAIN, payload: '' }, 9, 1), 'not-tcp'],
+    ['ICMP, too short for TCP', spoil({ ...PLAIN, payload: '' }, 9, 1), 'icmp'],
+    ['a fragment of ICMP', spoil(PLAIN, 6, 0x20, 0, 64, 1), 'not-tcp'],
     ['first fragment', spoil(PLAIN, 6, 0x20, 0), 'fragment'],
     ['later fragment', spoil(PLAIN, 6, 0x00, 1), 'fragment'],
     ['last fragment at the greatest offset', spoil(PLAIN, 6, 0x1f, 0xff), 'fragment'],

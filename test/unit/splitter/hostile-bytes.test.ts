@@ -4,13 +4,16 @@
  */
 import * as fc from 'fast-check';
 import { PacketBatch, PacketFlag, Verdict } from '../../../src/packet/batch';
+import { buildTcp } from '../../../src/packet/builder';
 import { Reason, REASONS, reasonName } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
 import { SplitterState } from '../../../src/splitter/state';
 import { Owners } from '../../../src/splitter/owners';
 import { fixtureStories, type QueuedPacket, type Story } from '../../support/fixture-packets';
-import { FAMILY, topologyIn } from '../../support/family';
-import { carriedAt, checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
+import { FAMILY, packetIn, topologyIn } from '../../support/family';
+import { buildError, icmpSum, TYPES } from '../../support/icmp';
+import { packetEnds } from '../../support/packet-ends';
+import { carriedAt, carriedProtocol, checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
 import { TOPOLOGY } from '../../support/replay-run';
 import { toIpv6 } from '../../support/translate';
 
@@ -25,6 +28,8 @@ const INNOCENT = new Set([
   Reason.NotIp,
   Reason.NotTcp,
   Reason.NotOurs,
+  Reason.IcmpNotOurs,
+  Reason.IcmpUnreadable,
   ...(FAMILY === 'ipv6' ? [Reason.Jumbogram, Reason.SourceRouted] : []),
   Reason.MalformedIp,
   Reason.MalformedTcp,
@@ -132,6 +137,7 @@ class Targets {
   }
 
   private complaintOnRewritten(before: Uint8Array, after: Uint8Array, flags: number): string | undefined {
+    if (isIcmp(before)) return complaintOnIcmp(before, after);
     const tcpAt = carriedAt(before);
     const [first, end] = before[0] >> 4 === 4 ? [10, 20] : [8, 40];
     for (let at = 0; at < after.length; at++) {
@@ -154,6 +160,31 @@ class Targets {
     expect(Buffer.compare(this.headers.remembered(), this.inverse.remembered())).toBe(0);
     expect(Buffer.compare(this.attacked.remembered(), this.undisturbed.remembered())).toBe(0);
   }
+}
+
+function isIcmp(packet: Uint8Array): boolean {
+  return carriedProtocol(packet) !== 6;
+}
+
+/** Addresses and checksums may change, inside and out, and the quoted ports; the checksum is as wrong as it was. */
+function complaintOnIcmp(before: Uint8Array, after: Uint8Array): string | undefined {
+  const icmpAt = carriedAt(before);
+  const quotedAt = icmpAt + 8;
+  const tcpAt = quotedAt + carriedAt(before.subarray(quotedAt));
+  const [first, end] = FAMILY === 'ipv4' ? [10, 20] : [8, 40];
+  const ranges = [
+    [first, end],
+    [icmpAt + 2, icmpAt + 4],
+    [quotedAt + first, quotedAt + end],
+    [tcpAt, tcpAt + 4],
+    [tcpAt + 16, tcpAt + 18],
+  ];
+  for (let at = 0; at < after.length; at++) {
+    const may = ranges.some(([from, to]) => at >= from && at < to);
+    if (after[at] !== before[at] && !may) return `byte ${at} of an ICMP error was changed`;
+  }
+  const wrongBy = (packet: Uint8Array) => difference((packet[icmpAt + 2] << 8) | packet[icmpAt + 3], icmpSum(packet));
+  return wrongBy(before) === wrongBy(after) ? undefined : 'a flipped bit was hidden, or a right ICMP error spoilt';
 }
 
 /** Each prefix of the packet, each single flipped bit. */
@@ -191,7 +222,26 @@ function inFamily({ name, packets }: Story): Story {
   return { name, packets: [jumbogram, ...translated] };
 }
 
-const STORIES = fixtureStories().map(inFamily);
+/** Behind every seventh packet, an error about one that goes the other way: from the end that sent the seventh. */
+function withErrors({ name, packets }: Story): Story {
+  const all = packets.flatMap((packet, n) => {
+    const { bytes, queue } = packet;
+    if (n % 7 !== 0 || carriedProtocol(bytes) !== 6 || bytes.length < 60) return [packet];
+    const { source, destination, sourcePort, destinationPort } = packetEnds(bytes);
+    const turned = {
+      source: destination,
+      destination: source,
+      sourcePort: destinationPort,
+      destinationPort: sourcePort,
+    };
+    const quoted = buildTcp(packetIn({ ...turned, flags: 16, payload: 'too big' }));
+    const type = TYPES['too big'][FAMILY];
+    return [packet, { ...packet, bytes: buildError({ source, destination, type, quoted, rest: 1400 }), queue }];
+  });
+  return { name, packets: all };
+}
+
+const STORIES = fixtureStories().map(inFamily).map(withErrors);
 const allReasons = new Set<string>();
 
 describe('every prefix and every flipped bit of every packet, on every queue, while the story runs', () => {

@@ -9,6 +9,7 @@ import { type AllocationInput, type AllocationResult } from '../../support/alloc
 import { CALL_SITE_FLAGS, readCallSites, type CallSites } from '../../support/call-sites';
 import { compile } from '../../support/compiled';
 import { FAMILY, packetIn, topologyIn } from '../../support/family';
+import { buildError, TYPES } from '../../support/icmp';
 import { packetEnds } from '../../support/packet-ends';
 import { toIpv6 } from '../../support/translate';
 import { formatIpv4 } from '../../../src/packet/address';
@@ -87,6 +88,27 @@ function oddities(): QueuedPacket[] {
     from(2, { ...served, flags: ACK }),
     from(2, { ...served, flags: RST }),
     from(2, { ...wake, flags: RST }),
+    ...errors(),
+  ];
+}
+
+/** Errors about packets of either end, and one about nobody's. */
+function errors(): QueuedPacket[] {
+  const asAcs = { source: '10.1.0.1', destination: '10.1.7.9', sourcePort: 7547, destinationPort: 40_010, flags: ACK };
+  const ofCpe = { source: '10.1.7.9', destination: '10.2.0.2', sourcePort: 40_009, destinationPort: 7547, flags: ACK };
+  const type = TYPES['too big'][FAMILY];
+  const about = (queue: number, destination: string, packet: TcpPacket) => {
+    const quoted = buildTcp(packetIn(packet));
+    return { queue, flags: 0, bytes: buildError({ source: '10.9.9.9', destination, type, quoted }) };
+  };
+  return [
+    about(0, '10.1.0.1', asAcs),
+    about(1, '10.1.7.9', ofCpe),
+    about(0, '10.1.7.9', ofCpe),
+    {
+      ...about(0, '10.1.0.1', asAcs),
+      bytes: buildError({ source: '10.9.9.9', destination: '10.1.0.1', type, quoted: new Uint8Array(9) }),
+    },
   ];
 }
 

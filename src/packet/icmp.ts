@@ -1,0 +1,128 @@
+/**
+ * ICMP errors of both families (RFC 792, RFC 4443): an IP packet that quotes the beginning of another one, which could
+ * not go on. `IcmpError` reads one that quotes TCP: checked once, then trusted, like the view that it comes from.
+ */
+import { type Address } from './address';
+import * as ipv4 from './ipv4';
+import * as ipv6 from './ipv6';
+import * as tcp from './tcp';
+import { readI32, readU16 } from './bytes';
+import { ExtensionHeaders } from './extension-headers';
+import { type PacketView } from './view';
+
+/** Offsets from the ICMP header's first byte; both families alike. */
+export const TYPE = 0;
+export const CHECKSUM = 2;
+/** Type, code, checksum, and four bytes that hang on the type: the next hop's MTU for one. */
+export const HEADER_BYTES = 8;
+
+/** RFC 792. Source quench (4) is deprecated by RFC 6633, redirect (5) is between neighbours. */
+export const enum IcmpType {
+  Unreachable = 3,
+  TimeExceeded = 11,
+  ParameterProblem = 12,
+}
+
+/** RFC 4443: destination unreachable, packet too big, time exceeded, parameter problem. */
+const FIRST_ERROR = 1;
+const LAST_ERROR = 4;
+
+/** What a quote holds of TCP at the least (RFC 792): ports and sequence number. */
+const LEAST_QUOTED_BYTES = 8;
+
+/** What `parse` found. */
+export const enum Quote {
+  /** No error, or one about something that is not TCP. */
+  NotTcp,
+  /** The quote is cut before the TCP ports, lies, or is of a fragment or of a packet that was source-routed. */
+  Unreadable,
+  Ok,
+}
+
+export class IcmpError {
+  bytes: Uint8Array = new Uint8Array(0);
+  isIpv6 = false;
+  /** Offset of the outer IP header. */
+  ipAt = 0;
+  /** Outer addresses: the view's own. */
+  source: Address;
+  destination: Address;
+  /** Offset of the ICMP header. */
+  icmpAt = 0;
+  /** Offset of the quoted IP header. */
+  quotedAt = 0;
+  /** Offset of the quoted TCP header, of which at least the first eight bytes are here. */
+  tcpAt = 0;
+  /** The quote goes as far as the TCP checksum. */
+  hasTcpChecksum = false;
+  readonly quotedSource: Address;
+  readonly quotedDestination: Address;
+  quotedSourcePort = 0;
+  quotedDestinationPort = 0;
+  private readonly extensions = new ExtensionHeaders();
+
+  /** @param addressWords of the family whose errors it reads: 1 or 4 */
+  constructor(addressWords: number) {
+    this.source = new Int32Array(addressWords);
+    this.destination = new Int32Array(addressWords);
+    this.quotedSource = new Int32Array(addressWords);
+    this.quotedDestination = new Int32Array(addressWords);
+  }
+
+  /** @param view of the same family, parsed as Icmp; must live as long as what is read here is used */
+  parse(view: PacketView): Quote {
+    const { bytes, end } = view;
+    this.bytes = bytes;
+    this.isIpv6 = view.isIpv6;
+    this.ipAt = view.ipAt;
+    this.source = view.source;
+    this.destination = view.destination;
+    this.icmpAt = view.carriedAt;
+    if (this.icmpAt + HEADER_BYTES > end) return Quote.Unreadable;
+    if (!isError(bytes[this.icmpAt + TYPE], view.isIpv6)) return Quote.NotTcp;
+    this.quotedAt = this.icmpAt + HEADER_BYTES;
+    const quote = view.isIpv6 ? this.parseIpv6(end) : this.parseIpv4(end);
+    if (quote !== Quote.Ok) return quote;
+    if (this.tcpAt + LEAST_QUOTED_BYTES > end) return Quote.Unreadable;
+    this.hasTcpChecksum = this.tcpAt + tcp.CHECKSUM + 2 <= end;
+    this.quotedSourcePort = readU16(bytes, this.tcpAt + tcp.SOURCE_PORT);
+    this.quotedDestinationPort = readU16(bytes, this.tcpAt + tcp.DESTINATION_PORT);
+    return Quote.Ok;
+  }
+
+  private parseIpv4(end: number): Quote {
+    const { bytes, quotedAt } = this;
+    if (quotedAt + ipv4.MIN_HEADER_BYTES > end || bytes[quotedAt] >>> 4 !== 4) return Quote.Unreadable;
+    if (bytes[quotedAt + ipv4.PROTOCOL] !== ipv4.PROTOCOL_TCP) return Quote.NotTcp;
+    const headerBytes = (bytes[quotedAt + ipv4.VERSION_IHL] & 0x0f) << 2;
+    if (headerBytes < ipv4.MIN_HEADER_BYTES) return Quote.Unreadable;
+    if (readU16(bytes, quotedAt + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) return Quote.Unreadable;
+    this.readAddresses(quotedAt + ipv4.SOURCE, quotedAt + ipv4.DESTINATION);
+    this.tcpAt = quotedAt + headerBytes;
+    return Quote.Ok;
+  }
+
+  private parseIpv6(end: number): Quote {
+    const { bytes, quotedAt, extensions } = this;
+    if (quotedAt + ipv6.HEADER_BYTES > end || bytes[quotedAt] >>> 4 !== 6) return Quote.Unreadable;
+    const first = bytes[quotedAt + ipv6.NEXT_HEADER];
+    if (!extensions.walk(bytes, first, quotedAt + ipv6.HEADER_BYTES, end)) return Quote.Unreadable;
+    if (extensions.isFragment || extensions.isSourceRouted) return Quote.Unreadable;
+    if (extensions.protocol !== ipv6.NextHeader.Tcp) return Quote.NotTcp;
+    this.readAddresses(quotedAt + ipv6.SOURCE, quotedAt + ipv6.DESTINATION);
+    this.tcpAt = extensions.at;
+    return Quote.Ok;
+  }
+
+  private readAddresses(sourceAt: number, destinationAt: number): void {
+    for (let word = 0; word < this.quotedSource.length; word++) {
+      this.quotedSource[word] = readI32(this.bytes, sourceAt + 4 * word);
+      this.quotedDestination[word] = readI32(this.bytes, destinationAt + 4 * word);
+    }
+  }
+}
+
+function isError(type: number, isIpv6: boolean): boolean {
+  if (isIpv6) return type >= FIRST_ERROR && type <= LAST_ERROR;
+  return type === IcmpType.Unreachable || type === IcmpType.TimeExceeded || type === IcmpType.ParameterProblem;
+}
