@@ -57,8 +57,8 @@ struct Journal {
 constexpr size_t kPristineAt = 512;
 static_assert(sizeof(Journal) <= kPristineAt, "the pristine bytes follow");
 
-// Whatever rewriting touches lies within: the headers of an IPv6 packet and of the packet that an ICMP error quotes.
-constexpr size_t kPristineBytes = 512;
+// Whatever rewriting touches lies within: no ICMPv6 error, with the packet that it quotes, is longer. [RFC 4443 2.4 (c)]
+constexpr size_t kPristineBytes = 1280;
 
 // A batch that this many processes died of is dropped.
 constexpr uint32_t kMostAttempts = 2;

@@ -9,8 +9,8 @@ export function formatStatus(status: Status): string {
 
 function headline(status: Status): string {
   const state = status.ready ? (status.paused ? 'paused' : 'ready') : 'starting';
-  const pids = status.workers.map(({ pid, restarts }) => `pid ${pid}, ${restarts} restarts`).join('; ');
-  return `acsplit ${status.version}: ${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, ${pids}\n`;
+  const workers = status.workers.map(({ pid, restarts }) => `worker ${pid}, ${restarts} restarts`).join('; ');
+  return `acsplit ${status.version}: ${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, pid ${status.pid}, ${workers}\n`;
 }
 
 /** `3d 4h`, `4h 5m`, `5m 6s`, `6s`: two units say enough. */

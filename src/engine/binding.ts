@@ -6,13 +6,17 @@
 import * as path from 'node:path';
 import { explainOpenError } from './queue-owner';
 
-/** A system error of the addon: Node's own form, and the queue it is about. */
-export interface QueueError extends Error {
+/** A system error of the addon, in Node's own form. */
+export interface SystemError extends Error {
   /** `'EPERM'`, … */
   code: string;
   /** Negative, as Node's own errors have it. */
   errno: number;
   syscall: string;
+}
+
+/** ... and the queue it is about. */
+export interface QueueError extends SystemError {
   queue?: number;
 }
 

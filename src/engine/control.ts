@@ -8,10 +8,11 @@
  * hold up the packets.
  */
 
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { EngineError } from './engine-error';
+import { makeDirectory } from './state-directory';
 
 const MAX_REQUEST_BYTES = 4096;
 const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
@@ -19,11 +20,10 @@ const MAX_CONNECTIONS = 32;
 /** For a request to arrive whole and for its response to be taken. */
 const CONNECTION_TIMEOUT_MS = 5000;
 const SOCKET_MODE = 0o660;
-const DIRECTORY_MODE = 0o750;
 
 export type ControlRequest = { command: string } & Record<string, unknown>;
 
-/** What answers a command; what it returns must be plain JSON. A thrown error becomes the response's `error`. */
+/** What answers a command, at once or later; it must be plain JSON. A thrown error becomes the response's `error`. */
 export type ControlCommands = Readonly<Record<string, (request: ControlRequest) => unknown>>;
 
 export interface ControlServer {
@@ -123,24 +123,31 @@ function readResponse(text: string, path: string): unknown {
 function serveConnection(socket: Socket, commands: ControlCommands): void {
   let text = '';
   let isAnswered = false;
+  let isAsked = false;
+  const ask = (line: string) => {
+    isAsked = true;
+    void respond(line, commands).then(answer);
+  };
   const answer = (response: unknown) => {
     if (isAnswered) return;
     isAnswered = true;
-    socket.end(`${JSON.stringify(response)}\n`);
+    if (!socket.destroyed) socket.end(`${JSON.stringify(response)}\n`);
   };
   // Not the socket's own time-out, which starts anew with every byte: a trickle must not stay for ever.
   const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
-    if (isAnswered) return;
+    if (isAsked || isAnswered) return;
     text += chunk;
     const end = text.indexOf('\n');
-    if (end >= 0 && end <= MAX_REQUEST_BYTES) answer(respond(text.slice(0, end), commands));
+    if (end >= 0 && end <= MAX_REQUEST_BYTES) ask(text.slice(0, end));
     else if (text.length > MAX_REQUEST_BYTES) answer(refuse(`a request has at most ${MAX_REQUEST_BYTES} bytes`));
   });
   socket.on('end', () => {
     // Asked before anything is carried out: a command must not happen a second time because its caller hangs up.
-    if (!isAnswered) answer(text === '' ? refuse('an empty request') : respond(text, commands));
+    if (isAsked || isAnswered) return;
+    if (text === '') answer(refuse('an empty request'));
+    else ask(text);
   });
   socket.on('error', () => socket.destroy());
   socket.on('close', () => clearTimeout(limit));
@@ -150,7 +157,7 @@ function refuse(error: string) {
   return { ok: false, error };
 }
 
-function respond(line: string, commands: ControlCommands): unknown {
+async function respond(line: string, commands: ControlCommands): Promise<unknown> {
   let request: unknown;
   try {
     request = JSON.parse(line);
@@ -161,17 +168,9 @@ function respond(line: string, commands: ControlCommands): unknown {
   if (typeof command !== 'string') return refuse('a request is { "command": … }');
   if (!Object.hasOwn(commands, command)) return refuse(`unknown command ${JSON.stringify(command.slice(0, 64))}`);
   try {
-    return { ok: true, result: commands[command](request as ControlRequest) };
+    return { ok: true, result: await commands[command](request as ControlRequest) };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
-  } catch (error) {
-    throw new EngineError(`state directory ${directory} cannot be made: ${reasonOf(error)}`);
   }
 }
 
@@ -192,8 +191,8 @@ async function clearStale(path: string): Promise<void> {
 export async function refuseLivingEngine(path: string): Promise<void> {
   let pid = '';
   try {
-    const status = (await askEngine(path, { command: 'status' }, 2000)) as { workers?: { pid?: unknown }[] };
-    pid = ` (pid ${String(status.workers?.[0]?.pid)})`;
+    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown };
+    pid = ` (pid ${String(status.pid)})`;
   } catch (error) {
     if (error instanceof NoEngineError) return;
     if (!(error instanceof OddAnswerError)) throw error;

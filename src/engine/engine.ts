@@ -1,30 +1,33 @@
 /**
- * `acsplit run`: queues, splitter, verdict loop and control socket, brought up in an order that leaves nothing behind
- * when one of them fails, and taken down in the reverse.
- *
- * One process for now. The verdict loop gets descriptor and memory as arguments, so that a worker may run it. [D]
+ * `acsplit run`: the supervisor. Opens and binds the queues, maps the state file, owns the batch in hand, serves the
+ * control socket and keeps a worker alive, which does nothing but decide. Brought up in an order that leaves nothing
+ * behind when a step fails, and taken down in the reverse. docs/decisions/crash-only.md
  */
 
 import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { Splitter } from '../splitter/splitter';
-import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
-import { boottimeMs, closeQueues, type OpenedQueues, openQueues, type QueueError } from './binding';
+import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
 import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
 import { findHostWarnings, requireInterfaces } from './host-checks';
+import { Journal } from './journal';
 import { watchLosses } from './loss-watch';
 import { operations } from './operations';
+import { openEngineQueues, type QueueSettings, wantedReceiveBufferBytes } from './queues';
 import { readQueueCounters } from './queue-counters';
+import { requireReloadable } from './reload';
+import { openState, type StateFile } from './state-file';
 import { composeStatus, SIDES, type Status } from './status';
-import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
+import { Watchdog } from './watchdog';
+import { CHANGES } from './worker-commands';
+import { WorkerKeeper } from './worker-keeper';
+import { BATCH_MEMORY, type Rules } from './worker-protocol';
 
-export interface EngineOptions {
-  topology: Topology;
-  activation: ActivationMode;
-  lives: Lives;
+export interface EngineOptions extends Rules {
   capacityEntries: number;
-  queue: { first: number; length: number; gso: boolean };
+  queue: QueueSettings;
   stateDirectory: string;
   version: string;
   log: EngineLog;
@@ -33,137 +36,236 @@ export interface EngineOptions {
 export interface Engine {
   /** Answers what was read, closes the queues, removes the control socket. Idempotent. */
   stop(): Promise<void>;
-  /** Resolves after `stop`; rejects with EngineError when the verdict loop broke off by itself. */
+  /** Other rules for the running engine; no session is lost. @throws EngineError, and everything stays as it was */
+  reload(options: EngineOptions): Promise<void>;
+  /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */
   finished: Promise<void>;
-}
-
-/** What one packet of 20 to 1400 bytes costs in the receive buffer, as the kernel counts (832 to 2305, measured). */
-const PACKET_COST_BYTES = 2560;
-/** Super-packets are few among the waiting, but up to 64 KiB each. */
-const GSO_PACKET_COST_BYTES = 8192;
-/** The fourth, with this host's own ICMP errors, is nearly always empty: the kernel limits their rate. */
-const BUSY_QUEUES = 3;
-/** The kernel doubles what it is asked for, in an int. socket(7) */
-const MAX_RECEIVE_BUFFER_BYTES = 2 ** 30 - 1;
-
-export function wantedReceiveBufferBytes(queue: EngineOptions['queue']): number {
-  const cost = queue.gso ? GSO_PACKET_COST_BYTES : PACKET_COST_BYTES;
-  return Math.min(queue.length * BUSY_QUEUES * cost, MAX_RECEIVE_BUFFER_BYTES);
 }
 
 /** @throws EngineError, one line, and nothing is left behind */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { queue, log } = options;
-  const path = controlSocketPath(options.stateDirectory);
-  await refuseLivingEngine(path);
+  await refuseLivingEngine(controlSocketPath(options.stateDirectory));
   requireInterfaces(options.topology);
-  const splitter = makeSplitter(options);
-  const opened = open(options);
-  let loop: VerdictLoop | undefined;
-  let control: ControlServer | undefined;
+  requireSound(options);
+  const supervisor = new Supervisor(options);
   try {
-    let report: (error: QueueError) => void = () => undefined;
-    const startedMs = performance.now();
-    const status = (): Status =>
-      composeStatus({
-        version: options.version,
-        isReady: loop !== undefined,
-        uptimeMs: performance.now() - startedMs,
-        pid: process.pid,
-        splitter,
-        eventCounts: splitter.state.events.counts,
-        firstQueue: queue.first,
-        queues: readQueueCounters(),
-      });
-    const run = randomBytes(8).toString('hex');
-    control = await serveControl(path, { status, ...operations(splitter, run, boottimeMs) });
-    loop = startVerdictLoop({ fd: opened.fd, firstQueue: queue.first, splitter, onError: (error) => report(error) });
-    const engine = assemble({ fd: opened.fd, loop, control, log, status });
-    report = engine.report;
-    warnOfHost(options, opened);
-    log.info(
-      { event: 'ready', queues: SIDES.map((_, i) => queue.first + i), activation: options.activation, control: path },
-      'verdicts flow',
-    );
-    return engine;
+    await supervisor.start();
   } catch (error) {
-    loop?.stop();
-    closeQueues(opened.fd);
-    await control?.close();
+    await supervisor.takeDown();
     throw error;
   }
+  return supervisor;
 }
 
-/** The tables' memory is taken before any packet waits for it. */
-function makeSplitter(options: EngineOptions): Splitter {
-  const { topology, activation, lives, capacityEntries } = options;
+/** A topology that cannot be is refused here, and not by every worker anew. */
+function requireSound(rules: Rules): void {
   try {
-    return new Splitter({ topology, activation, lives, capacityEntries, seed: randomBytes(4).readInt32LE() });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const mebibytes = Math.ceil(Splitter.bufferBytes(capacityEntries, topology) / 2 ** 20);
-    throw new EngineError(
-      `tables.capacity ${capacityEntries} needs ${mebibytes} MiB of memory (${error.message}); configure fewer entries`,
-      { cause: error },
-    );
-  }
-}
-
-function open(options: EngineOptions): OpenedQueues {
-  const { first, length, gso } = options.queue;
-  const receiveBufferBytes = wantedReceiveBufferBytes(options.queue);
-  try {
-    return openQueues({ first, count: SIDES.length, length, gso, receiveBufferBytes });
+    new Splitter({ ...rules, capacityEntries: 16, seed: 0 });
   } catch (error) {
     throw new EngineError((error as Error).message, { cause: error });
   }
 }
 
-/** What an engine that runs should say of the host; a start that fails says only why it failed. */
-function warnOfHost({ topology, queue, log }: EngineOptions, opened: OpenedQueues): void {
-  for (const warning of findHostWarnings(topology)) log.warn({ event: 'host' }, warning);
-  const wanted = wantedReceiveBufferBytes(queue);
-  if (opened.receiveBufferBytes >= wanted) return;
-  log.warn(
-    { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted },
-    'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
-  );
-}
+class Supervisor implements Engine {
+  readonly finished: Promise<void>;
+  private options: EngineOptions;
+  private readonly startedMs = performance.now();
+  private readonly log: EngineLog;
+  private state: StateFile;
+  /** Looks at the worker's memory. */
+  private look: Splitter;
+  private opened: OpenedQueues | undefined;
+  private batchFd = -1;
+  private journal: Journal | undefined;
+  private control: ControlServer | undefined;
+  private losses: { stop(): void } | undefined;
+  private watchdog: Watchdog | undefined;
+  private keeper: WorkerKeeper | undefined;
+  private earlier: number[];
+  private stopping: Promise<void> | undefined;
+  private isDown: Promise<void> | undefined;
+  private finish: () => void = () => undefined;
+  private fail: (error: Error) => void = () => undefined;
 
-interface Parts {
-  fd: number;
-  loop: VerdictLoop;
-  control: ControlServer;
-  log: EngineLog;
-  status: () => Status;
-}
-
-function assemble({ fd, loop, control, log, status }: Parts): Engine & { report(error: QueueError): void } {
-  const losses = watchLosses({ status, loop, log });
-  let stopping: Promise<void> | undefined;
-  let finish: () => void = () => undefined;
-  let fail: (error: Error) => void = () => undefined;
-  const finished = new Promise<void>((resolve, reject) => {
-    finish = resolve;
-    fail = reject;
-  });
-  finished.catch(() => undefined);
-  const takeDown = async () => {
-    losses.stop();
-    loop.stop();
-    closeQueues(fd);
-    await control.close();
-  };
-  const stop = (): Promise<void> => {
-    stopping ??= takeDown().then(() => {
-      log.info({ event: 'stopped' }, 'queues closed');
-      finish();
+  constructor(options: EngineOptions) {
+    this.options = options;
+    this.log = options.log;
+    this.state = this.takeState();
+    this.look = this.lookAt(this.state.memory);
+    this.earlier = [...this.look.counters.byQueue];
+    this.finished = new Promise((resolve, reject) => {
+      this.finish = resolve;
+      this.fail = reject;
     });
-    return stopping;
-  };
-  const report = (error: QueueError) => {
-    if (error.syscall === 'verdict') return log.error({ event: 'verdict-refused', code: error.code }, error.message);
-    stopping ??= takeDown().then(() => fail(new EngineError(`the verdict loop broke off: ${error.message}`)));
-  };
-  return { stop, finished, report };
+    this.finished.catch(() => undefined);
+  }
+
+  async start(): Promise<void> {
+    const { options, log } = this;
+    const { queue } = options;
+    this.opened = await openEngineQueues(queue);
+    const addon = loadAddon();
+    this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
+    this.journal = new Journal(addon.mapFile(this.batchFd, BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
+    const path = controlSocketPath(options.stateDirectory);
+    this.keeper = this.makeKeeper(this.opened.fd, this.journal);
+    this.control = await serveControl(path, this.commands(this.keeper));
+    await this.keeper.begin();
+    this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
+    const { journal } = this;
+    this.losses = watchLosses({ status: () => this.status(), counters: () => journal.counters(), log });
+    this.warnOfHost(this.opened);
+    const queues = SIDES.map((_, i) => queue.first + i);
+    log.info(
+      { event: 'ready', queues, activation: options.activation, control: path, worker: this.keeper.pid },
+      'verdicts flow',
+    );
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.takeDown().then(() => {
+      this.log.info({ event: 'stopped' }, 'queues closed');
+      this.finish();
+    });
+    return this.stopping;
+  }
+
+  async reload(options: EngineOptions): Promise<void> {
+    requireReloadable(this.options, options);
+    requireInterfaces(options.topology);
+    requireSound(options);
+    this.options = options;
+    const { topology, activation, lives } = options;
+    await this.keeper?.ask({ kind: 'reload', rules: { topology, activation, lives } });
+    this.look = this.lookAt(this.state.memory);
+  }
+
+  /** Whatever has come up goes down again. Idempotent. */
+  takeDown(): Promise<void> {
+    this.isDown ??= this.closeAll();
+    return this.isDown;
+  }
+
+  private async closeAll(): Promise<void> {
+    this.watchdog?.stop();
+    this.losses?.stop();
+    await this.keeper?.stop();
+    if (this.opened) closeQueues(this.opened.fd);
+    await this.control?.close();
+    if (this.batchFd >= 0) closeSync(this.batchFd);
+    closeSync(this.state.fd);
+  }
+
+  private takeState(): StateFile {
+    const { stateDirectory, capacityEntries } = this.options;
+    const state = openState({
+      directory: stateDirectory,
+      capacityEntries,
+      memoryBytes: Splitter.bufferBytes(capacityEntries, this.options.topology),
+      tryOut: (memory) => void new Splitter({ ...this.options, seed: seed(), buffer: memory }),
+    });
+    if (state.replaced !== undefined) {
+      this.log.warn({ event: 'state-replaced', reason: state.replaced }, `tables begin anew: ${state.replaced}`);
+    }
+    return state;
+  }
+
+  private lookAt(memory: ArrayBuffer): Splitter {
+    return new Splitter({ ...this.options, seed: 0, buffer: memory, isReader: true });
+  }
+
+  /** Only ever between two workers. */
+  private replaceState(reason: string): void {
+    this.log.error({ event: 'state-replaced', reason }, `tables begin anew: ${reason}`);
+    closeSync(this.state.fd);
+    this.state.header.spoil();
+    this.state = this.takeState();
+    this.look = this.lookAt(this.state.memory);
+    this.earlier = this.earlier.map(() => 0);
+  }
+
+  private makeKeeper(queueFd: number, journal: Journal): WorkerKeeper {
+    return new WorkerKeeper({
+      log: this.log,
+      descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
+      start: () => {
+        const { version, topology, activation, lives, capacityEntries, queue } = this.options;
+        const rules = { topology, activation, lives };
+        return { version, rules, capacityEntries, firstQueue: queue.first, seed: seed() };
+      },
+      steps: () => steps(journal),
+      onStart: () => this.watchdog?.restart(),
+      onStateUnusable: (reason) => this.replaceState(reason),
+      onHopeless: (reason) => {
+        this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
+      },
+    });
+  }
+
+  private makeWatchdog(keeper: WorkerKeeper, queueFd: number, journal: Journal): Watchdog {
+    const { isReadable } = loadAddon();
+    const watched = {
+      hasUnread: () => keeper.ready && isReadable(queueFd),
+      isHolding: () => keeper.ready && journal.isHolding,
+      steps: () => steps(journal),
+    };
+    return new Watchdog(watched, () => keeper.bite());
+  }
+
+  private commands(keeper: WorkerKeeper) {
+    const changes = CHANGES.map((command) => [
+      command,
+      (request: Record<string, unknown>) => keeper.ask({ kind: 'command', request: { ...request, command } }),
+    ]);
+    return {
+      status: () => this.status(),
+      ...operations(
+        () => this.look,
+        () => this.state.header.id,
+        boottimeMs,
+      ),
+      ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
+    };
+  }
+
+  private status(): Status {
+    const { options, keeper, look } = this;
+    look.state.advance(boottimeMs());
+    return composeStatus({
+      version: options.version,
+      isReady: keeper?.ready ?? false,
+      uptimeMs: performance.now() - this.startedMs,
+      pid: process.pid,
+      worker: { pid: keeper?.pid ?? 0, restarts: keeper?.restarts ?? 0 },
+      paused: this.state.header.paused,
+      activation: options.activation,
+      splitter: look,
+      eventCounts: look.state.events.counts,
+      earlier: this.earlier,
+      firstQueue: options.queue.first,
+      queues: readQueueCounters(),
+    });
+  }
+
+  /** What an engine that runs should say of the host; a start that fails says only why it failed. */
+  private warnOfHost(opened: OpenedQueues): void {
+    const { topology, queue } = this.options;
+    for (const warning of findHostWarnings(topology)) this.log.warn({ event: 'host' }, warning);
+    const wanted = wantedReceiveBufferBytes(queue);
+    if (opened.receiveBufferBytes >= wanted) return;
+    this.log.warn(
+      { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted },
+      'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
+    );
+  }
+}
+
+/** System calls of the workers so far. */
+function steps(journal: Journal): number {
+  const { receiveCalls, sendCalls } = journal.counters();
+  return receiveCalls + sendCalls;
+}
+
+function seed(): number {
+  return randomBytes(4).readInt32LE();
 }

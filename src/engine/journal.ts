@@ -8,7 +8,7 @@ const PHASE_AT = 0;
 const ATTEMPTS_AT = 8;
 const COUNTERS_AT = 144;
 const PRISTINE_AT = 512;
-const PRISTINE_BYTES = 512;
+const PRISTINE_BYTES = 1280;
 
 /** In the order in which they stand. */
 export const COUNTER_NAMES = [

@@ -1,15 +1,15 @@
 /**
- * What an operator may ask of, and tell, a running engine over the control socket. Every argument comes from outside
- * and is checked here; every answer is bounded.
+ * What an operator may ask of a running engine over the control socket; what changes something is in worker-commands.ts.
+ * Every argument comes from outside and is checked here; every answer is bounded.
  */
 
-import { type Address, formatAddress, parseAddress } from '../packet/address';
+import { formatAddress } from '../packet/address';
 import { activationEntries, reportEntries, requestEntries } from '../splitter/entries';
 import { EVENTS, type EventRow } from '../splitter/events';
 import { type Splitter } from '../splitter/splitter';
-import { type ActivationMode } from '../splitter/topology';
 import { type ControlCommands, type ControlRequest } from './control';
 import { EngineError } from './engine-error';
+import { cpeOf } from './worker-commands';
 
 /** Entries of one answer at the most; whoever wants more asks for one CPE. */
 export const MAX_ENTRIES = 100_000;
@@ -32,7 +32,7 @@ export interface TraceEvent {
 }
 
 export interface TraceAnswer {
-  /** Differs after a restart of the engine: numbers begin anew. */
+  /** Differs when the engine's memory was made anew: numbers begin anew. */
   engine: string;
   nowMs: number;
   /** To be given as `since` the next time. */
@@ -42,15 +42,15 @@ export interface TraceAnswer {
   events: TraceEvent[];
 }
 
-/** @param engine names this run of the engine @param clock CLOCK_BOOTTIME in ms */
-export function operations(splitter: Splitter, engine: string, clock: () => number): ControlCommands {
+/**
+ * @param look a splitter over the engine's memory that only looks
+ * @param engine names the memory: after it has been made anew, events are numbered from 0
+ * @param clock CLOCK_BOOTTIME in ms
+ */
+export function operations(look: () => Splitter, engine: () => string, clock: () => number): ControlCommands {
   return {
-    tables: (request) => ({ entries: tableEntries(splitter, request, clock()) }),
-    activate: (request) => activate(splitter, request, clock()),
-    deactivate: (request) => ({ ended: splitter.deactivate(cpeOf(request), clock()) }),
-    pause: () => setPaused(splitter, true),
-    resume: () => setPaused(splitter, false),
-    events: (request) => readEvents(splitter, request, engine, clock()),
+    tables: (request) => ({ entries: tableEntries(look(), request, clock()) }),
+    events: (request) => readEvents(look(), request, engine(), clock()),
   };
 }
 
@@ -69,35 +69,6 @@ function tableEntries(splitter: Splitter, request: ControlRequest, nowMs: number
   }
 }
 
-/** What an activation by hand came to: armed in any case, but it diverts only where diverting is on. */
-export interface ActivateAnswer {
-  collector: string;
-  activation: ActivationMode;
-  paused: boolean;
-}
-
-function activate(splitter: Splitter, request: ControlRequest, nowMs: number): ActivateAnswer {
-  const cpe = cpeOf(request);
-  const { collector } = request;
-  if (typeof collector !== 'string') throw new EngineError('activate needs a collector');
-  if (!splitter.isCpe(cpe)) throw new EngineError(`${formatAddress(cpe)} is in none of cpe.networks`);
-  let armed: boolean;
-  try {
-    armed = splitter.activate(cpe, collector, nowMs);
-  } catch (error) {
-    if (error instanceof RangeError) throw new EngineError(error.message, { cause: error });
-    throw error;
-  }
-  if (!armed) throw new EngineError('the table of activated CPEs is full; raise tables.capacity');
-  return { collector, activation: splitter.activation, paused: splitter.paused };
-}
-
-function setPaused(splitter: Splitter, paused: boolean): { paused: boolean; was: boolean } {
-  const was = splitter.paused;
-  splitter.paused = paused;
-  return { paused, was };
-}
-
 function readEvents(splitter: Splitter, request: ControlRequest, engine: string, nowMs: number): TraceAnswer {
   const { events, owners } = splitter.state;
   const since = request.since === undefined ? events.written : request.since;
@@ -112,11 +83,5 @@ function readEvents(splitter: Splitter, request: ControlRequest, engine: string,
 
 function asTraceEvent(row: EventRow, owner: string): TraceEvent {
   const { timeMs, cpePort, port } = row;
-  return { timeMs, event: EVENTS[row.event], cpe: formatAddress(row.cpe), cpePort, port, owner };
-}
-
-function cpeOf(request: ControlRequest): Address {
-  const address = typeof request.cpe === 'string' ? parseAddress(request.cpe) : undefined;
-  if (address === undefined) throw new EngineError('cpe must be an IPv4 or IPv6 address');
-  return address;
+  return { timeMs, event: EVENTS[row.event] ?? 'unknown', cpe: formatAddress(row.cpe), cpePort, port, owner };
 }

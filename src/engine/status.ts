@@ -32,6 +32,8 @@ export interface QueueStatus {
 
 export interface Status {
   version: string;
+  /** Of the supervisor: whom to signal. */
+  pid: number;
   ready: boolean;
   paused: boolean;
   activation: ActivationMode;
@@ -50,7 +52,12 @@ export interface StatusParts {
   isReady: boolean;
   uptimeMs: number;
   pid: number;
-  splitter: Pick<Splitter, 'paused' | 'activation' | 'tables' | 'counters'>;
+  worker: { pid: number; restarts: number };
+  paused: boolean;
+  activation: ActivationMode;
+  splitter: Pick<Splitter, 'tables' | 'counters'>;
+  /** Packets by queue that had been decided before these queues were opened: ids count from then. */
+  earlier: readonly number[];
   /** By Event. */
   eventCounts: Float64Array;
   /** Number of the queue of the first interface; the next three follow. */
@@ -66,11 +73,12 @@ export function composeStatus(parts: StatusParts): Status {
   const { connectionRequests, activatedCpes, reportConnections } = splitter.tables;
   return {
     version: parts.version,
+    pid: parts.pid,
     ready: parts.isReady,
-    paused: splitter.paused,
-    activation: splitter.activation,
+    paused: parts.paused,
+    activation: parts.activation,
     uptimeMs: Math.round(parts.uptimeMs),
-    workers: [{ pid: parts.pid, restarts: 0 }],
+    workers: [parts.worker],
     tables: {
       connectionRequests: tableStatus(connectionRequests),
       activatedCpes: tableStatus(activatedCpes),
@@ -121,13 +129,14 @@ function queueStatus(parts: StatusParts, side: QueueStatus['side'], index: numbe
     waiting,
     queueDropped,
     userDropped,
-    lost: lostPackets(kernel, parts.splitter, index),
+    lost: lostPackets(kernel, parts, index),
   };
 }
 
 /** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */
-function lostPackets(kernel: QueueCounters, splitter: StatusParts['splitter'], index: number): number {
-  const missing = kernel.lastPacketId - splitter.counters.byQueue[index] - kernel.waiting;
+function lostPackets(kernel: QueueCounters, { splitter, earlier }: StatusParts, index: number): number {
+  const decided = splitter.counters.byQueue[index] - earlier[index];
+  const missing = kernel.lastPacketId - decided - kernel.waiting;
   const lost = ((missing % 2 ** 32) + 2 ** 32) % 2 ** 32;
   // The kernel's counters and ours are read one after the other: a packet between the two is no loss.
   return lost < 2 ** 31 ? lost : 0;

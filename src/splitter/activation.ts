@@ -66,8 +66,9 @@ export class Activation {
       this.note(Event.AnswerSplit, slot, requests.owner(slot));
       return;
     }
-    requests.judged(slot, sequence);
+    // In this order: killed in between, the next worker judges this packet again.
     if (answer === Answer.Success) this.succeeded(slot);
+    requests.judged(slot, sequence);
   }
 
   /**

@@ -29,6 +29,7 @@ export class ReportRules {
     const { reports, activated } = this.state;
     const known = reports.find(view.source, view.sourcePort, view.destinationPort);
     if (known < 0) return this.steer();
+    if (this.wasInterrupted(known)) return this.divert(activated.find(view.source), known);
     if (reports.isn(known) === view.sequence) {
       if (!reports.isAnswered(known)) {
         reports.touch(known);
@@ -63,10 +64,29 @@ export class ReportRules {
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
       return this.synToItms(Reason.WouldDivert);
     }
+    const before = activated.reserve(slot, view.sourcePort, view.destinationPort);
+    const opened = reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
+    if (opened >= 0) return this.divert(slot, opened);
+    activated.unreserve(slot, before);
+    return this.synToItms(Reason.ReportTableFull);
+  }
+
+  /** A worker was killed between opening this entry and consuming the activation that was reserved for it. */
+  private wasInterrupted(known: number): boolean {
+    const { view } = this;
+    const { reports, activated } = this.state;
+    const slot = activated.find(view.source);
+    if (slot < 0 || reports.isClosing(known) || reports.isAnswered(known)) return false;
+    return activated.stands(slot) && activated.isReserved(slot, view.sourcePort, view.destinationPort);
+  }
+
+  /** @param opened the report connection's entry */
+  private divert(slot: number, opened: number): Reason {
+    const { view } = this;
+    const { activated, events, reports } = this.state;
+    const owner = reports.owner(opened);
     const inGrace = activated.isGrace(slot);
-    if (reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence) < 0) {
-      return this.synToItms(Reason.ReportTableFull);
-    }
+    reports.begin(opened, view.sequence);
     activated.consume(slot, view.sourcePort, view.destinationPort);
     const event = inGrace ? Event.DivertedInGrace : Event.Diverted;
     events.add(event, view.source, view.sourcePort, view.destinationPort, owner);
@@ -82,16 +102,14 @@ export class ReportRules {
   /** Anything else of a CPE. [D] */
   follow(type: PacketType): Reason {
     const { view } = this;
-    const { reports, activated } = this.state;
+    const { reports } = this.state;
     const slot = reports.find(view.source, view.sourcePort, view.destinationPort);
     // Never recreated from data: a reused port would be hijacked. [D]
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
     if (type === PacketType.Rst) {
       this.closeReport(slot, Seen.RstOfCpe);
     } else {
-      if (reports.lift(slot, Seen.RstOfServer) && !reports.isReset(slot)) {
-        activated.lifted(view.source, view.sourcePort, view.destinationPort);
-      }
+      this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
       if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfCpe);
     }
     reports.keep(slot);
@@ -112,12 +130,11 @@ export class ReportRules {
     }
     // The CPE must see one peer: narrower than [P7].
     if (!isOwn) return Reason.NotOwner;
-    if (reports.lift(slot, Seen.RstOfCpe) && !reports.isReset(slot)) {
-      activated.lifted(view.destination, view.destinationPort, view.sourcePort);
-    }
+    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
     if (type === PacketType.SynAck && !reports.isAnswered(slot)) {
-      reports.mark(slot, Seen.Answer);
+      // In this order: killed in between, the next worker sees this answer as the first again.
       activated.answered(view.destination, view.destinationPort, view.sourcePort);
+      reports.mark(slot, Seen.Answer);
     }
     if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfServer);
     reports.keep(slot);
@@ -132,6 +149,16 @@ export class ReportRules {
     const isCollectors =
       slot >= 0 && !reports.isClosing(slot) && this.forward.servers.isConfigured(reports.owner(slot));
     return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
+  }
+
+  /** The side that received a RST goes on: it was a forgery. The activation first, so that a crash loses neither. */
+  private lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer, other: Seen): void {
+    const { reports, activated } = this.state;
+    if (!reports.has(slot, mark)) return;
+    if (!reports.has(slot, other)) {
+      activated.lifted(reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot));
+    }
+    reports.lift(slot, mark);
   }
 
   /** A FIN or RST of a report connection passed: its time is set [P8], grace begins or ends [D]. */

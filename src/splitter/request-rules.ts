@@ -92,8 +92,9 @@ export class RequestRules {
     requests.lift(slot, Seen.RstOfCpe);
     requests.keep(slot);
     if (type === PacketType.Fin && !requests.has(slot, Seen.FinOfServer)) {
-      requests.mark(slot, Seen.FinOfServer);
+      // In this order: killed in between, the next worker sees this FIN as the first again.
       this.activation.finished(slot);
+      requests.mark(slot, Seen.FinOfServer);
     }
     return this.asRequest(slot, type === PacketType.Fin ? Reason.RequestFinished : Reason.RequestFollowed);
   }

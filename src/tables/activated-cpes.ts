@@ -87,6 +87,24 @@ export class ActivatedCpes {
     return this.isArmed(slot) || this.isGrace(slot);
   }
 
+  /**
+   * A report connection of these ports is about to use the activation up: what was begun can be known again.
+   * Answers what `unreserve` wants back.
+   */
+  reserve(slot: number, cpePort: number, reportPort: number): number {
+    const before = this.table.value(slot, PORTS);
+    this.table.setValue(slot, PORTS, (cpePort << 16) | reportPort);
+    return before;
+  }
+
+  unreserve(slot: number, before: number): void {
+    this.table.setValue(slot, PORTS, before);
+  }
+
+  isReserved(slot: number, cpePort: number, reportPort: number): boolean {
+    return this.table.value(slot, PORTS) === ((cpePort << 16) | reportPort);
+  }
+
   /** A report connection of these ports has used the activation up. */
   consume(slot: number, cpePort: number, reportPort: number): void {
     this.table.setValue(slot, PORTS, (cpePort << 16) | reportPort);

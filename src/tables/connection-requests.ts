@@ -92,16 +92,15 @@ export class ConnectionRequests extends ConnectionTable {
 
   /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
   openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, isn: number): number {
-    const visiblePort = this.freePort(cpe, cpePort);
+    const visiblePort = this.portBegun(cpe, cpePort, ownPort, owner) || this.freePort(cpe, cpePort);
     if (visiblePort === 0) return -1;
     this.setRemapKey(cpe, cpePort, ownPort, owner);
     const remap = this.remaps.claim(1);
     if (remap < 0) return -1;
     this.remaps.setValue(remap, 0, visiblePort);
-    const slot = this.open(cpe, cpePort, visiblePort, owner, isn);
+    const slot = this.open(cpe, cpePort, visiblePort, owner, isn, Seen.Remapped);
     if (slot < 0) return -1;
     this.table.setValue(slot, OWN_PORT, ownPort);
-    this.mark(slot, Seen.Remapped);
     return slot;
   }
 
@@ -127,6 +126,23 @@ export class ConnectionRequests extends ConnectionTable {
   judged(slot: number, sequence: number): void {
     this.table.setValue(slot, ANSWER_SEQUENCE, sequence);
     this.mark(slot, Seen.Judged);
+  }
+
+  /** The port that was chosen when this opening was cut short by the end of a process; 0 when it was not. */
+  private portBegun(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
+    if (this.remaps.count === 0) return 0;
+    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    const remap = this.remaps.find();
+    if (remap < 0) return 0;
+    const port = this.remaps.value(remap, 0);
+    const { first, last } = this.remapRange;
+    if (port < first || port > last) return 0;
+    const slot = this.find(cpe, cpePort, port);
+    // Own port 0: the entry was opened, and no more.
+    const isBegun =
+      slot < 0 ||
+      (this.owner(slot) === owner && this.has(slot, Seen.Remapped) && this.table.value(slot, OWN_PORT) === 0);
+    return isBegun ? port : 0;
   }
 
   /** A port of the range that no connection to this CPE port uses, in either direction; 0 when none was found. */

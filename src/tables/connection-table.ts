@@ -79,12 +79,21 @@ export class ConnectionTable {
     return this.table.find();
   }
 
-  /** A connection afresh, whatever stood under its key; -1 when the table is full. @param isn int32 */
-  open(cpe: Int32Array, cpePort: number, visiblePort: number, owner: number, isn: number): number {
+  /**
+   * A connection afresh, whatever stood under its key; -1 when the table is full.
+   *
+   * @param isn int32 @param bits of Seen, beside Syn
+   */
+  open(cpe: Int32Array, cpePort: number, visiblePort: number, owner: number, isn: number, bits = 0): number {
     this.setKey(cpe, cpePort, visiblePort);
-    const slot = this.table.claim(Seen.Syn | (owner << OWNER_SHIFT));
+    const slot = this.table.claim(Seen.Syn | bits | (owner << OWNER_SHIFT));
     if (slot >= 0) this.table.setValue(slot, ISN, isn);
     return slot;
+  }
+
+  /** The ISN of an entry whose opening was cut short. */
+  begin(slot: number, isn: number): void {
+    this.table.setValue(slot, ISN, isn);
   }
 
   /** The same connection's ports are used anew by the same owner: nothing has been seen of it but this SYN. */

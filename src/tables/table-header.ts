@@ -46,8 +46,16 @@ export function writeHeader(
   header[Header.Magic] = MAGIC;
 }
 
+/** Of an empty table: without its magic meanwhile, so that whoever dies here leaves one that has yet to be made. */
+export function moveEpoch(header: Int32Array, times: Float64Array, epochMs: number): void {
+  header[Header.Magic] = 0;
+  times[Header.EpochMs / 2] = epochMs;
+  sealHeader(header);
+  header[Header.Magic] = MAGIC;
+}
+
 /** To be called whenever one of the words that it covers has changed. */
-export function sealHeader(header: Int32Array): void {
+function sealHeader(header: Int32Array): void {
   header[Header.Check] = checkOf(header);
 }
 

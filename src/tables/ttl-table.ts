@@ -15,7 +15,7 @@
  * "Tables").
  */
 
-import { checkHeader, Header, HEADER_BYTES, sealHeader, writeHeader } from './table-header';
+import { checkHeader, Header, HEADER_BYTES, moveEpoch, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
 const LOAD_PERCENT = 75;
@@ -137,8 +137,7 @@ export class TtlTable {
     const pauseMs = nowMs - times[Header.LastMs / 2];
     if (pauseMs > MAX_PAUSE_MS || pauseMs < -MAX_PAUSE_MS) {
       this.clear();
-      times[Header.EpochMs / 2] = nowMs;
-      sealHeader(this.header);
+      moveEpoch(this.header, times, nowMs);
       times[Header.RoundMs / 2] = nowMs;
     }
     times[Header.LastMs / 2] = nowMs;

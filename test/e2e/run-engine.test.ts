@@ -31,13 +31,14 @@ describe('a running engine', () => {
 
     const status = await readStatus(file);
     expect(Object.keys(status)).toEqual(
-      'version ready paused activation uptimeMs workers tables packets events queues'.split(' '),
+      'version pid ready paused activation uptimeMs workers tables packets events queues'.split(' '),
     );
     expect(status).toMatchObject({
+      pid: engine.pid,
       ready: true,
       paused: false,
       activation: 'auto',
-      workers: [{ pid: engine.pid, restarts: 0 }],
+      workers: [{ restarts: 0 }],
       tables: { connectionRequests: { count: 0, capacity: 4096, full: 0 } },
       packets: { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} },
     });
@@ -87,7 +88,7 @@ describe('a running engine', () => {
     expect((await engine.ended).code).toBe(0);
   });
 
-  test('SIGHUP does not end it, and neither does nonsense on the control socket', async () => {
+  test('SIGHUP reloads it; neither that nor nonsense on the control socket ends it', async () => {
     const file = network.configure('a.yaml');
     const engine = network.start(['run', '-c', file]);
     await engine.event('ready');
@@ -123,7 +124,7 @@ describe('a running engine', () => {
 
     const second = network.start(['run', '-c', file]);
     await second.event('ready');
-    expect((await readStatus(file)).workers[0].pid).toBe(second.pid);
+    expect((await readStatus(file)).pid).toBe(second.pid);
     second.kill('SIGTERM');
     expect((await second.ended).code).toBe(0);
   });

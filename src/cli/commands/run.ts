@@ -2,7 +2,7 @@
 
 import pino from 'pino';
 import { type CommandModule } from 'yargs';
-import { type Engine, startEngine } from '../../engine/engine';
+import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
 import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
@@ -11,39 +11,53 @@ import { readVersion } from '../version';
 
 export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'run',
-  describe: 'the engine, in the foreground; SIGTERM drains it and ends it',
+  describe: 'the engine, in the foreground; SIGTERM drains it and ends it, SIGHUP reloads the configuration',
   builder: (parser) =>
     parser.example('$0 run -c /etc/acsplit/acsplit.yaml', 'logs {"event":"ready"} to stderr once verdicts flow'),
   handler: run,
 };
 
 async function run({ config }: GlobalOptions): Promise<void> {
-  const configuration = loadConfiguration(config);
-  const { topology, activation, lives, capacityEntries, queue, stateDirectory } = configuration;
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.destination({ dest: 2, sync: true }),
   );
+  const options = readOptions(config, log);
   let engine: Engine | undefined;
   let isEnding = false;
   const end = () => {
     isEnding = true;
     void engine?.stop();
   };
-  const keep = () => log.warn({ event: 'reload' }, 'reloading comes with a later version: restart to apply changes');
-  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', keep);
+  const reload = () => void reloadFrom(config, engine, log);
+  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
   try {
-    engine = await startEngine({
-      ...{ topology, activation, lives, capacityEntries, queue, stateDirectory },
-      version: readVersion(),
-      log,
-    });
+    engine = await startEngine(options);
     // The signal may have come while the engine was starting.
     if (isEnding) void engine.stop();
     await engine.finished;
   } catch (error) {
     throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
   } finally {
-    process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', keep);
+    process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload);
+  }
+}
+
+function readOptions(config: string, log: EngineOptions['log']): EngineOptions {
+  const { topology, activation, lives, capacityEntries, queue, stateDirectory } = loadConfiguration(config);
+  return { topology, activation, lives, capacityEntries, queue, stateDirectory, version: readVersion(), log };
+}
+
+/** A configuration that cannot be taken leaves the running one as it is. */
+async function reloadFrom(config: string, engine: Engine | undefined, log: EngineOptions['log']): Promise<void> {
+  if (!engine) return log.warn({ event: 'reload-refused' }, 'not reloaded: the engine is still starting');
+  try {
+    await engine.reload(readOptions(config, log));
+    log.info(
+      { event: 'reload' },
+      'configuration reloaded; where addresses, ports or networks changed: acsplit rules install',
+    );
+  } catch (error) {
+    log.error({ event: 'reload-refused' }, `not reloaded: ${(error as Error).message}`);
   }
 }

@@ -1,6 +1,7 @@
 /** The engine, its state directory, and conntrack beside it. */
 
 import { dirname } from 'node:path';
+import { stateFilePath } from '../../engine/state-file';
 import { Splitter } from '../../splitter/splitter';
 import { type Configuration } from '../configuration';
 import { type Check, type Fault } from './check';
@@ -44,6 +45,7 @@ interface Directory {
   /** The nearest directory above that exists. */
   above: string;
   aboveEntry: Entry | undefined;
+  /** What the state file takes already counts as room. */
   room: Room;
   /** Where the file system is mounted, if it is one that can be made larger by a remount. */
   tmpfs: string | undefined;
@@ -54,11 +56,13 @@ function lookAtDirectory(host: Host, { stateDirectory }: Configuration): Directo
   let above = dirname(stateDirectory);
   while (above !== '/' && host.entry(above) === undefined) above = dirname(above);
   const existing = entry ? stateDirectory : above;
+  const room = host.room(existing);
+  const held = host.entry(stateFilePath(stateDirectory))?.bytes ?? 0;
   return {
     entry,
     above,
     aboveEntry: host.entry(above),
-    room: host.room(existing),
+    room: { ...room, freeBytes: room.freeBytes + held },
     tmpfs: tmpfsUnder(existing, host.read('/proc/self/mounts') ?? ''),
   };
 }

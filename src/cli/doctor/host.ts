@@ -15,6 +15,8 @@ export interface Entry {
   /** The permission bits. */
   mode: number;
   isWritable: boolean;
+  /** On disk. */
+  bytes: number;
 }
 
 export interface Room {
@@ -81,7 +83,12 @@ function readText(file: string): string | undefined {
 function findEntry(path: string): Entry | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
-  return { isDirectory: found.isDirectory(), mode: found.mode & 0o7777, isWritable: isWritable(path) };
+  return {
+    isDirectory: found.isDirectory(),
+    mode: found.mode & 0o7777,
+    isWritable: isWritable(path),
+    bytes: found.blocks * 512,
+  };
 }
 
 /** Asked of the kernel: root may be refused too, by a read-only file system. */

@@ -1,7 +1,7 @@
 /** Rights and kernel features: nothing is guessed from a version, everything is tried in a scratch network namespace. */
 
 import { join } from 'node:path';
-import { wantedReceiveBufferBytes } from '../../engine/engine';
+import { wantedReceiveBufferBytes } from '../../engine/queues';
 import { type Family, type Runner, tryBundle } from '../../rules';
 import { type Configuration } from '../configuration';
 import { type Check, type Fault } from './check';

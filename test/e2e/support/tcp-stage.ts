@@ -2,7 +2,7 @@
  * A world whose hosts do nothing by themselves: a test opens, speaks and closes each connection at its own pace, over
  * real NFQUEUE and the real TCP of each namespace. For whole CWMP sessions of simulated devices there is stage.ts.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Actor } from '../../../src/cli/lab/actor';
 import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
@@ -10,6 +10,7 @@ import { isAlive } from '../../../src/cli/lab/namespaces';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
 import { REPORT_PORT, World, type Role, type WorldOptions } from '../../../src/cli/lab/world';
 import { askEngine, controlSocketPath } from '../../../src/engine/control';
+import { stateFilePath } from '../../../src/engine/state-file';
 import { type Status } from '../../../src/engine/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
 import { type TraceAnswer, type TraceEvent } from '../../../src/engine/operations';
@@ -240,20 +241,23 @@ export class TcpStage {
     return askEngine(controlSocketPath(join(this.world.directory, 'state')), { command, ...more });
   }
 
-  /** Ends the engine without a word, and starts another, with other settings where given. */
+  /** Ends the engine without a word, and starts another on empty tables, with other settings where given. */
   async restart(options: EngineOptions = {}): Promise<void> {
     process.kill(this.engine.pid, 'SIGKILL');
     await eventually('the engine to die', () => !isAlive(this.engine.pid) || undefined);
+    rmSync(stateFilePath(join(this.world.directory, 'state')), { force: true });
     this.engine = await Engine.start(this.world, { ...this.options, ...options });
   }
 
   /** Runs `happen` while no verdict is given: what is sent meanwhile waits in the queues. */
   async whileHeld<T>(happen: () => Promise<T>): Promise<T> {
-    process.kill(this.engine.pid, 'SIGSTOP');
+    // The supervisor first: it would replace a worker that does nothing.
+    const pids = [this.engine.pid, ...(await this.status()).workers.map(({ pid }) => pid)];
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
     try {
       return await happen();
     } finally {
-      process.kill(this.engine.pid, 'SIGCONT');
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
     }
   }
 

@@ -4,6 +4,7 @@ import { formatDuration, formatStatus } from '../../../src/cli/status-text';
 test('headline, tables, packets by reason, queues', () => {
   const text = formatStatus({
     version: '1.2.3',
+    pid: 70,
     ready: true,
     paused: false,
     activation: 'auto',
@@ -21,7 +22,7 @@ test('headline, tables, packets by reason, queues', () => {
       { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
   });
-  expect(text).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 77, 0 restarts
+  expect(text).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 70, worker 77, 0 restarts
 
 TABLE               ENTRIES  CAPACITY  FULL
 connectionRequests       12   1048576     0

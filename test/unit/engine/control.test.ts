@@ -7,7 +7,7 @@ import { askEngine, type ControlServer, NoEngineError, serveControl } from '../.
 import { EngineError } from '../../../src/engine/engine-error';
 
 const COMMANDS = {
-  status: () => ({ workers: [{ pid: 4711 }] }),
+  status: () => Promise.resolve({ pid: 4711 }),
   echo: (request: object) => request,
   fail: () => {
     throw new Error('not today');

@@ -6,29 +6,46 @@ import { Reason, REASONS } from '../../../src/splitter/reasons';
 
 const table = (count: number, full = 0) => ({ count, capacityEntries: 64, full });
 
-function parts(given: { byReason?: [Reason, number][]; byQueue?: number[]; proc?: string }): StatusParts {
+function parts(given: {
+  byReason?: [Reason, number][];
+  byQueue?: number[];
+  earlier?: number[];
+  proc?: string;
+}): StatusParts {
   const byReason = new Float64Array(REASONS.length);
   for (const [reason, count] of given.byReason ?? []) byReason[reason] = count;
   const splitter = {
-    paused: true,
-    activation: 'off',
     tables: { connectionRequests: table(3), activatedCpes: table(2, 5), reportConnections: table(1) },
     counters: { byReason, byQueue: Float64Array.from(given.byQueue ?? [0, 0, 0, 0]) },
   } as unknown as StatusParts['splitter'];
   const queues = parseQueueCounters(given.proc ?? '');
   const eventCounts = new Float64Array(EVENTS.length);
   eventCounts[Event.Diverted] = 4;
-  return { version: '1.2.3', isReady: true, uptimeMs: 12.7, pid: 77, splitter, eventCounts, firstQueue: 40, queues };
+  return {
+    version: '1.2.3',
+    pid: 70,
+    isReady: true,
+    paused: true,
+    activation: 'off',
+    uptimeMs: 12.7,
+    worker: { pid: 77, restarts: 4 },
+    splitter,
+    eventCounts,
+    earlier: given.earlier ?? [0, 0, 0, 0],
+    firstQueue: 40,
+    queues,
+  };
 }
 
 test('every key of the contract, and no other', () => {
   expect(composeStatus(parts({ proc: '   41 123456 7 2 65535 11 13 100 1\n', byQueue: [0, 90, 0, 0] }))).toEqual({
     version: '1.2.3',
+    pid: 70,
     ready: true,
     paused: true,
     activation: 'off',
     uptimeMs: 13,
-    workers: [{ pid: 77, restarts: 0 }],
+    workers: [{ pid: 77, restarts: 4 }],
     tables: {
       connectionRequests: { count: 3, capacity: 64, full: 0 },
       activatedCpes: { count: 2, capacity: 64, full: 5 },
@@ -76,5 +93,11 @@ describe('lost: numbered by the kernel, not arrived, not waiting', () => {
   test.each(rows)('%s', (_, lastId, arrived, waiting, lost) => {
     const proc = `   40 1 ${waiting} 2 65535 0 0 ${lastId} 1\n`;
     expect(composeStatus(parts({ proc, byQueue: [arrived, 0, 0, 0] })).queues[0].lost).toBe(lost);
+  });
+
+  test('what an earlier engine decided was numbered by other queues', () => {
+    const given = { proc: '   40 1 0 2 65535 0 0 100 1\n', byQueue: [5100, 0, 0, 0], earlier: [5000, 0, 0, 0] };
+    expect(composeStatus(parts(given)).queues[0].lost).toBe(0);
+    expect(composeStatus(parts({ ...given, byQueue: [5098, 0, 0, 0] })).queues[0].lost).toBe(2);
   });
 });

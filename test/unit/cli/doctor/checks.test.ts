@@ -77,7 +77,7 @@ const holder = { pid: 77, name: 'suricata' };
 const status = (more: Partial<Status>) => ({
   status: { version: '1', ready: true, paused: false, workers: [], ...more } as unknown as Status,
 });
-const directory = { isDirectory: true, mode: 0o750, isWritable: true };
+const directory = { isDirectory: true, mode: 0o750, isWritable: true, bytes: 0 };
 
 /** What iptables-save would print right after the installation: built-in chains are declared there as well. */
 function installed(): string {
@@ -310,6 +310,8 @@ describe('facts, finding, command', () => {
 
   test('a state directory that can be made is fine, and so is a host without conntrack', async () => {
     expect(await findings('state-directory', { entries: { '/run': directory } })).toMatchObject([{ level: 'ok' }]);
+    const entries = { '/run/acsplit': directory, '/run/acsplit/tables.state': { ...directory, bytes: 2 ** 40 } };
+    expect(await findings('state-directory', { entries, freeBytes: 0 })).toMatchObject([{ level: 'ok' }]);
     expect(await findings('conntrack', {})).toMatchObject([{ level: 'ok', message: 'is not loaded, and need not be' }]);
   });
 

@@ -1,0 +1,17 @@
+/** The directory that holds the control socket and the state file. */
+import { mkdirSync } from 'node:fs';
+import { EngineError } from './engine-error';
+
+const DIRECTORY_MODE = 0o750;
+
+/** @throws EngineError when it is not there and cannot be made */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const denied = code === 'EACCES' || code === 'EPERM';
+    const reason = denied ? 'permission denied; run as root or choose another stateDirectory' : message;
+    throw new EngineError(`state directory ${directory} cannot be made: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,70 @@
+/** What supervisor and worker say to each other, over Node's IPC channel, and the descriptors that a worker inherits. */
+import { PacketBatch } from '../packet/batch';
+import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
+import { type ControlRequest } from './control';
+import { Journal } from './journal';
+
+/** Descriptor numbers in the worker. */
+export const FD = { channel: 3, queue: 4, batch: 5, state: 6 } as const;
+
+/** What a reload may change. */
+export interface Rules {
+  topology: Topology;
+  activation: ActivationMode;
+  lives: Lives;
+}
+
+export interface WorkerStart {
+  kind: 'start';
+  version: string;
+  /** Process id of the supervisor. */
+  parent: number;
+  rules: Rules;
+  capacityEntries: number;
+  firstQueue: number;
+  /** int32, for tables that are not there yet. */
+  seed: number;
+}
+
+export interface WorkerCommand {
+  kind: 'command';
+  id: number;
+  request: ControlRequest;
+}
+
+export interface WorkerReload {
+  kind: 'reload';
+  id: number;
+  rules: Rules;
+}
+
+export interface WorkerStop {
+  kind: 'stop';
+}
+
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerStop;
+
+export type FromWorker =
+  /** The worker waits to be told what to do. */
+  | { kind: 'up' }
+  /** Verdicts flow. */
+  | { kind: 'ready' }
+  | { kind: 'answer'; id: number; result?: unknown; error?: string }
+  /** Verdicts of a kind are refused by the kernel. */
+  | { kind: 'verdict-refused'; code: string; message: string }
+  /** The tables cannot be taken over. */
+  | { kind: 'state-unusable'; message: string }
+  /** Another version is installed than the one that the supervisor was started from. */
+  | { kind: 'upgraded'; version: string };
+
+/** Packets of one batch. */
+export const BATCH_CAPACITY = 64;
+
+const PAGE = 4096;
+
+/** The memory that the supervisor owns for the batch in hand: the batch, then the journal, each on pages of its own. */
+export const BATCH_MEMORY = (() => {
+  const journalAt = Math.ceil(PacketBatch.regionBytes(BATCH_CAPACITY) / PAGE) * PAGE;
+  const journalBytes = Math.ceil(Journal.bytes(BATCH_CAPACITY) / PAGE) * PAGE;
+  return { regionBytes: journalAt, journalAt, journalBytes, bytes: journalAt + journalBytes } as const;
+})();

@@ -1,0 +1,55 @@
+/**
+ * The worker is killed at random instants under load of every kind: no connection is lost, none changes its server, and
+ * what was transferred is what arrives. ACSPLIT_KILLS says how often; ACSPLIT_SEED repeats a run's instants.
+ */
+import { Load, LOAD_CPES } from './support/load';
+import { Lookout, pause, spread } from './support/lookout';
+import { Stage } from './support/stage';
+
+const KILLS = Number(process.env.ACSPLIT_KILLS ?? 100);
+const SEED = Number(process.env.ACSPLIT_SEED ?? Date.now() % 2 ** 31);
+/** A little more than a worker's start: instants before it is ready, while it recovers, and after. */
+const LONGEST_LIFE_MS = 250;
+
+let random = SEED;
+/** 0 to 1; Park and Miller. */
+function chance(): number {
+  random = (random * 48271) % 2147483647;
+  return random / 2147483647;
+}
+
+jest.setTimeout(120_000 + KILLS * 2000);
+
+describe('the worker', () => {
+  let stage: Stage;
+  let lookout: Lookout;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: LOAD_CPES });
+    lookout = new Lookout(stage);
+  });
+  afterAll(() => stage?.close());
+
+  it(`is killed ${KILLS} times under load, and nothing is lost`, async () => {
+    const load = new Load(stage);
+    await lookout.untilVerdict();
+    const untilVerdictMs: number[] = [];
+    for (let kill = 0; kill < KILLS; kill++) {
+      await pause(chance() * LONGEST_LIFE_MS);
+      process.kill(await lookout.worker(), 'SIGKILL');
+      untilVerdictMs.push(await lookout.untilVerdict());
+    }
+    await load.expectNothingLost();
+    const { workers, packets, queues } = await lookout.status();
+    expect(workers[0]!.restarts).toBe(KILLS);
+    expect(packets.byReason['owner-gone']).toBeUndefined();
+    expect(queues.map(({ queueDropped, userDropped }) => [queueDropped, userDropped])).toEqual(
+      queues.map(() => [0, 0]),
+    );
+    const { itms, collector, transfers } = load.done;
+    console.log(
+      `${KILLS} kills (seed ${SEED}): ${spread(untilVerdictMs)} from kill to next verdict; ` +
+        `${itms} sessions of the ITMS, ${collector} of the collector, ${transfers} transfers`,
+    );
+  });
+});

@@ -1,0 +1,44 @@
+/** A worker that keeps dying is started ever more slowly. */
+import { requireReloadable, type Reloadable } from '../../../src/engine/reload';
+import { delayAfter } from '../../../src/engine/worker-keeper';
+import { DEFAULT_LIVES } from '../../../src/splitter/topology';
+import { TOPOLOGY } from '../../support/rig';
+
+test('at once after the first death, then doubling, 5 s at the most', () => {
+  expect([0, 1, 2, 3, 4, 8, 9, 10, 1000].map(delayAfter)).toEqual([0, 0, 50, 100, 200, 3200, 5000, 5000, 5000]);
+});
+
+describe('a reload', () => {
+  const now: Reloadable = {
+    ...{
+      topology: TOPOLOGY,
+      activation: 'auto',
+      lives: DEFAULT_LIVES,
+      capacityEntries: 64,
+      stateDirectory: '/run/acsplit',
+    },
+    queue: { first: 0, length: 64, gso: true },
+  };
+
+  test('takes other collectors, ports, lives and modes', () => {
+    const topology = { ...TOPOLOGY, collectors: TOPOLOGY.collectors.slice(1), reportPorts: [1] };
+    expect(() =>
+      requireReloadable(now, { ...now, topology, activation: 'off', lives: { ...DEFAULT_LIVES, armed: 1 } }),
+    ).not.toThrow();
+  });
+
+  const refused: [string, Partial<Reloadable>][] = [
+    ['cpe.interface', { topology: { ...TOPOLOGY, cpe: { ...TOPOLOGY.cpe, interface: 'eth9' } } }],
+    ['itms.interface', { topology: { ...TOPOLOGY, itms: { ...TOPOLOGY.itms, interface: 'eth9' } } }],
+    ['tables.capacity', { capacityEntries: 65 }],
+    ['queue.first', { queue: { first: 4, length: 64, gso: true } }],
+    ['queue.length', { queue: { first: 0, length: 65, gso: true } }],
+    ['queue.gso', { queue: { first: 0, length: 64, gso: false } }],
+    ['stateDirectory', { stateDirectory: '/run/other' }],
+  ];
+  test.each(refused)('refuses another %s, which takes a restart', (key, change) => {
+    expect(() => requireReloadable(now, { ...now, ...change })).toThrow(
+      new RegExp(`^${key} changed from .* to .*, which takes a restart; nothing was changed$`),
+    );
+  });
+});
