@@ -34,6 +34,9 @@ const END_TO_END_OVER_BOTH = [
   'requests-race',
   'tcp-ends',
   'tcp-collisions',
+  'errors-hosts',
+  'errors-path-mtu',
+  'fragments',
   'untouched',
 ].map((name) => `<rootDir>/test/e2e/${name}.test.ts`);
 

@@ -23,6 +23,7 @@ constexpr size_t kIpv6Addresses = 8;
 // length in units of 8 bytes, without the first 8.
 constexpr size_t kExtensionMinHeader = 8;
 constexpr size_t kRoutingSegmentsLeft = 3;
+constexpr uint16_t kIpv6FragmentMask = 0xfff9;  // the offset, and more fragments
 // As many as src/packet walks; a chain that is longer is nobody's honest packet.
 constexpr int kMaxExtensions = 8;
 // RFC 9293, 3.1
@@ -63,13 +64,17 @@ Segment find_in_ipv6(const uint8_t* packet, size_t length) {
   uint8_t next = packet[kIpv6NextHeader];
   size_t at = kIpv6Header;
   for (int extensions = 0; next != IPPROTO_TCP; extensions++) {
-    // Fragments have no checksum of their own, AH vouches for addresses that we have changed, and anything else is not TCP.
-    const bool is_known = next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING;
+    // AH vouches for addresses that we have changed, and anything else is not TCP.
+    const bool is_fragment = next == IPPROTO_FRAGMENT;
+    const bool is_known = next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING || is_fragment;
     if (!is_known || extensions == kMaxExtensions || at + kExtensionMinHeader > end) return kNone;
     // With segments left, the checksum is over the last destination, which stands in the routing header. [RFC 8200 8.1]
     if (next == IPPROTO_ROUTING && packet[at + kRoutingSegmentsLeft] != 0) return kNone;
+    // A part of a packet has no checksum of its own; a header that stands before the whole is none of one. [RFC 6946]
+    if (is_fragment && (read_u16(packet + at + 2) & kIpv6FragmentMask) != 0) return kNone;
     next = packet[at];
-    at += (static_cast<size_t>(packet[at + 1]) + 1) * 8;
+    // Of a fragment header the second byte is reserved.
+    at += is_fragment ? kExtensionMinHeader : (static_cast<size_t>(packet[at + 1]) + 1) * 8;
   }
   if (at + kTcpMinHeader > end) return kNone;
   return {at, end - at, kIpv6Addresses, 32};

@@ -113,9 +113,13 @@ void check_extension_headers(std::mt19937& random) {
   Bytes nine = eight;
   nine.push_back(kDestinationOptions);
   for (const Bytes& chain : {nine, Bytes{kFragment}, Bytes{kAuthentication}, Bytes{17}, Bytes{kHopByHop, kFragment}}) {
-    const Bytes bytes = make_ipv6(random, 5, chain).bytes;
+    Bytes bytes = make_ipv6(random, 5, chain).bytes;
+    if (chain.back() == kFragment) bytes[bytes.size() - 20 - 5 - 8 * chain.size() + 3] |= 1;  // more fragments
     check_refused(bytes, bytes.size());
   }
+  Bytes atomic = make_ipv6(random, 5, {kFragment}).bytes;
+  atomic[42] = atomic[43] = 0;
+  check_against_twin({atomic, 48, 8, 32}, 0, 0);
   const Bytes routed = make_ipv6(random, 5, {kRouting}).bytes;
   check_refused(with(routed, 43, 1), routed.size());    // a segment left
   check_refused(with(routed, 41, 1), routed.size());    // TCP would begin in its own middle

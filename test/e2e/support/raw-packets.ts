@@ -88,3 +88,30 @@ function octets(address: string): Buffer {
   const middle = address.includes('::') ? new Array<string>(8 - head!.length - tail.length).fill('0') : [];
   return Buffer.from([...head!, ...middle, ...tail].map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
+
+/** A packet in fragments that carry at most `bytes` each, a multiple of 8. [RFC 791 3.2, RFC 8200 4.5] */
+export function fragments(whole: Buffer, bytes: number): Buffer[] {
+  const isIpv6 = whole[0]! >> 4 === 6;
+  const header = whole.subarray(0, isIpv6 ? 40 : 20);
+  const body = whole.subarray(header.length);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < body.length; at += bytes) {
+    const piece = body.subarray(at, at + bytes);
+    const more = at + bytes < body.length ? 1 : 0;
+    const own = Buffer.from(header);
+    if (isIpv6) {
+      const extension = Buffer.from([own[6]!, 0, 0, 0, 0x12, 0x34, 0x56, 0x78]);
+      extension.writeUInt16BE(at | more, 2);
+      own[6] = 44;
+      own.writeUInt16BE(extension.length + piece.length, 4);
+      pieces.push(Buffer.concat([own, extension, piece]));
+    } else {
+      own.writeUInt16BE(own.length + piece.length, 2);
+      own.writeUInt16BE((more << 13) | (at / 8), 6);
+      own.fill(0, 10, 12);
+      own.writeUInt16BE(checksum(own), 10);
+      pieces.push(Buffer.concat([own, piece]));
+    }
+  }
+  return pieces;
+}
