@@ -115,6 +115,7 @@ export class World {
     const world = new World(options);
     try {
       await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
+      if (world.family === 'ipv6') await world.trustAddresses();
       await world.wire();
       await world.tune();
       return world;
@@ -166,6 +167,12 @@ export class World {
     for (const child of this.children) child.kill('SIGKILL');
     removeNamespaces(this.roles.map((role) => this.namespace(role)));
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Without detection of duplicates: a tentative link-local address asks for no neighbour, for a second or two. */
+  private async trustAddresses(): Promise<void> {
+    const script = 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad';
+    await Promise.all(this.roles.map((role) => this.run(role, ['sh', '-c', script])));
   }
 
   private async wire(): Promise<void> {
