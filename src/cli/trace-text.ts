@@ -4,9 +4,12 @@ import { type TraceEvent } from '../engine/operations';
 
 /** `22:37:04.123  10.1.0.5  armed for c1: its Connection Request (10.1.0.5:7547) was answered with a 2xx` */
 export function formatTraceEvent(event: TraceEvent, time: Date): string {
-  const clock = time.toTimeString().slice(0, 8);
-  const milliseconds = String(time.getMilliseconds()).padStart(3, '0');
-  return `${clock}.${milliseconds}  ${event.cpe.padEnd(15)}  ${sentence(event)}`;
+  return `${formatTime(time)}  ${event.cpe.padEnd(15)}  ${sentence(event)}`;
+}
+
+/** Local time, `22:37:04.123`. */
+export function formatTime(time: Date): string {
+  return `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
 }
 
 function sentence({ event, cpe, cpePort, port, owner }: TraceEvent): string {

@@ -99,7 +99,8 @@ export class DescriptorSink implements ByteSink {
     this.close();
   }
 
-  private flush(): void {
+  /** Writes out what is held back, for whoever reads along. */
+  flush(): void {
     const held = this.held;
     this.held = 0;
     this.writeOut(this.gathered, 0, held);

@@ -182,3 +182,13 @@ function payloadOf(layout: Layout | undefined, bytes: Uint8Array): number {
   const tcpBytes = (bytes[layout.tcpAt + tcp.DATA_OFFSET] >>> 4) << 2;
   return Math.max(0, layout.end - layout.tcpAt - tcpBytes);
 }
+
+/** What a line says of a packet, whatever it is. */
+export function describeBytes(bytes: Uint8Array): { type: string; endpoints: string; payloadBytes: number } {
+  const { length } = bytes;
+  return {
+    type: typeOf(bytes, 0, length),
+    endpoints: endpointsOf(bytes, 0, length),
+    payloadBytes: payloadOf(bytes, 0, length),
+  };
+}

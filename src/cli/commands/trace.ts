@@ -1,71 +1,166 @@
-/** `acsplit trace`: live, one line an event: armed, diverted, closed, contended, remapped, engine restarted. */
+/**
+ * `acsplit trace`: live, one line an event (armed, diverted, closed, contended, remapped, engine restarted); with --cpe
+ * also one line a packet of that CPE, with --write the packets as a capture. The engine keeps the last few thousand of
+ * both and waits for nobody: what we are too slow for is lost here, and counted.
+ */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type CommandModule } from 'yargs';
 import { type TraceAnswer, type TraceEvent } from '../../engine/operations';
+import { type PacketsAnswer } from '../../engine/packet-trace';
 import { ask, requireAddress } from '../ask';
+import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
-import { formatTraceEvent } from '../trace-text';
+import { describePacket, formatPacket, type PacketLine, TraceFile } from '../trace-packets';
+import { formatTime, formatTraceEvent } from '../trace-text';
 
 interface TraceOptions extends GlobalOptions {
   cpe?: string | undefined;
+  write?: string | undefined;
   json: boolean;
 }
 
-/** The ring of events holds 4096: at this pace it takes 16 000 events a second to outrun us. */
+/** The engine keeps 4096 events and 2048 packets: at this pace it takes 8000 packets a second to outrun us. */
 const POLL_MS = 250;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
   command: 'trace',
   describe: 'what happens to activations and sessions, live, one line an event; Ctrl-C ends it',
   builder: (parser) =>
     parser
-      .option('cpe', { type: 'string', requiresArg: true, describe: 'only the events of this CPE' })
+      .option('cpe', { type: 'string', requiresArg: true, describe: 'only this CPE, and one line a packet of it' })
+      .option('write', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'also write the packets to this pcapng file, mode 0600: captures hold credentials',
+      })
       .option('json', jsonOption)
       .example('$0 trace', 'armed (and by what), diverted, closed, contended, remapped')
-      .example('$0 trace --cpe 10.1.0.5', 'of one CPE'),
-  handler: follow,
+      .example('$0 trace --cpe 10.1.0.5', 'every packet of one CPE, with its reason')
+      .example('$0 trace --cpe 10.1.0.5 --write cpe.pcapng', 'for Wireshark, and for acsplit replay'),
+  handler: async (options) => {
+    const tracer = new Tracer(options);
+    await tracer.follow();
+  },
 };
 
-async function follow({ config, cpe, json }: TraceOptions): Promise<void> {
-  const only = cpe === undefined ? undefined : requireAddress(cpe);
-  let answer = (await ask(config, { command: 'events' })) as TraceAnswer;
-  process.stderr.write('tracing; Ctrl-C ends\n');
-  let isGone = false;
-  for (;;) {
-    await pause(POLL_MS);
-    const news = await askAgain(config, answer);
-    if (news === undefined) {
-      if (!isGone) process.stderr.write('no engine answers; waiting for one\n');
-      isGone = true;
-      continue;
+/** A line to come, and when what it tells happened. */
+interface Told {
+  timeMs: number;
+  tell: (time: Date) => string;
+}
+
+class Tracer {
+  private readonly only: string | undefined;
+  private readonly filter: { cpe?: string };
+  private readonly wantsPackets: boolean;
+  private readonly ended = new AbortController();
+  private file: TraceFile | undefined = undefined;
+  private events: TraceAnswer | undefined = undefined;
+  private packets: PacketsAnswer | undefined = undefined;
+  private isGone = false;
+
+  constructor(private readonly options: TraceOptions) {
+    this.only = options.cpe === undefined ? undefined : requireAddress(options.cpe);
+    this.filter = this.only === undefined ? {} : { cpe: this.only };
+    this.wantsPackets = this.only !== undefined || options.write !== undefined;
+  }
+
+  /** Until the user has had enough. @throws Failure when there is no engine to begin with */
+  async follow(): Promise<void> {
+    const { config, write } = this.options;
+    await this.begin();
+    if (write !== undefined) this.file = new TraceFile(write, loadConfiguration(config).topology);
+    const end = () => this.ended.abort();
+    for (const signal of SIGNALS) process.on(signal, end);
+    process.stderr.write('tracing; Ctrl-C ends\n');
+    try {
+      for (;;) {
+        await pause(this.packets?.more === true ? 0 : POLL_MS, undefined, { signal: this.ended.signal });
+        await this.step();
+      }
+    } catch (error) {
+      if (!this.ended.signal.aborted) throw error;
+    } finally {
+      this.file?.close();
+      for (const signal of SIGNALS) process.off(signal, end);
+      if (this.file) process.stderr.write(`${count(this.file.packets, 'packet')} written to ${write}\n`);
     }
-    isGone = false;
-    answer = news;
-    if (answer.missed > 0) process.stderr.write(`${answer.missed} events came too fast to be shown\n`);
+  }
+
+  /** Says from where on we want to know, so that nothing between this and the first look is lost. */
+  private async begin(): Promise<void> {
+    this.events = await this.ask<TraceAnswer>({ command: 'events' });
+    if (this.wantsPackets) this.packets = await this.ask<PacketsAnswer>({ command: 'packets', ...this.filter });
+  }
+
+  private async step(): Promise<void> {
+    try {
+      const events = await this.newEvents();
+      const told = [...(this.wantsPackets ? await this.newPackets() : []), ...events];
+      this.isGone = false;
+      this.print(told);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (!this.isGone) process.stderr.write(`${error.message}; waiting\n`);
+      this.isGone = true;
+    }
+  }
+
+  private async newEvents(): Promise<Told[]> {
+    const before = this.events;
+    let answer = await this.ask<TraceAnswer>({ command: 'events', since: before?.next ?? 0 });
+    if (answer.engine !== before?.engine) {
+      process.stderr.write('engine restarted\n');
+      answer = await this.ask<TraceAnswer>({ command: 'events', since: 0 });
+    }
+    this.events = answer;
+    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'event')} came too fast to be shown\n`);
+    const ours = answer.events.filter(({ cpe }) => this.only === undefined || cpe === this.only);
+    return ours.map((event) => ({ timeMs: event.timeMs, tell: (time) => this.eventLine(event, time) }));
+  }
+
+  private async newPackets(): Promise<Told[]> {
+    const before = this.packets;
+    let answer = await this.ask<PacketsAnswer>({ command: 'packets', since: before?.next ?? 0, ...this.filter });
+    if (answer.run !== before?.run) {
+      answer = await this.ask<PacketsAnswer>({ command: 'packets', since: 0, ...this.filter });
+    }
+    this.packets = answer;
+    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'packet')} came too fast and are not here\n`);
     const startedMs = Date.now() - answer.nowMs;
-    for (const event of answer.events) {
-      if (only === undefined || event.cpe === only) print(event, startedMs, json);
-    }
+    for (const packet of answer.packets) this.file?.write(packet, startedMs);
+    this.file?.flush();
+    if (this.only === undefined) return [];
+    return answer.packets.map((packet) => ({
+      timeMs: packet.timeMs,
+      tell: (time) => this.packetLine(describePacket(packet), time),
+    }));
+  }
+
+  /** In the order in which it happened: an event has the time of the packet that brought it about, and comes after. */
+  private print(told: Told[]): void {
+    const startedMs = Date.now() - (this.events?.nowMs ?? 0);
+    // Stable: packets stand first.
+    told.sort((a, b) => a.timeMs - b.timeMs);
+    for (const { timeMs, tell } of told) process.stdout.write(`${tell(new Date(startedMs + timeMs))}\n`);
+  }
+
+  private eventLine(event: TraceEvent, time: Date): string {
+    return this.options.json ? JSON.stringify({ ...event, time }) : formatTraceEvent(event, time);
+  }
+
+  private packetLine(line: PacketLine, time: Date): string {
+    return this.options.json ? JSON.stringify({ ...line, time }) : `${formatTime(time)}  ${formatPacket(line)}`;
+  }
+
+  private ask<T>(request: { command: string } & Record<string, unknown>): Promise<T> {
+    return ask(this.options.config, request) as Promise<T>;
   }
 }
 
-/** The answer since the last one; undefined while no engine runs, whose restart is then told. */
-async function askAgain(config: string, before: TraceAnswer): Promise<TraceAnswer | undefined> {
-  try {
-    const answer = (await ask(config, { command: 'events', since: before.next })) as TraceAnswer;
-    if (answer.engine === before.engine) return answer;
-    process.stderr.write('engine restarted\n');
-    return (await ask(config, { command: 'events', since: 0 })) as TraceAnswer;
-  } catch (error) {
-    if (error instanceof Failure) return undefined;
-    throw error;
-  }
-}
-
-/** @param startedMs what the wall clock said at the engine's time 0 */
-function print(event: TraceEvent, startedMs: number, json: boolean): void {
-  const time = new Date(startedMs + event.timeMs);
-  process.stdout.write(json ? `${JSON.stringify({ ...event, time })}\n` : `${formatTraceEvent(event, time)}\n`);
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

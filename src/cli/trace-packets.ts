@@ -1,0 +1,138 @@
+/**
+ * Packets that the engine traced: as lines for people, and as a capture that Wireshark and `acsplit replay` open. A
+ * packet stands in the capture as it came, with verdict and reason as its comment and the interface it came in on, so
+ * that a replay finds its side and decides it again.
+ */
+
+import { closeSync, fchmodSync, openSync } from 'node:fs';
+import { type TracedPacket } from '../engine/packet-trace';
+import { Verdict } from '../packet/batch';
+import { DescriptorSink } from '../replay/byte-io';
+import { type CaptureInterface } from '../replay/capture-reader';
+import { PcapngWriter } from '../replay/pcapng-writer';
+import { SIDES } from '../replay/side';
+import { describeBytes } from '../replay/transcript';
+import { verdictName } from '../replay/verdict-name';
+import { reasonName } from '../splitter/reasons';
+import { type Topology } from '../splitter/topology';
+import { Failure } from './errors';
+
+/** LINKTYPE_RAW: packets begin with their IP header. */
+const RAW_IP = 101;
+/** Captures of Connection Requests hold credentials. */
+const PRIVATE_MODE = 0o600;
+const QUEUE_OF_HOST = 3;
+const SIDE_NAMES = [...SIDES, 'host'];
+
+/** What is said of a packet, in text and JSON alike. */
+export interface PacketLine {
+  side: string;
+  type: string;
+  /** `10.1.0.5:40001 > 10.1.0.1:7547` */
+  packet: string;
+  /** The same as it left; undefined where it did not, or not changed. */
+  became: string | undefined;
+  payloadBytes: number;
+  verdict: string;
+  reason: string;
+}
+
+export function describePacket(traced: TracedPacket): PacketLine {
+  const { type, endpoints, payloadBytes } = describeBytes(Buffer.from(traced.bytes, 'base64'));
+  const after = Buffer.from(traced.after, 'base64');
+  const isRewritten = traced.verdict === Verdict.AcceptRewritten;
+  return {
+    side: SIDE_NAMES[traced.queue] ?? '?',
+    type,
+    packet: endpoints,
+    became: isRewritten ? describeBytes(after).endpoints : undefined,
+    payloadBytes,
+    verdict: verdictName(traced.verdict),
+    reason: reasonName(traced.reason),
+  };
+}
+
+/** `cpe  SYN  10.1.0.5:40001 > 10.1.0.1:7547  0 bytes  to-itms  > 10.1.0.5:40001 > 10.2.0.2:7547` */
+export function formatPacket({ side, type, packet, became, payloadBytes, verdict, reason }: PacketLine): string {
+  const what = `${side.padEnd(9)} ${type.padEnd(7)} ${packet.padEnd(35)} ${String(payloadBytes).padStart(5)}`;
+  return `${what} ${verdict.padEnd(9)} ${reason}${became === undefined ? '' : `: ${became}`}`;
+}
+
+/** A capture that grows while it is written: whole packets stand in it at any moment. */
+export class TraceFile {
+  packets = 0;
+  private readonly sink: DescriptorSink;
+  private readonly writer: PcapngWriter;
+  private readonly interfaces: CaptureInterface[];
+  private readonly collectors: ReadonlyMap<string, CaptureInterface>;
+
+  /** @throws Failure when the file cannot be written */
+  constructor(name: string, topology: Topology) {
+    this.sink = new DescriptorSink(openPrivate(name), true);
+    this.writer = new PcapngWriter(this.sink, name);
+    const on = (interfaceName: string): CaptureInterface => ({
+      linkType: RAW_IP,
+      name: interfaceName,
+      snapLength: 0,
+    });
+    const { cpe, itms, collectors } = topology;
+    this.interfaces = [on(cpe.interface), on(itms.interface), on(collectors[0]?.interface ?? ''), on('lo')];
+    this.collectors = new Map(
+      collectors.flatMap(({ interface: name, address }) =>
+        [address.ipv4, (address as { ipv6?: string }).ipv6].flatMap((text) =>
+          text === undefined ? [] : [[text, on(name)] as const],
+        ),
+      ),
+    );
+  }
+
+  /** @param startedMs what the wall clock said at the engine's time 0 */
+  write(traced: TracedPacket, startedMs: number): void {
+    const bytes = Buffer.from(traced.bytes, 'base64');
+    const ms = startedMs + traced.timeMs;
+    const seconds = Math.floor(ms / 1000);
+    this.writer.write({
+      ...{ bytes, packetAt: 0, capturedBytes: bytes.length, originalBytes: traced.originalBytes },
+      ...{ seconds, nanoseconds: Math.round((ms - seconds * 1000) * 1e6) % 1e9 },
+      captureInterface: this.interfaceOf(traced, bytes),
+      ...{ recordAt: -1, recordBytes: 0, verdict: traced.verdict, reason: traced.reason },
+    });
+    this.packets++;
+  }
+
+  /** What was written can be read from now on. */
+  flush(): void {
+    this.sink.flush();
+  }
+
+  close(): void {
+    this.writer.close();
+  }
+
+  /** Collectors may be behind different interfaces; the source says which. */
+  private interfaceOf({ queue }: TracedPacket, bytes: Buffer): CaptureInterface {
+    const source = describeBytes(bytes).endpoints.split(' ')[0] ?? '';
+    const collector = this.collectors.get(source) ?? this.collectors.get(source.replace(/^\[|\]?:\d+$/g, ''));
+    return (queue === 2 ? collector : undefined) ?? this.interfaces[Math.min(queue, QUEUE_OF_HOST)];
+  }
+}
+
+/** The mode is the file's from its first moment; a file that was there before gets it, too. */
+function openPrivate(name: string): number {
+  let descriptor = -1;
+  try {
+    descriptor = openSync(name, 'w', PRIVATE_MODE);
+    fchmodSync(descriptor, PRIVATE_MODE);
+    return descriptor;
+  } catch (error) {
+    if (descriptor >= 0) closeSync(descriptor);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      ENOENT: 'no such directory',
+      EACCES: 'permission denied',
+      EISDIR: 'it is a directory',
+      EROFS: 'the file system is read-only',
+    };
+    throw new Failure(`cannot write ${name}: ${reasons[code ?? ''] ?? message}`, { cause: error });
+  }
+}
