@@ -14,7 +14,11 @@ import { type EngineLog } from './engine-log';
 import { findHostWarnings, requireInterfaces } from './host-checks';
 import { Journal } from './journal';
 import { watchLosses } from './loss-watch';
+import { makeMetrics } from './metrics';
+import { type MetricsServer, serveMetrics } from './metrics-server';
+import { Observation } from './observation';
 import { operations } from './operations';
+import { packetTrace } from './packet-trace';
 import { openEngineQueues, type QueueSettings, wantedReceiveBufferBytes } from './queues';
 import { readQueueCounters } from './queue-counters';
 import { requireReloadable } from './reload';
@@ -29,6 +33,8 @@ export interface EngineOptions extends Rules {
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
+  /** Where Prometheus may ask. */
+  metrics: { listen: string };
   version: string;
   log: EngineLog;
 }
@@ -77,7 +83,9 @@ class Supervisor implements Engine {
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
   private journal: Journal | undefined;
+  private observation: Observation | undefined;
   private control: ControlServer | undefined;
+  private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
   private watchdog: Watchdog | undefined;
   private keeper: WorkerKeeper | undefined;
@@ -106,14 +114,20 @@ class Supervisor implements Engine {
     this.opened = await openEngineQueues(queue);
     const addon = loadAddon();
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
-    this.journal = new Journal(addon.mapFile(this.batchFd, BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
+    const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
+    this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
+    this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.keeper = this.makeKeeper(this.opened.fd, this.journal);
-    this.control = await serveControl(path, this.commands(this.keeper));
+    this.control = await serveControl(path, {
+      ...this.commands(this.keeper),
+      ...packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs),
+    });
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
     const { journal } = this;
     this.losses = watchLosses({ status: () => this.status(), counters: () => journal.counters(), log });
+    this.metrics = await this.serveMetrics(this.observation, journal);
     this.warnOfHost(this.opened);
     const queues = SIDES.map((_, i) => queue.first + i);
     log.info(
@@ -152,6 +166,7 @@ class Supervisor implements Engine {
     await this.keeper?.stop();
     if (this.opened) closeQueues(this.opened.fd);
     await this.control?.close();
+    await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
     closeSync(this.state.fd);
   }
@@ -210,6 +225,12 @@ class Supervisor implements Engine {
       steps: () => steps(journal),
     };
     return new Watchdog(watched, () => keeper.bite());
+  }
+
+  private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
+    const metrics = makeMetrics(() => ({ status: this.status(), observation, loop: journal.counters() }));
+    const { listen } = this.options.metrics;
+    return serveMetrics({ listen, isReady: () => this.keeper?.ready ?? false, metrics, log: this.log });
   }
 
   private commands(keeper: WorkerKeeper) {

@@ -8,6 +8,7 @@ export interface Reloadable extends Rules {
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
+  metrics: { listen: string };
 }
 
 /** @throws EngineError naming the first key whose change takes a restart */
@@ -21,6 +22,7 @@ export function requireReloadable(now: Reloadable, wanted: Reloadable): void {
     'queue.length': options.queue.length,
     'queue.gso': options.queue.gso,
     stateDirectory: options.stateDirectory,
+    'metrics.listen': options.metrics.listen,
   });
   const [before, after] = [fixed(now), fixed(wanted)];
   for (const key of Object.keys(before)) {

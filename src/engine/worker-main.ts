@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Splitter } from '../splitter/splitter';
 import { loadAddon, type QueueError } from './binding';
 import { type ControlRequest } from './control';
+import { Observation, observe } from './observation';
 import { type StateHeader, mapState } from './state-file';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
 import { changes } from './worker-commands';
@@ -54,10 +55,14 @@ class Worker {
     this.loop = startVerdictLoop({
       fd: FD.queue,
       firstQueue: start.firstQueue,
-      splitter: {
-        decide: (batch, nowMs) => this.splitter.decide(batch, nowMs),
-        sweep: (nowMs) => this.splitter.sweep(nowMs),
-      },
+      splitter: observe(
+        {
+          decide: (batch, nowMs) => this.splitter.decide(batch, nowMs),
+          sweep: (nowMs) => this.splitter.sweep(nowMs),
+        },
+        new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
+        () => performance.now(),
+      ),
       region: addon.mapFile(FD.batch, 0, BATCH_MEMORY.regionBytes),
       journal: addon.mapFile(FD.batch, BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes),
       capacity: BATCH_CAPACITY,

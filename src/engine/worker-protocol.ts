@@ -3,6 +3,7 @@ import { PacketBatch } from '../packet/batch';
 import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
 import { type ControlRequest } from './control';
 import { Journal } from './journal';
+import { Observation } from './observation';
 
 /** Descriptor numbers in the worker. */
 export const FD = { channel: 3, queue: 4, batch: 5, state: 6 } as const;
@@ -62,9 +63,12 @@ export const BATCH_CAPACITY = 64;
 
 const PAGE = 4096;
 
-/** The memory that the supervisor owns for the batch in hand: the batch, then the journal, each on pages of its own. */
+/** The memory that the supervisor owns: the batch in hand, its journal, what is observed; each on pages of its own. */
 export const BATCH_MEMORY = (() => {
   const journalAt = Math.ceil(PacketBatch.regionBytes(BATCH_CAPACITY) / PAGE) * PAGE;
   const journalBytes = Math.ceil(Journal.bytes(BATCH_CAPACITY) / PAGE) * PAGE;
-  return { regionBytes: journalAt, journalAt, journalBytes, bytes: journalAt + journalBytes } as const;
+  const observationAt = journalAt + journalBytes;
+  const observationBytes = Math.ceil(Observation.BYTES / PAGE) * PAGE;
+  const bytes = observationAt + observationBytes;
+  return { regionBytes: journalAt, journalAt, journalBytes, observationAt, observationBytes, bytes } as const;
 })();

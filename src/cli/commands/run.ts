@@ -44,8 +44,8 @@ async function run({ config }: GlobalOptions): Promise<void> {
 }
 
 function readOptions(config: string, log: EngineOptions['log']): EngineOptions {
-  const { topology, activation, lives, capacityEntries, queue, stateDirectory } = loadConfiguration(config);
-  return { topology, activation, lives, capacityEntries, queue, stateDirectory, version: readVersion(), log };
+  const { topology, activation, lives, capacityEntries, queue, stateDirectory, metrics } = loadConfiguration(config);
+  return { topology, activation, lives, capacityEntries, queue, stateDirectory, metrics, version: readVersion(), log };
 }
 
 /** A configuration that cannot be taken leaves the running one as it is. */

@@ -1,0 +1,95 @@
+/** docs/operations.md and docs/alerts.yaml name exactly the log events, metrics and reasons that there are. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { Verdict } from '../../src/packet/batch';
+import { METRIC_NAMES } from '../../src/engine/metrics';
+import { REASONS } from '../../src/splitter/reasons';
+
+const ROOT = join(__dirname, '..', '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const PAGE = read('docs/operations.md');
+const ENGINE_SOURCES = [
+  ...readdirSync(join(ROOT, 'src/engine')).map((name) => join('src/engine', name)),
+  'src/cli/commands/run.ts',
+];
+
+interface Rule {
+  alert: string;
+  expr: string;
+  for?: string;
+  labels: { severity: string };
+  annotations: { summary: string; runbook: string };
+}
+const RULES = (parse(read('docs/alerts.yaml')) as { groups: { name: string; rules: Rule[] }[] }).groups.flatMap(
+  ({ rules }) => rules,
+);
+
+/** First cells of the table below a heading. */
+function namesBelow(heading: string): string[] {
+  const section = PAGE.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  return [...section.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name);
+}
+
+test('every event that the engine logs stands on the page, and no other', () => {
+  const logged = ENGINE_SOURCES.flatMap((file) =>
+    [...read(file).matchAll(/\bevent: '([a-z-]+)'/g)].map(([, name]) => name),
+  );
+  expect(logged.length).toBeGreaterThan(8);
+  expect(namesBelow('The log').sort()).toEqual([...new Set(logged)].sort());
+});
+
+test('a line of the log is an event with a name: nothing is logged without one', () => {
+  for (const file of ENGINE_SOURCES) {
+    for (const [call] of read(file).matchAll(/\blog\.(?:info|warn|error)\(\s*\S+\s+\S+/g)) {
+      expect(call).toMatch(/\(\s*\{\s+event:$/);
+    }
+  }
+});
+
+test('every metric stands on the page, and no other', () => {
+  expect(namesBelow('Metrics').sort()).toEqual([...METRIC_NAMES].sort());
+});
+
+test('every reason that drops stands on the page', () => {
+  const section = PAGE.split('\n### Reasons that drop\n')[1]?.split('\n### ')[0] ?? '';
+  const told = [...section.matchAll(/^\| ([^|]+)\|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([a-z-]+)`/g)]);
+  const dropping = REASONS.filter(([, verdict]) => verdict === Verdict.Drop).map(([name]) => name);
+  expect(told.map(([, name]) => name).sort()).toEqual([...dropping].sort());
+});
+
+describe('alert rules', () => {
+  const suffixes = ['', '_bucket', '_sum', '_count'];
+  test.each(RULES.map((rule): [string, Rule] => [rule.alert, rule]))(
+    '%s asks for metrics that there are',
+    (_, rule) => {
+      const names = rule.expr.match(/\bacsplit_\w+/g) ?? [];
+      expect(names.length).toBeGreaterThan(0);
+      for (const name of names) {
+        expect(METRIC_NAMES.flatMap((one) => suffixes.map((suffix) => one + suffix))).toContain(name);
+      }
+      expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
+      expect(rule.annotations.summary).toMatch(/[.?]$/);
+    },
+  );
+
+  test.each(RULES.map((rule): [string, Rule] => [rule.alert, rule]))('%s has its section on the page', (_, rule) => {
+    const anchors = [...PAGE.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    expect(anchors).toContain(rule.annotations.runbook);
+  });
+
+  test('links within the page lead somewhere', () => {
+    const anchors = [...PAGE.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    for (const [, anchor] of PAGE.matchAll(/\]\(#([\w-]+)\)/g)) expect(anchors).toContain(anchor);
+  });
+});
