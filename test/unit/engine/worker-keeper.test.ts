@@ -16,6 +16,7 @@ describe('a reload', () => {
       lives: DEFAULT_LIVES,
       capacityEntries: 64,
       stateDirectory: '/run/acsplit',
+      metrics: { listen: '127.0.0.1:9547' },
     },
     queue: { first: 0, length: 64, gso: true },
   };
