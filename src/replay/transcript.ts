@@ -186,9 +186,10 @@ function payloadOf(layout: Layout | undefined, bytes: Uint8Array): number {
 /** What a line says of a packet, whatever it is. */
 export function describeBytes(bytes: Uint8Array): { type: string; endpoints: string; payloadBytes: number } {
   const { length } = bytes;
+  const layout = layoutOf(bytes, 0, length);
   return {
-    type: typeOf(bytes, 0, length),
-    endpoints: endpointsOf(bytes, 0, length),
-    payloadBytes: payloadOf(bytes, 0, length),
+    type: typeOf(layout, bytes, length),
+    endpoints: endpointsOf(layout, bytes),
+    payloadBytes: payloadOf(layout, bytes),
   };
 }
