@@ -196,7 +196,9 @@ describe('acsplit trace', () => {
     for (const [index, [cpe, sentence]] of expected.entries()) {
       expect(told[index]).toMatch(new RegExp(`^${TIME}  ${cpe} +${escaped(sentence as string)}$`));
     }
-    const events = (await lines.lines(6)).map((line) => JSON.parse(line) as Record<string, unknown>);
+    // Between them stand the CPE's packets: trace-packets.test.ts.
+    const eventLines = await lines.lines(6, (line) => line.includes('"event":'));
+    const events = eventLines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.map(({ event }) => event)).toEqual([
       'armed-by-response',
       'contended',
