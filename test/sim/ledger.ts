@@ -26,13 +26,16 @@ export const enum Cause {
   Limit = 1 << 6,
   /** The server was too busy to answer a SYN. */
   Busy = 1 << 7,
-  /** It was silent for longer than entries of closed connections live: what comes later is a stranger's. */
+  /** It was silent for longer than its entry lives: what comes later is a stranger's. */
   Expired = 1 << 8,
 }
 
-/** Silence that ends an entry: after a FIN of one end, and of both. The rules' own, see docs/architecture.md. */
+/** Silence that ends an entry: of an open connection (RFC 5382 REQ-5), after a FIN of one end, and of both. */
+const OPEN_MS = 7_500_000;
 const FIN_ONE_MS = 240_000;
 const FIN_BOTH_MS = 120_000;
+/** By the number of ends whose FIN has passed. */
+const LIFE_MS = [OPEN_MS, FIN_ONE_MS, FIN_BOTH_MS];
 
 const RECENT = 64;
 
@@ -81,10 +84,8 @@ export class Connection {
 
   /** @param sender a server's number, or CPE */
   meetSplitter(sender: number, isFin: boolean, nowMs: number): void {
-    const { finOfCpe, finOfServer } = this;
-    if (finOfCpe || finOfServer) {
-      if (nowMs - this.metMs > (finOfCpe && finOfServer ? FIN_BOTH_MS : FIN_ONE_MS)) this.causes |= Cause.Expired;
-    }
+    const fins = Number(this.finOfCpe) + Number(this.finOfServer);
+    if (nowMs - this.metMs > LIFE_MS[fins]!) this.causes |= Cause.Expired;
     this.metMs = nowMs;
     if (!isFin) return;
     if (sender === CPE) this.finOfCpe = true;
