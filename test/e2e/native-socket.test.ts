@@ -1,20 +1,15 @@
 /** Opening queues: what is refused, and whether the words say why. */
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { closeQueues, loadAddon, openQueues, type QueueOptions } from '../../src/engine/binding';
 import { ACS, SERVER, TestNetwork, type Running } from './support/netns';
 import { type DriverReport } from './support/native-driver';
+import { testInUserNamespace } from './support/user-namespaces';
 
 jest.setTimeout(60_000);
 
 const QUEUES: QueueOptions = { first: 40, count: 3, length: 1024, gso: true, receiveBufferBytes: 8 << 20 };
-
-/** Some kernels, and any chroot, refuse user namespaces: what needs one is then skipped by name. */
-const hasUserNamespaces = spawnSync('unshare', ['--user', '--map-root-user', 'true']).status === 0;
-const testInUserNamespace = (title: string, run: jest.ProvidesCallback): void =>
-  hasUserNamespaces ? test(title, run) : test.skip(`${title} (skipped: no user namespaces here)`, run);
 
 describe('in a namespace', () => {
   let network: TestNetwork;

@@ -5,6 +5,7 @@
  */
 import { Splitter } from '../../../src/splitter/splitter';
 import { type ActivationMode } from '../../../src/splitter/topology';
+import { FAMILY, topologyIn } from '../../support/family';
 import { GET, OK, Rig, TOPOLOGY, UNAUTHORIZED } from '../../support/rig';
 
 type Step = (rig: Rig) => string;
@@ -124,7 +125,7 @@ function killAt(splitter: Splitter, nth: number): () => number {
         return true;
       },
     });
-  const { requests, activated, reports, pins } = splitter.state.ipv4!;
+  const { requests, activated, reports, pins } = splitter.state[FAMILY]!;
   const tables = [requests.table, (requests as unknown as { remaps: object }).remaps, activated.table, reports.table];
   for (const table of tables as unknown as Record<'rows' | 'header', Int32Array>[]) {
     table.rows = watched(table.rows);
@@ -150,7 +151,7 @@ function tell(rig: Rig, steps: Step[]): string[] {
 }
 
 function begin(activation: ActivationMode): { rig: Rig; buffer: ArrayBuffer } {
-  const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
+  const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, topologyIn(TOPOLOGY)));
   return { rig: new Rig({ activation, capacityEntries: CAPACITY, buffer }), buffer };
 }
 
