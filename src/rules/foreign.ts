@@ -92,11 +92,13 @@ class Walk {
     depth: number,
     isDynamic: boolean,
   ): Obstacle | undefined {
-    const { role } = this.station;
+    const { role, table } = this.station;
     if (where === 'behind' && (role === 'decides' || role === 'admits')) return undefined;
     // A drop by rate, set or mark is the operator's own policy about some packets, and TCP copes with it.
     if (DROPPING.has(target ?? '')) return isDynamic && target !== 'NFQUEUE' ? undefined : 'drops';
-    if (role === 'passes' || role === 'admits' || where === 'behind') return undefined;
+    if (role === 'passes' || where === 'behind') return undefined;
+    // An accept is as good as ours where ours only accepts; in mangle it keeps the packet from our queue.
+    if (role === 'admits' && table !== 'mangle') return undefined;
     if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';
     // The first CT rule that a packet meets wins; --notrack is what we want ourselves.
     if (target === 'CT' && !rule.includes('--notrack')) return 'shadows';

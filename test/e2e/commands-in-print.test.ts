@@ -27,7 +27,11 @@ const TYPED: [line: string, prints: RegExp][] = [
   [`acsplit doctor --json | jq -r '.findings[].mend // empty'`, /^$/],
   ['acsplit status', /^acsplit \d.*: ready/],
   ['acsplit status --json | jq .packets.byReason', /^\{\}$/m],
+  ['acsplit status --json', /"ready": ?true/],
+  ['acsplit status --json > status.json', /^$/],
   ['acsplit activate 10.1.0.5 --collector c1', /./],
+  ['acsplit tables activated --cpe 10.1.0.5', /^10\.1\.0\.5 +c1 +armed/m],
+  ['acsplit tables requests', /^CPE /],
   ['acsplit tables activated', /^10\.1\.0\.5 +c1 +armed/m],
   ['acsplit deactivate 10.1.0.5', /./],
   ['acsplit tables connections', /^CPE /],
@@ -35,6 +39,7 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit pause', /./],
   ['acsplit resume', /./],
   ['acsplit replay day.pcap --transcript -', /diverted/],
+  ['acsplit replay cpe.pcapng --activation fin --transcript -', /diverted/],
   ['acsplit replay day.pcap --expect day.transcript', /packets in/],
   ['acsplit replay cpe.pcap itms.pcap col.pcap -o out.pcapng', /packets in/],
   ['acsplit replay capture.pcap -o rewritten.pcap --transcript -', /diverted/],
@@ -56,6 +61,9 @@ const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
 const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
+  'acsplit status --watch --json': ['test/e2e/watch.test.ts', "['status', '-w', '--json'"],
+  'acsplit trace --cpe 10.1.0.5 --write cpe.pcapng': ['test/e2e/trace-packets.test.ts', "'--cpe', ONE, '--write'"],
+  'acsplit trace --write evidence.pcapng': ['test/e2e/trace-packets.test.ts', "'--write'"],
   'npm run test:native': ['scripts/test.mjs', 'scripts/native-sanitize.sh'],
 };
 
@@ -65,6 +73,17 @@ const NOT_TYPED: Record<string, string> = {
   'npm test': 'is what runs this',
   'npm test -- PATH': 'a synopsis; is what runs this',
   'npm ci': 'the set-up has run it',
+  'npm ci && npm run build': 'the set-up has run it',
+  'npm run sim -- --scale': 'takes minutes on an idle machine, and checks nothing',
+  'npm run sim -- --load hourly': 'a part of the one above',
+  'npm run sim -- --load polling': 'a part of the one above',
+  'npm run sim -- --load storm': 'a part of the one above',
+  'npm run sim -- --planted --write': 'takes minutes; test/sim/simulation.test.ts hunts most of these bugs',
+  "ACSPLIT_FAMILY=6 npx jest --selectProjects e2e --testPathPatterns 'e2e/(story-(auto|fin|collectors)|requests|tcp|transfer|untouched)'":
+    'these tests once more; `npm test` runs a part of them so',
+  'acsplit tables requests --cpe ADDRESS': 'a synopsis',
+  'acsplit trace --cpe ADDRESS': 'a synopsis',
+  'acsplit trace --cpe': 'a synopsis',
   'npm run build': 'the set-up has run it',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run mutation': 'takes hours',
@@ -112,7 +131,7 @@ describe('what is typed works as printed', () => {
   beforeAll(async () => {
     host = await DoctorHost.create({ ipv6: true });
     host.edit('activation: off', 'activation: auto');
-    for (const name of ['day.pcap', 'cpe.pcap', 'itms.pcap', 'col.pcap', 'capture.pcap']) {
+    for (const name of ['day.pcap', 'cpe.pcap', 'itms.pcap', 'col.pcap', 'capture.pcap', 'cpe.pcapng']) {
       copyFileSync(`${CAPTURE}.pcap`, join(host.router.world.directory, name));
     }
     copyFileSync(`${CAPTURE}.transcript`, join(host.router.world.directory, 'day.transcript'));
