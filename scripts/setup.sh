@@ -47,6 +47,7 @@ find_missing() {
     command_from tcprewrite tcpreplay
   fi
   [ "$1" = test ] || return 0
+  command_from curl curl
   command_from hping3 hping3
   command_from jq jq
   command_from nft nftables
