@@ -47,7 +47,11 @@ const END_TO_END_OVER_BOTH = [
 module.exports = {
   reporters: ['default', '<rootDir>/scripts/summary-line.js'],
   projects: [
-    { ...common, displayName: 'pure', testMatch: ['<rootDir>/test/{unit,scenarios,property,model,sim}/**/*.test.ts'] },
+    {
+      ...common,
+      displayName: 'pure',
+      testMatch: ['<rootDir>/test/{unit,scenarios,property,model,sim,fuzz}/**/*.test.ts'],
+    },
     { ...common, displayName: 'pure, IPv6', testMatch: OF_BOTH_FAMILIES, globals: { ACSPLIT_FAMILY: 'ipv6' } },
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
     { ...common, displayName: 'e2e, IPv6', testMatch: END_TO_END_OVER_BOTH, globals: { ACSPLIT_FAMILY: 'ipv6' } },

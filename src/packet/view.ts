@@ -89,9 +89,7 @@ export class PacketView {
       return Parsed.MalformedIp;
     }
     if (totalLength > length && !cut) return Parsed.MalformedIp;
-    this.isIpv6 = false;
-    this.source = this.ipv4Source;
-    this.destination = this.ipv4Destination;
+    if (this.isIpv6) this.setFamily(false);
     this.source[0] = readI32(bytes, offset + ipv4.SOURCE);
     this.destination[0] = readI32(bytes, offset + ipv4.DESTINATION);
     const protocol = bytes[offset + ipv4.PROTOCOL];
@@ -109,9 +107,7 @@ export class PacketView {
     if (length < ipv6.HEADER_BYTES) return Parsed.MalformedIp;
     const totalLength = ipv6.HEADER_BYTES + readU16(bytes, offset + ipv6.PAYLOAD_LENGTH);
     if (totalLength > length && !cut) return Parsed.MalformedIp;
-    this.isIpv6 = true;
-    this.source = this.ipv6Source;
-    this.destination = this.ipv6Destination;
+    if (!this.isIpv6) this.setFamily(true);
     for (let word = 0; word < ADDRESS_WORDS.ipv6; word++) {
       this.source[word] = readI32(bytes, offset + ipv6.SOURCE + 4 * word);
       this.destination[word] = readI32(bytes, offset + ipv6.DESTINATION + 4 * word);
@@ -131,6 +127,12 @@ export class PacketView {
     if (!isTcp && !(extensions.isFragment && isExtension(extensions.protocol))) return Parsed.NotTcp;
     if (extensions.isSourceRouted) return Parsed.SourceRouted;
     return extensions.isFragment ? Parsed.Fragment : this.parseTcp(extensions.at, end);
+  }
+
+  private setFamily(isIpv6: boolean): void {
+    this.isIpv6 = isIpv6;
+    this.source = isIpv6 ? this.ipv6Source : this.ipv4Source;
+    this.destination = isIpv6 ? this.ipv6Destination : this.ipv4Destination;
   }
 
   private parseTcp(at: number, end: number): Parsed {

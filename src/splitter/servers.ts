@@ -4,10 +4,9 @@
  */
 import {
   type Address,
+  ADDRESS_WORDS,
   type Family,
   familyOf,
-  isInNetwork,
-  isSameAddress,
   type Network,
   parseAddress,
   parseNetwork,
@@ -27,6 +26,8 @@ export class Servers {
   /** What CPEs know. */
   readonly acsAddress: Address;
   readonly itmsAddress: Address;
+  /** int32 words of an address. */
+  private readonly words: number;
   /** PortClass by port number. */
   private readonly portClasses = new Uint8Array(65536);
   /** By number of the server, from 1 on; 0 is NOBODY. */
@@ -38,7 +39,8 @@ export class Servers {
   private readonly serverByWord = new Map<number, number>();
   /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
   private readonly serverByOwner = new Uint8Array(1 << 16);
-  private readonly networks: Network[];
+  /** The CPEs' networks, one behind the other: the words of the base, then those of the mask. */
+  private readonly networks: Int32Array;
 
   /** Throws RangeError on a topology that configuration should have refused. */
   constructor(
@@ -46,10 +48,12 @@ export class Servers {
     owners: Owners,
     private readonly family: Family,
   ) {
+    this.words = ADDRESS_WORDS[family];
     this.acsAddress = this.addressOfHost(topology.cpe.address);
     this.itmsAddress = this.addressOfHost(topology.itms.address);
-    this.addresses.push(this.itmsAddress.map(() => 0));
-    this.networks = topology.cpe.networks.map(networkOf).filter(({ base }) => familyOf(base) === family);
+    this.addresses.push(new Int32Array(this.words));
+    const networks = topology.cpe.networks.map(networkOf).filter(({ base }) => familyOf(base) === family);
+    this.networks = Int32Array.from(networks.flatMap(({ base, mask }) => [...base, ...mask]));
     for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
     for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
     this.add(this.itmsAddress, ITMS);
@@ -62,9 +66,9 @@ export class Servers {
 
   /** Owner id of the server with this address, or -1. */
   ownerAt(address: Address): number {
-    let server = this.serverByWord.get(address[address.length - 1]);
+    let server = this.serverByWord.get(address[this.words - 1]);
     if (server === undefined) return -1;
-    while (server !== NOBODY && !isSameAddress(this.addresses[server], address)) server = this.nextAlike[server];
+    while (server !== NOBODY && !this.isSame(this.addresses[server], address)) server = this.nextAlike[server];
     return this.owners[server];
   }
 
@@ -79,13 +83,24 @@ export class Servers {
   }
 
   isAcs(address: Address): boolean {
-    return isSameAddress(address, this.acsAddress);
+    return this.isSame(address, this.acsAddress);
   }
 
   /** True for an address in one of the CPEs' networks. */
   isCpe(address: Address): boolean {
-    for (let i = 0; i < this.networks.length; i++) if (isInNetwork(address, this.networks[i])) return true;
+    const { words, networks } = this;
+    for (let base = 0; base < networks.length; base += 2 * words) {
+      let word = 0;
+      while (word < words && (address[word] & networks[base + words + word]) === networks[base + word]) word++;
+      if (word === words) return true;
+    }
     return false;
+  }
+
+  /** Both of this family. */
+  private isSame(one: Address, other: Address): boolean {
+    for (let word = this.words - 1; word >= 0; word--) if (one[word] !== other[word]) return false;
+    return true;
   }
 
   private addressOfHost(addresses: Addresses): Address {
@@ -100,7 +115,7 @@ export class Servers {
   private add(address: Address, owner: number): void {
     if (this.ownerAt(address) >= 0) throw new RangeError('two servers with one address');
     const server = this.addresses.push(address) - 1;
-    const lastWord = address[address.length - 1];
+    const lastWord = address[this.words - 1];
     this.owners.push(owner);
     this.nextAlike.push(this.serverByWord.get(lastWord) ?? NOBODY);
     this.serverByWord.set(lastWord, server);

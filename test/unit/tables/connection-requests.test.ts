@@ -109,6 +109,17 @@ describe('two servers pick one source port towards one CPE', () => {
     }
   });
 
+  test('who only peeks keeps neither connection nor index alive', () => {
+    const { requests, second } = collided();
+    requests.mark(second, Seen.Answer);
+    requests.advance(1_000 + LIVES.establishedMs);
+    expect(requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
+    requests.touch(second);
+    requests.advance(1_001 + LIVES.establishedMs);
+    expect(requests.find(CPE, CPE_PORT, 61_000)).toBe(second);
+    expect(requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+  });
+
   test('survives a restart over the same memory', () => {
     const buffer = bufferOf(256);
     const before = requestsOf(256, buffer);

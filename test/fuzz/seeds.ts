@@ -1,0 +1,162 @@
+/**
+ * The seed corpus: packets of every kind that the splitter knows, over both families, that belong to connections which
+ * `opening` has opened; and the inputs stored in corpus/, one a file.
+ *
+ *     # what it is
+ *     queue 0 flags 0
+ *     60 00 00 00 ...
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildTcp, type Extension, type TcpPacket } from '../../src/packet/builder';
+import { type Family } from '../../src/packet/address';
+import { packetIn } from '../support/family';
+import { type QueuedPacket } from '../support/fixture-packets';
+import { buildError, TYPES } from '../support/icmp';
+
+export interface Input {
+  name: string;
+  queue: number;
+  flags: number;
+  bytes: Uint8Array;
+}
+
+const CORPUS = join(__dirname, 'corpus');
+const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+const ACS = '10.1.0.1';
+const CPE = '10.1.7.1';
+const OTHER_CPE = '10.1.7.2';
+const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' };
+
+/**
+ * What opens the connections that the seeds belong to, in both families: c1 has woken the CPE, which reports to it from
+ * port 40001; c2 asks from the port that c1 has, and the ITMS from another; c2 has woken another CPE.
+ *
+ * @param round makes the SYNs new ones
+ */
+export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
+  const [SYN, SYN_ACK, ACK] = [0x02, 0x12, 0x10];
+  const sequence = 1000 + round;
+  const asks = (queue: number, server: keyof typeof SERVERS, port: number, visible: number, cpe = CPE) => {
+    const back = { source: cpe, sourcePort: 7547, destination: ACS, destinationPort: visible };
+    const there = { source: SERVERS[server], sourcePort: port, destination: cpe, destinationPort: 7547 };
+    return [
+      { queue, packet: { ...there, flags: SYN, sequence } },
+      { queue: 0, packet: { ...back, flags: SYN_ACK, sequence: 7000 + round } },
+      { queue: 0, packet: { ...back, flags: ACK, sequence: 7001 + round, payload: 'HTTP/1.1 200 OK\r\n\r\n' } },
+    ];
+  };
+  const report = { source: CPE, sourcePort: 40001, destination: ACS, destinationPort: 7547 };
+  const served = { source: SERVERS.c1, sourcePort: 7547, destination: CPE, destinationPort: 40001 };
+  const packets = [
+    ...asks(2, 'c1', 50001, 50001),
+    { queue: 0, packet: { ...report, flags: SYN, sequence } },
+    { queue: 2, packet: { ...served, flags: SYN_ACK, sequence } },
+    ...asks(2, 'c2', 50001, 61000).slice(0, 2),
+    ...asks(1, 'itms', 50002, 50002).slice(0, 2),
+    ...asks(2, 'c2', 50003, 50003, OTHER_CPE),
+  ];
+  return packets.flatMap(({ queue, packet }) =>
+    FAMILIES.map((family) => ({ queue, bytes: buildTcp(packetIn(packet, family)) })),
+  );
+}
+
+export function seeds(): Input[] {
+  return [...FAMILIES.flatMap((family) => [...tcpSeeds(family), ...errorSeeds(family)]), ...stored()];
+}
+
+const EXTENSIONS: Extension[] = [
+  { header: 0, bytes: [0, 0, 5, 2, 0, 0, 1, 0] },
+  { header: 60, bytes: [0, 1, 1, 12, ...new Array<number>(12).fill(0)] },
+  { header: 43, bytes: [0, 2, 4, 0, ...new Array<number>(20).fill(1)] },
+  { header: 44, bytes: [0, 0, 0, 0, 1, 2, 3, 4] },
+];
+
+/** One packet of each side, port class and type. */
+function tcpSeeds(family: Family): Input[] {
+  const toAcs = (destinationPort: number, sourcePort = 40001) => ({
+    source: CPE,
+    sourcePort,
+    destination: ACS,
+    destinationPort,
+  });
+  const toCpe = (server: keyof typeof SERVERS, sourcePort: number, destinationPort: number) => ({
+    source: SERVERS[server],
+    sourcePort,
+    destination: CPE,
+    destinationPort,
+  });
+  const ends: [number, Omit<TcpPacket, 'flags'>][] = [
+    [0, toAcs(7547)],
+    [0, { ...toAcs(7547), source: OTHER_CPE }],
+    [0, toAcs(50001, 7547)],
+    [0, toAcs(22)],
+    [1, toCpe('itms', 7547, 40001)],
+    [1, toCpe('itms', 50002, 7547)],
+    [2, toCpe('c1', 7547, 40001)],
+    [2, toCpe('c1', 50001, 7547)],
+    [2, toCpe('c2', 50001, 7547)],
+  ];
+  const options = Uint8Array.of(2, 4, 5, 0xb4, 1, 1, 1, 1);
+  return ends.flatMap(([queue, addresses]) =>
+    [0x02, 0x12, 0x10, 0x11, 0x04].map((flags) => {
+      const shape = flags === 0x02 ? { options } : { payload: flags === 0x10 ? 'HTTP/1.1 200 OK\r\n\r\n' : '' };
+      const extensions = family === 'ipv6' && flags === 0x10 ? { extensions: EXTENSIONS } : {};
+      const bytes = buildTcp(packetIn({ ...addresses, ...shape, ...extensions, flags, sequence: 1000 }, family));
+      return { name: `${family}, flags ${flags}, queue ${queue}`, queue, flags: 0, bytes };
+    }),
+  );
+}
+
+/** Errors of every type that quote a packet of each of them, whole and in part. */
+function errorSeeds(family: Family): Input[] {
+  const asAcs = (port: number, cpePort: number) => ({
+    source: ACS,
+    sourcePort: port,
+    destination: CPE,
+    destinationPort: cpePort,
+  });
+  const ofCpe = (server: string, cpePort: number, port: number) => ({
+    source: CPE,
+    sourcePort: cpePort,
+    destination: server,
+    destinationPort: port,
+  });
+  const quotes: [number, string, Omit<TcpPacket, 'flags'>][] = [
+    [0, ACS, asAcs(7547, 40001)],
+    [0, ACS, asAcs(50001, 7547)],
+    [3, ACS, asAcs(61000, 7547)],
+    [1, CPE, ofCpe(SERVERS.itms, 40001, 7547)],
+    [2, CPE, ofCpe(SERVERS.c1, 40001, 7547)],
+    [3, CPE, ofCpe(SERVERS.c2, 7547, 50001)],
+  ];
+  return quotes.flatMap(([queue, destination, ends]) =>
+    Object.entries(TYPES).map(([what, types], n) => {
+      const whole = buildTcp(packetIn({ ...ends, flags: 0x10, payload: 'x'.repeat(40) }, family));
+      const quoted = n % 2 === 0 ? whole : whole.slice(0, family === 'ipv4' ? 28 : 48);
+      const bytes = buildError({ source: '10.9.9.9', destination, type: types[family], rest: 1400, quoted }, family);
+      return { name: `${family}, ${what}, queue ${queue}`, queue, flags: 0, bytes };
+    }),
+  );
+}
+
+function stored(): Input[] {
+  return readdirSync(CORPUS).map((file) => readInput(file, readFileSync(join(CORPUS, file), 'utf8')));
+}
+
+/** @throws Error where the text is none */
+function readInput(name: string, text: string): Input {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const head = /^queue ([0-3]) flags (\d+)$/.exec(lines[0] ?? '');
+  const hex = lines.slice(1).join('').replace(/\s/g, '');
+  if (!head || !/^([0-9a-f]{2})*$/.test(hex)) throw new Error(`${name} is no input: queue N flags N, then hex`);
+  return { name, queue: Number(head[1]), flags: Number(head[2]), bytes: Uint8Array.from(Buffer.from(hex, 'hex')) };
+}
+
+/** The text that `readInput` reads. */
+export function writeInput({ name, queue, flags, bytes }: Input): string {
+  const hex = Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(.{2})(?!$)/g, '$1 ');
+  return `# ${name}\nqueue ${queue} flags ${flags}\n${hex.replace(/(.{95}) /g, '$1\n')}\n`;
+}
