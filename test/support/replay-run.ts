@@ -8,7 +8,7 @@ import { replay, type ReplayOptions, type ReplayResult, REPLAY_SEED } from '../.
 import { type ReplaySummary, summarize } from '../../src/replay/summary';
 import { Transcript } from '../../src/replay/transcript';
 import { Splitter } from '../../src/splitter/splitter';
-import { type ActivationMode } from '../../src/splitter/topology';
+import { type ActivationMode, type Topology } from '../../src/splitter/topology';
 import { MemorySink, MemorySource } from './memory-files';
 
 export const FIXTURES = join(__dirname, '..', 'fixtures');
@@ -29,18 +29,27 @@ export interface RunOptions extends Pick<ReplayOptions, 'side' | 'keepDropped'> 
   chunkBytes?: number;
   /** Without one, packets are decided in batches of one millisecond. */
   transcript?: boolean;
+  /** Of the fixtures when absent. */
+  topology?: Topology;
 }
 
 export function replayInMemory(captures: readonly Uint8Array[], options: RunOptions = {}): ReplayRun {
-  const { activation = 'auto', chunkBytes, format = 'pcapng', transcript = true, ...rest } = options;
-  const splitter = new Splitter({ topology: TOPOLOGY, activation, capacityEntries: 1024, seed: REPLAY_SEED });
+  const {
+    activation = 'auto',
+    chunkBytes,
+    format = 'pcapng',
+    transcript = true,
+    topology = TOPOLOGY,
+    ...rest
+  } = options;
+  const splitter = new Splitter({ topology, activation, capacityEntries: 1024, seed: REPLAY_SEED });
   const output = new MemorySink();
   const lines = new MemorySink();
   const result = replay({
     ...rest,
     sources: captures.map((bytes, i) => new MemorySource(`capture-${i + 1}`, bytes, chunkBytes)),
     splitter,
-    topology: TOPOLOGY,
+    topology,
     openWriter: (flavour) =>
       format === 'pcap' ? new PcapWriter(output, flavour, 'out.pcap') : new PcapngWriter(output, 'out.pcapng'),
     ...(transcript && { transcript: new Transcript(splitter, new LineWriter(lines)) }),
