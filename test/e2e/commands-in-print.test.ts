@@ -94,6 +94,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run build && node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
   'acsplit replay IN…': 'a synopsis',
   'acsplit rules': 'a synopsis',
+  'npm run fuzz -- --seconds 60': 'by hand, a minute; test/fuzz runs a bounded part of it each time',
   'mkdir -p build/fuzz/corpus': 'fuzzing by hand, needs clang',
   'clang++-14 -std=c++17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-exceptions -o build/fuzz/message test/native/fuzz/message_fuzz.cc native/checksum.cc native/message.cc native/verdicts.cc -lmnl':
     'fuzzing by hand, needs clang',
