@@ -1,0 +1,52 @@
+/**
+ * The quick tests of the pure core for `npm run mutation`, over IPv4 and, where they run over both families, over IPv6.
+ * Left out are those that take seconds (docs/testing.md).
+ */
+import './jest-globals';
+import { join } from 'node:path';
+import { type Family } from '../../src/packet/address';
+
+const TESTS = join(__dirname, '..');
+
+/** Cheap ones first: a mutant is dead at the first test that fails. */
+const OF_EITHER_FAMILY = ['unit/tables/ttl-table', 'unit/tables/ttl-table-damage', 'unit/tables/ttl-table-crash'];
+const OF_BOTH_FAMILIES = [
+  'unit/tables/pin-cache',
+  'unit/tables/activated-cpes',
+  'unit/tables/connection-table',
+  'unit/tables/connection-requests',
+  'unit/splitter/rule-table',
+  'unit/splitter/owners',
+  'unit/splitter/restart',
+  'unit/splitter/cpe-rows',
+  'unit/splitter/server-rows',
+  'unit/splitter/arming',
+  'unit/splitter/lives',
+  'unit/splitter/icmp',
+  'unit/splitter/collisions',
+  'unit/splitter/bad-input',
+  'scenarios/stories',
+  'unit/splitter/killed',
+  'unit/splitter/decision',
+];
+
+for (const name of OF_EITHER_FAMILY) load(name);
+for (const family of ['ipv4', 'ipv6'] satisfies Family[]) {
+  describe(family, () => {
+    (globalThis as { ACSPLIT_FAMILY?: Family }).ACSPLIT_FAMILY = family;
+    forget();
+    for (const name of OF_BOTH_FAMILIES) load(name);
+  });
+}
+
+function load(name: string): void {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  require(join(TESTS, `${name}.test.ts`));
+}
+
+/** So that the tests and their support are loaded afresh, for another family; what is tested stays. */
+function forget(): void {
+  for (const file of Object.keys(require.cache)) {
+    if (file.startsWith(TESTS) && !file.startsWith(__dirname)) delete require.cache[file];
+  }
+}
