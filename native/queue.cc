@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <sys/time.h>
 #include <cstring>
 
 namespace acsplit {
@@ -33,6 +35,14 @@ uint32_t message_length(const uint8_t* slot) {
 
 void empty_slot(uint8_t* slot) { std::memset(slot, 0, sizeof(uint32_t)); }
 
+// Node has made the socket non-blocking; calls that must not wait say so themselves.
+void allow_waiting(int fd, long milliseconds) {
+  const timeval limit = {0, milliseconds * 1000};
+  const int flags = fcntl(fd, F_GETFL);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 || flags < 0) return;
+  (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 bool is_transient(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
 }  // namespace
@@ -48,9 +58,13 @@ Queue::Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal)
       senders_(capacity),
       messages_(capacity) {
   verdict_errors_.reserve(kMostReportedErrors);
+  allow_waiting(fd, kMostWaitMs);
 }
 
-Queue::Received Queue::receive(const Batch& batch) {
+// The slots of one region do not move, so recvmmsg's arguments are made once, and again if JavaScript moved the region.
+void Queue::aim(const Batch& batch) {
+  if (aimed_at_ == batch.region) return;
+  aimed_at_ = batch.region;
   for (size_t i = 0; i < batch.capacity; i++) {
     slots_[i] = {batch.slot(i), kSlotBytes};
     msghdr& header = datagrams_[i].msg_hdr;
@@ -59,17 +73,24 @@ Queue::Received Queue::receive(const Batch& batch) {
     header.msg_iov = &slots_[i];
     header.msg_iovlen = 1;
   }
+}
+
+Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
+  aim(batch);
+  const int flags = may_wait ? MSG_WAITFORONE : MSG_DONTWAIT;
   int datagrams;
   do {
-    datagrams = recvmmsg(fd_, datagrams_.data(), static_cast<unsigned>(batch.capacity), MSG_DONTWAIT, nullptr);
+    datagrams = recvmmsg(fd_, datagrams_.data(), static_cast<unsigned>(batch.capacity), flags, nullptr);
   } while (datagrams < 0 && errno == EINTR);
   const int error = datagrams < 0 ? errno : 0;
   journal_->counters.receive_calls++;
   count_ = sent_ = 0;
   for (int i = 0; i < datagrams; i++) {
-    const msghdr& header = datagrams_[i].msg_hdr;
+    msghdr& header = datagrams_[i].msg_hdr;
     const size_t slot = static_cast<size_t>(i);
-    if (header.msg_namelen >= sizeof(sockaddr_nl) && senders_[i].nl_pid != 0) {
+    const bool has_sender = header.msg_namelen >= sizeof(sockaddr_nl);
+    header.msg_namelen = sizeof senders_[i];  // the kernel says how long the name is: ready for the next call
+    if (has_sender && senders_[i].nl_pid != 0) {
       // Somebody's, not the kernel's.
       empty_slot(batch.slot(slot));
       journal_->counters.unparsed++;

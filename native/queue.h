@@ -28,8 +28,11 @@ class Queue {
     int error;     // 0, EAGAIN: nothing to read, or what recvmmsg said
   };
 
-  // Reads up to capacity datagrams into the slots and fills the columns, every verdict set to drop.
-  Received receive(const Batch& batch);
+  // Reads up to capacity datagrams into the slots and fills the columns, every verdict undecided. With `may_wait` it
+  // sleeps in the kernel until there is one, kMostWaitMs at the most and rounded up to the kernel's tick.
+  Received receive(const Batch& batch, bool may_wait = false);
+
+  static constexpr long kMostWaitMs = 1;
 
   // What a dead process left in the region and the journal: sends the verdicts that it had decided, puts packets that
   // it may have half rewritten back as they came, and gives them as a batch to be decided. With `given_up` they have
@@ -62,6 +65,7 @@ class Queue {
     size_t length;
     bool is_cut;
   };
+  void aim(const Batch& batch);
   void take(const Batch& batch, const Datagram& datagram);
   void take_error(int error);
   void count_loss(size_t queue, uint32_t id);
@@ -81,6 +85,8 @@ class Queue {
   size_t repeats_ = 0;
   std::vector<int> verdict_errors_;
   size_t verdict_errors_taken_ = 0;
+  // Where recvmmsg writes: the slots of this region.
+  const uint8_t* aimed_at_ = nullptr;
   std::vector<mmsghdr> datagrams_;
   std::vector<iovec> slots_;
   std::vector<sockaddr_nl> senders_;

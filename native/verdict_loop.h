@@ -19,8 +19,9 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
   ~VerdictLoop() override;
 
  private:
-  // Batches per wake-up before the event loop gets its turn: timers and the control socket must not starve.
-  static constexpr int kRoundsPerWakeup = 16;
+  // How long the loop may stay away from the event loop, whose turn costs as much as a packet: timers and commands wait
+  // so long, and a batch and a wait for packets (Queue::kMostWaitMs) longer.
+  static constexpr double kMostAwayMs = 5;
 
   Napi::Value start(const Napi::CallbackInfo& call);
   Napi::Value stop(const Napi::CallbackInfo& call);

@@ -1,7 +1,8 @@
 /**
  * acsplit in the place of the splitter, as `acsplit run` has it after a day: all rules, counters on, a hundred thousand
- * live entries in every table, and the CPEs of load.c activated. Behind our addon, or behind the npm package nfqueue.
- * Prints "ready" when verdicts flow, and a line of JSON with what it counted and how large it was on SIGTERM.
+ * live entries in every table, its code run often, and the CPEs of load.c activated. Behind our addon, or behind the npm
+ * package nfqueue. Prints "ready" when verdicts flow, and a line of JSON with what it counted and how large it was on
+ * SIGTERM.
  */
 import { setInterval } from 'node:timers';
 import { closeQueues, openQueues } from '../../src/engine/binding';
@@ -9,6 +10,7 @@ import { observe, Observation } from '../../src/engine/observation';
 import { startVerdictLoop } from '../../src/engine/verdict-loop';
 import { Splitter } from '../../src/splitter/splitter';
 import { startNfqueueAdapter } from '../e2e/support/nfqueue-adapter';
+import { rehearse } from './rehearsal';
 import { LIVE_CAPACITY, populate, prepareForLoad, TOPOLOGY } from './population';
 
 export interface EngineDriverOptions {
@@ -35,6 +37,7 @@ populate(splitter, LIVE_ENTRIES, nowMs());
 prepareForLoad(splitter, nowMs());
 
 if (binding === 'nfqueue') {
+  rehearse(splitter, LIVE_ENTRIES, nowMs());
   const receiveBufferBytes = RECEIVE_BUFFER_BYTES / 2; // the kernel doubles it; the addon has allowed for that
   startNfqueueAdapter({ firstQueue, count: QUEUES, splitter, receiveBufferBytes, nowMs });
   setInterval(() => splitter.sweep(nowMs()), 100);
@@ -48,6 +51,7 @@ if (binding === 'nfqueue') {
   });
   const observation = new Observation(new ArrayBuffer(Observation.BYTES));
   const decider = observe(splitter, observation, () => performance.now());
+  rehearse(decider, LIVE_ENTRIES, nowMs());
   const loop = startVerdictLoop({ fd, firstQueue, splitter: decider });
   process.on('exit', () => {
     const beyondTables = process.memoryUsage().rss - Splitter.bufferBytes(LIVE_CAPACITY, TOPOLOGY);

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "check.h"
 #include "messages.h"
@@ -88,6 +90,26 @@ void check_receive() {
   CHECK(queue.take_new_verdict_error() == 0);
 }
 
+// Waiting sleeps in the kernel and not here, has an end, and takes what comes meanwhile.
+void check_receive_waits() {
+  Pair pair;
+  Region region(4);
+  Queue queue(pair.ends[0], kFirstQueue, 4);
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(queue.receive(region.batch, true).error == EAGAIN);
+  CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(Queue::kMostWaitMs));
+
+  std::thread kernel([&pair] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (uint32_t id = 1; id <= 3; id++) pair.feed(packet_message(100, id, {1}));
+  });
+  size_t received = 0;
+  while (received < 3) received += queue.receive(region.batch, true).count;
+  kernel.join();
+  CHECK(received == 3);
+  CHECK(queue.receive(region.batch).error == EAGAIN);
+}
+
 // The packet ids of the verdicts waiting at the other end.
 void drain(const Pair& pair, std::vector<uint32_t>& ids) {
   Bytes bytes(1 << 20);
@@ -150,6 +172,7 @@ void check_send_fails() {
 
 void test_queue() {
   check_receive();
+  check_receive_waits();
   check_send_resumes();
   check_send_fails();
 }
