@@ -7,6 +7,7 @@
         'native/checksum.cc',
         'native/mapping.cc',
         'native/message.cc',
+        'native/notify.cc',
         'native/open.cc',
         'native/poller.cc',
         'native/queue.cc',

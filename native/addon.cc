@@ -1,11 +1,12 @@
 // What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop, and memory and processes: reserveFile,
-// createMemory, mapFile, dieWithParent, isReadable. Argument checks only.
+// createMemory, mapFile, dieWithParent, isReadable, sendDatagram. Argument checks only.
 #include <napi.h>
 
 #include <cmath>
 
 #include "batch.h"
 #include "mapping.h"
+#include "notify.h"
 #include "open.h"
 #include "verdict_loop.h"
 
@@ -177,6 +178,18 @@ Napi::Value is_readable_from(const Napi::CallbackInfo& call) {
   return Napi::Boolean::New(call.Env(), is_readable(static_cast<int>(given[0])));
 }
 
+// sendDatagram(path, text)
+Napi::Value send_datagram_from(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  if (call.Length() < 2 || !call[0].IsString() || !call[1].IsString()) {
+    Napi::TypeError::New(env, "sendDatagram: a path and a text are expected").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const SystemResult done = send_datagram(call[0].As<Napi::String>(), call[1].As<Napi::String>());
+  if (done.error != 0) system_error(env, done.error, done.syscall).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
 Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New(env, layout_from, "layout"));
   exports.Set("openQueues", Napi::Function::New(env, open_queues_from, "openQueues"));
@@ -187,6 +200,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("mapFile", Napi::Function::New(env, map_from, "mapFile"));
   exports.Set("dieWithParent", Napi::Function::New(env, die_with_parent_from, "dieWithParent"));
   exports.Set("isReadable", Napi::Function::New(env, is_readable_from, "isReadable"));
+  exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_from, "sendDatagram"));
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;
 }

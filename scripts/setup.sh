@@ -52,6 +52,7 @@ find_missing() {
   command_from jq jq
   command_from nft nftables
   command_from shellcheck shellcheck
+  command_from systemd-analyze systemd
   command_from tcpdump tcpdump
   command_from tcprewrite tcpreplay
   command_from tshark tshark # with dumpcap

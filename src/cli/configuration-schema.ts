@@ -92,6 +92,9 @@ const stateDirectory = text(
     Buffer.byteLength(`${value}/${CONTROL_SOCKET_NAME}`) <= MAX_SOCKET_PATH_BYTES,
 );
 
+/** As groupadd(8) takes it, or a number. */
+const group = text('the name of a group of this host', (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value));
+
 const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, (value) => {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value);
   if (!match || Number(match[3]) < 1 || Number(match[3]) > 65_535) return false;
@@ -136,21 +139,30 @@ export const configurationSchema = mapping({
     'hold',
   ),
   stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
+  controlGroup: v.optional(group),
   metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),
 });
 
 export type ConfigurationShape = v.InferOutput<typeof configurationSchema>;
 
-/** Words that are allowed at `path`, for the near miss: the keys of a mapping, the values of a choice. */
-export function wordsAt(path: readonly PropertyKey[]): readonly string[] {
-  let at: Described = configurationSchema;
+/** The keys of the mapping at `path`, for the near miss. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  return Object.keys(schemaAt(path)?.entries ?? {});
+}
+
+/** The values of the choice at `path`; none where there is no choice. */
+export function choicesAt(path: readonly PropertyKey[]): readonly string[] {
+  return schemaAt(path)?.options ?? [];
+}
+
+function schemaAt(path: readonly PropertyKey[]): Described | undefined {
+  let at: Described = within(configurationSchema);
   for (const step of path) {
-    const below = within(at).entries?.[String(step)] ?? within(at).item;
-    if (below === undefined) return [];
-    at = below;
+    const below = at.entries?.[String(step)] ?? at.item;
+    if (below === undefined) return undefined;
+    at = within(below);
   }
-  const { options, entries } = within(at);
-  return options ?? Object.keys(entries ?? {});
+  return at;
 }
 
 /** As much of a schema as tells what it allows. */

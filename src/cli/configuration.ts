@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
 import { findContradictions } from './configuration-rules';
-import { type ConfigurationShape, configurationSchema, UNKNOWN_KEY, wordsAt } from './configuration-schema';
+import { choicesAt, type ConfigurationShape, configurationSchema, keysAt, UNKNOWN_KEY } from './configuration-schema';
 import {
   type ConfigurationText,
   describe,
@@ -35,6 +35,8 @@ export interface Configuration {
   /** `hold`: while no engine runs, steered packets wait or are lost, and none passes unrewritten. */
   onEngineDown: 'hold';
   stateDirectory: string;
+  /** Whose members may command the engine; undefined: root alone. */
+  controlGroup: string | undefined;
   metrics: { listen: string };
   /** Absolute path of the file all this was read from. */
   file: string;
@@ -74,6 +76,7 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     queue: shape.queue,
     onEngineDown: shape.onEngineDown,
     stateDirectory: shape.stateDirectory,
+    controlGroup: shape.controlGroup,
     metrics: shape.metrics,
     file: resolve(file),
   };
@@ -103,13 +106,13 @@ function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
   if (issue.type === UNKNOWN_KEY) {
     const key = String(path.at(-1));
     const parent = path.slice(0, -1);
-    const known = wordsAt(parent);
+    const known = keysAt(parent);
     const hint = didYouMean(key, known) || `, expected one of ${known.join(', ')}`;
     return { path: parent, key, message: `unknown key ${describe(key)}${hint}` };
   }
   if (path.length > 0 && !text.has(path)) return { path, missing: true, message: `missing, expected ${issue.message}` };
   const found = path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)[step], text.value);
-  const spelling = typeof found === 'string' ? didYouMean(found, wordsAt(path)) : '';
+  const spelling = typeof found === 'string' ? didYouMean(found, choicesAt(path)) : '';
   return { path, message: `found ${describe(found)}, expected ${issue.message}${spelling}` };
 }
 

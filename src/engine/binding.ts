@@ -118,6 +118,8 @@ export interface Addon {
   dieWithParent(pid: number): boolean;
   /** Whether something waits to be read from the descriptor. */
   isReadable(fd: number): boolean;
+  /** To a unix socket; a path that begins with `@` is a name in the abstract namespace. @throws SystemError */
+  sendDatagram(path: string, text: string): void;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
 

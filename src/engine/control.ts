@@ -4,13 +4,14 @@
  *     { "command": "status" }      ->  { "ok": true, "result": { … } }
  *     { "command": "statsu" }      ->  { "ok": false, "error": "…" }
  *
- * Who may connect is the file's mode, 0660. Size, time and number of connections are bounded: nobody who connects can
- * hold up the packets.
+ * Who may connect is the file's mode, 0660, and its group. Size, time and number of connections are bounded: nobody who
+ * connects can hold up the packets.
  */
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import { findGroup, giveToGroup } from './control-group';
 import { EngineError } from './engine-error';
 import { makeDirectory } from './state-directory';
 
@@ -43,9 +44,11 @@ export function controlSocketPath(stateDirectory: string): string {
 
 /**
  * Answers `commands` at `path`. A socket that a dead engine left is replaced.
+ * @param group whose members may connect; else our own
  * @throws EngineError when a living engine has the socket, or when none can be made there
  */
-export async function serveControl(path: string, commands: ControlCommands): Promise<ControlServer> {
+export async function serveControl(path: string, commands: ControlCommands, group?: string): Promise<ControlServer> {
+  const groupNumber = group === undefined ? -1 : findGroup(group);
   makeDirectory(dirname(path));
   await clearStale(path);
   const open = new Set<Socket>();
@@ -56,13 +59,18 @@ export async function serveControl(path: string, commands: ControlCommands): Pro
   });
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, path);
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        for (const socket of open) socket.destroy();
-        server.close(() => resolve());
-      }),
-  };
+  const close = () =>
+    new Promise<void>((resolve) => {
+      for (const socket of open) socket.destroy();
+      server.close(() => resolve());
+    });
+  try {
+    if (groupNumber >= 0) giveToGroup(path, groupNumber);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
 }
 
 /**

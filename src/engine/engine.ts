@@ -33,6 +33,8 @@ export interface EngineOptions extends Rules {
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
+  /** Whose members may use the control socket, besides root. */
+  controlGroup: string | undefined;
   /** Where Prometheus may ask. */
   metrics: { listen: string };
   version: string;
@@ -44,6 +46,8 @@ export interface Engine {
   stop(): Promise<void>;
   /** Other rules for the running engine; no session is lost. @throws EngineError, and everything stays as it was */
   reload(options: EngineOptions): Promise<void>;
+  /** The worker answers, and gives verdicts on what waits. */
+  isAlive(): Promise<boolean>;
   /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */
   finished: Promise<void>;
 }
@@ -119,10 +123,8 @@ class Supervisor implements Engine {
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.keeper = this.makeKeeper(this.opened.fd, this.journal);
-    this.control = await serveControl(path, {
-      ...this.commands(this.keeper),
-      ...packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs),
-    });
+    const trace = packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs);
+    this.control = await serveControl(path, { ...this.commands(this.keeper), ...trace }, options.controlGroup);
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
     const { journal } = this;
@@ -152,6 +154,10 @@ class Supervisor implements Engine {
     const { topology, activation, lives } = options;
     await this.keeper?.ask({ kind: 'reload', rules: { topology, activation, lives } });
     this.look = this.lookAt(this.state.memory);
+  }
+
+  async isAlive(): Promise<boolean> {
+    return (this.watchdog?.isCalm ?? false) && ((await this.keeper?.isAlive()) ?? false);
   }
 
   /** Whatever has come up goes down again. Idempotent. */

@@ -8,6 +8,7 @@ export interface Reloadable extends Rules {
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
+  controlGroup: string | undefined;
   metrics: { listen: string };
 }
 
@@ -22,6 +23,7 @@ export function requireReloadable(now: Reloadable, wanted: Reloadable): void {
     'queue.length': options.queue.length,
     'queue.gso': options.queue.gso,
     stateDirectory: options.stateDirectory,
+    controlGroup: options.controlGroup,
     'metrics.listen': options.metrics.listen,
   });
   const [before, after] = [fixed(now), fixed(wanted)];

@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { EngineError } from './engine-error';
 
-const DIRECTORY_MODE = 0o750;
+/** Others may pass through to the control socket, which is its own guard, and see nothing. */
+const DIRECTORY_MODE = 0o711;
 
 /** @throws EngineError when it is not there and cannot be made */
 export function makeDirectory(directory: string): void {

@@ -17,6 +17,8 @@ export interface Watched {
 const INTERVAL_MS = 250;
 /** Looks in a row without a step: 3 s. Workers on a busy machine are slow, not dead. */
 const MOST_LOOKS = 12;
+/** After so many, 1 s, it is no longer said to be alive. */
+const CALM_LOOKS = 4;
 
 export class Watchdog {
   private looks = 0;
@@ -30,6 +32,11 @@ export class Watchdog {
   ) {
     this.timer = setInterval(() => this.look(), INTERVAL_MS);
     this.timer.unref();
+  }
+
+  /** Whatever waited when it looked the last times was taken up. */
+  get isCalm(): boolean {
+    return this.looks < CALM_LOOKS;
   }
 
   look(): void {

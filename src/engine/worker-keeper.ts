@@ -33,7 +33,8 @@ export interface KeeperOptions {
   log: EngineLog;
 }
 
-type Command = { kind: 'command'; request: { command: string } & Record<string, unknown> } | Omit<Reload, 'id'>;
+type Command =
+  { kind: 'command'; request: { command: string } & Record<string, unknown> } | { kind: 'ping' } | Omit<Reload, 'id'>;
 type Reload = Extract<ToWorker, { kind: 'reload' }>;
 
 interface Pending {
@@ -101,6 +102,15 @@ export class WorkerKeeper {
       this.pending.set(id, { command, resolve: settled(resolve), reject: settled(reject) });
       if (this.isReady) this.send(id);
     });
+  }
+
+  /** The worker is ready and answers within some seconds. */
+  async isAlive(): Promise<boolean> {
+    if (!this.isReady) return false;
+    return this.ask({ kind: 'ping' }).then(
+      () => this.isReady,
+      () => false,
+    );
   }
 
   /** The worker lives and does nothing: it is killed, and so started again. */

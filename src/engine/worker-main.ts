@@ -77,6 +77,8 @@ class Worker {
         return this.answer(message.id, () => this.change(message.request));
       case 'reload':
         return this.answer(message.id, () => void (this.splitter = this.takeOver(message.rules)));
+      case 'ping':
+        return this.answer(message.id, () => undefined);
       case 'stop':
         this.loop.stop();
         process.exit(0);

@@ -39,11 +39,17 @@ export interface WorkerReload {
   rules: Rules;
 }
 
+/** Are you there? */
+export interface WorkerPing {
+  kind: 'ping';
+  id: number;
+}
+
 export interface WorkerStop {
   kind: 'stop';
 }
 
-export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerStop;
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerPing | WorkerStop;
 
 export type FromWorker =
   /** The worker waits to be told what to do. */

@@ -73,6 +73,18 @@ test.each(['reserveFile', 'createMemory', 'mapFile', 'dieWithParent', 'isReadabl
   },
 );
 
+test('sendDatagram refuses what is no text, no path, and a path too long', () => {
+  const call = loadAddon().sendDatagram as (...words: unknown[]) => unknown;
+  for (const wrong of [[], ['/x'], ['/x', 1], [1, 'x']]) {
+    expect(() => call(...wrong)).toThrow('sendDatagram: a path and a text are expected');
+  }
+  for (const path of ['', '/', 'relative/path', '@']) {
+    expect(() => call(path, 'x')).toThrow(expect.objectContaining({ code: 'EAFNOSUPPORT', syscall: 'sendto' }));
+  }
+  expect(() => call(`/${'x'.repeat(107)}`, 'x')).toThrow(expect.objectContaining({ code: 'ENAMETOOLONG' }));
+  expect(() => call(`/${'x'.repeat(106)}`, 'x')).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+});
+
 describe('dieWithParent', () => {
   test('says when somebody else is the parent', () => {
     const script = `process.stdout.write(String(require(${JSON.stringify(ADDON)}).dieWithParent(1)))`;

@@ -32,6 +32,7 @@ const SOURCES = [
   'iptables',
   'native',
   'src',
+  'systemd',
 ];
 /** What stands beside them in a checkout, and what building takes. */
 const MORE = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'test/support', 'jest.config.js'];
@@ -108,7 +109,7 @@ describe('npm pack', () => {
     expect(files.filter((path) => path.startsWith('dist/'))).toEqual(compiled.sort());
   });
 
-  test.each(['native', 'iptables', 'docs'])('%s/ is whole', (folder) => {
+  test.each(['native', 'iptables', 'docs', 'systemd'])('%s/ is whole', (folder) => {
     expect(files.filter((path) => path.startsWith(`${folder}/`))).toEqual(filesBelow(folder).sort());
   });
 

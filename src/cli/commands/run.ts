@@ -2,8 +2,10 @@
 
 import pino from 'pino';
 import { type CommandModule } from 'yargs';
+import { loadAddon } from '../../engine/binding';
 import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
+import { ServiceManager } from '../../engine/service-manager';
 import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions } from '../options';
@@ -22,19 +24,29 @@ async function run({ config }: GlobalOptions): Promise<void> {
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.destination({ dest: 2, sync: true }),
   );
+  const manager = new ServiceManager({
+    environment: process.env,
+    pid: process.pid,
+    send: (path, text) => loadAddon().sendDatagram(path, text),
+    log,
+  });
   const options = readOptions(config, log);
   let engine: Engine | undefined;
   let isEnding = false;
   const end = () => {
     isEnding = true;
+    manager.stopping();
     void engine?.stop();
   };
-  const reload = () => void reloadFrom(config, engine, log);
+  const reload = () => void reloadFrom(config, engine, manager, log);
   process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
   try {
-    engine = await startEngine(options);
+    const started = await startEngine(options);
+    engine = started;
     // The signal may have come while the engine was starting.
     if (isEnding) void engine.stop();
+    manager.ready();
+    manager.watch(() => started.isAlive());
     await engine.finished;
   } catch (error) {
     throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
@@ -44,13 +56,18 @@ async function run({ config }: GlobalOptions): Promise<void> {
 }
 
 function readOptions(config: string, log: EngineOptions['log']): EngineOptions {
-  const { topology, activation, lives, capacityEntries, queue, stateDirectory, metrics } = loadConfiguration(config);
-  return { topology, activation, lives, capacityEntries, queue, stateDirectory, metrics, version: readVersion(), log };
+  return { ...loadConfiguration(config), version: readVersion(), log };
 }
 
 /** A configuration that cannot be taken leaves the running one as it is. */
-async function reloadFrom(config: string, engine: Engine | undefined, log: EngineOptions['log']): Promise<void> {
+async function reloadFrom(
+  config: string,
+  engine: Engine | undefined,
+  manager: ServiceManager,
+  log: EngineOptions['log'],
+): Promise<void> {
   if (!engine) return log.warn({ event: 'reload-refused' }, 'not reloaded: the engine is still starting');
+  manager.reloading();
   try {
     await engine.reload(readOptions(config, log));
     log.info(
@@ -59,5 +76,7 @@ async function reloadFrom(config: string, engine: Engine | undefined, log: Engin
     );
   } catch (error) {
     log.error({ event: 'reload-refused' }, `not reloaded: ${(error as Error).message}`);
+  } finally {
+    manager.ready();
   }
 }

@@ -135,6 +135,7 @@ describe('what may be written', () => {
       ['0.0.0.0/0'],
     ],
     ['the engine held', withMore('onEngineDown: hold'), (c) => c.onEngineDown, 'hold'],
+    ['a group for the control socket', withMore('controlGroup: acsplit'), (c) => c.controlGroup, 'acsplit'],
     ['metrics on IPv6 loopback', withMore("metrics: { listen: '[::1]:9547' }"), (c) => c.metrics.listen, '[::1]:9547'],
     ['the highest port that is not kept', withLine(10, 'reportPorts: [60999]'), (c) => c.topology.reportPorts, [60999]],
     [
@@ -523,6 +524,16 @@ describe('a bad configuration is refused in one line: place, what was found, wha
       'a state directory too long for a socket',
       withMore(`stateDirectory: /${'d'.repeat(100)}`),
       '11:17: stateDirectory: found "/ddd',
+    ],
+    [
+      'a word where a mapping belongs, though a key is much like it',
+      withMore('metrics: lisen'),
+      '11:10: metrics: found "lisen", expected a mapping with listen',
+    ],
+    [
+      'a group that begins like an option',
+      withMore('controlGroup: -R'),
+      '11:15: controlGroup: found "-R", expected the name of a group of this host',
     ],
     [
       'a metrics port alone',

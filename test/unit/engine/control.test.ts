@@ -52,10 +52,25 @@ test('a command is carried out once, though its asker then hangs up', async () =
   expect(count).toBe(2);
 });
 
-test('the socket is for owner and group, its directory closed to others', async () => {
+test('the socket is for owner and group; others cannot look into its directory', async () => {
   server = await serveControl(path, COMMANDS);
+  expect(statSync(path)).toMatchObject({ uid: process.getuid!(), gid: process.getgid!() });
   expect(statSync(path).mode & 0o777).toBe(0o660);
-  expect(statSync(join(directory, 'state')).mode & 0o027).toBe(0);
+  expect(statSync(join(directory, 'state')).mode & 0o777).toBe(0o711);
+});
+
+test('the group is the one that is named; one that is not there is refused, and nothing is left', async () => {
+  // One that we may give a file to: any as root, else one that we are in.
+  const group = process.getuid!() === 0 ? 1 : process.getgroups!().at(-1)!;
+  server = await serveControl(path, COMMANDS, String(group));
+  expect(statSync(path)).toMatchObject({ uid: process.getuid!(), gid: group });
+  expect(statSync(path).mode & 0o777).toBe(0o660);
+  await server.close();
+  server = undefined;
+  await expect(serveControl(path, COMMANDS, 'no-such-group')).rejects.toThrow(
+    'controlGroup: this host has no group "no-such-group"; make one with: groupadd --system no-such-group',
+  );
+  expect(existsSync(path)).toBe(false);
 });
 
 describe('what is no request is refused in one line', () => {

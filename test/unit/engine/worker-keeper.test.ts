@@ -16,6 +16,7 @@ describe('a reload', () => {
       lives: DEFAULT_LIVES,
       capacityEntries: 64,
       stateDirectory: '/run/acsplit',
+      controlGroup: undefined,
       metrics: { listen: '127.0.0.1:9547' },
     },
     queue: { first: 0, length: 64, gso: true },
@@ -36,6 +37,7 @@ describe('a reload', () => {
     ['queue.length', { queue: { first: 0, length: 65, gso: true } }],
     ['queue.gso', { queue: { first: 0, length: 64, gso: false } }],
     ['stateDirectory', { stateDirectory: '/run/other' }],
+    ['controlGroup', { controlGroup: 'acsplit' }],
   ];
   test.each(refused)('refuses another %s, which takes a restart', (key, change) => {
     expect(() => requireReloadable(now, { ...now, ...change })).toThrow(
