@@ -45,6 +45,7 @@ find_missing() {
     command_from haproxy haproxy
     command_from nft nftables
     command_from tcprewrite tcpreplay
+    grep -qs '^ID=debian' /etc/os-release && command_from perf linux-perf # elsewhere it goes by the kernel's version
   fi
   [ "$1" = test ] || return 0
   command_from curl curl

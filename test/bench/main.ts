@@ -14,6 +14,7 @@ import { MicroBench } from './micro';
 import { NetworkBench } from './network';
 import { median, table } from './numbers';
 import { plot } from './plot';
+import { profile } from './profile';
 import { ReplayBench } from './replay';
 import { ROOT } from './rig';
 
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     const introduction = machine();
     build(folder);
     const network = await new NetworkBench(folder, ROUNDS, MEASURE_MS).run();
+    const profiled = isQuick ? 'Not sampled in a quick run.' : await profile(folder, MEASURE_MS);
     const micro = await new MicroBench(folder, isQuick).run();
     const targets: Target[] = [...network.targets, ...micro.targets, ...REPLAY_PACKETS.map(replayTarget)];
     process.stderr.write(`${Math.round(performance.now() / 1000)} s in all\n`);
@@ -74,6 +76,8 @@ async function main(): Promise<void> {
       table(['what', 'target', 'measured', 'met'], rows),
       '## Peers',
       network.text,
+      '## The process behind the queue',
+      profiled,
       '## The core by itself',
       micro.text,
       '## Growth',
