@@ -1,10 +1,11 @@
-/** A status as text for people: a headline, then tables, packets by reason, queues. */
+/** A status as text for people: a headline, then tables, packets by reason, queues, and what else was lost. */
 
 import { type Status } from '../engine/status';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
-  return [headline(status), tables(status), packets(status), queues(status)].join('\n');
+  const parts = [headline(status), tables(status), packets(status), queues(status), losses(status)];
+  return parts.filter((part) => part !== '').join('\n');
 }
 
 function headline(status: Status): string {
@@ -51,4 +52,15 @@ function queues(status: Status): string {
     queue.lost,
   ]);
   return formatColumns(['QUEUE', 'WAITING', 'QUEUE FULL', 'BUFFER FULL', 'LOST'], rows);
+}
+
+/** What no queue's row shows; mostly nothing. */
+function losses({ losses: { verdictsLate, unparsed, givenUp } }: Status): string {
+  const causes: [string, number][] = [
+    ['flushed by the kernel', verdictsLate],
+    ['illegible', unparsed],
+    ['given up after two deaths of the worker', givenUp],
+  ];
+  const said = causes.filter(([, packets]) => packets > 0).map(([cause, packets]) => `${packets} ${cause}`);
+  return said.length === 0 ? '' : `also lost: ${said.join(', ')}\n`;
 }

@@ -76,6 +76,9 @@ function requireSound(rules: Rules): void {
   }
 }
 
+/** Before there is a loop. */
+const NOTHING_LOST = { verdictsLate: 0, unparsed: 0, givenUp: 0 };
+
 class Supervisor implements Engine {
   readonly finished: Promise<void>;
   private options: EngineOptions;
@@ -127,9 +130,8 @@ class Supervisor implements Engine {
     this.control = await serveControl(path, { ...this.commands(this.keeper), ...trace }, options.controlGroup);
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
-    const { journal } = this;
-    this.losses = watchLosses({ status: () => this.status(), counters: () => journal.counters(), log });
-    this.metrics = await this.serveMetrics(this.observation, journal);
+    this.losses = watchLosses({ losses: () => this.status().losses, log });
+    this.metrics = await this.serveMetrics(this.observation, this.journal);
     this.warnOfHost(this.opened);
     const queues = SIDES.map((_, i) => queue.first + i);
     log.info(
@@ -256,7 +258,7 @@ class Supervisor implements Engine {
   }
 
   private status(): Status {
-    const { options, keeper, look } = this;
+    const { options, keeper, look, journal } = this;
     look.state.advance(boottimeMs());
     return composeStatus({
       version: options.version,
@@ -271,6 +273,7 @@ class Supervisor implements Engine {
       earlier: this.earlier,
       firstQueue: options.queue.first,
       queues: readQueueCounters(),
+      loop: journal?.counters() ?? NOTHING_LOST,
     });
   }
 

@@ -5,6 +5,7 @@ import { EVENTS } from '../splitter/events';
 import { REASONS, reasonName, VERDICTS } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type ActivationMode } from '../splitter/topology';
+import { type LoopCounters } from './binding';
 import { type QueueCounters } from './queue-counters';
 
 export interface TableStatus {
@@ -30,6 +31,20 @@ export interface QueueStatus {
   lost: number;
 }
 
+/** Packets lost since the engine started, by cause; each is in one of them only. */
+export interface Losses {
+  /** The queue was full. */
+  queueDropped: number;
+  /** The receive buffer was full. */
+  userDropped: number;
+  /** The kernel had given the packet up before its verdict came: an interface went down, or the queues were flushed. */
+  verdictsLate: number;
+  /** A message without a legible packet. */
+  unparsed: number;
+  /** Two workers died of the batch. */
+  givenUp: number;
+}
+
 export interface Status {
   version: string;
   /** Of the supervisor: whom to signal. */
@@ -45,6 +60,7 @@ export interface Status {
   /** What happened to activations and connections, by event: those that occurred. */
   events: Record<string, number>;
   queues: QueueStatus[];
+  losses: Losses;
 }
 
 export interface StatusParts {
@@ -63,6 +79,7 @@ export interface StatusParts {
   /** Number of the queue of the first interface; the next three follow. */
   firstQueue: number;
   queues: readonly QueueCounters[];
+  loop: Pick<LoopCounters, 'verdictsLate' | 'unparsed' | 'givenUp'>;
 }
 
 /** The queues, from the first number on. */
@@ -70,6 +87,7 @@ export const SIDES = ['cpe', 'itms', 'collector', 'host'] as const;
 
 export function composeStatus(parts: StatusParts): Status {
   const { splitter } = parts;
+  const queues = SIDES.map((side, i) => queueStatus(parts, side, i));
   const { connectionRequests, activatedCpes, reportConnections } = splitter.tables;
   return {
     version: parts.version,
@@ -86,7 +104,8 @@ export function composeStatus(parts: StatusParts): Status {
     },
     packets: packetStatus(splitter.counters.byReason),
     events: eventStatus(parts.eventCounts),
-    queues: SIDES.map((side, i) => queueStatus(parts, side, i)),
+    queues,
+    losses: losses(queues, parts.loop),
   };
 }
 
@@ -131,6 +150,11 @@ function queueStatus(parts: StatusParts, side: QueueStatus['side'], index: numbe
     userDropped,
     lost: lostPackets(kernel, parts, index),
   };
+}
+
+function losses(queues: readonly QueueStatus[], { verdictsLate, unparsed, givenUp }: StatusParts['loop']): Losses {
+  const sum = (cause: 'queueDropped' | 'userDropped') => queues.reduce((sum, queue) => sum + (queue[cause] ?? 0), 0);
+  return { queueDropped: sum('queueDropped'), userDropped: sum('userDropped'), verdictsLate, unparsed, givenUp };
 }
 
 /** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */

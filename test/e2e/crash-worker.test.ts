@@ -2,6 +2,8 @@
  * The worker is killed at random instants under load of every kind: no connection is lost, none changes its server, and
  * what was transferred is what arrives. ACSPLIT_KILLS says how often; ACSPLIT_SEED repeats a run's instants.
  */
+import { recordFault } from './support/fault-rows';
+import { expectNothingLost } from './support/faults';
 import { Load, LOAD_CPES } from './support/load';
 import { Lookout, pause, spread } from './support/lookout';
 import { Stage } from './support/stage';
@@ -31,7 +33,7 @@ describe('the worker', () => {
   afterAll(() => stage?.close());
 
   it(`is killed ${KILLS} times under load, and nothing is lost`, async () => {
-    const load = new Load(stage);
+    const load = new Load(stage.cast);
     await lookout.untilVerdict();
     const untilVerdictMs: number[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
@@ -39,14 +41,14 @@ describe('the worker', () => {
       process.kill(await lookout.worker(), 'SIGKILL');
       untilVerdictMs.push(await lookout.untilVerdict());
     }
-    await load.expectNothingLost();
-    const { workers, packets, queues } = await lookout.status();
+    const outcome = await load.end();
+    recordFault({ fault: 'the worker is killed at a random instant', times: KILLS, outcome, packetsLost: 0 });
+    await expectNothingLost(stage, outcome);
+    const { workers, packets, losses } = await lookout.status();
     expect(workers[0]!.restarts).toBe(KILLS);
     expect(packets.byReason['owner-gone']).toBeUndefined();
-    expect(queues.map(({ queueDropped, userDropped }) => [queueDropped, userDropped])).toEqual(
-      queues.map(() => [0, 0]),
-    );
-    const { itms, collector, transfers } = load.done;
+    expect(losses).toEqual({ queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 });
+    const { itms, collector, transfers } = outcome;
     console.log(
       `${KILLS} kills (seed ${SEED}): ${spread(untilVerdictMs)} from kill to next verdict; ` +
         `${itms} sessions of the ITMS, ${collector} of the collector, ${transfers} transfers`,

@@ -27,6 +27,8 @@ export interface Status {
 /** Bounds a start that never gets ready; a start takes about a second. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
+/** Characters of the log that are kept. */
+const MOST_SAID = 65_536;
 /** Plenty for a handful of CPEs. */
 const CAPACITY_ENTRIES = 65_536;
 
@@ -39,7 +41,7 @@ export class Engine {
     private readonly child: ChildProcess,
   ) {
     const listen = (chunk: Buffer): void => {
-      this.said = (this.said + chunk.toString()).slice(-4000);
+      this.said = (this.said + chunk.toString()).slice(-MOST_SAID);
     };
     child.stdout!.on('data', listen);
     child.stderr!.on('data', listen);
@@ -50,6 +52,11 @@ export class Engine {
     const file = join(world.directory, 'acsplit.yaml');
     writeFileSync(file, configurationText(world.directory, { family: world.family, ...options }));
     await world.run('split', cli(world, 'rules', 'install', '-c', file));
+    return Engine.run(world, file);
+  }
+
+  /** Starts the engine alone, over whatever rules there are, and waits until verdicts flow. */
+  static async run(world: World, file: string): Promise<Engine> {
     const engine = new Engine(world, file, world.start('split', cli(world, 'run', '-c', file)));
     await engine.untilReady();
     return engine;
@@ -57,6 +64,12 @@ export class Engine {
 
   get pid(): number {
     return this.child.pid as number;
+  }
+
+  /** Events of this kind among the log's last lines. */
+  events(name: string): Record<string, unknown>[] {
+    const lines = this.said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name);
   }
 
   /** What `acsplit status --json` says. */
@@ -91,7 +104,7 @@ export class Engine {
       const status = await this.status().catch(() => undefined);
       if (status?.ready === true) return;
       if (Date.now() > deadline)
-        throw new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${this.said}`);
+        throw new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${this.said.slice(-4000)}`);
       await pause(POLL_MS);
     }
   }

@@ -158,9 +158,10 @@ export function renderLine(history: History, clock: string): string {
   const packets = status.queues
     .filter(({ side, received }) => side !== 'host' || received > 0)
     .map((queue) => `${queue.side} ${rateText(latest?.queues[status.queues.indexOf(queue)])}/s`);
+  const { verdictsLate, unparsed, givenUp } = status.losses;
   const lost = status.queues.reduce(
     (sum, one) => sum + (one.queueDropped ?? 0) + Math.max(one.userDropped ?? 0, one.lost),
-    0,
+    verdictsLate + unparsed + givenUp,
   );
   return [
     `${clock} ${state}`,

@@ -10,7 +10,9 @@ import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
 import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
 import { World } from '../../../src/cli/lab/world';
 import { Wires } from './wires';
-import { ADDRESSES, cpeAddress, FAMILY } from './family';
+import { ADDRESSES, FAMILY } from './family';
+
+export { makeCpes } from './cpes';
 
 /** The build under test. */
 export const DIST = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist');
@@ -31,7 +33,7 @@ export class Stage {
   private constructor(
     readonly world: World,
     readonly cast: Cast,
-    readonly engine: Engine,
+    public engine: Engine,
     readonly wires: Wires,
   ) {}
 
@@ -56,6 +58,11 @@ export class Stage {
 
   close(): Promise<void> {
     return this.world.close();
+  }
+
+  /** Starts an engine where the last one has ended, over the rules and the state that it left. */
+  async startAgain(): Promise<void> {
+    this.engine = await Engine.run(this.world, this.engine.configurationFile);
   }
 
   /** Every server of this stage with its address. */
@@ -112,15 +119,4 @@ export class Stage {
 
 export function later(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, LATER_MS));
-}
-
-/** CPEs, in streets of 250, that ask for credentials and open their session soon after they were woken. */
-export function makeCpes(count: number, settings: Partial<CpeSettings> = {}): CpeSettings[] {
-  return Array.from({ length: count }, (_, index) => ({
-    address: cpeAddress(1 + Math.floor(index / 250), 1 + (index % 250)),
-    requestPort: 7547,
-    credentials: { username: 'itms', password: 'itms' },
-    informDelayMs: 100,
-    ...settings,
-  }));
 }

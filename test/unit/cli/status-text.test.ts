@@ -1,28 +1,31 @@
 /** A status for people. */
 import { formatDuration, formatStatus } from '../../../src/cli/status-text';
+import { type Status } from '../../../src/engine/status';
+
+const STATUS: Status = {
+  version: '1.2.3',
+  pid: 70,
+  ready: true,
+  paused: false,
+  activation: 'auto',
+  uptimeMs: 3_700_000,
+  workers: [{ pid: 77, restarts: 0 }],
+  tables: {
+    connectionRequests: { count: 12, capacity: 1048576, full: 0 },
+    activatedCpes: { count: 3, capacity: 1048576, full: 0 },
+    reportConnections: { count: 1, capacity: 1048576, full: 4 },
+  },
+  packets: { received: 10, rewritten: 8, accepted: 9, dropped: 1, byReason: { diverted: 2, 'to-itms': 8 } },
+  events: {},
+  queues: [
+    { number: 0, side: 'cpe', received: 6, waiting: 7, queueDropped: 0, userDropped: 0, lost: 0 },
+    { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+  ],
+  losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
+};
 
 test('headline, tables, packets by reason, queues', () => {
-  const text = formatStatus({
-    version: '1.2.3',
-    pid: 70,
-    ready: true,
-    paused: false,
-    activation: 'auto',
-    uptimeMs: 3_700_000,
-    workers: [{ pid: 77, restarts: 0 }],
-    tables: {
-      connectionRequests: { count: 12, capacity: 1048576, full: 0 },
-      activatedCpes: { count: 3, capacity: 1048576, full: 0 },
-      reportConnections: { count: 1, capacity: 1048576, full: 4 },
-    },
-    packets: { received: 10, rewritten: 8, accepted: 9, dropped: 1, byReason: { diverted: 2, 'to-itms': 8 } },
-    events: {},
-    queues: [
-      { number: 0, side: 'cpe', received: 6, waiting: 7, queueDropped: 0, userDropped: 0, lost: 0 },
-      { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
-    ],
-  });
-  expect(text).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 70, worker 77, 0 restarts
+  expect(formatStatus(STATUS)).toBe(`acsplit 1.2.3: ready, activation auto, up 1h 1m, pid 70, worker 77, 0 restarts
 
 TABLE               ENTRIES  CAPACITY  FULL
 connectionRequests       12   1048576     0
@@ -38,6 +41,14 @@ QUEUE     WAITING  QUEUE FULL  BUFFER FULL  LOST
 cpe (0)         7           0            0     0
 itms (1)        ?           ?            ?     0
 `);
+});
+
+test('what was lost and stands in no queue’s row follows, by cause', () => {
+  const losses = { queueDropped: 5, userDropped: 6, verdictsLate: 7, unparsed: 0, givenUp: 2 };
+  const text = formatStatus({ ...STATUS, losses });
+  expect(text.slice(formatStatus(STATUS).length)).toBe(
+    '\nalso lost: 7 flushed by the kernel, 2 given up after two deaths of the worker\n',
+  );
 });
 
 test.each([

@@ -19,6 +19,7 @@ const STATUS: Status = {
     { number: 0, side: 'cpe', received: 3, waiting: 5, queueDropped: 1, userDropped: 0, lost: 0 },
     { number: 1, side: 'itms', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
+  losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
 };
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },

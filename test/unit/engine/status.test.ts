@@ -34,6 +34,7 @@ function parts(given: {
     earlier: given.earlier ?? [0, 0, 0, 0],
     firstQueue: 40,
     queues,
+    loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
   };
 }
 
@@ -59,6 +60,7 @@ test('every key of the contract, and no other', () => {
       { number: 42, side: 'collector', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
       { number: 43, side: 'host', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
+    losses: { queueDropped: 11, userDropped: 13, verdictsLate: 2, unparsed: 1, givenUp: 3 },
   });
 });
 

@@ -54,6 +54,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
       { number: 2, side: 'collector', received: collector, waiting: 0, ...queue },
       { number: 3, side: 'host', received: 0, waiting: 0, ...queue },
     ],
+    losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
     ...more,
   };
 }

@@ -1,0 +1,70 @@
+/**
+ * More packets than there is room for, in the queue and in the socket's receive buffer: counted, said in the log, and
+ * survived by TCP's own repair, while sessions go where they belong. ACSPLIT_FAULTS=N does each N times as often.
+ */
+import { join } from 'node:path';
+import { execute } from '../../src/cli/lab/namespaces';
+import { FD } from '../../src/engine/worker-protocol';
+import { lossLogged, underLoad } from './support/faults';
+import { LOAD_CPES } from './support/load';
+import { Lookout, pause } from './support/lookout';
+import { Stage } from './support/stage';
+
+const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
+const OVERLOAD_MS = 3000;
+/** Transfers that come to an end where every other packet is lost. */
+const BULK_BYTES = 2 << 20;
+const QUEUE_SOCKET = join(__dirname, 'support', 'queue-socket.py');
+
+jest.setTimeout(180_000 * OFTEN);
+
+describe('too many packets for', () => {
+  let stage: Stage;
+  let lookout: Lookout;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: LOAD_CPES });
+    lookout = new Lookout(stage);
+  });
+  afterAll(() => stage?.close());
+
+  /** Changes the running engine's queue socket from outside; answers what was said of it. */
+  const changeSocket = async (...words: (string | number)[]): Promise<string> =>
+    execute(['python3', QUEUE_SOCKET, ...[await lookout.worker(), FD.queue, ...words].map(String)]);
+
+  test('a queue of length 16: counted as queueDropped', async () => {
+    const numbers = (await lookout.status()).queues.map(({ number }) => number);
+    const { losses, queues } = await underLoad(stage, {
+      fault: 'a queue of length 16 under far more load, for 3 s',
+      times: OFTEN,
+      strike: async () => {
+        await changeSocket('length', 16, ...numbers);
+        await pause(OVERLOAD_MS);
+        await changeSocket('length', 16_384, ...numbers);
+      },
+    });
+    expect(losses).toMatchObject({ verdictsLate: 0, unparsed: 0, givenUp: 0 });
+    expect(losses.queueDropped).toBeGreaterThan(100);
+    expect(queues.reduce((sum, queue) => sum + queue.queueDropped!, 0)).toBe(losses.queueDropped);
+    await lossLogged(stage, 'queueDropped');
+  });
+
+  test('the smallest receive buffer that the kernel grants: counted as userDropped, and as lost', async () => {
+    const before = await lookout.status();
+    const { losses, queues } = await underLoad(stage, {
+      fault: 'the receive buffer at the kernel’s minimum, for 3 s',
+      times: OFTEN,
+      bulkBytes: BULK_BYTES,
+      strike: async () => {
+        expect(Number(await changeSocket('buffer', 1))).toBeLessThan(5000);
+        await pause(OVERLOAD_MS);
+        await changeSocket('buffer', 1 << 27);
+      },
+    });
+    const dropped = losses.userDropped - before.losses.userDropped;
+    expect(dropped).toBeGreaterThan(100);
+    const lost = queues.map(({ lost }, i) => lost - before.queues[i]!.lost);
+    expect(lost.reduce((sum, packets) => sum + packets, 0)).toBe(dropped);
+    await lossLogged(stage, 'userDropped');
+  });
+});

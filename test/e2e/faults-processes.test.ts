@@ -1,0 +1,84 @@
+/**
+ * Supervisor and worker are killed, stopped, ended and started again under load of every kind, diverted and not: no
+ * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
+ */
+import { killSupervisor, underLoad } from './support/faults';
+import { LOAD_CPES } from './support/load';
+import { Lookout, pause } from './support/lookout';
+import { Stage } from './support/stage';
+
+const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
+/** Longer than the watchdog's 3 s, and than an unanswered diverted connection lives. */
+const STOPPED_MS = 10_000;
+
+jest.setTimeout(180_000 * OFTEN);
+
+describe('an engine under load', () => {
+  let stage: Stage;
+  let lookout: Lookout;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: LOAD_CPES });
+    lookout = new Lookout(stage);
+  });
+  afterAll(() => stage?.close());
+
+  test('whose supervisor is killed: the worker goes, the queues are free, the next start takes over', async () => {
+    await underLoad(stage, {
+      fault: 'the supervisor is killed; another is started',
+      times: 2 * OFTEN,
+      isUncounted: true,
+      strike: async () => {
+        await killSupervisor(stage, await lookout.worker());
+        await stage.startAgain();
+      },
+    });
+  });
+
+  test('of which supervisor and worker are killed together and started again', async () => {
+    await underLoad(stage, {
+      fault: 'supervisor and worker are killed together; another is started',
+      times: 2 * OFTEN,
+      isUncounted: true,
+      strike: async () => {
+        const worker = await lookout.worker();
+        process.kill(worker, 'SIGKILL');
+        await killSupervisor(stage, worker);
+        await stage.startAgain();
+      },
+    });
+  });
+
+  test('whose worker is stopped for 10 s: the watchdog has another do its work', async () => {
+    const { workers } = await lookout.status();
+    const after = await underLoad(stage, {
+      fault: 'the worker is stopped (SIGSTOP) for 10 s',
+      times: OFTEN,
+      strike: async () => {
+        const worker = await lookout.worker();
+        process.kill(worker, 'SIGSTOP');
+        const begin = performance.now();
+        await lookout.until('the watchdog to bite', (status) => status.ready && status.workers[0]!.pid !== worker);
+        await pause(STOPPED_MS - (performance.now() - begin));
+        expect(() => process.kill(worker, 'SIGCONT')).toThrow('ESRCH');
+      },
+    });
+    expect(after.workers[0]!.restarts - workers[0]!.restarts).toBe(OFTEN);
+    expect(stage.engine.events('worker-stuck')).toHaveLength(OFTEN);
+  });
+
+  test('of which supervisor and worker are stopped for 10 s go on as if nothing had been', async () => {
+    const before = await lookout.status();
+    const after = await underLoad(stage, {
+      fault: 'supervisor and worker are stopped (SIGSTOP) for 10 s',
+      times: OFTEN,
+      strike: async () => {
+        const pids = [stage.engine.pid, await lookout.worker()];
+        for (const pid of pids) process.kill(pid, 'SIGSTOP');
+        await pause(STOPPED_MS);
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+      },
+    });
+    expect([after.pid, after.workers]).toEqual([before.pid, before.workers]);
+  });
+});

@@ -1,0 +1,91 @@
+/** Faults under load: something is done to a running engine, again and again, and the load says what it noticed. */
+import { isAlive } from '../../../src/cli/lab/namespaces';
+import type { Status } from '../../../src/engine/status';
+import { recordFault } from './fault-rows';
+import { Load, type LoadOptions, type Outcome } from './load';
+import { Lookout, pause } from './lookout';
+import type { Stage } from './stage';
+
+/** Between two strikes: instants of every phase of a session. */
+const LONGEST_CALM_MS = 1000;
+
+export interface Strike extends LoadOptions {
+  /** The row's name in docs/reliability.md. */
+  fault: string;
+  times: number;
+  /** Does the fault and undoes it. That verdicts flow again by themselves is waited for afterwards. */
+  strike: (round: number) => Promise<unknown>;
+  /** Between two strikes, at the most. */
+  calmMs?: number;
+  /** The engine that counted is gone at the end: what was lost nobody knows. */
+  isUncounted?: boolean;
+}
+
+/** Strikes under load; expects that every connection survives, at its own server. Answers the status afterwards. */
+export async function underLoad(stage: Stage, strike: Strike): Promise<Status> {
+  const { fault, times, calmMs = LONGEST_CALM_MS } = strike;
+  const lookout = new Lookout(stage);
+  const load = new Load(stage.cast, strike);
+  await lookout.untilVerdict();
+  const before = packetsLost(await lookout.status());
+  for (let round = 0; round < times; round++) {
+    await pause(Math.random() * calmMs);
+    await strike.strike(round);
+    await lookout.untilVerdict();
+  }
+  const outcome = await load.end();
+  const status = await lookout.status();
+  const lost = strike.isUncounted === true ? {} : { packetsLost: packetsLost(status) - before };
+  recordFault({ fault, times, outcome, ...lost });
+  await expectNothingLost(stage, outcome);
+  return status;
+}
+
+/** Nobody lost a connection, each session had its server, and each wire saw what it was to see. */
+export async function expectNothingLost(stage: Stage, outcome: Outcome): Promise<void> {
+  const { failures, wrong, itms, collector, transfers } = outcome;
+  expect(failures).toEqual([]);
+  expect(wrong).toEqual([]);
+  // A load that did nothing has shown nothing.
+  for (const count of [itms, collector, transfers]) expect(count).toBeGreaterThan(0);
+  await stage.expectCleanWires();
+}
+
+/** By every cause. */
+export function packetsLost({ losses }: Status): number {
+  return Object.values(losses).reduce((sum, count) => sum + count, 0);
+}
+
+/** Kills the supervisor; answers when the worker is dead, too, and the queues are nobody's. */
+export async function killSupervisor(stage: Stage, worker: number): Promise<void> {
+  process.kill(stage.engine.pid, 'SIGKILL');
+  for (const deadline = performance.now() + 10_000; isAlive(worker); await pause(2)) {
+    if (performance.now() > deadline) throw new Error(`worker ${worker} outlives its supervisor`);
+  }
+  expect(await boundQueues(stage)).toBe('');
+}
+
+/** Has something happen while packets wait in the queues: the worker is stopped meanwhile. */
+export async function whilePacketsWait(lookout: Lookout, happen: () => Promise<unknown>): Promise<void> {
+  const worker = await lookout.worker();
+  process.kill(worker, 'SIGSTOP');
+  try {
+    await lookout.until('packets to wait', ({ queues }) => queues.some(({ waiting }) => waiting! > 0));
+    await happen();
+  } finally {
+    process.kill(worker, 'SIGCONT');
+  }
+}
+
+/** The log's warning of such losses, which comes within 5 s. */
+export async function lossLogged(stage: Stage, cause: keyof Status['losses']): Promise<void> {
+  const isSaid = (): boolean => stage.engine.events('lost').some((event) => event.cause === cause);
+  for (const deadline = performance.now() + 20_000; !isSaid(); await pause(50)) {
+    if (performance.now() > deadline) throw new Error(`the log does not say that packets were lost: ${cause}`);
+  }
+}
+
+/** The kernel's own list of queues that somebody has bound in the splitter's namespace. */
+export function boundQueues(stage: Stage): Promise<string> {
+  return stage.world.run('split', ['cat', '/proc/net/netfilter/nfnetlink_queue']);
+}
