@@ -131,7 +131,7 @@ Queue::Recovered Queue::recover(const Batch& batch) {
     const size_t answered = std::min<size_t>(journal_->answered, rows);
     size_t decided = answered;
     while (decided < rows && batch.column(kVerdict)[decided] != kUndecided) decided++;
-    repeats_ += decided - answered;
+    journal_->repeats += static_cast<uint32_t>(decided - answered);
     count_ = decided;
     sent_ = answered;
     const int error = send_rows(batch);
@@ -172,7 +172,7 @@ void Queue::retire() {
     nlmsghdr* message = nfq_nlmsg_put(bytes, NFQNL_MSG_VERDICT_BATCH, static_cast<int>(first_queue_ + queue));
     nfq_nlmsg_verdict_put(message, static_cast<int>(journal_->last_id[queue]), NF_DROP);
     // "No such packet" is the answer to be hoped for.
-    repeats_++;
+    journal_->repeats++;
     (void)::send(fd_, message, message->nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
@@ -204,8 +204,8 @@ void Queue::take(const Batch& batch, const Datagram& datagram) {
 }
 
 void Queue::take_error(int error) {
-  if (error == ENOENT && repeats_ > 0) {
-    repeats_--;
+  if (error == ENOENT && journal_->repeats > 0) {
+    journal_->repeats--;
     return;
   }
   if (error == ENOENT) {

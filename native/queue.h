@@ -81,8 +81,6 @@ class Queue {
   size_t sent_ = 0;
   std::vector<uint8_t> own_journal_;
   Journal* journal_;
-  // Verdicts that may have been sent before by a process that died before it could say so.
-  size_t repeats_ = 0;
   std::vector<int> verdict_errors_;
   size_t verdict_errors_taken_ = 0;
   // Where recvmmsg writes: the slots of this region.
