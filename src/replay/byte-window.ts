@@ -5,6 +5,8 @@
 import { type ByteSource } from './byte-io';
 
 export class ByteWindow {
+  /** The same memory as `bytes`, for numbers in either byte order. */
+  readonly view: DataView;
   /** Next byte to read. */
   cursor: number;
   /** End of what is here. */
@@ -27,6 +29,7 @@ export class ByteWindow {
     private readonly start: number,
     readonly size: number,
   ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.cursor = start;
     this.end = start;
   }

@@ -1,14 +1,4 @@
-/** Numbers in the byte order that a capture's magic number has shown. Results are unsigned. */
-
-export function readUnsigned16(bytes: Uint8Array, at: number, little: boolean): number {
-  return little ? bytes[at] | (bytes[at + 1] << 8) : (bytes[at] << 8) | bytes[at + 1];
-}
-
-export function readUnsigned32(bytes: Uint8Array, at: number, little: boolean): number {
-  return little
-    ? (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
-    : ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
-}
+/** Writes numbers in the byte order of a capture. */
 
 export function writeUnsigned16(bytes: Uint8Array, at: number, value: number, little: boolean): void {
   bytes[at + (little ? 0 : 1)] = value;

@@ -3,7 +3,6 @@ import { type ByteSource } from './byte-io';
 import { ByteWindow } from './byte-window';
 import { CaptureError } from './capture-error';
 import { type CaptureReader, MAX_CAPTURED_BYTES } from './capture-reader';
-import { readUnsigned32 } from './endian';
 import * as pcap from './pcap-format';
 import { PcapReader } from './pcap-reader';
 import * as pcapng from './pcapng-format';
@@ -36,10 +35,11 @@ export function openCapture(source: ByteSource, bytes: Uint8Array, start: number
       window.available === 0 ? 'the file is empty' : 'the file is too short to be a capture',
     );
   }
-  const magic = readUnsigned32(bytes, start, false);
+  const { view } = window;
+  const magic = view.getUint32(start, false);
   if (magic === pcapng.SECTION_HEADER) return new PcapngReader(window);
   for (const little of [false, true]) {
-    const inOrder = readUnsigned32(bytes, start, little);
+    const inOrder = view.getUint32(start, little);
     if (inOrder !== pcap.MICROSECOND_MAGIC && inOrder !== pcap.NANOSECOND_MAGIC) continue;
     fill(window, pcap.FILE_HEADER_BYTES);
     if (window.available < pcap.FILE_HEADER_BYTES) {

@@ -2,7 +2,6 @@
 import { CaptureError } from './capture-error';
 import { type CaptureInterface, type CaptureReader, MAX_CAPTURED_BYTES, Step } from './capture-reader';
 import { type ByteWindow } from './byte-window';
-import { readUnsigned16, readUnsigned32 } from './endian';
 import { isSupportedLinkType } from './link-layer';
 import * as pcap from './pcap-format';
 
@@ -24,7 +23,7 @@ export class PcapReader implements CaptureReader {
   error: CaptureError | undefined = undefined;
   /** Nanoseconds in one unit of the stamps' fractions. */
   readonly unitNanoseconds: number;
-  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
 
   /**
    * @param window at least the file header is here
@@ -35,21 +34,21 @@ export class PcapReader implements CaptureReader {
     private readonly window: ByteWindow,
     readonly little: boolean,
   ) {
-    const { bytes, cursor } = window;
-    this.bytes = bytes;
+    const { view, cursor } = window;
+    this.view = view;
     this.name = window.source.name;
-    const major = readUnsigned16(bytes, cursor + pcap.MAJOR_VERSION_AT, little);
-    const minor = readUnsigned16(bytes, cursor + pcap.MINOR_VERSION_AT, little);
+    const major = view.getUint16(cursor + pcap.MAJOR_VERSION_AT, little);
+    const minor = view.getUint16(cursor + pcap.MINOR_VERSION_AT, little);
     if (major !== pcap.MAJOR_VERSION || minor !== pcap.MINOR_VERSION) {
       const at = window.fileOffset(cursor + pcap.MAJOR_VERSION_AT);
       throw new CaptureError(this.name, at, `pcap version ${major}.${minor}, expected 2.4`);
     }
-    const magic = readUnsigned32(bytes, cursor, little);
+    const magic = view.getUint32(cursor, little);
     this.unitNanoseconds = magic === pcap.NANOSECOND_MAGIC ? 1 : 1000;
     this.captureInterface = {
-      linkType: readUnsigned32(bytes, cursor + pcap.LINK_TYPE_AT, little) & pcap.LINK_TYPE_MASK,
+      linkType: view.getUint32(cursor + pcap.LINK_TYPE_AT, little) & pcap.LINK_TYPE_MASK,
       name: '',
-      snapLength: readUnsigned32(bytes, cursor + pcap.SNAP_LENGTH_AT, little),
+      snapLength: view.getUint32(cursor + pcap.SNAP_LENGTH_AT, little),
     };
     if (!isSupportedLinkType(this.captureInterface.linkType)) {
       const at = window.fileOffset(cursor + pcap.LINK_TYPE_AT);
@@ -63,21 +62,21 @@ export class PcapReader implements CaptureReader {
   }
 
   advance(): Step {
-    const { window, bytes, little } = this;
+    const { window, view, little } = this;
     const at = window.cursor;
     const available = window.end - at;
     if (available < pcap.RECORD_HEADER_BYTES) return this.starve('a record header', pcap.RECORD_HEADER_BYTES);
-    const captured = readUnsigned32(bytes, at + pcap.CAPTURED_AT, little);
+    const captured = view.getUint32(at + pcap.CAPTURED_AT, little);
     if (captured > MAX_CAPTURED_BYTES) {
       return this.fail(at + pcap.CAPTURED_AT, `a packet of ${captured} bytes, at most ${MAX_CAPTURED_BYTES} can be`);
     }
     const recordBytes = pcap.RECORD_HEADER_BYTES + captured;
     if (available < recordBytes) return this.starve(`a packet of ${captured} bytes`, recordBytes);
-    const fraction = readUnsigned32(bytes, at + pcap.FRACTION_AT, little) * this.unitNanoseconds;
+    const fraction = view.getUint32(at + pcap.FRACTION_AT, little) * this.unitNanoseconds;
     const carry = fraction < NANOSECONDS ? 0 : Math.floor(fraction / NANOSECONDS);
-    this.seconds = readUnsigned32(bytes, at + pcap.SECONDS_AT, little) + carry;
+    this.seconds = view.getUint32(at + pcap.SECONDS_AT, little) + carry;
     this.nanoseconds = fraction - carry * NANOSECONDS;
-    this.originalBytes = readUnsigned32(bytes, at + pcap.ORIGINAL_AT, little);
+    this.originalBytes = view.getUint32(at + pcap.ORIGINAL_AT, little);
     this.capturedBytes = captured;
     this.packetAt = at + pcap.RECORD_HEADER_BYTES;
     this.recordAt = at;

@@ -2,7 +2,6 @@
 import { CaptureError } from './capture-error';
 import { type CaptureInterface } from './capture-reader';
 import { type ByteWindow } from './byte-window';
-import { readUnsigned16, readUnsigned32 } from './endian';
 import * as pcapng from './pcapng-format';
 import { TimestampScale } from './timestamp';
 
@@ -16,14 +15,14 @@ export interface PcapngInterface extends CaptureInterface {
  * @throws CaptureError where an option's length does not fit the block
  */
 export function readInterface(window: ByteWindow, at: number, blockBytes: number, little: boolean): PcapngInterface {
-  const { bytes } = window;
+  const { bytes, view } = window;
   const end = at + blockBytes - pcapng.TRAILER_BYTES;
   let name = '';
   let resolution = pcapng.MICROSECOND_RESOLUTION;
   let offsetSeconds = 0;
   for (let option = at + pcapng.INTERFACE_FIXED_BYTES; option + pcapng.OPTION_HEADER_BYTES <= end;) {
-    const code = readUnsigned16(bytes, option, little);
-    const length = readUnsigned16(bytes, option + 2, little);
+    const code = view.getUint16(option, little);
+    const length = view.getUint16(option + 2, little);
     const value = option + pcapng.OPTION_HEADER_BYTES;
     if (code === pcapng.END_OF_OPTIONS) break;
     if (value + length > end) {
@@ -32,19 +31,19 @@ export function readInterface(window: ByteWindow, at: number, blockBytes: number
     }
     if (code === pcapng.INTERFACE_NAME) name = Buffer.from(bytes.subarray(value, value + length)).toString('utf8');
     if (code === pcapng.TIMESTAMP_RESOLUTION && length === 1) resolution = bytes[value];
-    if (code === pcapng.TIMESTAMP_OFFSET && length === 8) offsetSeconds = readSigned64(bytes, value, little);
+    if (code === pcapng.TIMESTAMP_OFFSET && length === 8) offsetSeconds = readSigned64(view, value, little);
     option = value + ((length + 3) & ~3);
   }
   return {
-    linkType: readUnsigned16(bytes, at + pcapng.LINK_TYPE_AT, little),
-    snapLength: readUnsigned32(bytes, at + pcapng.SNAP_LENGTH_AT, little),
+    linkType: view.getUint16(at + pcapng.LINK_TYPE_AT, little),
+    snapLength: view.getUint32(at + pcapng.SNAP_LENGTH_AT, little),
     name: name.replace(/\0+$/, ''),
     scale: new TimestampScale(resolution, offsetSeconds),
   };
 }
 
-function readSigned64(bytes: Uint8Array, at: number, little: boolean): number {
-  const high = readUnsigned32(bytes, at + (little ? 4 : 0), little) | 0;
-  const low = readUnsigned32(bytes, at + (little ? 0 : 4), little);
+function readSigned64(view: DataView, at: number, little: boolean): number {
+  const high = view.getUint32(at + (little ? 4 : 0), little) | 0;
+  const low = view.getUint32(at + (little ? 0 : 4), little);
   return high * 4294967296 + low;
 }

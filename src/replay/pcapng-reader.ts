@@ -5,7 +5,6 @@
 import { CaptureError } from './capture-error';
 import { type CaptureInterface, type CaptureReader, MAX_CAPTURED_BYTES, Step } from './capture-reader';
 import { type ByteWindow } from './byte-window';
-import { readUnsigned16, readUnsigned32 } from './endian';
 import * as pcapng from './pcapng-format';
 import { type PcapngInterface, readInterface } from './pcapng-interface';
 
@@ -34,7 +33,7 @@ export class PcapngReader implements CaptureReader {
   untimed = 0;
   private little = true;
   private interfaces: PcapngInterface[] = [];
-  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
   /** Total length that the trailer at the cursor must repeat; 0 at the beginning of a block. */
   private trailer = 0;
   /** Where the current block begins in the file, for complaints. */
@@ -42,7 +41,7 @@ export class PcapngReader implements CaptureReader {
 
   /** @param window stands at the first section header */
   constructor(private readonly window: ByteWindow) {
-    this.bytes = window.bytes;
+    this.view = window.view;
     this.name = window.source.name;
   }
 
@@ -73,11 +72,11 @@ export class PcapngReader implements CaptureReader {
   }
 
   private readBlock(): Next {
-    const { window, bytes } = this;
+    const { window, view } = this;
     if (window.available < pcapng.MIN_BLOCK_BYTES) return Next.Starve;
     const at = window.cursor;
     this.blockOffset = window.fileOffset(at);
-    const type = readUnsigned32(bytes, at + pcapng.TYPE_AT, this.little);
+    const type = view.getUint32(at + pcapng.TYPE_AT, this.little);
     if (type === pcapng.SECTION_HEADER) return this.readSection(at);
     const blockBytes = this.blockLength(at);
     switch (type) {
@@ -95,17 +94,17 @@ export class PcapngReader implements CaptureReader {
 
   /** The byte order of the section stands behind the length that needs it. */
   private readSection(at: number): Next {
-    const { window, bytes } = this;
+    const { window, view } = this;
     if (window.available < pcapng.SECTION_FIXED_BYTES) return Next.Starve;
-    const little = readUnsigned32(bytes, at + pcapng.BYTE_ORDER_AT, true) === pcapng.BYTE_ORDER_MAGIC;
-    if (!little && readUnsigned32(bytes, at + pcapng.BYTE_ORDER_AT, false) !== pcapng.BYTE_ORDER_MAGIC) {
+    const little = view.getUint32(at + pcapng.BYTE_ORDER_AT, true) === pcapng.BYTE_ORDER_MAGIC;
+    if (!little && view.getUint32(at + pcapng.BYTE_ORDER_AT, false) !== pcapng.BYTE_ORDER_MAGIC) {
       throw this.complaint(at + pcapng.BYTE_ORDER_AT, 'a section header without a byte-order magic');
     }
     this.little = little;
     const blockBytes = this.blockLength(at);
     this.require(at, blockBytes, pcapng.SECTION_FIXED_BYTES + pcapng.TRAILER_BYTES, 'section header');
-    const major = readUnsigned16(bytes, at + pcapng.SECTION_MAJOR_AT, little);
-    const minor = readUnsigned16(bytes, at + pcapng.SECTION_MINOR_AT, little);
+    const major = view.getUint16(at + pcapng.SECTION_MAJOR_AT, little);
+    const minor = view.getUint16(at + pcapng.SECTION_MINOR_AT, little);
     if (major !== pcapng.MAJOR_VERSION) {
       throw this.complaint(at + pcapng.SECTION_MAJOR_AT, `pcapng version ${major}.${minor}, expected 1.x`);
     }
@@ -129,29 +128,29 @@ export class PcapngReader implements CaptureReader {
   }
 
   private readPacket(at: number, blockBytes: number, type: number): Next {
-    const { window, bytes, little } = this;
+    const { window, view, little } = this;
     this.require(at, blockBytes, pcapng.PACKET_FIXED_BYTES + pcapng.TRAILER_BYTES, 'packet');
     if (window.available < pcapng.PACKET_FIXED_BYTES) return Next.Starve;
-    const captured = readUnsigned32(bytes, at + pcapng.CAPTURED_AT, little);
+    const captured = view.getUint32(at + pcapng.CAPTURED_AT, little);
     const room = blockBytes - pcapng.PACKET_FIXED_BYTES - pcapng.TRAILER_BYTES;
     this.checkCaptured(at + pcapng.CAPTURED_AT, captured, room);
     if (window.available < pcapng.PACKET_FIXED_BYTES + captured) return Next.Starve;
     const idAt = at + pcapng.INTERFACE_ID_AT;
-    const id = type === pcapng.PACKET ? readUnsigned16(bytes, idAt, little) : readUnsigned32(bytes, idAt, little);
+    const id = type === pcapng.PACKET ? view.getUint16(idAt, little) : view.getUint32(idAt, little);
     const { scale } = this.enter(idAt, id);
-    const high = readUnsigned32(bytes, at + pcapng.STAMP_HIGH_AT, little);
-    scale.split(high, readUnsigned32(bytes, at + pcapng.STAMP_LOW_AT, little));
+    const high = view.getUint32(at + pcapng.STAMP_HIGH_AT, little);
+    scale.split(high, view.getUint32(at + pcapng.STAMP_LOW_AT, little));
     this.seconds = scale.seconds;
     this.nanoseconds = scale.nanoseconds;
-    this.originalBytes = readUnsigned32(bytes, at + pcapng.ORIGINAL_AT, little);
+    this.originalBytes = view.getUint32(at + pcapng.ORIGINAL_AT, little);
     return this.present(at, pcapng.PACKET_FIXED_BYTES, captured, blockBytes);
   }
 
   /** A simple packet block has neither interface nor time: it is the first interface's, and as old as the one before. */
   private readSimplePacket(at: number, blockBytes: number): Next {
-    const { window, bytes, little } = this;
+    const { window, view, little } = this;
     this.require(at, blockBytes, pcapng.SIMPLE_FIXED_BYTES + pcapng.TRAILER_BYTES, 'simple packet');
-    const original = readUnsigned32(bytes, at + pcapng.SIMPLE_ORIGINAL_AT, little);
+    const original = view.getUint32(at + pcapng.SIMPLE_ORIGINAL_AT, little);
     const { snapLength } = this.enter(at, 0);
     const captured = snapLength > 0 ? Math.min(original, snapLength) : original;
     const room = blockBytes - pcapng.SIMPLE_FIXED_BYTES - pcapng.TRAILER_BYTES;
@@ -180,7 +179,7 @@ export class PcapngReader implements CaptureReader {
   private checkTrailer(): Next {
     const { window } = this;
     if (window.isSkipping || window.available < pcapng.TRAILER_BYTES) return Next.Starve;
-    const repeated = readUnsigned32(this.bytes, window.cursor, this.little);
+    const repeated = this.view.getUint32(window.cursor, this.little);
     if (repeated !== this.trailer) {
       throw this.complaint(window.cursor, `a block of ${this.trailer} bytes ends by saying that it has ${repeated}`);
     }
@@ -190,7 +189,7 @@ export class PcapngReader implements CaptureReader {
   }
 
   private blockLength(at: number): number {
-    const length = readUnsigned32(this.bytes, at + pcapng.LENGTH_AT, this.little);
+    const length = this.view.getUint32(at + pcapng.LENGTH_AT, this.little);
     if (length < pcapng.MIN_BLOCK_BYTES || length % 4 !== 0) {
       throw this.complaint(
         at + pcapng.LENGTH_AT,

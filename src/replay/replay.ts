@@ -27,7 +27,7 @@ export const REPLAY_SEED = 0x61637370;
 export const MAX_INPUTS = 64;
 
 /** Packets of one millisecond decided at once. */
-const CAPACITY = 256;
+const CAPACITY = 64;
 /** Capture time between two steps of the sweep: `Splitter.sweep` wants some forty a second. */
 const SWEEP_EVERY_MS = 25;
 const NANOSECONDS_PER_MS = 1_000_000;
@@ -81,8 +81,10 @@ class Replay {
   private readonly limit: number;
   private readonly outgoing: OutgoingPacket;
   private writer: CaptureWriter | undefined = undefined;
-  /** ms of capture time that the batch's packets share. */
+  /** ms of capture time that the batch's packets share, and where in a capture's time it begins. */
   private groupMs = 0;
+  private groupSeconds = Number.NaN;
+  private groupNanoseconds = 0;
   private sweptMs = 0;
   private firstSeconds = Number.NaN;
   private firstNanoseconds = 0;
@@ -128,6 +130,8 @@ class Replay {
     } finally {
       for (const source of options.sources) source.close();
     }
+    const nanoseconds = this.lastNanoseconds - this.firstNanoseconds;
+    if (result.packets > 0) result.spanSeconds = this.lastSeconds - this.firstSeconds + nanoseconds / 1e9;
     for (const reader of readers) {
       if (reader.error) result.errors.push(reader.error);
       result.untimed += reader.untimed;
@@ -217,10 +221,12 @@ class Replay {
     }
     this.lastSeconds = seconds;
     this.lastNanoseconds = nanoseconds;
-    const sinceNanoseconds = nanoseconds - this.firstNanoseconds;
-    const since = seconds - this.firstSeconds;
-    this.result.spanSeconds = since + sinceNanoseconds / 1e9;
-    return since * 1000 + Math.floor(sinceNanoseconds / NANOSECONDS_PER_MS);
+    const sinceGroup = nanoseconds - this.groupNanoseconds;
+    if (seconds === this.groupSeconds && sinceGroup >= 0 && sinceGroup < NANOSECONDS_PER_MS) return this.groupMs;
+    const wholeMs = Math.floor((nanoseconds - this.firstNanoseconds) / NANOSECONDS_PER_MS);
+    this.groupSeconds = seconds;
+    this.groupNanoseconds = this.firstNanoseconds + wholeMs * NANOSECONDS_PER_MS;
+    return (seconds - this.firstSeconds) * 1000 + wholeMs;
   }
 
   /** Decides what the batch holds, passes it on and empties the batch. */

@@ -85,11 +85,16 @@ export class SideChooser {
 
 /** Whose the source address at `at` is; a CPE's when no server's. */
 function sideOfServer(servers: readonly Server[], bytes: Uint8Array, at: number): Queue {
+  const first = readI32(bytes, at);
   for (let i = 0; i < servers.length; i++) {
     const { address, queue } = servers[i];
-    let word = 0;
-    while (word < address.length && readI32(bytes, at + 4 * word) === address[word]) word++;
-    if (word === address.length) return queue;
+    if (address[0] === first && standsAt(address, bytes, at)) return queue;
   }
   return Queue.Cpe;
+}
+
+function standsAt(address: Address, bytes: Uint8Array, at: number): boolean {
+  let word = 1;
+  while (word < address.length && readI32(bytes, at + 4 * word) === address[word]) word++;
+  return word === address.length;
 }

@@ -236,6 +236,11 @@ export class TtlTable {
 
   /** Looks at the next `slots` slots and frees those whose entry has expired. Bounded, whatever the table holds. */
   sweep(slots: number): void {
+    // Nothing can have expired, and a replay's tables may stay empty from its beginning to its end.
+    if (this.header[Header.Count] === 0) {
+      this.comeRound();
+      return;
+    }
     const budget = slots < this.slots ? slots : this.slots;
     for (let looked = 0; looked < budget; looked++) {
       const slot = this.cursor;

@@ -1,5 +1,6 @@
 /** The driver: sides, merging, the clock, the sweep, cut packets, and inputs that cannot be read. */
 import { TcpFlag } from '../../../src/packet/tcp';
+import { Splitter } from '../../../src/splitter/splitter';
 import { frame, type Frame, LINK_HEADERS, pcapFile, pcapngFile } from '../../support/capture-files';
 import { readCapture } from '../../support/capture-packets';
 import { ACS, connectionRequest, report, Wire } from '../../support/conversation';
@@ -106,6 +107,20 @@ describe('the clock', () => {
       return byReason.diverted ?? 0;
     });
     expect(reasons).toEqual([1, 0]);
+  });
+
+  test('has whole milliseconds since the first packet, across seconds and out of order', () => {
+    const micros = [
+      999_300, 999_900, 1_000_299, 1_000_300, 1_000_301, 1_001_299, 1_001_300, 2_000_300, 999_299, 998_299,
+    ];
+    const at = (all: number) => ({ seconds: Math.floor(all / 1e6), nanoseconds: (all % 1e6) * 1000 });
+    const decide = jest.spyOn(Splitter.prototype, 'decide');
+    const frames = micros.map((all) => ({ ...FRAMES[0], ...at(all) }));
+    const { result } = replayInMemory([pcapFile(frames)]);
+    const times = decide.mock.calls.map(([, nowMs]) => nowMs);
+    decide.mockRestore();
+    expect(times).toEqual(micros.map((all) => Math.floor((all - micros[0]) / 1000)));
+    expect(result.spanSeconds).toBeCloseTo((998_299 - 999_300) / 1e6, 9);
   });
 
   test('drives the sweep: entries of connections long gone are freed', () => {
