@@ -139,7 +139,8 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
   const answer = (response: unknown) => {
     if (isAnswered) return;
     isAnswered = true;
-    if (!socket.destroyed) socket.end(`${JSON.stringify(response)}\n`);
+    // Whoever goes on sending finds nobody to read it.
+    if (!socket.destroyed) socket.end(`${JSON.stringify(response)}\n`, () => socket.destroy());
   };
   // Not the socket's own time-out, which starts anew with every byte: a trickle must not stay for ever.
   const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);

@@ -1,7 +1,7 @@
 /**
  * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers) and `/readyz` (verdicts flow).
- * GET alone, on loopback unless configured otherwise, with bounds on everything: whoever asks cannot hold up packets,
- * which are another process's anyway. An address that is taken is a warning, not a reason to leave the CPEs waiting.
+ * GET alone, on loopback unless configured otherwise, with bounds on everything: one request a connection, and a
+ * connection has its time. Whoever asks cannot hold up packets, which are another process's anyway. An address that is taken is a warning, not a reason to leave the CPEs waiting.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -9,11 +9,8 @@ import { type EngineLog } from './engine-log';
 
 const MAX_HEADER_BYTES = 8192;
 const MAX_CONNECTIONS = 16;
-/** For a request to come whole. */
-const REQUEST_TIMEOUT_MS = 5000;
-const KEEP_ALIVE_MS = 15_000;
-/** For a response to be taken, and for a connection without a word. */
-const IDLE_TIMEOUT_MS = 20_000;
+/** For a request to come whole and for its response to be taken. */
+const CONNECTION_TIMEOUT_MS = 5000;
 const TEXT = 'text/plain; charset=utf-8';
 
 export interface MetricsOptions {
@@ -34,17 +31,17 @@ export interface MetricsServer {
 /** Never rejects: what is wrong with the address is logged. */
 export async function serveMetrics(options: MetricsOptions): Promise<MetricsServer> {
   const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: 1000,
-    },
+    { maxHeaderSize: MAX_HEADER_BYTES },
     (request, response) => void answer(request, response, options),
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(IDLE_TIMEOUT_MS, (socket) => socket.destroy());
+  // What else is sent with the first one is refused unread.
+  server.maxRequestsPerSocket = 1;
+  // Node's own time-outs know idle connections and slow requests, but not one who takes the response byte by byte.
+  server.on('connection', (socket) => {
+    const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
+    socket.once('close', () => clearTimeout(limit));
+  });
   const address = await listen(server, options);
   return {
     address,
@@ -61,11 +58,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
     response.end(body);
   };
-  // A body is nobody's business here: what comes is thrown away with its connection.
-  if (request.headers['content-length'] ?? request.headers['transfer-encoding']) response.shouldKeepAlive = false;
+  // A scrape a quarter of a minute needs no kept connection; and a body, which is nobody's business here, goes with it.
+  response.shouldKeepAlive = false;
   if (request.method !== 'GET') {
     response.setHeader('allow', 'GET');
-    response.shouldKeepAlive = false;
     return say(405, 'only GET\n');
   }
   switch (request.url?.split('?', 1)[0]) {
