@@ -1,5 +1,6 @@
-/** The supervisor is killed, the worker is stopped, the disk is full: what the next start finds. */
-import { mkdirSync } from 'node:fs';
+/** The supervisor is killed, the worker is stopped, another version installed, the disk full: what the next start finds. */
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { isAlive } from '../../src/cli/lab/namespaces';
 import { type Status } from '../../src/engine/status';
 import { sh } from './support/netns';
@@ -70,6 +71,39 @@ describe('an engine', () => {
     await json('resume');
     engine.kill('SIGTERM');
     expect((await engine.ended).code).toBe(0);
+  });
+
+  test('under which another version is installed goes on; with its worker it ends, says so, and the new one takes over', async () => {
+    const installed = join(network.directory, 'installed');
+    const root = join(__dirname, '..', '..');
+    cpSync(join(root, 'dist'), join(installed, 'dist'), { recursive: true });
+    for (const name of ['build', 'node_modules']) symlinkSync(join(root, name), join(installed, name));
+    const install = (version: string): void =>
+      writeFileSync(join(installed, 'package.json'), JSON.stringify({ name: 'acsplit', version }));
+    const before = network.program;
+    network.program = join(installed, 'dist', 'cli', 'main.js');
+    try {
+      install('1.0.0');
+      const engine = await begin();
+      await json('activate', '10.1.0.9', '--collector', 'c1');
+      install('2.0.0');
+      expect(await status()).toMatchObject({ version: '1.0.0', ready: true });
+      process.kill((await status()).workers[0]!.pid, 'SIGKILL');
+      const { code, stderr } = await engine.ended;
+      expect(code).toBe(1);
+      expect(stderr.trimEnd().split('\n').at(-1)).toBe(
+        'acsplit: version 2.0.0 was installed while another was running: start the engine again',
+      );
+      expect(network.boundQueues()).toEqual([]);
+
+      const next = await begin();
+      expect(await status()).toMatchObject({ version: '2.0.0', ready: true });
+      expect(await json('tables', 'activated', '--json')).toMatchObject([{ cpe: '10.1.0.9', phase: 'armed' }]);
+      next.kill('SIGTERM');
+      expect((await next.ended).code).toBe(0);
+    } finally {
+      network.program = before;
+    }
   });
 
   test('that finds no room for its state file says how much it needs, and leaves nothing behind', async () => {

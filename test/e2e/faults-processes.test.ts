@@ -2,7 +2,11 @@
  * Supervisor and worker are killed, stopped, ended and started again under load of every kind, diverted and not: no
  * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
  */
-import { killSupervisor, underLoad } from './support/faults';
+import { join } from 'node:path';
+import { REPORT_PORT } from '../../src/cli/lab/world';
+import { Reason } from '../../src/splitter/reasons';
+import { boundQueues, killSupervisor, underLoad } from './support/faults';
+import { ADDRESSES } from './support/family';
 import { LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';
 import { Stage } from './support/stage';
@@ -10,6 +14,10 @@ import { Stage } from './support/stage';
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 /** Longer than the watchdog's 3 s, and than an unanswered diverted connection lives. */
 const STOPPED_MS = 10_000;
+const FLOOD = join(__dirname, 'support', 'flood.py');
+/** Of the CPEs' network, without those of the load. */
+const FLOOD_NETWORK = '10.1.128.0/17';
+const FLOOD_PACKETS = 50_000;
 
 jest.setTimeout(180_000 * OFTEN);
 
@@ -18,7 +26,7 @@ describe('an engine under load', () => {
   let lookout: Lookout;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: LOAD_CPES });
+    stage = await Stage.open({ cpes: LOAD_CPES, flood: FLOOD_NETWORK });
     lookout = new Lookout(stage);
   });
   afterAll(() => stage?.close());
@@ -44,6 +52,20 @@ describe('an engine under load', () => {
         const worker = await lookout.worker();
         process.kill(worker, 'SIGKILL');
         await killSupervisor(stage, worker);
+        await stage.startAgain();
+      },
+    });
+  });
+
+  test('that is ended with SIGTERM and started again', async () => {
+    await underLoad(stage, {
+      fault: 'the engine is ended with SIGTERM; another is started',
+      times: 2 * OFTEN,
+      calmMs: 500,
+      isUncounted: true,
+      strike: async () => {
+        expect(await stage.engine.stop()).toBe(0);
+        expect(await boundQueues(stage)).toBe('');
         await stage.startAgain();
       },
     });
@@ -80,5 +102,27 @@ describe('an engine under load', () => {
       },
     });
     expect([after.pid, after.workers]).toEqual([before.pid, before.workers]);
+  });
+
+  test('that is ended with SIGTERM in the middle of a flood has answered every packet that it has read', async () => {
+    const { world } = stage;
+    // Each SYN that the engine let through is counted where it arrives, and answered by nobody.
+    const arrivals = ['iptables', '-w', '-t', 'raw'];
+    await world.run('itms', [...arrivals, '-A', 'PREROUTING', '-p', 'tcp', '--syn', '-j', 'DROP']);
+    const arrived = async (): Promise<number> =>
+      Number(/(\d+) +\d+ DROP/.exec(await world.run('itms', [...arrivals, '-vxnL', 'PREROUTING']))![1]);
+    const mac = (await world.run('split', ['cat', '/sys/class/net/eth0/address'])).trim();
+    for (let round = 0; round < 3 * OFTEN; round++) {
+      const [decided, before] = [lookout.decided(Reason.ToItms), await arrived()];
+      const flood = ['python3', FLOOD, mac, ADDRESSES.acs, String(REPORT_PORT), String(FLOOD_PACKETS), FLOOD_NETWORK];
+      const flooding = world.run('cpe', flood);
+      while (lookout.decided(Reason.ToItms) < decided + FLOOD_PACKETS / 10) await pause(1);
+      expect(await stage.engine.stop()).toBe(0);
+      await flooding;
+      const read = lookout.decided(Reason.ToItms) - decided;
+      expect(read).toBeLessThan(FLOOD_PACKETS);
+      expect((await arrived()) - before).toBe(read);
+      await stage.startAgain();
+    }
   });
 });

@@ -4,6 +4,7 @@ import { loadConfiguration } from '../../../src/cli/configuration';
 import { askEngine, controlSocketPath } from '../../../src/engine/control';
 import { mapState, stateFilePath } from '../../../src/engine/state-file';
 import { type Status } from '../../../src/engine/status';
+import { type Reason } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
 import { type Stage } from './stage';
 
@@ -58,6 +59,11 @@ export class Lookout {
   /** Packets decided so far, by whichever worker. */
   verdicts(): number {
     return this.splitter.counters.byReason.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Packets that got this reason so far. */
+  decided(reason: Reason): number {
+    return this.splitter.counters.byReason[reason]!;
   }
 
   /** ms until the next packet is decided. */

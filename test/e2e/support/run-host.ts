@@ -22,6 +22,8 @@ export interface Ended {
 }
 
 export class RunHost {
+  /** What `start` runs: the build, or a copy of it. */
+  program = MAIN;
   readonly directory = mkdtempSync(join(tmpdir(), 'acsplit-run-'));
   private readonly prefix = `acsrun${process.pid}-${randomBytes(3).toString('hex')}`;
   private readonly commands = new Set<RunningCommand>();
@@ -74,7 +76,7 @@ export class RunHost {
       this.host,
       ...wrapper,
       process.execPath,
-      MAIN,
+      this.program,
       ...words,
     ]);
     this.commands.add(command);
