@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
   echo 'build first: npm run build' >&2
   exit 1
 }
-npx --no-install tsc -p tsconfig.build.json
+npm run --silent compile
 
 failed=''
 for major; do

@@ -109,8 +109,9 @@ if is_older build/Release/acsplit.node native binding.gyp; then
   node_modules/.bin/node-gyp --silent rebuild >&2
   touch build/Release/acsplit.node
 fi
-if is_older dist/.built src tsconfig.json tsconfig.build.json; then
+if is_older dist/.built src tsconfig.json tsconfig.build.json scripts/bundle.mjs; then
   say 'compiling'
   node_modules/.bin/tsc -p tsconfig.build.json >&2
+  node scripts/bundle.mjs >&2
   touch dist/.built
 fi

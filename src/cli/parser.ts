@@ -1,6 +1,6 @@
 /**
  * The command line: yargs, strict, and with complaints of one line that name the near miss.
- * Which commands there are is said in main.ts.
+ * Which commands there are is said in all-commands.ts.
  */
 
 import yargs, { type Argv } from 'yargs';

@@ -15,6 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -142,6 +143,22 @@ describe('installed elsewhere', () => {
     expect(acsplit('--version')).toMatchObject({ status: 0, stdout: `${version}\n`, stderr: '' });
     const program = `console.log(typeof require('acsplit').Splitter)`;
     expect(run(process.execPath, ['-e', program], dirname(dirname(installed)))).toBe('function\n');
+  });
+
+  test('replay is one file that needs no package, and carries the licences of those in it', () => {
+    const file = join(installed, 'dist/cli/replay-alone.js');
+    const text = readFileSync(file, 'utf8');
+    const wanted = [...text.matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name);
+    expect(wanted.filter((name) => !isBuiltin(name))).toEqual([]);
+    for (const name of ['valibot', 'yaml', 'yargs'])
+      expect(text).toMatch(new RegExp(`^${name}\\n\\n.*Copyright`, 'ms'));
+    const fixtures = join(ROOT, 'test', 'fixtures');
+    const words = ['replay', join(fixtures, 'cpe-syn-before-collector-fin.pcap'), '-c', join(fixtures, 'topology.yaml')];
+    expect(acsplit(...words)).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/ diverted$/m) as string,
+    });
   });
 
   test('without the addon doctor says so, and its command builds it', () => {

@@ -1,0 +1,48 @@
+/**
+ * Makes one file of dist/cli/replay-alone.js, which `acsplit replay` is, with the libraries it needs: a replay in CI is
+ * short, and most of it would go into finding them (docs/replay.md, "Speed"). Everything else in dist/ stays as tsc made
+ * it. Run after tsc, in the checkout: node scripts/bundle.mjs
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const OUTPUT = 'dist/cli/replay-alone.js';
+
+const options = {
+  entryPoints: ['src/cli/replay-alone.ts'],
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // Of yargs what `require` finds: its other half wants a file name of its own.
+  alias: { yargs: createRequire(import.meta.url).resolve('yargs') },
+  metafile: true,
+  write: false,
+};
+
+/** `node_modules/NAME` of everything that went into the bundle. */
+function packagesOf(inputs) {
+  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  return [...new Set(folders)].filter((folder) => folder !== undefined).sort();
+}
+
+/** The licence that has to go wherever the package's code goes. */
+function licenceOf(folder) {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  if (file === undefined) throw new Error(`${folder} has no licence file, and so cannot be bundled`);
+  const name = folder.replace(/^.*node_modules\//, '');
+  return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}`.replaceAll('*/', '* /');
+}
+
+const { metafile } = await build(options);
+const licences = packagesOf(Object.keys(metafile.inputs)).map(licenceOf);
+await build({
+  ...options,
+  write: true,
+  metafile: false,
+  outfile: OUTPUT,
+  footer: { js: `/*\nThis file holds code of the packages below.\n\n${licences.join('\n\n')}\n*/` },
+});

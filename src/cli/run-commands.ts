@@ -1,0 +1,36 @@
+/** Runs the command line over the commands it is given, and ends as people and scripts expect. */
+
+import { type CommandModule } from 'yargs';
+import { Failure, UsageError } from './errors';
+import { createParser } from './parser';
+
+/** @param words of the command line, the command first */
+export async function runCommands(words: readonly string[], commands: readonly CommandModule[]): Promise<void> {
+  process.stdout.on('error', stopWriting);
+  const parser = createParser(words);
+  for (const command of commands) parser.command(command);
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    endWith(error, words.includes('--debug'));
+  }
+}
+
+/** One line on stderr; with --debug the stack trace after it. */
+function endWith(error: unknown, isDebugging: boolean): never {
+  const known = error instanceof UsageError || error instanceof Failure;
+  const message = error instanceof Error ? error.message : String(error);
+  const line = known
+    ? message
+    : `internal error: ${message.split('\n', 1)[0]} (please report it with the output of --debug)`;
+  process.stderr.write(`acsplit: ${line}\n`);
+  if (isDebugging && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  process.exit(known ? error.exitCode : 1);
+}
+
+/** Whoever reads our output may stop reading: `acsplit status | head -1` is no failure. */
+function stopWriting(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+  process.stderr.write(`acsplit: the output cannot be written: ${error.message}\n`);
+  process.exit(1);
+}
