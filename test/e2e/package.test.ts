@@ -153,7 +153,12 @@ describe('installed elsewhere', () => {
     for (const name of ['valibot', 'yaml', 'yargs'])
       expect(text).toMatch(new RegExp(`^${name}\\n\\n.*Copyright`, 'ms'));
     const fixtures = join(ROOT, 'test', 'fixtures');
-    const words = ['replay', join(fixtures, 'cpe-syn-before-collector-fin.pcap'), '-c', join(fixtures, 'topology.yaml')];
+    const words = [
+      'replay',
+      join(fixtures, 'cpe-syn-before-collector-fin.pcap'),
+      '-c',
+      join(fixtures, 'topology.yaml'),
+    ];
     expect(acsplit(...words)).toMatchObject({
       status: 0,
       stderr: '',
