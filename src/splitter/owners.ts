@@ -39,8 +39,8 @@ export class Owners {
   /** The name of an id; 'itms' for the ITMS, '' when unknown. */
   name(id: number): string {
     if (id === ITMS) return 'itms';
-    if (id < 0 || id >= MAX_OWNERS) return '';
-    const length = Math.min(this.bytes[id * ROW_BYTES], MAX_NAME_BYTES);
+    // Behind the list there is nothing, and so no name.
+    const length = Math.min(this.bytes[id * ROW_BYTES] ?? 0, MAX_NAME_BYTES);
     return new TextDecoder().decode(this.bytes.subarray(id * ROW_BYTES + 1, id * ROW_BYTES + 1 + length));
   }
 }

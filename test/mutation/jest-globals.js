@@ -3,6 +3,7 @@
 // of jest's globals, in terms of mocha's.
 const { expect } = require('expect');
 const { bind } = require('jest-each');
+const fc = require('fast-check');
 
 const { it, describe, before, after } = globalThis;
 const test = Object.assign((title, run) => it(title, run), { each: bind(it) });
@@ -14,3 +15,5 @@ Object.assign(globalThis, {
   beforeAll: before,
   afterAll: after,
 });
+// A mutant lives or dies by what is tested, not by chance.
+fc.configureGlobal({ seed: 1 });

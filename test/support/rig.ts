@@ -11,7 +11,7 @@ import { EVENTS } from '../../src/splitter/events';
 import { REASONS, reasonName } from '../../src/splitter/reasons';
 import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
-import { addressNamed, packetIn, topologyIn } from './family';
+import { addressNamed, FAMILY, packetIn, topologyIn } from './family';
 import { packetEnds, word } from './packet-ends';
 
 export const ACS = '10.1.0.1';
@@ -50,6 +50,12 @@ export const FLAGS = {
 } as const;
 export type Type = keyof typeof FLAGS;
 
+/**
+ * Puts the usual CPE's activation, its report connection and its Connection Request into slot 0 of their tables, which is
+ * easily taken for none.
+ */
+const SEED = FAMILY === 'ipv4' ? 29621997 : 22372694;
+
 export interface Outcome {
   verdict: Verdict;
   reason: string;
@@ -86,7 +92,7 @@ export class Rig {
   constructor(options: Partial<SplitterOptions> = {}) {
     const capacityEntries = options.capacityEntries ?? 64;
     const buffer = tableMemory(capacityEntries);
-    this.options = { topology: TOPOLOGY, activation: 'auto', seed: 7, buffer, ...options, capacityEntries };
+    this.options = { topology: TOPOLOGY, activation: 'auto', seed: SEED, buffer, ...options, capacityEntries };
     this.splitter = splitterOf(this.options);
   }
 

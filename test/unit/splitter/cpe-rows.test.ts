@@ -1,11 +1,20 @@
 /** The rows of the rule table for what CPEs send. */
-import { CPE_PORT, ITMS_PORT, OK, Rig, type Type } from '../../support/rig';
+import { addressNamed, FAMILY } from '../../support/family';
+import { CPE, CPE_PORT, ITMS_PORT, OK, REPORT_PORT, Rig, type Type } from '../../support/rig';
 
 const PORT = 50001;
 const AFTER_SYN: Type[] = ['SYN+ACK', 'ACK', 'DATA', 'FIN', 'RST'];
 let rig: Rig;
 beforeEach(() => {
   rig = new Rig();
+});
+
+test('the usual CPE’s entries lie in slot 0 of their tables, which is easily taken for none', () => {
+  const { requests, activated, reports } = rig.wake().splitter.state[FAMILY]!;
+  rig.divert();
+  const cpe = addressNamed(CPE);
+  expect(requests.find(cpe, CPE_PORT, PORT)).toBe(0);
+  expect([activated.find(cpe), reports.find(cpe, 40001, REPORT_PORT)]).toEqual([0, 0]);
 });
 
 describe('a SYN to a report port [P10]', () => {

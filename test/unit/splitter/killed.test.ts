@@ -51,6 +51,13 @@ const STORIES: Record<string, Step[]> = {
     (rig) => rig.from('c2', 'SYN+ACK', { cpePort: 40001 }),
     (rig) => rig.cpe('SYN', { cpePort: OTHER_PORT }),
   ],
+  'its SYN is repeated': [
+    ...request('c1', 50001, OK),
+    (rig) => rig.cpe('SYN', { cpePort: 40001, sequence: 40001 }),
+    (rig) => rig.wait(9000).cpe('SYN', { cpePort: 40001, sequence: 40001 }),
+    (rig) => rig.wait(9000).from('c1', 'SYN+ACK', { cpePort: 40001 }),
+    (rig) => rig.wait(60_000).cpe('SYN', { cpePort: 40001, sequence: 40001 }),
+  ],
   'a 401, then a 200 on one connection': [
     ...request('c1', 50001, UNAUTHORIZED).slice(0, 4),
     (rig) => rig.cpe('DATA', { port: 50001, sequence: 7050, payload: OK }),

@@ -1,4 +1,5 @@
 /** Owners are stable ids: a reload that reorders, moves or takes away servers moves no diversion. [D] */
+import { MAX_NAME_BYTES, Owners } from '../../../src/splitter/owners';
 import { addressNamed } from '../../support/family';
 import { CPE, Rig, SERVERS, TOPOLOGY } from '../../support/rig';
 
@@ -66,4 +67,32 @@ test('the operator’s hand: activate, deactivate, and a name that nobody has', 
   expect(rig.cpe('SYN')).toBe('to itms: to-itms');
   expect(() => rig.splitter.activate(addressNamed(CPE), 'nobody', rig.nowMs)).toThrow(RangeError);
   expect([rig.events('armed-by-hand'), rig.events('ended-by-hand')]).toEqual([1, 1]);
+});
+
+describe('the list of names', () => {
+  const listOf = () => new Owners(new ArrayBuffer(Owners.BYTES), 0);
+
+  test.each([
+    ['none', '', false],
+    ['one byte', 'c', true],
+    ['31 bytes', 'c'.repeat(MAX_NAME_BYTES), true],
+    ['32 bytes', 'c'.repeat(MAX_NAME_BYTES + 1), false],
+    ['31 letters in 62 bytes', 'ж'.repeat(MAX_NAME_BYTES), false],
+  ])('a name of %s is kept as it is, or refused', (_what, name, fits) => {
+    const owners = listOf();
+    if (fits) expect(owners.name(owners.idOf(name))).toBe(name);
+    else expect(() => owners.idOf(name)).toThrow(`collector name '${name}' must be 1 to 31 bytes`);
+  });
+
+  test('holds 1023 collectors, known again by name, and refuses a further one', () => {
+    const owners = listOf();
+    for (let n = 1; n <= 1023; n++) expect(owners.idOf(`c${n}`)).toBe(n);
+    expect([owners.idOf('c1'), owners.idOf('c1023')]).toEqual([1, 1023]);
+    expect(() => owners.idOf('c1024')).toThrow('more than 1023 collectors over the life of the tables');
+    expect([owners.name(0), owners.name(1), owners.name(1023)]).toEqual(['itms', 'c1', 'c1023']);
+  });
+
+  test('an id that a damaged entry names, and nobody has, is nobody’s', () => {
+    expect([1, 1023, 1024, 65535, -1].map((id) => listOf().name(id))).toEqual(['', '', '', '', '']);
+  });
 });

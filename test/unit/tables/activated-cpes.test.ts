@@ -7,10 +7,12 @@ const CPE = addressNamed('245.254.253.253');
 const COLLECTOR = 1;
 const OTHER = 2;
 const PORTS = [50_000, 65_535] as const;
+/** Puts CPE into slot 0, which is easily taken for none. */
+const SEED = 26;
 
 function activatedOf(): ActivatedCpes {
   const buffer = new ArrayBuffer(ActivatedCpes.bytes(8, WORDS));
-  const memory = { buffer, at: 0, capacityEntries: 8, addressWords: WORDS, seed: 3 };
+  const memory = { buffer, at: 0, capacityEntries: 8, addressWords: WORDS, seed: SEED };
   const activated = new ActivatedCpes(memory, LIVES);
   activated.table.advance(0);
   return activated;
@@ -62,7 +64,12 @@ describe('the next SYN of the CPE is the collector’s while the activation stan
     ['and must be answered again', ['arm', 'consume', 'answered', 'finished', 'consume', 'finished'], 'consumed'],
     ['a RST ends grace', ['arm', 'consume', 'answered', 'finished', 'reset'], 'consumed'],
     ['after a RST a FIN brings none', ['arm', 'consume', 'answered', 'reset', 'finished'], 'consumed'],
-    ['a RST is remembered for 5 s', ['arm', 'consume', 'answered', 'reset', 'after 5001'], 'gone'],
+    [
+      'a RST is remembered from then on',
+      ['arm', 'consume', 'answered', 'after 6000', 'reset', 'after 5000'],
+      'consumed',
+    ],
+    ['for 5 s', ['arm', 'consume', 'answered', 'reset', 'after 5001'], 'gone'],
     ['a forged RST costs nothing', ['arm', 'consume', 'answered', 'reset', 'lifted', 'finished'], 'grace'],
     ['nor does it shorten the life', ['arm', 'consume', 'answered', 'reset', 'lifted', 'after 7500000'], 'consumed'],
     ['armed anew while consumed', ['arm', 'consume', 'answered', 'arm'], 'armed'],
@@ -109,15 +116,37 @@ describe('only its own report connection moves it', () => {
     expect([activated.finished(CPE, 0, 0), phase(activated)]).toEqual([false, 'armed']);
   });
 
-  test('a CPE that nobody armed is not moved by anything', () => {
+  test('what a CPE does that nobody armed, or that is armed, moves nobody', () => {
     const activated = activatedOf();
-    activated.answered(CPE, ...PORTS);
-    activated.repeated(CPE, ...PORTS);
-    activated.reset(CPE, ...PORTS);
-    activated.lifted(CPE, ...PORTS);
-    expect([activated.finished(CPE, ...PORTS), activated.table.count]).toEqual([false, 0]);
+    for (let n = 0; n < 7; n++) {
+      const slot = activated.arm(cpeNumbered(n + WORDS), COLLECTOR);
+      if (n > 0) activated.consume(slot, ...PORTS);
+    }
+    const before = activated.table.rows.slice();
+    activated.table.advance(1);
+    for (const cpe of [CPE, cpeNumbered(WORDS)]) {
+      activated.answered(cpe, ...PORTS);
+      activated.repeated(cpe, ...PORTS);
+      activated.reset(cpe, ...PORTS);
+      activated.lifted(cpe, ...PORTS);
+      expect(activated.finished(cpe, ...PORTS)).toBe(false);
+    }
+    expect([activated.table.rows, activated.table.count]).toEqual([before, 7]);
+  });
+
+  test('reserved for another, which finds no room: it is its first one’s still', () => {
+    const activated = story(['arm', 'consume', 'answered', 'finished']);
+    const slot = activated.find(CPE);
+    const before = activated.reserve(slot, 50_001, 7547);
+    expect([activated.isReserved(slot, 50_001, 7547), activated.isReserved(slot, ...PORTS)]).toEqual([true, false]);
+    activated.unreserve(slot, before);
+    expect([activated.isReserved(slot, 50_001, 7547), activated.isReserved(slot, ...PORTS)]).toEqual([false, true]);
+    activated.table.advance(2_000);
+    expect(activated.finished(CPE, ...PORTS)).toBe(true);
   });
 });
+
+test('the CPE of these tests lies in slot 0', () => expect(story(['arm']).find(CPE)).toBe(0));
 
 test('a CPE whose address differs in one bit is another one', () => {
   const activated = story(['arm']);

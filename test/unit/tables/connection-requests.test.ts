@@ -17,14 +17,17 @@ const PORT = 40_000;
 const ITMS = 0;
 const COLLECTOR = 1;
 const RANGE = { first: 61_000, last: 61_003 };
+/** Puts the first connection of these tests and the first index into slot 0, which is easily taken for none. */
+const SEED = 295715340;
+const CAPACITY = 8;
 
 function bufferOf(capacityEntries: number): ArrayBuffer {
   return new ArrayBuffer(ConnectionRequests.bytes(capacityEntries, WORDS));
 }
 
-function requestsOf(capacityEntries = 256, buffer = bufferOf(capacityEntries)) {
-  const memory = { buffer, at: 0, capacityEntries, addressWords: WORDS, seed: 5 };
-  const requests = new ConnectionRequests(memory, LIVES, RANGE);
+function requestsOf(capacityEntries = CAPACITY, buffer = bufferOf(capacityEntries), range = RANGE) {
+  const memory = { buffer, at: 0, capacityEntries, addressWords: WORDS, seed: SEED };
+  const requests = new ConnectionRequests(memory, LIVES, range);
   requests.advance(1_000);
   return requests;
 }
@@ -91,6 +94,46 @@ describe('two servers pick one source port towards one CPE', () => {
     expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, 5, 5))).toBe(61_002);
   });
 
+  test('a try looks at 64 ports, the next one at those behind them', () => {
+    const range = { first: 61_000, last: 61_099 };
+    const requests = requestsOf(100, bufferOf(100), range);
+    for (let n = 0; n < 64; n++) requests.open(CPE, CPE_PORT, range.first + n, ITMS, n);
+    expect(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 1)).toBe(-1);
+    expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 1))).toBe(61_064);
+  });
+
+  test.each([
+    [200, 64],
+    [1600, 100],
+  ])('of %i connections, %i may be remapped at once; the next one finds no room', (capacityEntries, most) => {
+    const requests = requestsOf(capacityEntries);
+    for (let n = 0; n < most; n++) {
+      expect(requests.openRemapped(CPE, n, PORT, COLLECTOR, 1)).toBeGreaterThanOrEqual(0);
+    }
+    expect(requests.openRemapped(CPE, most, PORT, COLLECTOR, 1)).toBe(-1);
+    expect([requests.remapCount, requests.table.count]).toEqual([most, most]);
+  });
+
+  test('two CPEs have each their own', () => {
+    const { requests } = collided();
+    const addresses = [CPE, ...neighbours(CPE).slice(0, 6)];
+    for (const cpe of addresses) {
+      if (cpe !== CPE) requests.openRemapped(cpe, CPE_PORT, PORT, COLLECTOR, 333);
+    }
+    const found = addresses.map((cpe) => requests.findOwned(cpe, CPE_PORT, PORT, COLLECTOR));
+    expect(found.map((slot) => requests.cpe(slot).slice())).toEqual(addresses);
+  });
+
+  test('the later one may be the ITMS', () => {
+    const requests = requestsOf();
+    const first = requests.open(CPE, CPE_PORT, PORT, COLLECTOR, 111);
+    const second = requests.openRemapped(CPE, CPE_PORT, PORT, ITMS, 222);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, ITMS)).toBe(second);
+    requests.remove(first);
+    const slot = requests.findOwned(CPE, CPE_PORT, PORT, ITMS);
+    expect([requests.visiblePort(slot), requests.isn(slot)]).toEqual([61_000, 222]);
+  });
+
   test('a full table refuses a remapped connection too', () => {
     const requests = requestsOf(6);
     for (let n = 0; n < 6; n++) requests.open(CPE, CPE_PORT, PORT + n, ITMS, n);
@@ -109,6 +152,81 @@ describe('two servers pick one source port towards one CPE', () => {
     }
   });
 
+  test('and where only the CPE speaks on it, or only SYNs are repeated', () => {
+    for (const keep of ['keep', 'touch'] as const) {
+      const { requests, second } = collided();
+      requests.mark(second, Seen.Answer);
+      for (let nowMs = 1_000; nowMs < 15_000_000; nowMs += 7_000_000) {
+        requests.advance(nowMs);
+        if (keep === 'touch') expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
+        requests[keep](second);
+      }
+      expect(requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
+    }
+  });
+
+  test('an index that leads to no connection is not kept, however often it is asked for', () => {
+    const { requests, second } = collided();
+    requests.remove(second);
+    for (const nowMs of [2_000_000, 4_000_000]) {
+      requests.advance(nowMs);
+      expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+    }
+    requests.advance(1_001 + LIVES.establishedMs);
+    for (let step = 0; step < 20; step++) requests.sweep(64);
+    expect(requests.remapCount).toBe(0);
+  });
+
+  describe('opened again while the index stands, it gets the port of before', () => {
+    const OTHER_RANGE = { first: 62_000, last: 62_003 };
+    type Meanwhile = (requests: ConnectionRequests) => void;
+    const opened = (owner: number, bits: number): Meanwhile => {
+      return (requests) => requests.open(CPE, CPE_PORT, 61_000, owner, 9, bits);
+    };
+
+    test.each<[string, Meanwhile, number]>([
+      ['where that is free', () => 0, 61_000],
+      ['where its opening was begun and cut short', opened(COLLECTOR, Seen.Remapped), 61_000],
+      ['but not where the server itself uses it', opened(COLLECTOR, 0), 61_001],
+      ['nor where another one does', opened(2, 0), 61_001],
+      ['nor where another one’s opening was begun', opened(2, Seen.Remapped), 61_001],
+      [
+        'nor where it stands for another port of the server',
+        (requests) => requests.openRemapped(CPE, CPE_PORT, PORT + 1, COLLECTOR, 9),
+        61_001,
+      ],
+    ])('%s', (_where, meanwhile, port) => {
+      const buffer = bufferOf(CAPACITY);
+      const before = requestsOf(CAPACITY, buffer);
+      before.remove(before.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222));
+      const requests = requestsOf(CAPACITY, buffer);
+      meanwhile(requests);
+      if (requests.find(CPE, CPE_PORT, 61_000) < 0) requests.open(CPE, CPE_PORT + 1, 61_000, ITMS, 1);
+      expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 333))).toBe(port);
+    });
+
+    test.each([
+      [{ first: 61_000, last: 61_002 }, 61_000],
+      [{ first: 61_001, last: 61_003 }, 61_003],
+      [{ first: 61_003, last: 61_003 }, 61_003],
+      [{ first: 60_000, last: 61_002 }, 60_000],
+      [{ first: 61_004, last: 61_009 }, 61_004],
+      [OTHER_RANGE, 62_000],
+    ])('but not out of the range: index to 61003, range %o', (range, port) => {
+      const buffer = bufferOf(CAPACITY);
+      const before = requestsOf(CAPACITY, buffer, { first: 61_003, last: 61_003 });
+      before.remove(before.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222));
+      const requests = requestsOf(CAPACITY, buffer, range);
+      expect(requests.visiblePort(requests.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 333))).toBe(port);
+    });
+  });
+
+  test('the first connection and the first index of these tests lie in slot 0', () => {
+    const { requests, first } = collided();
+    const { remaps } = requests as unknown as { remaps: ConnectionRequests['table'] };
+    expect([first, remaps.isLive(0)]).toEqual([0, true]);
+  });
+
   test('who only peeks keeps neither connection nor index alive', () => {
     const { requests, second } = collided();
     requests.mark(second, Seen.Answer);
@@ -121,11 +239,11 @@ describe('two servers pick one source port towards one CPE', () => {
   });
 
   test('survives a restart over the same memory', () => {
-    const buffer = bufferOf(256);
-    const before = requestsOf(256, buffer);
+    const buffer = bufferOf(CAPACITY);
+    const before = requestsOf(CAPACITY, buffer);
     before.open(CPE, CPE_PORT, PORT, ITMS, 111);
     before.openRemapped(CPE, CPE_PORT, PORT, COLLECTOR, 222);
-    const after = requestsOf(256, buffer);
+    const after = requestsOf(CAPACITY, buffer);
     const slot = after.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
     expect([after.visiblePort(slot), after.isn(slot), after.remapCount]).toEqual([61_000, 222, 1]);
   });

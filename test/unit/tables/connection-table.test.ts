@@ -5,10 +5,12 @@ import { addressNamed, neighbours, WORDS } from '../../support/family';
 const LIVES = { unansweredMs: 10_000, establishedMs: 7_500_000, finOneMs: 240_000, finBothMs: 120_000, resetMs: 5_000 };
 const CPE = addressNamed('10.1.2.3');
 const COLLECTOR = 3;
+/** Puts the connection of these tests into slot 0, which is easily taken for none. */
+const SEED = 835;
 
 function tableOf(): ConnectionTable {
   const buffer = new ArrayBuffer(ConnectionTable.bytes(64, WORDS));
-  const memory = { buffer, at: 0, capacityEntries: 64, addressWords: WORDS, seed: 77 };
+  const memory = { buffer, at: 0, capacityEntries: 64, addressWords: WORDS, seed: SEED };
   const connections = new ConnectionTable(memory, LIVES);
   connections.table.advance(0);
   return connections;
@@ -69,6 +71,15 @@ describe('keys are exact', () => {
     const stored = [connections.cpe(slot), connections.cpePort(slot), connections.visiblePort(slot)];
     expect([...stored, connections.owner(slot), connections.isn(slot)]).toEqual([cpe, cpePort, port, owner, isn]);
   });
+});
+
+test('the ISN of an entry whose opening was cut short is set later; a full table opens none', () => {
+  const connections = tableOf();
+  const slot = connections.open(CPE, 50_000, 7547, COLLECTOR, 1);
+  connections.begin(slot, 2);
+  expect([slot, connections.isn(slot)]).toEqual([0, 2]);
+  for (let port = 1; port < 64; port++) connections.open(CPE, port, 7547, COLLECTOR, 1);
+  expect(connections.open(CPE, 64, 7547, COLLECTOR, 1)).toBe(-1);
 });
 
 describe('signs', () => {

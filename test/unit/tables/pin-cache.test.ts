@@ -75,8 +75,11 @@ describe('for 130 s, wherever the clock stands', () => {
   test('a clock that steps back a little forgets nothing', () => {
     const pins = cacheOf(1_000_000);
     pins.pin(CPE, 50_000, 7547, 1);
-    pins.advance(999_990);
-    expect(pins.isPinned(CPE, 50_000, 7547, 1)).toBe(true);
+    const pinnedAt = (nowMs: number) => {
+      pins.advance(nowMs);
+      return pins.isPinned(CPE, 50_000, 7547, 1);
+    };
+    expect([999_990, 1_000_000 - LIFE_MS, 999_999 - LIFE_MS].map(pinnedAt)).toEqual([true, true, false]);
   });
 });
 
@@ -103,6 +106,45 @@ describe('a flood', () => {
     let kept = 0;
     for (let n = 0; n < 1_000; n++) if (pins.isPinned(cpeNumbered(n), 50_000, 7547, n)) kept++;
     expect(kept).toBe(1_000);
+  });
+});
+
+describe('a set has four lines', () => {
+  /** Five CPE ports whose SYNs fall into one set. */
+  function ofOneSet(pins: PinCache): number[] {
+    const { set } = pins as unknown as { set(cpe: Int32Array, ports: number): number };
+    const setOf = (port: number) => set.call(pins, CPE, (port << 16) | 7547);
+    const bySet = new Map<number, number[]>();
+    for (let port = 1; port < 65_536; port++) {
+      const ports = bySet.get(setOf(port)) ?? [];
+      bySet.set(setOf(port), [...ports, port]);
+      if (ports.length === 4) return [...ports, port];
+    }
+    throw new Error('no such set');
+  }
+
+  test.each([
+    ['at boot', 0],
+    ['2^31 ms after boot', 2 ** 31 - 5],
+    ['2^31 ms and more', 2 ** 31 + 5_000],
+    ['2^32 ms after boot', 2 ** 32 - 5],
+  ])('%s: they are filled first, then the oldest is overwritten', (_when, beginMs) => {
+    const pins = cacheOf(beginMs);
+    const [a, b, c, d, e] = ofOneSet(pins);
+    const pinned = () => [a, b, c, d, e].map((port) => pins.isPinned(CPE, port, 7547, port));
+    let nowMs = beginMs;
+    const pin = (port: number) => {
+      pins.advance((nowMs += 2));
+      pins.pin(CPE, port, 7547, port);
+    };
+    [a, b, c, d].forEach(pin);
+    expect(pinned()).toEqual([true, true, true, true, false]);
+    pin(a);
+    pin(e);
+    expect(pinned()).toEqual([true, false, true, true, true]);
+    pin(b);
+    expect(pinned()).toEqual([true, true, false, true, true]);
+    expect([b, c, d, e].map((port) => pins.isPinned(CPE, port, 7547, a))).toEqual([false, false, false, false]);
   });
 });
 
