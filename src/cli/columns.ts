@@ -1,11 +1,31 @@
 /** Rows as aligned text: words to the left, numbers to the right. */
 
-export function formatColumns(heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => String(row[i]).length)));
-  const line = (cells: readonly (string | number)[]) =>
-    cells
-      .map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
-      .join('  ')
-      .trimEnd();
-  return `${[heads, ...rows].map(line).join('\n')}\n`;
+type Row = readonly (string | number)[];
+
+/** A table that comes in parts: the head stands once, and columns only get wider. */
+export class Columns {
+  private readonly widths: number[];
+  private isBegun = false;
+
+  constructor(private readonly heads: readonly string[]) {
+    this.widths = heads.map((head) => head.length);
+  }
+
+  /** With the head in front, the first time. */
+  format(rows: readonly Row[]): string {
+    const { widths } = this;
+    for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i], String(cell).length)));
+    const line = (cells: Row) =>
+      cells
+        .map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]) : String(cell).padStart(widths[i])))
+        .join('  ')
+        .trimEnd();
+    const lines = [...(this.isBegun ? [] : [this.heads]), ...rows].map((row) => `${line(row)}\n`);
+    this.isBegun = true;
+    return lines.join('');
+  }
+}
+
+export function formatColumns(heads: readonly string[], rows: readonly Row[]): string {
+  return new Columns(heads).format(rows);
 }

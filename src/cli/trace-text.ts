@@ -12,8 +12,13 @@ export function formatTime(time: Date): string {
   return `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;
 }
 
+/** `10.1.0.5:7547`, `[2001:db8::5]:7547` */
+export function endpoint(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
 function sentence({ event, cpe, cpePort, port, owner }: TraceEvent): string {
-  const request = `Connection Request (${cpe}:${cpePort} from port ${port})`;
+  const request = `Connection Request (${endpoint(cpe, cpePort)} from port ${port})`;
   const report = `session (port ${cpePort} to ${port})`;
   switch (event) {
     case 'armed-by-response':

@@ -16,7 +16,7 @@ import { EngineError } from './engine-error';
 import { makeDirectory } from './state-directory';
 
 const MAX_REQUEST_BYTES = 4096;
-const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 const MAX_CONNECTIONS = 32;
 /** For a request to arrive whole and for its response to be taken. */
 const CONNECTION_TIMEOUT_MS = 5000;

@@ -4,18 +4,32 @@
  */
 
 import { formatAddress } from '../packet/address';
-import { activationEntries, reportEntries, requestEntries } from '../splitter/entries';
+import {
+  type ActivationEntry,
+  activationEntries,
+  type ConnectionEntry,
+  type Page,
+  reportEntries,
+  requestEntries,
+} from '../splitter/entries';
 import { EVENTS, type EventRow } from '../splitter/events';
 import { type Splitter } from '../splitter/splitter';
 import { type ControlCommands, type ControlRequest } from './control';
 import { EngineError } from './engine-error';
 import { cpeOf } from './worker-commands';
 
-/** Entries of one answer at the most; whoever wants more asks for one CPE. */
-export const MAX_ENTRIES = 100_000;
+/** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */
+export const MAX_ENTRIES = 5000;
+/** Slots looked at for one answer at the most: some milliseconds. */
+const MAX_SLOTS = 1_048_576;
 
 export const TABLES = ['requests', 'activated', 'connections'] as const;
 export type TableName = (typeof TABLES)[number];
+
+export interface TableAnswer extends Page<ConnectionEntry | ActivationEntry> {
+  /** In the whole table, of all CPEs; those that have just died and are not swept yet among them. */
+  count: number;
+}
 
 /** An event as it goes over the socket. */
 export interface TraceEvent {
@@ -49,32 +63,39 @@ export interface TraceAnswer {
  */
 export function operations(look: () => Splitter, engine: () => string, clock: () => number): ControlCommands {
   return {
-    tables: (request) => ({ entries: tableEntries(look(), request, clock()) }),
+    tables: (request) => readTable(look(), request, clock()),
     events: (request) => readEvents(look(), request, engine(), clock()),
   };
 }
 
-function tableEntries(splitter: Splitter, request: ControlRequest, nowMs: number): unknown[] {
+function readTable(splitter: Splitter, request: ControlRequest, nowMs: number): TableAnswer {
   const cpe = request.cpe === undefined ? undefined : cpeOf(request);
-  splitter.state.advance(nowMs);
+  const from = wholeNumber(request, 'from', 0, 0);
+  const limit = Math.min(wholeNumber(request, 'limit', MAX_ENTRIES, 1), MAX_ENTRIES);
+  const { state, tables } = splitter;
+  state.advance(nowMs);
+  const search = { cpe, from, limit, slots: MAX_SLOTS };
   switch (request.table) {
     case 'requests':
-      return requestEntries(splitter.state, MAX_ENTRIES, cpe);
+      return { ...requestEntries(state, search), count: tables.connectionRequests.count };
     case 'activated':
-      return activationEntries(splitter.state, MAX_ENTRIES, cpe);
+      return { ...activationEntries(state, search), count: tables.activatedCpes.count };
     case 'connections':
-      return reportEntries(splitter.state, MAX_ENTRIES, cpe);
+      return { ...reportEntries(state, search), count: tables.reportConnections.count };
     default:
       throw new EngineError(`a table is one of ${TABLES.join(', ')}`);
   }
 }
 
+function wholeNumber(request: ControlRequest, name: string, absent: number, least: number): number {
+  const value = request[name] ?? absent;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
+  throw new EngineError(`${name} must be a whole number from ${least}`);
+}
+
 function readEvents(splitter: Splitter, request: ControlRequest, engine: string, nowMs: number): TraceAnswer {
   const { events, owners } = splitter.state;
-  const since = request.since === undefined ? events.written : request.since;
-  if (typeof since !== 'number' || !Number.isSafeInteger(since) || since < 0) {
-    throw new EngineError('since must be a whole number');
-  }
+  const since = wholeNumber(request, 'since', events.written, 0);
   const answer: TraceAnswer = { engine, nowMs, next: events.written, missed: 0, events: [] };
   answer.next = events.readSince(since, (row) => answer.events.push(asTraceEvent(row, owners.name(row.owner))));
   answer.missed = Math.max(0, answer.next - since - answer.events.length);

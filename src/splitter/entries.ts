@@ -1,8 +1,8 @@
 /** The tables' entries as plain objects, for people who ask. Walks whole tables: not for the packet path. */
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
 import { type ConnectionTable, Seen } from '../tables/connection-table';
+import { type TtlTable } from '../tables/ttl-table';
 import { type FamilyState } from './family-state';
-import { type Owners } from './owners';
 import { type SplitterState } from './state';
 
 export interface ConnectionEntry {
@@ -27,65 +27,95 @@ export interface ActivationEntry {
   remainingMs: number;
 }
 
-/** Stops after `limit` entries. @param cpe to see only this CPE's */
-export function requestEntries(state: SplitterState, limit: number, cpe?: Address): ConnectionEntry[] {
-  return ofFamilies(state, limit, ({ requests, owners }, most) =>
-    connectionEntries(requests, owners, most, cpe, (slot) => requests.ownPort(slot)),
+/** What is looked for, and how far. */
+export interface Search {
+  /** Entries at the most. */
+  limit: number;
+  /** Only this CPE's. */
+  cpe?: Address | undefined;
+  /** The slot to begin with, as another page's `next` says. */
+  from?: number;
+  /** Slots to look at, at the most: a table may be large and empty. */
+  slots?: number;
+}
+
+export interface Page<T> {
+  entries: T[];
+  /** Where the next page begins; undefined at the end. An entry that moves meanwhile may be missed, or met twice. */
+  next: number | undefined;
+}
+
+export function requestEntries(state: SplitterState, search: Search): Page<ConnectionEntry> {
+  return walk(
+    state,
+    search,
+    ({ requests }) => requests,
+    connectionEntry((of, slot) => of.requests.ownPort(slot)),
   );
 }
 
-export function reportEntries(state: SplitterState, limit: number, cpe?: Address): ConnectionEntry[] {
-  return ofFamilies(state, limit, ({ reports, owners }, most) =>
-    connectionEntries(reports, owners, most, cpe, (slot) => reports.visiblePort(slot)),
+export function reportEntries(state: SplitterState, search: Search): Page<ConnectionEntry> {
+  return walk(
+    state,
+    search,
+    ({ reports }) => reports,
+    connectionEntry((of, slot) => of.reports.visiblePort(slot)),
   );
 }
 
-export function activationEntries(state: SplitterState, limit: number, cpe?: Address): ActivationEntry[] {
-  return ofFamilies(state, limit, ({ activated, owners }, most) => {
-    const { table } = activated;
-    const entries: ActivationEntry[] = [];
-    for (let slot = 0; slot < table.slotCount && entries.length < most; slot++) {
-      if (!table.isLive(slot) || (cpe && !isSameAddress(activated.cpe(slot), cpe))) continue;
-      entries.push({
-        cpe: formatAddress(activated.cpe(slot)),
-        collector: owners.name(activated.owner(slot)),
-        phase: activated.isArmed(slot) ? 'armed' : activated.isGrace(slot) ? 'grace' : 'consumed',
-        idleMs: table.ageMs(slot),
-        remainingMs: table.remainingMs(slot),
-      });
+export function activationEntries(state: SplitterState, search: Search): Page<ActivationEntry> {
+  return walk(
+    state,
+    search,
+    ({ activated }) => activated,
+    (activated, slot, { owners }) => ({
+      cpe: formatAddress(activated.cpe(slot)),
+      collector: owners.name(activated.owner(slot)),
+      phase: activated.isArmed(slot) ? 'armed' : activated.isGrace(slot) ? 'grace' : 'consumed',
+      idleMs: activated.table.ageMs(slot),
+      remainingMs: activated.table.remainingMs(slot),
+    }),
+  );
+}
+
+interface Rows {
+  table: TtlTable;
+  cpe(slot: number): Address;
+}
+
+/** IPv4's entries, then IPv6's: slots are numbered through. */
+function walk<R extends Rows, T>(
+  state: SplitterState,
+  { limit, cpe, from = 0, slots = Infinity }: Search,
+  rowsOf: (family: FamilyState) => R,
+  entryOf: (rows: R, slot: number, family: FamilyState) => T,
+): Page<T> {
+  const entries: T[] = [];
+  let first = 0;
+  for (const family of state.families) {
+    const rows = rowsOf(family);
+    const { table } = rows;
+    for (let slot = Math.max(0, from - first); slot < table.slotCount; slot++) {
+      if (entries.length >= limit || first + slot - from >= slots) return { entries, next: first + slot };
+      if (!table.isLive(slot) || (cpe && !isSameAddress(rows.cpe(slot), cpe))) continue;
+      entries.push(entryOf(rows, slot, family));
     }
-    return entries;
-  });
-}
-
-/** IPv4's entries, then IPv6's. */
-function ofFamilies<T>(state: SplitterState, limit: number, list: (of: FamilyState, most: number) => T[]): T[] {
-  return state.families.reduce<T[]>((entries, family) => [...entries, ...list(family, limit - entries.length)], []);
-}
-
-function connectionEntries(
-  connections: ConnectionTable,
-  owners: Owners,
-  limit: number,
-  cpe: Address | undefined,
-  ownPort: (slot: number) => number,
-): ConnectionEntry[] {
-  const { table } = connections;
-  const entries: ConnectionEntry[] = [];
-  for (let slot = 0; slot < table.slotCount && entries.length < limit; slot++) {
-    if (!table.isLive(slot) || (cpe && !isSameAddress(connections.cpe(slot), cpe))) continue;
-    entries.push({
-      cpe: formatAddress(connections.cpe(slot)),
-      cpePort: connections.cpePort(slot),
-      port: connections.visiblePort(slot),
-      ownPort: ownPort(slot),
-      owner: owners.name(connections.owner(slot)),
-      phase: phaseOf(connections, slot),
-      idleMs: table.ageMs(slot),
-      remainingMs: table.remainingMs(slot),
-    });
+    first += table.slotCount;
   }
-  return entries;
+  return { entries, next: undefined };
+}
+
+function connectionEntry(ownPort: (family: FamilyState, slot: number) => number) {
+  return (connections: ConnectionTable, slot: number, family: FamilyState): ConnectionEntry => ({
+    cpe: formatAddress(connections.cpe(slot)),
+    cpePort: connections.cpePort(slot),
+    port: connections.visiblePort(slot),
+    ownPort: ownPort(family, slot),
+    owner: family.owners.name(connections.owner(slot)),
+    phase: phaseOf(connections, slot),
+    idleMs: connections.table.ageMs(slot),
+    remainingMs: connections.table.remainingMs(slot),
+  });
 }
 
 function phaseOf(connections: ConnectionTable, slot: number): ConnectionEntry['phase'] {

@@ -95,7 +95,25 @@ describe('acsplit tables', () => {
     const rows = await json<{ cpe: string; collector: string }[]>('tables', 'activated');
     expect(rows.filter(({ cpe }) => cpe === one || cpe === other)).toHaveLength(2);
     expect(await output('tables', 'activated', '--cpe', '10.1.9.9')).toBe('CPE  COLLECTOR  PHASE  LEFT\n');
+    expect(await json('tables', 'activated', '--cpe', '10.1.9.9')).toEqual([]);
     for (const cpe of [one, other]) await stage.session(cpe);
+  });
+
+  test('--limit: as many as asked for, and what says that there are more', async () => {
+    const [one, other] = [fresh(), fresh()];
+    for (const cpe of [one, other]) await output('activate', cpe, '--collector', 'c2');
+    const all = (await json<unknown[]>('tables', 'activated')).length;
+    const text = await acsplit('tables', 'activated', '--limit', '1');
+    expect(text).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^CPE +COLLECTOR +PHASE +LEFT\n\S+ +c\d +\w+ +\S+\n$/) as string,
+      stderr: expect.stringMatching(/^only 1 are shown, the table holds up to \d+: raise --limit\n$/) as string,
+    });
+    const { stdout, stderr } = await acsplit('tables', 'activated', '--json', '--limit', String(all - 1));
+    expect(JSON.parse(stdout)).toHaveLength(all - 1);
+    expect(stderr).toMatch(/^only \d+ are shown/);
+    expect(await json('tables', 'activated', '--limit', String(all))).toHaveLength(all);
+    for (const cpe of [one, other]) await output('deactivate', cpe);
   });
 });
 
@@ -248,6 +266,8 @@ describe('misused', () => {
       [['tables', 'requests', 'more'], /unknown|nothing is expected/],
       [['tables', 'requests', '--cpe', '10.1.2'], /"10\.1\.2" is no (IPv4 or IPv6 |IPv4 |IP )?address/],
       [['tables', 'requests', '--cpe'], /--cpe needs a value/],
+      [['tables', 'requests', '--limit', '0'], /^--limit takes a whole number from 1$/],
+      [['tables', 'requests', '--limit', 'all'], /^--limit takes a whole number from 1$/],
       [['tables', 'requests', '--jsno'], /unknown option "--jsno".*--json/],
       [['activate'], /something is missing/],
       [['activate', '10.1.2.1'], /collector/],

@@ -139,9 +139,10 @@ class Pair {
     rig.splitter.sweep(rig.nowMs);
     model.at(rig.nowMs);
     const { state } = rig.splitter;
-    const activations = activationEntries(state, 99).map((one) => `${one.cpe} ${one.phase} ${one.collector}`);
-    compare('requests', requestEntries(state, 99).map(entryText), model.requests.all().map(connectionText));
-    compare('reports', reportEntries(state, 99).map(entryText), model.reports.all().map(connectionText));
+    const all = { limit: 99 };
+    const activations = activationEntries(state, all).entries.map((one) => `${one.cpe} ${one.phase} ${one.collector}`);
+    compare('requests', requestEntries(state, all).entries.map(entryText), model.requests.all().map(connectionText));
+    compare('reports', reportEntries(state, all).entries.map(entryText), model.reports.all().map(connectionText));
     compare('activations', activations, model.activations.list());
   }
 }

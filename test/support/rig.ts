@@ -170,7 +170,7 @@ export class Rig {
   /** All that the tables hold, ages included. */
   remembered(): unknown[] {
     const { state } = this.splitter;
-    return [requestEntries(state, 99), reportEntries(state, 99), activationEntries(state, 99)];
+    return [requestEntries, reportEntries, activationEntries].map((list) => list(state, { limit: 99 }).entries);
   }
 
   sendBytes(from: Party, packet: Uint8Array, flags: PacketFlag | 0 = 0): Outcome {
@@ -227,14 +227,15 @@ export class Rig {
   /** Such as `armed c1`; `none`. */
   activation(cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const [entry] = activationEntries(this.splitter.state, 1, addressNamed(cpe));
+    const { entries } = activationEntries(this.splitter.state, { limit: 1, cpe: addressNamed(cpe) });
+    const [entry] = entries;
     return entry ? `${entry.phase} ${entry.collector}` : 'none';
   }
 
   /** The report connection of a CPE's port, such as `established c1`; `none`. */
   report(cpePort = 40001, cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const entries = reportEntries(this.splitter.state, 99, addressNamed(cpe));
+    const { entries } = reportEntries(this.splitter.state, { limit: 99, cpe: addressNamed(cpe) });
     const entry = entries.find((one) => one.cpePort === cpePort);
     return entry ? `${entry.phase} ${entry.owner}` : 'none';
   }
@@ -242,7 +243,7 @@ export class Rig {
   /** The Connection Requests whose own source port is this, such as `fin c1`; `none`. */
   request(ownPort = 50001, cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
-    const entries = requestEntries(this.splitter.state, 99, addressNamed(cpe));
+    const { entries } = requestEntries(this.splitter.state, { limit: 99, cpe: addressNamed(cpe) });
     const found = entries.filter((one) => one.ownPort === ownPort).map((one) => `${one.phase} ${one.owner}`);
     return found.sort().join(', ') || 'none';
   }

@@ -1,15 +1,18 @@
 /** `acsplit tables requests|activated|connections`: the entries of the running engine. */
 
 import { type CommandModule } from 'yargs';
-import { MAX_ENTRIES, type TableName, TABLES } from '../../engine/operations';
+import { MAX_ENTRIES, type TableAnswer, type TableName, TABLES } from '../../engine/operations';
 import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entries';
 import { ask, requireAddress } from '../ask';
-import { formatColumns } from '../columns';
+import { Columns } from '../columns';
+import { UsageError } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
+import { endpoint } from '../trace-text';
 
 interface TablesOptions extends GlobalOptions {
   table: TableName;
   cpe?: string | undefined;
+  limit: number;
   json: boolean;
 }
 
@@ -20,42 +23,80 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
     parser
       .positional('table', { choices: TABLES, demandOption: true, describe: 'which table' })
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only the entries of this CPE' })
+      .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'entries at the most' })
       .option('json', jsonOption)
       .example('$0 tables activated', 'which CPE is whose')
       .example('$0 tables connections --cpe 10.1.0.5', 'the diverted connections of one CPE'),
   handler: printTable,
 };
 
-async function printTable({ config, table, cpe, json }: TablesOptions): Promise<void> {
+async function printTable({ config, table, cpe, limit, json }: TablesOptions): Promise<void> {
+  if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError(`--limit takes a whole number from 1`);
   const filter = cpe === undefined ? {} : { cpe: requireAddress(cpe) };
-  const { entries } = (await ask(config, { command: 'tables', table, ...filter })) as { entries: unknown[] };
-  if (json) {
-    process.stdout.write(`${JSON.stringify(entries, null, 2)}\n`);
-    return;
+  const print = json ? jsonPrinter() : textPrinter(table);
+  let count = 0;
+  for (let from: number | undefined = 0; from !== undefined;) {
+    // Not what is left alone: one more says whether these were all.
+    const request = { command: 'tables', table, from, limit: Math.min(limit - count + 1, MAX_ENTRIES), ...filter };
+    const page = (await ask(config, request)) as TableAnswer;
+    print.entries(page.entries.slice(0, limit - count));
+    count += page.entries.length;
+    from = page.next;
+    if (count <= limit) continue;
+    const more = cpe === undefined ? `the table holds up to ${page.count}` : 'this CPE has more';
+    process.stderr.write(`only ${limit} are shown, ${more}: raise --limit\n`);
+    break;
   }
-  const text =
-    table === 'activated'
-      ? formatActivations(entries as ActivationEntry[])
-      : formatConnections(entries as ConnectionEntry[]);
-  process.stdout.write(text);
-  if (entries.length === MAX_ENTRIES) process.stderr.write(`only the first ${MAX_ENTRIES} entries; ask for one CPE\n`);
+  print.end();
 }
 
-function formatActivations(entries: ActivationEntry[]): string {
-  const rows = entries.map((entry) => [entry.cpe, entry.collector, entry.phase, seconds(entry.remainingMs)]);
-  return formatColumns(['CPE', 'COLLECTOR', 'PHASE', 'LEFT'], rows);
+/** Takes the entries as they come: a table may be larger than what one wants in memory. */
+interface Printer {
+  entries(entries: TableAnswer['entries']): void;
+  end(): void;
 }
 
-function formatConnections(entries: ConnectionEntry[]): string {
-  const rows = entries.map((entry) => [
-    `${entry.cpe}:${entry.cpePort}`,
-    entry.port,
-    entry.ownPort === entry.port ? entry.owner : `${entry.owner} (from port ${entry.ownPort})`,
-    entry.phase,
-    seconds(entry.idleMs),
-    seconds(entry.remainingMs),
-  ]);
-  return formatColumns(['CPE', 'ACS PORT', 'SERVER', 'PHASE', 'IDLE', 'LEFT'], rows);
+/** One array, an entry a line. */
+function jsonPrinter(): Printer {
+  let separator = '[\n  ';
+  return {
+    entries: (entries) => {
+      for (const entry of entries) {
+        process.stdout.write(`${separator}${JSON.stringify(entry)}`);
+        separator = ',\n  ';
+      }
+    },
+    end: () => process.stdout.write(separator.startsWith('[') ? '[]\n' : '\n]\n'),
+  };
+}
+
+function textPrinter(table: TableName): Printer {
+  const isActivated = table === 'activated';
+  const columns = new Columns(isActivated ? ACTIVATION_HEADS : CONNECTION_HEADS);
+  const format = (entries: TableAnswer['entries']) =>
+    columns.format(
+      isActivated
+        ? (entries as ActivationEntry[]).map(activationCells)
+        : (entries as ConnectionEntry[]).map(connectionCells),
+    );
+  return {
+    entries: (entries) => process.stdout.write(format(entries)),
+    end: () => undefined,
+  };
+}
+
+const ACTIVATION_HEADS = ['CPE', 'COLLECTOR', 'PHASE', 'LEFT'];
+
+function activationCells({ cpe, collector, phase, remainingMs }: ActivationEntry): string[] {
+  return [cpe, collector, phase, seconds(remainingMs)];
+}
+
+const CONNECTION_HEADS = ['CPE', 'ACS PORT', 'SERVER', 'PHASE', 'IDLE', 'LEFT'];
+
+function connectionCells(entry: ConnectionEntry): (string | number)[] {
+  const { cpe, cpePort, port, ownPort, owner, phase, idleMs, remainingMs } = entry;
+  const server = ownPort === port ? owner : `${owner} (from port ${ownPort})`;
+  return [endpoint(cpe, cpePort), port, server, phase, seconds(idleMs), seconds(remainingMs)];
 }
 
 function seconds(ms: number): string {
