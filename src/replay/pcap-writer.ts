@@ -1,7 +1,7 @@
 /**
  * Writes classic pcap. Records of an input in the very format that is written are not built again: they are rewritten
  * where they stand, and go out as runs of the reader's own memory. That makes the difference to twice tcprewrite's
- * speed (docs/benchmarks.md).
+ * speed (docs/replay.md).
  */
 import { type ByteSink } from './byte-io';
 import { type CaptureWriter, type OutgoingPacket } from './capture-writer';
