@@ -2,11 +2,13 @@
  * Decides packets for a while and writes on stdout how many bytes of JavaScript heap that took: a child process of
  * test/unit/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
  *
- * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show; or `once`, to
- * decide them a few times and measure nothing.
+ * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show; or `observed`,
+ * to decide them as the worker does, counted and timed, or `traced`, with every packet kept besides; or `once`, to decide
+ * them a few times and measure nothing.
  */
 import { readFileSync } from 'node:fs';
 import { PacketBatch } from '../../src/packet/batch';
+import { Observation, observe } from '../../src/engine/observation';
 import { REASONS } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
@@ -21,6 +23,10 @@ export interface AllocationResult {
   /** Growth of the heap in each round. */
   roundBytes: number[];
   packetsPerRound: number;
+  batchesPerRound: number;
+  /** Packets that were counted, and kept. */
+  observed: number;
+  traced: number;
   /** Names of the reasons that the rounds gave. */
   reasons: string[];
 }
@@ -60,7 +66,11 @@ for (let n = 0, nowMs = 0.5; n < (2 * warmUpCycles + 2 * ROUNDS * roundCycles) *
 
 const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH)), BATCH);
 const splitter = new Splitter({ topology: input.topology, activation: 'auto', capacityEntries: 1024, seed: 1 });
+const observation = new Observation(new ArrayBuffer(Observation.BYTES));
+if (mode === 'traced') observation.ring.lease(undefined, 0, Number.MAX_VALUE);
 let decided = 0;
+const isObserved = mode === 'observed' || mode === 'traced';
+const decider = isObserved ? observe(splitter, observation, () => times[decided] as number) : splitter;
 /** What a careless rule would leave behind. */
 let litter: { reason: number } | undefined;
 
@@ -71,7 +81,7 @@ function decideCycles(cycles: number): void {
     for (let i = 0; i < packets.length; i++) batch.push(packets[i].queue, packets[i].bytes, packets[i].flags);
     decided++;
     splitter.sweep(times[decided] as number);
-    splitter.decide(batch, times[decided] as number);
+    decider.decide(batch, times[decided] as number);
     if (mode === 'spoilt') for (let i = 0; i < packets.length; i++) litter = { reason: batch.reason[i] };
   }
 }
@@ -97,5 +107,12 @@ for (let round = 0; round < ROUNDS; round++) {
   roundBytes[round] = process.memoryUsage().heapUsed - before;
 }
 const reasons = REASONS.filter((_, reason) => splitter.counters.byReason[reason] > 0).map(([name]) => name);
-const result: AllocationResult = { roundBytes, packetsPerRound: roundCycles * cyclePackets, reasons };
+const result: AllocationResult = {
+  roundBytes,
+  packetsPerRound: roundCycles * cyclePackets,
+  batchesPerRound: roundCycles * cycle.length,
+  observed: observation.batchPackets.sum,
+  traced: observation.ring.written,
+  reasons,
+};
 process.stdout.write(JSON.stringify({ ...result, litter }));

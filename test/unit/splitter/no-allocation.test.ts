@@ -148,6 +148,20 @@ test('packets of every kind, decided and swept, leave nothing on the heap', () =
   expect(result.packetsPerRound).toBeGreaterThanOrEqual(100_000);
 }, 60_000);
 
+test.each([
+  ['counted and timed', 'observed'],
+  ['counted, timed and traced', 'traced'],
+] as const)(
+  'neither do they where they are %s',
+  (_, mode) => {
+    const result = measured(mode);
+    expect(leastGrowth(result)).toBeLessThan(MOST_BYTES);
+    expect(result.observed).toBeGreaterThan(7 * result.packetsPerRound);
+    expect(result.traced).toBe(mode === 'traced' ? result.observed : 0);
+  },
+  60_000,
+);
+
 test('the measuring would see one small object a packet', () => {
   expect(leastGrowth(measured('spoilt'))).toBeGreaterThan(LEAST_SPOILT_BYTES);
 }, 60_000);
