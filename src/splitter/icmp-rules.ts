@@ -86,8 +86,10 @@ export class IcmpRules {
       if (slot >= 0) owner = reports.owner(slot);
     } else if (portClass === PortClass.Other) {
       const slot = requests.find(cpe, cpePort, port);
-      if (slot >= 0) owner = requests.owner(slot);
-      if (slot >= 0) ownPort = requests.ownPort(slot);
+      if (slot >= 0) {
+        owner = requests.owner(slot);
+        ownPort = requests.ownPort(slot);
+      }
     }
     // What a server that is no longer configured sent is nobody's to hear of.
     if (!servers.isConfigured(owner)) return Reason.IcmpNotOurs;

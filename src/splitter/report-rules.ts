@@ -76,7 +76,8 @@ export class ReportRules {
     const { view } = this;
     const { reports, activated } = this.state;
     const slot = activated.find(view.source);
-    if (slot < 0 || reports.isClosing(known) || reports.isAnswered(known)) return false;
+    // In grace an activation is reserved for the connection that was closed.
+    if (slot < 0 || reports.isClosing(known)) return false;
     return activated.stands(slot) && activated.isReserved(slot, view.sourcePort, view.destinationPort);
   }
 

@@ -75,6 +75,14 @@ describe('a SYN to a report port [P10]', () => {
     expect(rig.report()).toBe('none');
   });
 
+  test('of a new ISN, in grace, on the port that was just closed is recorded afresh [D]', () => {
+    rig.wake().divert();
+    rig.cpe('FIN');
+    expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to c1: diverted-in-grace');
+    expect(rig.report()).toBe('unanswered c1');
+    expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to c1: syn-repeated');
+  });
+
   test('with reportConnections full goes to the ITMS and keeps the activation [D]', () => {
     const small = new Rig({ capacityEntries: 1 });
     small.activate('c1', '10.1.7.2').divert('c1', 40001, '10.1.7.2');

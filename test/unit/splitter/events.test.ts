@@ -73,7 +73,9 @@ test('a reader that comes late gets the last 4096, the oldest first', () => {
   }
   const { rows, next } = read(log);
   expect([rows.length, next, log.written]).toEqual([RING_ROWS, RING_ROWS + 10, RING_ROWS + 10]);
-  rows.forEach(({ cpePort, timeMs }, i) => expect([cpePort, timeMs]).toEqual([i + 10, i + 10]));
+  rows.forEach(({ event, cpePort, timeMs }, i) =>
+    expect([event, cpePort, timeMs]).toEqual([Event.Diverted, i + 10, i + 10]),
+  );
 });
 
 test('nothing around its memory is written', () => {

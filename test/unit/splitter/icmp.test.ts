@@ -98,12 +98,22 @@ const LENGTHS = [LEAST_HEADER + 8, LEAST_HEADER + 16, LEAST_HEADER + 18, LEAST_H
 
 /** A connection of each kind: how it comes about, whose it is, the server's own port, the one that the CPE sees. */
 type Kind = [what: string, begin: (rig: Rig) => void, server: Server, ownPort: number, port: number, cpePort: number];
+/** Puts the remapped Connection Request into slot 0, which is easily taken for none. */
+const REMAPPED_SEED = 4839;
 const KINDS: Kind[] = [
   ['a diverted connection', (rig) => void rig.wake('c1').divert('c1'), 'c1', REPORT_PORT, REPORT_PORT, 40001],
   ['an undiverted connection', (rig) => void rig.cpe('SYN'), 'itms', REPORT_PORT, REPORT_PORT, 40001],
   [
     'a connection to an ITMS port',
     (rig) => void rig.cpe('SYN', { port: ITMS_PORT }),
+    'itms',
+    ITMS_PORT,
+    ITMS_PORT,
+    40001,
+  ],
+  [
+    'a connection to an ITMS port, from which a collector asks, too',
+    (rig) => void rig.from('c1', 'SYN', { port: ITMS_PORT, cpePort: 40001 }),
     'itms',
     ITMS_PORT,
     ITMS_PORT,
@@ -123,7 +133,7 @@ function remapped(rig: Rig): void {
 
 describe.each(KINDS)('%s', (_what, begin, server, ownPort, port, cpePort) => {
   const started = () => {
-    const rig = new Rig();
+    const rig = new Rig(port === ownPort ? {} : { seed: REMAPPED_SEED });
     begin(rig);
     return rig;
   };
@@ -219,7 +229,7 @@ describe('not ours: untouched', () => {
     ['about another host’s packet', 'cpe', [ROUTER, ACS], between('10.1.0.9', 7547, CPE, 40001)],
     ['about a packet to no CPE', 'cpe', [ROUTER, ACS], between(ACS, 7547, '192.0.2.1', 40001)],
     ['to another host', 'cpe', [ROUTER, '10.1.0.9'], between(ACS, 7547, CPE, 40001)],
-    ['from the CPEs, about a CPE’s own packet', 'cpe', [ROUTER, CPE], between(CPE, 40001, SERVERS.itms, 7547)],
+    ['from the CPEs, about a CPE’s own packet', 'cpe', [ROUTER, CPE], between(CPE, 45000, SERVERS.itms, 7547)],
     ['from the servers, about a packet of the ACS', 'itms', [ROUTER, ACS], between(ACS, 7547, CPE, 40001)],
     ['about a packet to a stranger', 'itms', [ROUTER, CPE], between(CPE, 40001, '10.3.0.9', 7547)],
     ['of no CPE', 'itms', [ROUTER, '192.0.2.1'], between('192.0.2.1', 40001, SERVERS.itms, 7547)],
@@ -254,6 +264,16 @@ describe('not ours: untouched', () => {
     const sent = fromServer(rig, 'c1', REPORT_PORT, 40001);
     rig.restart({ topology: { ...rig.topology, collectors: rig.topology.collectors.slice(1) } });
     expect(tell(rig, 'cpe', [CPE, ACS], sent.bytes).text).toBe('untouched: icmp-not-ours');
+  });
+
+  test('which is the ITMS’s now: an error about the CPE’s packet to it gets to the CPE, one about another does not', () => {
+    const rig = new Rig().wake().divert();
+    rig.restart({ topology: { ...rig.topology, collectors: rig.topology.collectors.slice(1) } });
+    const sent = fromCpe(rig, 40001, REPORT_PORT);
+    expect(sent.text).toBe('to itms: owner-gone');
+    expect(tell(rig, 'itms', [ROUTER, CPE], sent.bytes).text).toBe('rewritten: icmp-as-acs');
+    const toC2 = between(CPE, 40001, SERVERS.c2, REPORT_PORT);
+    expect(tell(rig, 'c1', [ROUTER, CPE], toC2).text).toBe('untouched: icmp-not-ours');
   });
 
   test.each([
@@ -323,6 +343,10 @@ describe('a quote that says too little, or lies: untouched, and not read beyond'
   test('one whose tail the kernel kept back is dropped, as it cannot be changed', () => {
     const told = tell(rig(), 'cpe', [CPE, ACS], whole(), { flags: PacketFlag.Truncated });
     expect(told.text).toBe('drop: truncated');
+    const one = rig();
+    const sent = fromCpe(one, 40001, REPORT_PORT);
+    const back = tell(one, 'c1', [ROUTER, CPE], sent.bytes, { flags: PacketFlag.Truncated });
+    expect(back.text).toBe('drop: truncated');
   });
 });
 
@@ -349,6 +373,12 @@ if (FAMILY === 'ipv6') {
     expect([told.text, hex(told.quoted)]).toEqual(['rewritten: icmp-as-acs', hex(sent.before)]);
   });
 }
+
+test('the remapped Connection Request of these tests lies in slot 0', () => {
+  const rig = new Rig({ seed: REMAPPED_SEED });
+  remapped(rig);
+  expect(rig.splitter.state[FAMILY]!.requests.find(addressNamed(CPE), 7170, 61000)).toBe(0);
+});
 
 test('the names of these tests are of this family', () => {
   expect(addressNamed(ROUTER).length).toBe(FAMILY === 'ipv4' ? 1 : 4);

@@ -109,6 +109,23 @@ describe('a RST is lifted by the side that received it, and by no other', () => 
   });
 });
 
+test.each<[says: string, closed: number, tell: (rig: Rig) => unknown]>([
+  ['open', 0, () => 0],
+  ['a FIN of the CPE', 0, (rig) => rig.cpe('FIN')],
+  ['a FIN of the CPE, twice', 0, (rig) => (rig.cpe('FIN'), rig.cpe('FIN'))],
+  ['both FINs', 1, (rig) => (rig.cpe('FIN'), rig.from('c1', 'FIN'))],
+  ['both FINs, and again', 1, (rig) => (rig.cpe('FIN'), rig.from('c1', 'FIN'), rig.cpe('FIN'), rig.from('c1', 'FIN'))],
+  ['both FINs and a RST', 1, (rig) => (rig.cpe('FIN'), rig.from('c1', 'FIN'), rig.cpe('RST'))],
+  ['a RST', 1, (rig) => rig.cpe('RST')],
+  ['a RST, and a FIN of the same side', 1, (rig) => (rig.from('c1', 'RST'), rig.from('c1', 'FIN'))],
+  ['RSTs of both', 1, (rig) => (rig.from('c1', 'RST'), rig.cpe('RST'))],
+  ['a RST that was a forgery, then both FINs', 2, (rig) => (rig.cpe('RST'), rig.from('c1', 'FIN'), rig.cpe('FIN'))],
+])('a report connection, %s: closed %i times', (_says, closed, tell) => {
+  const rig = new Rig().wake().divert();
+  tell(rig);
+  expect(rig.events('closed')).toBe(closed);
+});
+
 describe('an activation', () => {
   test('is armed for 60 s', () => {
     const rig = new Rig().wake().wait(60_000);
@@ -158,6 +175,16 @@ describe('an activation', () => {
   ])('has no grace after %s', (_says, tell) => {
     const rig = new Rig().wake();
     tell(rig);
+    expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
+  });
+
+  test('ends with the longest life of a connection after its answer, however long the connection goes on', () => {
+    const rig = new Rig().wake().divert();
+    rig.wait(7_000_000).cpe('DATA');
+    rig.from('c1', 'DATA');
+    rig.wait(500_001);
+    expect([rig.report(), rig.activation()]).toEqual(['established c1', 'none']);
+    rig.cpe('FIN');
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
   });
 

@@ -25,6 +25,25 @@ describe('a collector’s SYN from a port that is no report port opens a Connect
     expect(rig.request()).toBe('none');
   });
 
+  test('of the same ISN on an answered connection it changes nothing, nor does it lengthen its life [D]', () => {
+    rig.ask().wait(7_000_000);
+    expect(rig.from('c1', 'SYN', { port: PORT, sequence: 500 })).toBe('as acs: request-repeated');
+    rig.wait(500_000);
+    expect(rig.request()).toBe('established c1');
+    rig.wait(1);
+    expect(rig.request()).toBe('none');
+  });
+
+  test('only a SYN+ACK of the CPE answers it [D]', () => {
+    rig.from('c1', 'SYN', { port: PORT });
+    for (const type of ['ACK', 'DATA'] as const) {
+      rig.cpe(type, { port: PORT });
+      expect(rig.request()).toBe('unanswered c1');
+    }
+    rig.cpe('SYN+ACK', { port: PORT });
+    expect(rig.request()).toBe('established c1');
+  });
+
   test('of another ISN it is a new connection: nothing of the old one is remembered [D]', () => {
     rig.ask().cpe('DATA', { port: PORT, sequence: 7001, payload: OK });
     rig.splitter.deactivate(addressNamed(CPE), rig.nowMs);
@@ -81,6 +100,21 @@ describe('a collector from a report port is heard only on its own connections', 
     expect(rig.from('c1', 'DATA', { payload: 'InformResponse' })).toBe('as acs: report-answered');
     expect(rig.from('c1', 'FIN')).toBe('as acs: report-finished');
     expect(rig.report()).toBe('fin c1');
+  });
+
+  test('only a SYN+ACK answers it; the same again renews no grace [D]', () => {
+    rig.wake();
+    rig.cpe('SYN');
+    for (const type of ['ACK', 'DATA'] as const) {
+      rig.from('c1', type);
+      expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'consumed c1']);
+    }
+    rig.from('c1', 'SYN+ACK');
+    rig.cpe('FIN');
+    rig.wait(1500).from('c1', 'SYN+ACK');
+    expect(rig.activation()).toBe('grace c1');
+    rig.wait(501);
+    expect(rig.activation()).toBe('none');
   });
 
   test('a RST in answer to the SYN is a refusal: the entry goes, and a new SYN is the ITMS’s [D]', () => {

@@ -82,6 +82,17 @@ test('an address in one of the CPEs’ networks is a CPE’s; one of a family th
   expect(splitter.isCpe(at(BOTH.cpe.address[OTHER_FAMILY] ?? ''))).toBe(false);
 });
 
+test('a network is looked for where one begins, and nowhere between', () => {
+  const networks = ['10.1.0.0/16', '2001:db8::/32', '2001:db9::/32'];
+  const splitter = splitterOf({ ...BOTH, cpe: { ...BOTH.cpe, networks } });
+  expect(['2001:db9::1', '3fff::2001:db9'].map((text) => splitter.isCpe(at(text)))).toEqual([true, false]);
+});
+
+test('a network may be all there is', () => {
+  const splitter = splitterOf({ ...BOTH, cpe: { ...BOTH.cpe, networks: ['0.0.0.0/0', '::/0'] } });
+  expect(['192.0.2.1', '3fff::1'].map((text) => splitter.isCpe(at(text)))).toEqual([true, true]);
+});
+
 test('a report port is one even where it is named among the ITMS’s ports', () => {
   const servers = serversOf({ ...HERE, reportPorts: [7547], itmsPorts: [7547, 8080, 65535] });
   expect([7547, 8080, 65535, 0, 7548].map((port) => servers.portClass(port))).toEqual([
