@@ -9,16 +9,22 @@ import { type Family } from '../../src/packet/address';
 const TESTS = join(__dirname, '..');
 
 /** Cheap ones first: a mutant is dead at the first test that fails. */
-const OF_EITHER_FAMILY = ['unit/tables/ttl-table', 'unit/tables/ttl-table-damage', 'unit/tables/ttl-table-crash'];
+const OF_EITHER_FAMILY = [
+  'unit/splitter/tables-of-words',
+  'unit/splitter/rule-table',
+  'unit/tables/ttl-table',
+  'unit/tables/ttl-table-damage',
+  'unit/tables/ttl-table-crash',
+];
 const OF_BOTH_FAMILIES = [
   'unit/tables/pin-cache',
   'unit/tables/activated-cpes',
   'unit/tables/connection-table',
   'unit/tables/connection-requests',
-  'unit/splitter/rule-table',
   'unit/splitter/events',
   'unit/splitter/topology',
   'unit/splitter/owners',
+  'unit/splitter/entries',
   'unit/splitter/restart',
   'unit/splitter/cpe-rows',
   'unit/splitter/server-rows',
