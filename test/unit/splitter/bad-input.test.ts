@@ -98,6 +98,17 @@ describe.each([
     expect(rig.counts()).toEqual(NO_ENTRIES);
   });
 
+  test.each<[who: string, flags: PacketFlag | 0, reason: RegExp]>([
+    ['nobody says so', 0, /^malformed-ip$/],
+    ['the kernel kept it back', PacketFlag.Truncated, /^truncated$/],
+    ['who captured it kept the headers', PacketFlag.Snapped, /^(to-itms|request-opened)$/],
+  ])('a packet without its tail, where %s', (_who, flags, reason) => {
+    const longer = Uint8Array.from([...packet, 1, 2, 3, 4]);
+    longer[FAMILY === 'ipv4' ? 3 : 5] += 4;
+    const cut = longer.subarray(0, packet.length);
+    expect(new Rig().decideBytes(from === 'cpe' ? 0 : 2, cut, flags).reason).toMatch(reason);
+  });
+
   test('a destination that is not ours makes even the malformed none of our business', () => {
     const elsewhere = changed(changed(packet, DESTINATION_AT, 192), TCP_AT + 13, 0);
     expect(new Rig().sendBytes(from, elsewhere).text).toBe('untouched: not-ours');

@@ -108,16 +108,21 @@ describe('pages', () => {
     expect(whole.entries.map(({ cpe }) => cpe.includes(':'))).toEqual(
       Array.from({ length: 2 * CPES }, (_, n) => n >= CPES),
     );
+    const { table: ofIpv4 } = state.ipv4!.activated;
+    const pages = Math.max(Math.ceil((2 * CPES) / search.limit), (2 * ofIpv4.slotCount) / (search.slots ?? Infinity));
     const joined: unknown[] = [];
+    let read = 0;
     for (let from: number | undefined = 0; from !== undefined;) {
       const page: ReturnType<typeof activationEntries> = activationEntries(state, { ...search, from });
       expect(page.entries.length).toBeLessThanOrEqual(search.limit);
       if (page.next !== undefined) expect(page.next - from).toBeLessThanOrEqual(search.slots ?? Infinity);
       expect(page.next ?? Infinity).toBeGreaterThan(from);
       joined.push(...page.entries);
+      read++;
       from = page.next;
     }
     expect(joined).toEqual(whole.entries);
+    expect(read).toBeGreaterThanOrEqual(pages);
   });
 
   test('a limit of none is a page of none', () => {

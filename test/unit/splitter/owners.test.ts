@@ -66,8 +66,22 @@ test('the operator’s hand: activate, deactivate, and a name that nobody has', 
   expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(true);
   expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(false);
   expect(rig.cpe('SYN')).toBe('to itms: to-itms');
-  expect(() => rig.splitter.activate(addressNamed(CPE), 'nobody', rig.nowMs)).toThrow(RangeError);
+  expect(() => rig.splitter.activate(addressNamed(CPE), 'nobody', rig.nowMs)).toThrow("no collector is named 'nobody'");
   expect([rig.events('armed-by-hand'), rig.events('ended-by-hand')]).toEqual([1, 1]);
+});
+
+test('the operator’s hand: a consumed activation is none to end', () => {
+  const rig = new Rig().activate('c1').divert();
+  expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(false);
+  expect([rig.activation(), rig.events('ended-by-hand')]).toEqual(['consumed c1', 0]);
+});
+
+test('the operator’s hand: pause, resume, and the mode, told as they were set', () => {
+  const { splitter } = new Rig({ activation: 'fin' });
+  expect([splitter.paused, splitter.activation]).toEqual([false, 'fin']);
+  splitter.paused = true;
+  splitter.activation = 'off';
+  expect([splitter.paused, splitter.activation]).toEqual([true, 'off']);
 });
 
 describe('the list of names', () => {

@@ -202,6 +202,18 @@ describe('the ITMS [D]', () => {
   });
 });
 
+test('every packet is counted, by its queue and by its reason', () => {
+  for (const type of ['SYN', 'ACK', 'ACK'] as const) rig.cpe(type);
+  rig.from('itms', 'ACK');
+  rig.from('c1', 'ACK', { port: PORT });
+  rig.from('c2', 'ACK', { port: PORT });
+  rig.decideBytes(3, new Uint8Array(40), 0);
+  const { byQueue, byReason } = rig.splitter.counters;
+  expect([...byQueue]).toEqual([3, 1, 2, 1]);
+  expect([rig.reasons('report-to-itms'), rig.reasons('request-unknown'), rig.reasons('not-ip')]).toEqual([2, 2, 1]);
+  expect(byReason.reduce((sum, count) => sum + count)).toBe(7);
+});
+
 describe('which side a packet comes from [D]', () => {
   test('is told by its source address, on whichever of the servers’ interfaces', () => {
     const packet = { source: '10.2.0.2', destination: CPE, sourcePort: PORT, destinationPort: 7170, flags: 2 };

@@ -1,11 +1,12 @@
 /** What a splitter makes of a topology: who is where, in each family, and what cannot be. */
-import { addressNamed, FAMILY, topologyIn, WORDS } from '../../support/family';
+import { addressNamed, FAMILY, packetIn, topologyIn, WORDS } from '../../support/family';
 import { parseAddress } from '../../../src/packet/address';
+import { buildTcp } from '../../../src/packet/builder';
 import { FamilyState } from '../../../src/splitter/family-state';
 import { PortClass, type Servers } from '../../../src/splitter/servers';
 import { Splitter } from '../../../src/splitter/splitter';
 import { type Topology } from '../../../src/splitter/topology';
-import { TOPOLOGY } from '../../support/rig';
+import { ACS, CPE, Rig, TOPOLOGY } from '../../support/rig';
 
 const CAPACITY = 8;
 const OTHER_FAMILY = FAMILY === 'ipv4' ? 'ipv6' : 'ipv4';
@@ -82,6 +83,12 @@ test('an address in one of the CPEs’ networks is a CPE’s; one of a family th
   expect(splitter.isCpe(at(BOTH.cpe.address[OTHER_FAMILY] ?? ''))).toBe(false);
 });
 
+test('a packet of a family that is not carried is not ours', () => {
+  const ends = { source: CPE, destination: ACS, sourcePort: 40001, destinationPort: 7547 };
+  const packet = buildTcp(packetIn({ ...ends, flags: 2 }, OTHER_FAMILY));
+  expect(new Rig().decideBytes(0, packet, 0).reason).toBe('not-ours');
+});
+
 test('a network is looked for where one begins, and nowhere between', () => {
   const networks = ['10.1.0.0/16', '2001:db8::/32', '2001:db9::/32'];
   const splitter = splitterOf({ ...BOTH, cpe: { ...BOTH.cpe, networks } });
@@ -138,6 +145,28 @@ describe('both families side by side', () => {
     expect(splitter.tables.activatedCpes).toEqual({ count: 3, capacityEntries: 2 * CAPACITY, full: 0 });
     expect([splitter.state.ipv4?.activated.table.count, splitter.state.ipv6?.activated.table.count]).toEqual([2, 1]);
     expect([splitter.isCpe(C1.ipv4), splitter.isCpe(C1.ipv6)]).toEqual([true, true]);
+  });
+
+  test('no two of its parts share a byte, and none lies beyond its memory', () => {
+    const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, BOTH));
+    const { state } = splitterOf(BOTH, buffer);
+    const parts: [from: number, end: number][] = [];
+    const visit = (part: object, depth: number): void => {
+      for (const value of Object.values(part)) {
+        if (ArrayBuffer.isView(value)) {
+          if (value.buffer === buffer) parts.push([value.byteOffset, value.byteOffset + value.byteLength]);
+        } else if (typeof value === 'object' && value !== null && depth > 0) visit(value as object, depth - 1);
+      }
+    };
+    for (const part of [state.owners, state.counters, state.events]) visit(part, 0);
+    for (const { requests, activated, reports, pins } of state.families) {
+      for (const part of [requests, activated, reports, pins]) visit(part, 1);
+    }
+    // A table's header is looked at as words and as times.
+    const apart = [...new Map(parts.sort(([a], [b]) => a - b)).entries()];
+    expect(apart).toHaveLength(1 + 2 + 4 + 2 * (4 * 2 + 1));
+    apart.reduce((end, [from, next]) => (expect(from).toBeGreaterThanOrEqual(end), next), 0);
+    expect(apart.at(-1)?.[1]).toBe(buffer.byteLength);
   });
 
   test('are swept both, and time passes for both', () => {
