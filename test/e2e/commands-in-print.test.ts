@@ -23,6 +23,7 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit rules install', /^$/],
   ['acsplit rules check', /^the rules are installed as configured/],
   ['acsplit rules check --json | jq length', /^0$/m],
+  ['acsplit rules check > /dev/null || acsplit rules install', /^$/],
   ['acsplit doctor', /\n0 failures, 0 warnings\n$/],
   [`acsplit doctor --json | jq -r '.findings[].mend // empty'`, /^$/],
   ['acsplit status', /^acsplit \d.*: ready/],

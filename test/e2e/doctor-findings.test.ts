@@ -243,7 +243,7 @@ const rows: [string, Planted][] = [
     {
       plant: () => host.shell(`chmod 0777 ${host.stateDirectory}`),
       ...{ level: 'failure', check: 'state-directory' },
-      ...{ says: /^everybody may write to \S+ \(mode 777\)/, mend: /^chmod 0750 \S+state$/ },
+      ...{ says: /^everybody may write to \S+ \(mode 777\)/, mend: /^chmod 0711 \S+state$/ },
     },
   ],
   [

@@ -87,7 +87,7 @@ export const stateDirectory: Check<Directory> = {
   look: lookAtDirectory,
   judge: ({ entry, above, aboveEntry, room, tmpfs }, wanted) => {
     const path = wanted.stateDirectory;
-    const make = `install -d -m 0750 ${quoted(path)}`;
+    const make = `install -d -m 0711 ${quoted(path)}`;
     if (!entry) {
       if (aboveEntry?.isDirectory && aboveEntry.isWritable) return roomFaults(room, tmpfs, wanted);
       return [
@@ -104,7 +104,7 @@ export const stateDirectory: Check<Directory> = {
     }
     if ((entry.mode & 0o002) !== 0) {
       const says = `everybody may write to ${path} (mode ${entry.mode.toString(8)}), and so steal the control socket`;
-      return [{ level: 'failure', says, mend: `chmod 0750 ${quoted(path)}` }];
+      return [{ level: 'failure', says, mend: `chmod 0711 ${quoted(path)}` }];
     }
     return roomFaults(room, tmpfs, wanted);
   },

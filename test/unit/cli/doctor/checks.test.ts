@@ -253,7 +253,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'state-directory',
     { entries: { '/run/acsplit': { ...directory, isDirectory: false } } },
     'is no directory',
-    'rm /run/acsplit && install -d -m 0750 /run/acsplit',
+    'rm /run/acsplit && install -d -m 0711 /run/acsplit',
   ],
   [
     'a state directory on a read-only file system',
