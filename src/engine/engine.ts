@@ -179,7 +179,8 @@ class Supervisor implements Engine {
     closeSync(this.state.fd);
   }
 
-  private takeState(): StateFile {
+  /** @param isSaid the log has why the file's tables are of no use */
+  private takeState(isSaid = false): StateFile {
     const { stateDirectory, capacityEntries } = this.options;
     const state = openState({
       directory: stateDirectory,
@@ -187,7 +188,7 @@ class Supervisor implements Engine {
       memoryBytes: Splitter.bufferBytes(capacityEntries, this.options.topology),
       tryOut: (memory) => void new Splitter({ ...this.options, seed: seed(), buffer: memory }),
     });
-    if (state.replaced !== undefined) {
+    if (state.replaced !== undefined && !isSaid) {
       this.log.warn({ event: 'state-replaced', reason: state.replaced }, `tables begin anew: ${state.replaced}`);
     }
     return state;
@@ -202,7 +203,7 @@ class Supervisor implements Engine {
     this.log.error({ event: 'state-replaced', reason }, `tables begin anew: ${reason}`);
     closeSync(this.state.fd);
     this.state.header.spoil();
-    this.state = this.takeState();
+    this.state = this.takeState(true);
     this.look = this.lookAt(this.state.memory);
     this.earlier = this.earlier.map(() => 0);
   }

@@ -101,8 +101,7 @@ export class Engine {
       if (exitCode !== null || signalCode !== null) {
         throw new Error(`the engine ended (${signalCode ?? exitCode}): ${this.said.trim()}`);
       }
-      const status = await this.status().catch(() => undefined);
-      if (status?.ready === true) return;
+      if (this.events('ready').length > 0) return;
       if (Date.now() > deadline)
         throw new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${this.said.slice(-4000)}`);
       await pause(POLL_MS);

@@ -26,19 +26,23 @@ export async function underLoad(stage: Stage, strike: Strike): Promise<Status> {
   const { fault, times, calmMs = LONGEST_CALM_MS } = strike;
   const lookout = new Lookout(stage);
   const load = new Load(stage.cast, strike);
-  await lookout.untilVerdict();
-  const before = packetsLost(await lookout.status());
-  for (let round = 0; round < times; round++) {
-    await pause(Math.random() * calmMs);
-    await strike.strike(round);
+  try {
     await lookout.untilVerdict();
+    const before = packetsLost(await lookout.status());
+    for (let round = 0; round < times; round++) {
+      await pause(Math.random() * calmMs);
+      await strike.strike(round);
+      await lookout.untilVerdict();
+    }
+    const outcome = await load.end();
+    const status = await lookout.status();
+    const lost = strike.isUncounted === true ? {} : { packetsLost: packetsLost(status) - before };
+    recordFault({ fault, times, outcome, ...lost });
+    await expectNothingLost(stage, outcome);
+    return status;
+  } finally {
+    load.quit();
   }
-  const outcome = await load.end();
-  const status = await lookout.status();
-  const lost = strike.isUncounted === true ? {} : { packetsLost: packetsLost(status) - before };
-  recordFault({ fault, times, outcome, ...lost });
-  await expectNothingLost(stage, outcome);
-  return status;
 }
 
 /** Nobody lost a connection, each session had its server, and each wire saw what it was to see. */

@@ -2,6 +2,7 @@
  * Load of every kind at once, until it is told to end: bulk transfers and connection churn, diverted and not. Who was
  * to see each session is known beforehand; `end` compares. Knows no test framework: the soak drives it as well.
  */
+import type { AcsEvent } from '../../../src/cli/lab/acs-actor';
 import type { Bulk } from '../../../src/cli/lab/bulk';
 import { settle, type Cast } from '../../../src/cli/lab/cast';
 import type { CpeSettings } from '../../../src/cli/lab/cpe';
@@ -81,9 +82,14 @@ export class Load {
     ];
   }
 
+  /** Begins nothing more. */
+  quit(): void {
+    this.isEnding = true;
+  }
+
   /** Lets what is under way come to its end, and compares. */
   async end(): Promise<Outcome> {
-    this.isEnding = true;
+    this.quit();
     await Promise.all(this.parts);
     await settle(this.cast);
     this.compareCounts('itms');
@@ -146,12 +152,12 @@ export class Load {
     const order = { cpe: cpe.address, bytes: bulkBytes, seed };
     const { up, upSeen, down } = await this.cast.cpes.actor.ask<Transfer>('transfer', order);
     if (up.bytes !== bulkBytes || upSeen.sha256 !== up.sha256) throw new Error('the upload differs');
-    const isAs = ({ bytes, sha256 }: Bulk, sent: Bulk): boolean => bytes === sent.bytes && sha256 === sent.sha256;
-    const tells = await this.cast[server].actor.untilCount(
-      1,
-      (event) => event.event === 'bulk' && event.method === 'GET' && isAs(event, down),
-      'the download at its server',
-    );
+    const isDownload = (event: AcsEvent): boolean =>
+      event.event === 'bulk' && event.method === 'GET' && event.bytes === down.bytes && event.sha256 === down.sha256;
+    await settle(this.cast);
+    const other = server === 'itms' ? 'collector' : 'itms';
+    if (this.cast[other].actor.events.some(isDownload)) throw new Error(`the download came from the ${other}`);
+    const tells = await this.cast[server].actor.untilCount(1, isDownload, 'the download at its server');
     if (tells.length === 0 || down.bytes !== bulkBytes) throw new Error('the download differs');
     this.done.transfers++;
   }

@@ -12,6 +12,8 @@ import { type Stage } from './stage';
 const PATIENCE_MS = 60_000;
 
 export class Lookout {
+  /** The tables' own, shared with the worker. */
+  readonly memory: ArrayBuffer;
   private readonly splitter: Splitter;
   private readonly stateDirectory: string;
 
@@ -23,15 +25,19 @@ export class Lookout {
     const fd = openSync(stateFilePath(stateDirectory), 'r+');
     const { memory } = mapState(fd, Splitter.bufferBytes(capacityEntries, topology));
     closeSync(fd);
-    this.splitter = new Splitter({
-      topology,
-      activation,
-      lives,
-      capacityEntries,
-      seed: 0,
-      buffer: memory,
-      isReader: true,
-    });
+    this.memory = memory;
+    this.splitter = settled(
+      () =>
+        new Splitter({
+          topology,
+          activation,
+          lives,
+          capacityEntries,
+          seed: 0,
+          buffer: memory,
+          isReader: true,
+        }),
+    );
   }
 
   status(): Promise<Status> {
@@ -74,6 +80,18 @@ export class Lookout {
       await pause(1);
     }
     return performance.now() - from;
+  }
+}
+
+/** The header of an empty table is written anew when its first packet comes: a look in between finds it damaged. */
+function settled<T>(look: () => T): T {
+  for (let patience = 100; ; patience--) {
+    try {
+      return look();
+    } catch (error) {
+      if (patience === 0) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
 }
 

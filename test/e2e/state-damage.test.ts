@@ -1,0 +1,206 @@
+/**
+ * An engine starts on a state file that was cut or damaged, or has it damaged under its hands: it begins anew and says
+ * why, or lives with what the bits say. Never a crash loop, never a packet to an address that is not configured.
+ *
+ * The unit tests flip every bit (engine/state-file, splitter/damage); here a start over every field of the headers takes
+ * ACSPLIT_FAULTS=2 or more, which also damages N times as many files; without, some fields, chosen anew each time.
+ */
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HEADER_BYTES, stateFilePath } from '../../src/engine/state-file';
+import { recordFault } from './support/fault-rows';
+import { expectNothingLost } from './support/faults';
+import { ADDRESSES } from './support/family';
+import { Load, LOAD_CPES, type Outcome } from './support/load';
+import { Lookout, pause } from './support/lookout';
+import { Stage } from './support/stage';
+
+const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
+const FILES = 2 * OFTEN;
+const LIVE_ROUNDS = 3 * OFTEN;
+const FLIPS = 500;
+const LOAD_MS = 700;
+const BULK_BYTES = 1 << 20;
+/** int32 words of the file's header (src/engine/state-file.ts), and what is said of a flipped bit. */
+const HEADER_WORDS: [word: number, name: string][] = [
+  [0, 'magic'],
+  [1, 'layout'],
+  [2, 'capacity'],
+  [3, 'size'],
+  [4, 'id'],
+  [6, 'boot'],
+  [10, 'check'],
+];
+const TABLE_MAGIC = Buffer.from('psca');
+/** Words of a table's header that are under its check word, and those beside them (src/tables/table-header.ts). */
+const TABLE_WORDS = [0, 1, 2, 3, 4, 8, 9, 14];
+const NOTHING: Outcome = { itms: 0, collector: 0, transfers: 0, failures: [], wrong: [] };
+
+jest.setTimeout(180_000 * OFTEN);
+
+describe('the state file', () => {
+  let stage: Stage;
+  let file: string;
+
+  beforeAll(async () => {
+    stage = await Stage.open({ cpes: LOAD_CPES });
+    file = stateFilePath(join(stage.world.directory, 'state'));
+    // Whatever is sent to an address that is nobody's here goes this way.
+    const trap = [
+      'ip link add trap type veth peer name trapped',
+      'if [ -e /proc/sys/net/ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/trap/disable_ipv6; fi',
+      'ip link set trap arp off up',
+      'ip link set trapped up',
+      'ip route add default dev trap',
+    ];
+    await stage.world.run('split', ['sh', '-e', '-c', trap.join('\n')]);
+    await stage.world.run('split', ['bash', '-c', 'echo > /dev/udp/10.200.0.1/9']);
+    expect(await trapped()).toBe(1);
+    // So that there is something to damage.
+    await loaded();
+  });
+  afterAll(() => stage?.close());
+
+  /** Packets to nobody so far. */
+  const trapped = async (): Promise<number> =>
+    Number(await stage.world.run('split', ['cat', '/sys/class/net/trap/statistics/tx_packets']));
+
+  async function loaded(): Promise<void> {
+    const load = new Load(stage.cast);
+    await pause(LOAD_MS);
+    await expectNothingLost(stage, await load.end());
+  }
+
+  /** Ends the engine, damages its file, starts another; answers why that began anew, if it did. */
+  async function restartOver(damage: () => void): Promise<unknown> {
+    expect(await stage.engine.stop()).toBe(0);
+    damage();
+    await stage.startAgain();
+    return stage.engine.events('state-replaced')[0]?.reason;
+  }
+
+  /** It serves, its worker lives, every table can be asked for, and nothing went to a stranger. */
+  async function expectSane(restarts: number): Promise<void> {
+    const lookout = new Lookout(stage);
+    expect(await lookout.status()).toMatchObject({ ready: true, workers: [{ restarts }] });
+    for (const table of ['requests', 'activated', 'connections']) {
+      expect(await lookout.ask('tables', { table })).toHaveProperty('entries');
+    }
+    expect(await lookout.ask('events', { since: 0 })).toHaveProperty('events');
+    expect(await trapped()).toBe(1);
+    await stage.wires.catchUp();
+    expect([...stage.wires.cpePeers]).toEqual([ADDRESSES.acs]);
+  }
+
+  test('cut or damaged in a field of a header: each is noticed, tables begin anew, the first worker serves', async () => {
+    const wholeBytes = statSync(file).size;
+    for (const [bytes, reason] of [
+      [100, 'it is cut short'],
+      [HEADER_BYTES + 5000, `it has ${HEADER_BYTES + 5000} bytes instead of ${wholeBytes}`],
+    ] as const) {
+      expect(await restartOver(() => truncateSync(file, bytes))).toBe(reason);
+      await expectSane(0);
+    }
+    for (const [word, name] of some(HEADER_WORDS)) {
+      const bit = random(32);
+      const reason = await restartOver(() => change(file, (bytes) => flip(bytes, word * 32 + bit)));
+      expect([name, bit, reason]).toEqual([name, bit, expect.stringMatching(/damaged|not a state file of ours/)]);
+      await expectSane(0);
+    }
+    const tables = tablesIn(readFileSync(file));
+    // Three, and the cache of pins.
+    expect(tables).toHaveLength(4);
+    for (const [at, word] of some(tables.flatMap((at) => TABLE_WORDS.map((word) => [at, word] as const)))) {
+      const bit = random(32);
+      const reason = await restartOver(() => change(file, (bytes) => flip(bytes, 8 * at + 32 * word + bit)));
+      expect([at, word, bit, reason]).toEqual([at, word, bit, expect.stringMatching(/a (damaged )?table/)]);
+      await expectSane(0);
+    }
+    await loaded();
+  });
+
+  test(`${FLIPS} bits of entries, counters and events flipped: taken over or refused, and served with`, async () => {
+    let outcome = NOTHING;
+    for (let round = 0; round < FILES; round++) {
+      await restartOver(() => change(file, (bytes) => flipInUse(bytes, HEADER_BYTES)));
+      const load = new Load(stage.cast, { endures: true, bulkBytes: BULK_BYTES });
+      await pause(LOAD_MS);
+      outcome = added(outcome, await load.end());
+      await expectSane(0);
+    }
+    recordFault({
+      fault: `${FLIPS} bits in use of the state file are flipped between two engines`,
+      times: FILES,
+      outcome,
+    });
+  });
+
+  test(`${FLIPS} bits flipped under the hands of a worker, which is killed then: the next one serves`, async () => {
+    await restartOver(() => undefined);
+    const load = new Load(stage.cast, { endures: true, bulkBytes: BULK_BYTES });
+    try {
+      for (let round = 1; round <= LIVE_ROUNDS; round++) {
+        const lookout = new Lookout(stage);
+        flipInUse(new Uint8Array(lookout.memory), 0);
+        await pause(LOAD_MS / 2);
+        const worker = await lookout.worker();
+        process.kill(worker, 'SIGKILL');
+        await lookout.until('another worker', (status) => status.ready && status.workers[0]!.pid !== worker);
+        // Tables that the next worker cannot take over cost one more.
+        const replaced = stage.engine.events('state-replaced').length;
+        await expectSane(round + replaced);
+      }
+    } finally {
+      load.quit();
+    }
+    const outcome = await load.end();
+    await expectSane(LIVE_ROUNDS + stage.engine.events('state-replaced').length);
+    const fault = `${FLIPS} bits in use of the tables are flipped under a running worker`;
+    recordFault({ fault, times: LIVE_ROUNDS, outcome });
+  });
+});
+
+/** Changes a file that nobody has mapped. */
+function change(file: string, how: (bytes: Uint8Array) => void): void {
+  const bytes = readFileSync(file);
+  how(bytes);
+  writeFileSync(file, bytes);
+}
+
+function flip(bytes: Uint8Array, bit: number): void {
+  bytes[bit >> 3]! ^= 1 << (bit & 7);
+}
+
+/** Bits of bytes that are not zero, wherever they are: entries, counters, events, pins, and now and then a header. */
+function flipInUse(bytes: Uint8Array, from: number): void {
+  const used = [...bytes.keys()].filter((at) => at >= from && bytes[at] !== 0);
+  expect(used.length).toBeGreaterThan(100);
+  for (let n = 0; n < FLIPS; n++) flip(bytes, 8 * used[random(used.length)]! + random(8));
+}
+
+/** Where tables begin: by their magic. */
+function tablesIn(bytes: Buffer): number[] {
+  const found: number[] = [];
+  for (let at = HEADER_BYTES; (at = bytes.indexOf(TABLE_MAGIC, at)) >= 0; at += 8) if (at % 8 === 0) found.push(at);
+  return found;
+}
+
+/** Two of them; all where there is time. */
+function some<T>(all: readonly T[]): readonly T[] {
+  const from = random(all.length - 1);
+  return OFTEN > 1 ? all : all.slice(from, from + 2);
+}
+
+function random(below: number): number {
+  return Math.floor(Math.random() * below);
+}
+
+function added(one: Outcome, other: Outcome): Outcome {
+  return {
+    itms: one.itms + other.itms,
+    collector: one.collector + other.collector,
+    transfers: one.transfers + other.transfers,
+    failures: [...one.failures, ...other.failures],
+    wrong: [...one.wrong, ...other.wrong],
+  };
+}
