@@ -1,6 +1,6 @@
 /**
- * `npm test`: everything that can be checked on this machine, one section after the other; a failure hides nothing that
- * comes later. Extra arguments go to jest: `npm test -- test/unit`.
+ * `npm test`: everything that can be checked on this machine; a failure hides nothing that comes later. The checks of the
+ * text and the native tests run one after the other, beside jest. Extra arguments go to jest: `npm test -- test/unit`.
  *
  * The last two lines say what was skipped and why, and how many tests passed. With CI=true an end-to-end suite that did
  * not run is a failure.
@@ -24,6 +24,8 @@ const RESULTS_FILE = join(ROOT, 'build', 'jest-results.json');
 const CACHE_FOLDER = join(ROOT, 'build', 'jest-cache');
 const SUMMARY = /^\d+ passed, \d+ failed, \d+ skipped$/;
 const E2E_FOLDER = join(ROOT, 'test', 'e2e');
+/** More than two cores: an end-to-end test waits for its network half of the time. */
+const LEAST_WORKERS = 3;
 const MUST_RUN_ALL = process.env.CI === 'true';
 
 const jestArguments = process.argv.slice(2);
@@ -105,7 +107,7 @@ async function runJest() {
   }
   const workers = jestArguments.some((word) => /^(-w|-i|--maxWorkers|--runInBand)/.test(word))
     ? []
-    : [`--maxWorkers=${Math.max(2, Math.floor(availableParallelism() / 2))}`];
+    : [`--maxWorkers=${Math.max(LEAST_WORKERS, Math.floor(availableParallelism() / 2))}`];
   const projects = reason === undefined ? [] : ['--selectProjects', 'pure', 'pure, IPv6'];
   const report = ['--json', `--outputFile=${RESULTS_FILE}`, `--cacheDirectory=${CACHE_FOLDER}`];
   rmSync(RESULTS_FILE, { force: true });
@@ -152,12 +154,15 @@ function readResults(hasEndToEnd) {
   if (idle.length > 0) failed.push(`end to end did not run: ${idle.join(', ')}`);
 }
 
-await section('format', ['prettier', '--check', '--log-level=warn', '.']);
-await section('lint', ['eslint', '--max-warnings=0', '.']);
-await section('types', ['tsc', '--noEmit']);
-await section('shell scripts', ['shellcheck', ...shellScripts()]);
-await checkNative();
-const summary = await runJest();
+async function runChecks() {
+  await section('format', ['prettier', '--check', '--log-level=warn', '.']);
+  await section('lint', ['eslint', '--max-warnings=0', '.']);
+  await section('types', ['tsc', '--noEmit']);
+  await section('shell scripts', ['shellcheck', ...shellScripts()]);
+  await checkNative();
+}
+
+const [summary] = await Promise.all([runJest(), runChecks()]);
 
 console.log(failed.length === 0 ? 'everything that ran is in order' : `FAILED: ${failed.join('; ')}`);
 console.log(`skipped: ${skipped.length === 0 ? 'nothing' : skipped.join('; ')}`);
