@@ -135,6 +135,11 @@ export class PacketView {
     this.destination = isIpv6 ? this.ipv6Destination : this.ipv4Destination;
   }
 
+  /** int32; read when asked for, since few packets' is of interest. Means nothing without the ACK flag. */
+  get acknowledgement(): number {
+    return readI32(this.bytes, this.tcpAt + tcp.ACKNOWLEDGEMENT);
+  }
+
   private parseTcp(at: number, end: number): Parsed {
     if (at + tcp.MIN_HEADER_BYTES > end) return Parsed.MalformedTcp;
     const bytes = this.bytes;

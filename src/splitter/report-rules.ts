@@ -126,7 +126,7 @@ export class ReportRules {
     if (type === PacketType.Rst) {
       if (slot >= 0 && !isOwn) return Reason.NotOwner;
       if (isOwn && reports.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
-      else if (isOwn && isRefusal(view.flags)) reports.remove(slot);
+      else if (isOwn && isRefusal(view, reports.isn(slot))) reports.remove(slot);
       return this.forward.asAcs(Reason.ReportReset);
     }
     // The CPE must see one peer: narrower than [P7].

@@ -35,7 +35,7 @@ export class RequestRules {
         // Touched first: a crash between the two must not leave a shorter life that is already over.
         requests.touch(slot);
         requests.mark(slot, Seen.RstOfCpe);
-      } else if (isRefusal(view.flags)) {
+      } else if (isRefusal(view, requests.isn(slot))) {
         requests.remove(slot);
       }
     } else {

@@ -3,6 +3,7 @@
  * The port is the one at the ACS address: the destination of a CPE's packet, the source of a server's.
  */
 import { TcpFlag } from '../packet/tcp';
+import { type PacketView } from '../packet/view';
 
 /** Row of the table: the side that a packet comes from, and the class of its port. */
 export const enum Origin {
@@ -93,10 +94,17 @@ export function packetType(flags: number): PacketType {
   }
 }
 
+/** A SYN takes one sequence number, and data may come with it (RFC 7413). */
+const MAX_SYN_LENGTH = 1 << 16;
+
 /**
- * Of a RST: does it answer a SYN? It acknowledges the SYN then; one that acknowledges nothing answers another packet, and
- * the opener ignores it (RFC 9293 sections 3.5.2 and 3.10.7.3).
+ * Of a RST: does it answer the SYN of this ISN? It acknowledges the SYN then, and no more than could have come with it;
+ * any other answers another packet, or is a forger's guess, and the opener ignores it (RFC 9293 sections 3.5.2 and
+ * 3.10.7.3).
+ *
+ * @param isn int32
  */
-export function isRefusal(flags: number): boolean {
-  return (flags & TcpFlag.Ack) !== 0;
+export function isRefusal(view: PacketView, isn: number): boolean {
+  const acknowledged = (view.acknowledgement - isn) | 0;
+  return (view.flags & TcpFlag.Ack) !== 0 && acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;
 }

@@ -36,12 +36,13 @@ interface Resolved extends Sent {
   ownPort: number;
 }
 
-function bytesOf({ from, type, cpe, cpePort, port, ownPort, sequence, payload }: Resolved): Uint8Array {
+function bytesOf({ from, type, cpe, cpePort, port, ownPort, sequence, ahead = 1, payload }: Resolved): Uint8Array {
   const ends =
     from === 'cpe'
       ? { source: cpe, sourcePort: cpePort, destination: ACS, destinationPort: port }
       : { source: SERVERS[from], sourcePort: ownPort, destination: cpe, destinationPort: cpePort };
-  return buildTcp(packetIn({ ...ends, flags: FLAGS[type], sequence: sequence | 0, payload }));
+  const numbers = { sequence: sequence | 0, acknowledgement: (sequence + ahead) | 0 };
+  return buildTcp(packetIn({ ...ends, ...numbers, flags: FLAGS[type], payload }));
 }
 
 class Pair {

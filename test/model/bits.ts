@@ -6,6 +6,7 @@ export interface ReadPacket {
   sourcePort: number;
   destinationPort: number;
   sequence: number;
+  acknowledgement: number;
   syn: boolean;
   ack: boolean;
   fin: boolean;
@@ -102,6 +103,7 @@ function readTcp(tcp: Uint8Array, addresses: { source: string; destination: stri
       sourcePort: bits(tcp, 0, 16),
       destinationPort: bits(tcp, 16, 16),
       sequence: bits(tcp, 32, 32),
+      acknowledgement: bits(tcp, 64, 32),
       ack: bits(tcp, 107, 1) === 1,
       rst: bits(tcp, 109, 1) === 1,
       syn: bits(tcp, 110, 1) === 1,

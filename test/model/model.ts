@@ -162,11 +162,11 @@ export class Model {
 
   /** On a Connection Request, to whoever asked. */
   private answer(): Decision {
-    const { source, sourcePort, destinationPort, syn, ack, fin, rst, payload } = this.packet;
+    const { source, sourcePort, destinationPort, syn, fin, rst, payload } = this.packet;
     const known = this.requests.find(source, sourcePort, destinationPort);
     if (!known) return this.to(ITMS);
     if (rst && !known.answered) {
-      if (ack) this.requests.forget(known);
+      if (this.refuses(known.isn)) this.requests.forget(known);
     } else if (rst) {
       known.rsts.add('cpe');
       this.requests.touch(known);
@@ -229,13 +229,19 @@ export class Model {
   }
 
   private reportOfCollector(sender: string): Decision {
-    const { destination, destinationPort, sourcePort, ack, rst } = this.packet;
+    const { destination, destinationPort, sourcePort, rst } = this.packet;
     const known = this.reports.find(destination, destinationPort, sourcePort);
     if (!known) return rst ? this.asAcs() : 'dropped';
     if (known.owner !== sender) return 'dropped';
     if (!rst || known.answered) this.passOnReport(known, 'server');
-    else if (ack) this.reports.forget(known);
+    else if (this.refuses(known.isn)) this.reports.forget(known);
     return this.asAcs();
+  }
+
+  /** Does this RST acknowledge the SYN of that ISN, and 64 KiB of data with it at the most? */
+  private refuses(isn: number): boolean {
+    const acknowledged = (this.packet.acknowledgement - isn + 2 ** 32) % 2 ** 32;
+    return this.packet.ack && acknowledged >= 1 && acknowledged <= 65_536;
   }
 
   private requestSyn(sender: string): Decision {
@@ -313,6 +319,7 @@ const NO_PACKET: ReadPacket = {
   sourcePort: 0,
   destinationPort: 0,
   sequence: 0,
+  acknowledgement: 0,
   syn: false,
   ack: false,
   fin: false,

@@ -25,6 +25,8 @@ export interface Sent {
   /** At the ACS address. */
   port: number;
   sequence: number;
+  /** By how much it acknowledges more than its own sequence number; what an answer to a SYN of that ISN would. */
+  ahead?: number;
   payload: string;
 }
 
@@ -56,6 +58,8 @@ const requestPort = fc.constantFrom(...REQUEST_PORTS);
 const reportCpePort = fc.constantFrom(...REPORT_CPE_PORTS);
 const sequence = fc.constantFrom(...SEQUENCES);
 const isn = fc.constantFrom(...ISNS);
+/** Of the SYN, of 64 KiB with it, and what cannot answer it. */
+const ahead = fc.constantFrom(1, 1, 1, 0, -1, 2, 65_536, 65_537);
 const types = fc.constantFrom(...(Object.keys(FLAGS) as Type[]));
 const ends = fc.constantFrom<Type>('ACK', 'DATA', 'FIN', 'FIN', 'FIN', 'RST');
 
@@ -72,13 +76,14 @@ const stray: fc.Arbitrary<Sent> = fc.record({
 
 /** Any packet of a report connection, or of a Connection Request. */
 const onReport = fc
-  .tuple(anybody, types, cpe, reportCpePort, isn)
-  .map(([from, type, of, cpePort, at]) => packet(from, type, reportEnd(of, cpePort), at));
+  .tuple(anybody, types, cpe, reportCpePort, isn, ahead)
+  .map(([from, type, of, cpePort, at, by]) => ({ ...packet(from, type, reportEnd(of, cpePort), at), ahead: by }));
 const onRequest = fc
-  .tuple(anybody, types, cpe, requestPort, sequence, fc.constantFrom('', ...PAYLOADS))
-  .map(([from, type, of, port, at, payload]) =>
-    packet(from, type, requestEnd(of, port), at, type === 'DATA' || type === 'FIN' ? payload : ''),
-  );
+  .tuple(anybody, types, cpe, requestPort, sequence, fc.constantFrom('', ...PAYLOADS), ahead)
+  .map(([from, type, of, port, at, payload, by]) => ({
+    ...packet(from, type, requestEnd(of, port), at, type === 'DATA' || type === 'FIN' ? payload : ''),
+    ahead: by,
+  }));
 
 /** A server asks, the CPE answers; how it ends is left to another act. */
 const request = fc
@@ -172,6 +177,6 @@ export function actText(act: Act): string {
   return JSON.stringify(act);
 }
 
-function packetText({ from, type, cpe, cpePort, port, sequence, payload }: Sent): string {
-  return `${from} sends ${type}, ${cpe}:${cpePort} and port ${port}, sequence ${sequence}, ${JSON.stringify(payload)}`;
+function packetText({ from, type, cpe, cpePort, port, sequence, ahead = 1, payload }: Sent): string {
+  return `${from} sends ${type}, ${cpe}:${cpePort} and port ${port}, sequence ${sequence}, acknowledging ${ahead} more, ${JSON.stringify(payload)}`;
 }

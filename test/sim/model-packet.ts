@@ -20,8 +20,9 @@ export interface ModelPacket {
   sourcePort: number;
   destinationPort: number;
   sequence: number;
-  /** The ACK flag. */
+  /** The ACK flag; without it the number means nothing. */
   acknowledges: boolean;
+  acknowledgement: number;
   /** The first bytes of the payload as text. */
   text: string;
 }
@@ -49,6 +50,7 @@ function kindOf(bytes: Uint8Array, length: number, packet: ModelPacket): PacketK
   packet.sourcePort = get16(bytes, ipBytes);
   packet.destinationPort = get16(bytes, ipBytes + 2);
   packet.sequence = get32(bytes, ipBytes + 4);
+  packet.acknowledgement = get32(bytes, ipBytes + 8);
   packet.acknowledges = (bytes[ipBytes + 13]! & ACK) !== 0;
   const textAt = ipBytes + tcpBytes;
   packet.text =

@@ -204,7 +204,7 @@ export class Model {
       if (known === undefined) return this.asAcs();
       if (known.owner !== server) return Fate.Drop;
       if (!known.isAnswered) {
-        if (packet.acknowledges) remove(reports, known);
+        if (refuses(packet, known.isn)) remove(reports, known);
       } else {
         known.rstOfServer = true;
         this.closeReport(cpe, known, true);
@@ -326,7 +326,7 @@ export class Model {
       if (known.isAnswered) {
         known.rstOfCpe = true;
         known.lastMs = this.nowMs;
-      } else if (packet.acknowledges) {
+      } else if (refuses(packet, known.isn)) {
         remove(requests, known);
       }
     } else {
@@ -418,4 +418,10 @@ function findOwned(
   owner: number,
 ): ModelConnection | undefined {
   return requests.find((one) => one.cpePort === cpePort && one.ownPort === ownPort && one.owner === owner);
+}
+
+/** Does a RST answer the SYN of that ISN? It acknowledges it then, and 64 KiB of data with it at the most. */
+function refuses(packet: ModelPacket, isn: number): boolean {
+  const acknowledged = (packet.acknowledgement - isn) | 0;
+  return packet.acknowledges && acknowledged >= 1 && acknowledged <= 65_536;
 }

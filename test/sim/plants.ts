@@ -69,7 +69,7 @@ export const PLANTS: readonly Plant[] = [
   rule(
     REPORT,
     'a RST from a refusing collector leaves the entry',
-    'isRefusal(view.flags)) reports.remove(slot)',
+    'isRefusal(view, reports.isn(slot))) reports.remove(slot)',
     '!view) reports.remove(slot)',
   ),
   rule(
@@ -107,7 +107,12 @@ export const PLANTS: readonly Plant[] = [
     'Action.RefuseServerSyn, Action.ServeReport,',
     'Action.OpenRequest,     Action.ServeReport,',
   ),
-  rule(RULES, 'a reset that answers no SYN is a refusal', 'return (flags & TcpFlag.Ack) !== 0;', 'return flags >= 0;'),
+  rule(
+    RULES,
+    'a reset that answers no SYN is a refusal',
+    'return (view.flags & TcpFlag.Ack) !== 0 && acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;',
+    'return view.flags >= 0;',
+  ),
   rule(RULES, 'a SYN+ACK counts as a SYN', 'return PacketType.SynAck;', 'return PacketType.Syn;'),
   rule(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
   rule(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),

@@ -293,7 +293,7 @@ export class SplitterBox {
 }
 
 function newPacket(): ModelPacket {
-  const numbers = { source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0 };
+  const numbers = { source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0, acknowledgement: 0 };
   return { kind: 'untouched', ...numbers, acknowledges: false, text: '' };
 }
 

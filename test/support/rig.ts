@@ -75,6 +75,8 @@ export interface Fields {
   /** At the other end: the report port, or the server's source port. */
   port?: number;
   sequence?: number;
+  /** Of the connection's last SYN, unless it is named. */
+  acknowledgement?: number;
   payload?: string;
   /** Instead of the type's own. */
   flags?: number;
@@ -88,6 +90,8 @@ export class Rig {
   /** Its topology is in IPv4 names. */
   private readonly options: SplitterOptions;
   private identification = 0;
+  /** By connection, as the CPE sees it. */
+  private readonly isns = new Map<string, number>();
 
   constructor(options: Partial<SplitterOptions> = {}) {
     const capacityEntries = options.capacityEntries ?? 64;
@@ -137,20 +141,28 @@ export class Rig {
       sourcePort: cpePort,
       destination: ACS,
       destinationPort: port,
-      ...tcpFields(type, fields),
+      ...this.tcpFields(type, fields, `${fields.cpe ?? CPE}:${cpePort} ${port}`),
     }).text;
   }
 
   /** A server sends to a CPE. @param fields `port` is the server's own */
   from(server: Server, type: Type, fields: Fields = {}): string {
     const port = fields.port ?? REPORT_PORT;
+    const cpePort = fields.cpePort ?? (TOPOLOGY.reportPorts.includes(port) ? 40001 : CPE_PORT);
     return this.send(server, {
       source: SERVERS[server],
       sourcePort: port,
       destination: fields.cpe ?? CPE,
-      destinationPort: fields.cpePort ?? (TOPOLOGY.reportPorts.includes(port) ? 40001 : CPE_PORT),
-      ...tcpFields(type, fields),
+      destinationPort: cpePort,
+      ...this.tcpFields(type, fields, `${fields.cpe ?? CPE}:${cpePort} ${port}`),
     }).text;
+  }
+
+  private tcpFields(type: Type, fields: Fields, connection: string) {
+    const { sequence = 1000, payload = '', flags = FLAGS[type] } = fields;
+    if (type === 'SYN') this.isns.set(connection, sequence);
+    const acknowledgement = fields.acknowledgement ?? ((this.isns.get(connection) ?? 0) + 1) | 0;
+    return { flags, sequence, acknowledgement: flags & TcpFlag.Ack ? acknowledgement : 0, payload };
   }
 
   send(from: Party, packet: TcpPacket): Outcome {
@@ -273,10 +285,6 @@ export class Rig {
 export const GET = 'GET /wake HTTP/1.1\r\nHost: cpe\r\n\r\n';
 export const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 export const UNAUTHORIZED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
-
-function tcpFields(type: Type, fields: Fields) {
-  return { flags: fields.flags ?? FLAGS[type], sequence: fields.sequence ?? 1000, payload: fields.payload ?? '' };
-}
 
 /** Nothing may change but the address and port of the end that is rewritten, and the two checksums, which are right. */
 function checkRewritten(before: Uint8Array, after: Uint8Array, fromCpe: boolean): void {

@@ -155,6 +155,18 @@ describe('the rest to another port answers a Connection Request [D]', () => {
     }
   });
 
+  test.each([
+    ['the SYN', 5, true],
+    ['64 KiB of data with it', 65_540, true],
+    ['nothing new', 4, false],
+    ['what was never sent', 65_541, false],
+    ['what is older, across the wrap', -1, false],
+  ])('a RST that acknowledges %s refuses, or does not', (_what, acknowledgement, refuses) => {
+    rig.from('c1', 'SYN', { port: PORT, sequence: 4 });
+    expect(rig.cpe('RST', { port: PORT, acknowledgement })).toBe('to c1: answer-to-owner');
+    expect(rig.request()).toBe(refuses ? 'none' : 'unanswered c1');
+  });
+
   test('a RST later marks it', () => {
     rig.ask();
     rig.cpe('RST', { port: PORT });

@@ -125,6 +125,20 @@ describe('a collector from a report port is heard only on its own connections', 
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
   });
 
+  test.each([
+    ['the SYN', 1001, true],
+    ['64 KiB of data with it', 1000 + 65_536, true],
+    ['nothing new', 1000, false],
+    ['what was never sent', 1000 + 65_537, false],
+    ['what is older', 999, false],
+    ['a guess', 1000 - 2 ** 31, false],
+  ])('a RST that acknowledges %s refuses, or does not [D]', (_what, acknowledgement, refuses) => {
+    rig.wake();
+    rig.cpe('SYN', { sequence: 1000 });
+    expect(rig.from('c1', 'RST', { acknowledgement })).toBe('as acs: report-reset');
+    expect(rig.report()).toBe(refuses ? 'none' : 'unanswered c1');
+  });
+
   test('a RST on an answered connection marks it; without any it passes [D]', () => {
     rig.wake().divert();
     expect(rig.from('c1', 'RST')).toBe('as acs: report-reset');
