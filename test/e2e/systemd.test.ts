@@ -215,8 +215,8 @@ describe('what systemd is told', () => {
     };
     process.kill(pid, 'SIGSTOP');
     // What was answered before may still be under way.
-    await eventually('the signs of life to stop', () => stayTheSame(1500));
-    expect(await stayTheSame(1500)).toBe(true);
+    await eventually('the signs of life to stop', () => stayTheSame(1000));
+    expect(await stayTheSame(1000)).toBe(true);
     process.kill(pid, 'SIGCONT');
     await more();
   });

@@ -149,26 +149,32 @@ describe.each(SERVERS.map((server): [string, Server] => [server.name, server]))(
     await answer;
     expect(rendered + asked).toBe(before + 1);
   });
+});
 
-  test('nobody stays: neither who is silent, nor who trickles, nor who does not take the answer', async () => {
-    const silent = server.connect();
-    const trickling = server.connect();
-    let at = 0;
-    const drip = setInterval(() => trickling.write(server.request[at++ % (server.request.length - 1)]!), 100);
-    if (server.name !== 'the control socket') await get('/readyz');
-    const deaf = server.connect().pause();
-    deaf.write(server.name === 'the control socket' ? '{"command":"large"}\n' : server.request);
-    // Each of them is there, and others are served all the same.
-    await server.works();
-    await Promise.all([silent, trickling].map((socket) => take(socket)));
-    clearInterval(drip);
-    // Its time began a moment later. It learns of its end when it looks, and has got a part.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    let taken = 0;
-    deaf.on('data', (chunk: Buffer) => (taken += chunk.length));
-    await new Promise((resolve) => deaf.resume().on('close', resolve));
-    expect(taken).toBeLessThan(LARGE.length);
-  });
+/** Resolves when the server has ended all of them; each is there at the same time. */
+async function outstay(server: Server): Promise<void> {
+  const isControl = server.name === 'the control socket';
+  const silent = server.connect();
+  const trickling = server.connect();
+  let at = 0;
+  const drip = setInterval(() => trickling.write(server.request[at++ % (server.request.length - 1)]!), 100);
+  if (!isControl) await get('/readyz');
+  const deaf = server.connect().pause();
+  deaf.write(isControl ? '{"command":"large"}\n' : server.request);
+  // Others are served all the same.
+  await server.works();
+  await Promise.all([silent, trickling].map((socket) => take(socket)));
+  clearInterval(drip);
+  // Its time began a moment later. It learns of its end when it looks, and has got a part.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  let taken = 0;
+  deaf.on('data', (chunk: Buffer) => (taken += chunk.length));
+  await new Promise((resolve) => deaf.resume().on('close', resolve));
+  expect(taken).toBeLessThan(LARGE.length);
+}
+
+test('nobody stays: neither who is silent, nor who trickles, nor who does not take the answer', async () => {
+  await Promise.all(SERVERS.map(outstay));
 });
 
 async function get(path: string): Promise<string> {
