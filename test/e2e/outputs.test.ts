@@ -1,45 +1,60 @@
 /**
- * What every command that prints data prints, as text and as JSON, on a router with one CPE's session diverted: the whole
- * of it stands in outputs.golden, with N for every number that another run may change. UPDATE_GOLDENS=1 writes it anew.
+ * A newcomer's way along README's table, in its order, with README's configuration, from a router without rules to a
+ * session that the collector's Connection Request has diverted, and back; and what every command that prints data prints
+ * on it, as text and as JSON. The whole of it stands in outputs.golden, with N for every number that another run may
+ * change. UPDATE_GOLDENS=1 writes it anew.
  *
  * `trace` (operations.test.ts, trace-packets.test.ts), `status --watch` (watch.test.ts) and `lab` (story-lab.test.ts)
  * print as things happen, and stand there.
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ADDRESSES } from '../../src/cli/lab/world';
+import { ADDRESSES, type Role } from '../../src/cli/lab/world';
 import { DoctorHost } from './support/doctor-host';
+import { until } from './support/rules-host';
 
 jest.setTimeout(180_000);
 
 const GOLDEN = join(__dirname, 'outputs.golden');
 const CAPTURE = join(__dirname, '../fixtures/two-connections-are-one-session.pcap');
+const README = readFileSync(join(__dirname, '../../README.md'), 'utf8');
 const CPE = '10.1.1.1';
+const WAKE_PORT = 30005;
 
-/** In this order. */
+/** Typed in this order; `cpe$` and `collector$` on another host than the router. */
 const COMMANDS = [
-  `acsplit activate ${CPE} --collector c1`,
+  'acsplit rules show | head -n 3',
+  'acsplit rules install',
+  'acsplit run',
+  'acsplit status',
+  'acsplit rules check',
+  'acsplit rules check --json',
+  'acsplit doctor',
+  `cpe$ curl -s --interface ${CPE} http://${ADDRESSES.acs}:7547/`,
+  `collector$ curl -s http://${CPE}:${WAKE_PORT}/`,
   'acsplit tables activated',
   'acsplit tables activated --json',
-  'acsplit deactivate 10.1.1.2',
-  'SESSION',
+  `cpe$ curl -s --interface ${CPE} http://${ADDRESSES.acs}:7547/`,
   'acsplit tables connections',
   'acsplit tables connections --json',
+  // The grace, in which a session may span two connections, is over.
+  `cpe$ sleep 2.2 && curl -s --interface ${CPE} http://${ADDRESSES.acs}:7547/`,
   'acsplit tables requests',
   'acsplit tables requests --json',
+  'acsplit activate 10.1.1.1 --collector c1',
+  'acsplit deactivate 10.1.1.1',
   'acsplit pause',
   'acsplit status',
   'acsplit status --json',
   'acsplit resume',
+  'acsplit replay capture.pcap',
+  'acsplit replay capture.pcap --json',
+  'acsplit replay capture.pcap -o rewritten.pcap --transcript - | head -n 3',
+  'iptables -t mangle -I PREROUTING -i eth0 -p tcp -j ACCEPT',
   'acsplit rules check',
   'acsplit rules check --json',
-  'iptables -t mangle -I PREROUTING -i eth0 -p tcp -j ACCEPT; acsplit rules check',
-  'acsplit rules check --json',
-  'acsplit doctor',
   'acsplit doctor --json',
-  'acsplit replay session.pcap',
-  'acsplit replay session.pcap --json',
-  'acsplit replay session.pcap --transcript - | head -n 3',
+  'acsplit rules remove',
 ];
 
 /** Numbers of this run, its paths, the width of columns and the order of counts, which hang on them. */
@@ -55,25 +70,51 @@ function lasting(text: string, directory: string): string {
     );
 }
 
+/** Somebody who says who he is to whoever asks by HTTP. */
+async function answer(host: DoctorHost, role: Role, port: number): Promise<void> {
+  const { world } = host.router;
+  const program = `require('http').createServer((_, r) => r.end('the ${role} answers\\n')).listen(${port})`;
+  world.start(role, [process.execPath, '-e', program]);
+  const isThere = () => host.shell(`${on(host, role)} ss -Hltn sport = :${port}`) !== '';
+  await until(() => isThere(), `the ${role}`);
+}
+
+function on(host: DoctorHost, role: string): string {
+  return `ip netns exec ${host.router.world.namespace(role as Role)}`;
+}
+
+test('the table of README is what a newcomer types, in its order', () => {
+  const table = README.split('| step ')[1]?.split('\n\n')[0] ?? '';
+  const inReadme = [...table.matchAll(/`(acsplit [^`]+)`/g)].map(([, command]) => command);
+  const typed = COMMANDS.map((command) => command.replace(/ \| head.*/, ''));
+  const elsewhere = inReadme.filter((command) => /^acsplit (trace|status --watch)/.test(command));
+  const firstTyped = typed.filter((command, i) => inReadme.includes(command) && typed.indexOf(command) === i);
+  expect(firstTyped).toEqual(inReadme.filter((command) => !elsewhere.includes(command)));
+});
+
 test('all outputs are as in outputs.golden', async () => {
   const host = await DoctorHost.create();
   try {
-    host.edit('activation: off', 'activation: auto');
-    host.keepConfiguration();
-    await host.router.stopEngine();
-    await host.router.startEngine();
     const { directory } = host.router.world;
-    copyFileSync(CAPTURE, join(directory, 'session.pcap'));
-    await host.router.listen('collector', ADDRESSES.collector, 7547);
+    await host.router.stopEngine();
+    host.acsplit('rules remove');
+    const yaml = /```yaml\n(.*?)```/s.exec(README)![1];
+    host.router.configure(`${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\n`);
+    host.keepConfiguration();
+    copyFileSync(CAPTURE, join(directory, 'capture.pcap'));
+    await Promise.all([answer(host, 'itms', 7547), answer(host, 'collector', 7547), answer(host, 'cpe', WAKE_PORT)]);
     const printed: string[] = [];
     for (const command of COMMANDS) {
-      if (command === 'SESSION') {
-        await host.router.talk('cpe', CPE, ADDRESSES.acs, 7547);
+      if (command === 'acsplit run') {
+        host.start(command);
+        await host.untilHealthy();
         continue;
       }
+      const [, role, words] = /^(?:(\w+)\$ )?(.*)$/.exec(command)!;
+      const line = role === undefined ? words : `${on(host, role)} sh -c '${words}'`;
       // A check that finds something exits with 1.
-      const text = host.shell(`cd ${directory} && { ${command}; echo "exit:$?"; }`);
-      printed.push(`$ ${command}\n${lasting(text, directory)}`);
+      const text = host.shell(`cd ${directory} && { ${line}; echo "exit:$?"; }`);
+      printed.push(`${role ?? 'router'}$ ${words}\n${lasting(text, directory)}`);
     }
     const all = printed.join('\n');
     if (process.env.UPDATE_GOLDENS === '1') writeFileSync(GOLDEN, all);
