@@ -94,6 +94,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run mutation': 'takes hours',
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
+  "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|crash-worker)'": '`npm test` runs them',
+  'npx prettier --write docs': 'the format of what these tests write; lint looks at it',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
   'node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
