@@ -92,6 +92,9 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit trace --cpe': 'a synopsis',
   'npm run build': 'the set-up has run it',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
+  'npm run soak': 'takes half an hour',
+  "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
+    'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes hours',
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|crash-worker)'": '`npm test` runs them',

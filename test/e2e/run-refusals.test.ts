@@ -1,7 +1,8 @@
 /** `acsplit run` where it cannot: one line that says why, exit status 1 (2 for words), and nothing left behind. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RunHost } from './support/run-host';
+import { eventually, RunHost } from './support/run-host';
 
 jest.setTimeout(120_000);
 
@@ -49,6 +50,26 @@ describe('an engine that cannot start', () => {
     expect((await network.acsplit(['status', '-c', join(network.directory, 'first.yaml')])).code).toBe(0);
     first.kill('SIGTERM');
     expect((await first.ended).code).toBe(0);
+  });
+
+  test('a queue that a foreign program has: its process and name are said, and it keeps it', async () => {
+    const program = join(network.directory, 'queue-owner');
+    execFileSync('gcc', ['-o', program, join(__dirname, 'support', 'queue-owner.c'), '-lnetfilter_queue']);
+    const foreign = network.startProgram(program, '2');
+    await eventually('the foreign program to bind', () => network.boundQueues().length > 0 || undefined);
+    const { code, line } = await refusal(['run', '-c', network.configure('foreign.yaml', own('s6'))]);
+    expect(code).toBe(1);
+    expect(line).toBe(
+      `cannot bind queue 2: process ${foreign.pid} (queue-owner) has it; stop that process or choose other numbers (EPERM)`,
+    );
+    expect(network.boundQueues()).toEqual([2]);
+    foreign.kill('SIGTERM');
+    await foreign.ended;
+
+    const engine = network.start(['run', '-c', join(network.directory, 'foreign.yaml')]);
+    await engine.event('ready');
+    engine.kill('SIGTERM');
+    expect((await engine.ended).code).toBe(0);
   });
 
   test('without CAP_NET_ADMIN: named', async () => {

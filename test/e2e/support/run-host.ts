@@ -83,6 +83,13 @@ export class RunHost {
     return command;
   }
 
+  /** Starts a program that is not ours on the host. */
+  startProgram(...words: string[]): RunningCommand {
+    const command = new RunningCommand(['ip', 'netns', 'exec', this.host, ...words]);
+    this.commands.add(command);
+    return command;
+  }
+
   /** Starts a command where the CPE is. */
   startInCpe(...words: string[]): void {
     this.commands.add(new RunningCommand(['ip', 'netns', 'exec', this.cpe, ...words]));

@@ -1,0 +1,139 @@
+/**
+ * `npm run soak`, by hand, root: 30 minutes of bulk transfers and connection churn, diverted and not, on real NFQUEUE;
+ * `npm run soak -- --minutes N` for another while. Memory and descriptors of supervisor and worker must be flat, every
+ * session at its server, every byte as it was sent, and the tables empty soon after. Says so, and exits 1 if not.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startCast, type Cast } from '../../src/cli/lab/cast';
+import { Engine } from '../../src/cli/lab/engine';
+import { World } from '../../src/cli/lab/world';
+import { askEngine, controlSocketPath } from '../../src/engine/control';
+import type { Status } from '../../src/engine/status';
+import { Load, LOAD_CPES, type Outcome } from '../e2e/support/load';
+import { type Judgement, judge, mib, type Sample } from './judge';
+
+const PROGRAMS = join(__dirname, '..', '..', 'dist', 'cli', 'lab');
+const USAGE = 'usage: npm run soak [-- --minutes N]';
+/** A load is ended, compared and begun anew, so that what the director remembers stays bounded. */
+const ROUND_MS = 15_000;
+const SAMPLE_MS = 2000;
+/** Short, so that many entries come and go; the other lives are the product's own. Seconds. */
+const LIVES = { finBoth: 10, finOne: 20 };
+/** Longer than any entry of an ended session then lives: an activation. */
+const EMPTY_AFTER_MS = 120_000;
+
+type Process = 'supervisor' | 'worker';
+
+class Soak {
+  private readonly samples: Record<Process, Sample[]> = { supervisor: [], worker: [] };
+  private readonly sum = { sessions: 0, transfers: 0 };
+  private readonly complaints: string[] = [];
+  private lastSaidMs = performance.now();
+
+  constructor(
+    private readonly world: World,
+    private readonly cast: Cast,
+  ) {}
+
+  async run(minutes: number): Promise<boolean> {
+    const before = await this.status();
+    const pids = { supervisor: before.pid, worker: before.workers[0]!.pid };
+    const sampler = setInterval(() => this.sample(pids), SAMPLE_MS);
+    for (const end = performance.now() + minutes * 60_000; performance.now() < end && this.complaints.length === 0;) {
+      const load = new Load(this.cast);
+      await pause(Math.min(ROUND_MS, Math.max(end - performance.now(), 1000)));
+      this.take(await load.end());
+    }
+    clearInterval(sampler);
+    const judgements = [judge('supervisor', this.samples.supervisor), judge('worker', this.samples.worker)];
+    judgements.push(await this.emptied(), this.undisturbed(pids, await this.status()));
+    for (const { words } of judgements) console.log(words);
+    for (const words of this.complaints) console.log(words);
+    return judgements.every(({ ok }) => ok) && this.complaints.length === 0;
+  }
+
+  private status(): Promise<Status> {
+    return askEngine(controlSocketPath(join(this.world.directory, 'state')), { command: 'status' }) as Promise<Status>;
+  }
+
+  private sample(pids: Record<Process, number>): void {
+    for (const name of ['supervisor', 'worker'] as const) {
+      const folder = `/proc/${pids[name]}`;
+      if (!existsSync(`${folder}/status`)) continue; // The end says so.
+      const ownKib = Number(/^RssAnon:\s*(\d+) kB$/m.exec(readFileSync(`${folder}/status`, 'utf8'))![1]);
+      this.samples[name].push({ ownKib, descriptors: readdirSync(`${folder}/fd`).length });
+    }
+    if (performance.now() - this.lastSaidMs < 60_000) return;
+    this.lastSaidMs = performance.now();
+    const [supervisor, worker] = [this.samples.supervisor.at(-1)!, this.samples.worker.at(-1)!];
+    console.log(
+      `${this.sum.sessions} sessions, ${this.sum.transfers} transfers; supervisor ${mib(supervisor.ownKib)} MiB, ` +
+        `${supervisor.descriptors} descriptors; worker ${mib(worker.ownKib)} MiB, ${worker.descriptors} descriptors`,
+    );
+  }
+
+  private take({ itms, collector, transfers, failures, wrong }: Outcome): void {
+    this.sum.sessions += itms + collector;
+    this.sum.transfers += transfers;
+    this.complaints.push(...failures.map((words) => `lost: ${words}`), ...wrong.map((words) => `wrong: ${words}`));
+    const { cpes, itms: first, collector: second } = this.cast;
+    for (const { actor } of [cpes, first, second]) actor.events.length = 0;
+  }
+
+  private async emptied(): Promise<Judgement> {
+    const from = performance.now();
+    for (;;) {
+      const counts = Object.values((await this.status()).tables).map(({ count }) => count);
+      const seconds = ((performance.now() - from) / 1000).toFixed(0);
+      if (counts.every((count) => count === 0)) return { ok: true, words: `tables: empty ${seconds} s after the load` };
+      if (performance.now() - from > EMPTY_AFTER_MS) {
+        return { ok: false, words: `tables: ${counts.join(', ')} entries LEFT ${seconds} s after the load` };
+      }
+      await pause(1000);
+    }
+  }
+
+  private undisturbed(pids: Record<Process, number>, { pid, workers, losses, packets }: Status): Judgement {
+    const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
+    const ok = pid === pids.supervisor && workers[0]!.pid === pids.worker && workers[0]!.restarts === 0;
+    const { sessions, transfers } = this.sum;
+    const words =
+      `${sessions} sessions, ${transfers} transfers, ${packets.received} packets; ${lost} packets lost; ` +
+      `${workers[0]!.restarts} restarts of the worker`;
+    return { ok, words };
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function minutesOf(words: readonly string[]): number | undefined {
+  if (words.length === 0) return 30;
+  const minutes = Number(words[1]);
+  return words.length === 2 && words[0] === '--minutes' && minutes > 0 ? minutes : undefined;
+}
+
+async function main(): Promise<void> {
+  const minutes = minutesOf(process.argv.slice(2));
+  if (minutes === undefined) {
+    console.error(USAGE);
+    process.exitCode = 2;
+    return;
+  }
+  const world = await World.create({ cpes: LOAD_CPES.map(({ address }) => address), programs: PROGRAMS });
+  try {
+    await Engine.start(world, { ttl: LIVES });
+    const isFlat = await new Soak(world, await startCast(world, LOAD_CPES)).run(minutes);
+    console.log(`${minutes} minutes: ${isFlat ? 'nothing grew, nothing was lost' : 'NOT in order'}`);
+    process.exitCode = isFlat ? 0 : 1;
+  } finally {
+    await world.close();
+  }
+}
+
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
