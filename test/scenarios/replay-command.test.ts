@@ -100,6 +100,8 @@ test.each([
   ['an output where nobody may write', [REFUSED, '-o', '/proc/nothing.pcap'], 1, /^acsplit: cannot write \/proc\/nothing\.pcap: /],
   ['two kinds of data on stdout', [REFUSED, '-o', '-', '--json'], 2, /^acsplit: --output - and --json cannot both go to stdout\n$/],
   ['stdin twice', ['-', '-'], 2, /^acsplit: - \(stdin\) can be read once\n$/],
+  ['more captures than may be open', new Array<string>(65).fill(REFUSED), 2, /^acsplit: 65 captures, at most 64 at once\n$/],
+  ['the expectation on stdin', [REFUSED, '--expect', '-'], 2, /^acsplit: --expect wants a file; stdin is for captures\n$/],
   ['a misspelt option', [REFUSED, '--transcrip', '-'], 2, /did you mean "--transcript"\?\n$/],
   ['another activation', [REFUSED, '--activation', 'atuo'], 2, /expected one of auto, fin, response, off.*\n$/],
 ])('%s: one line', (_what, words, status, line) => {

@@ -156,6 +156,18 @@ test('an engine that is silent is told apart from none', async () => {
   await new Promise((resolve) => silent.close(resolve));
 });
 
+test.each([
+  ['breaks off', '{"ok":true,"res', /broke off its answer$/],
+  ['refuses without a word', '{"ok":false}\n', /refused$/],
+  ['answers without end', 'x'.repeat(17 * 1024 * 1024), /answers without end$/],
+])('an engine that %s: one line', async (_, said, expected) => {
+  path = join(directory, 'control.sock');
+  const odd = createServer((socket) => socket.on('error', () => undefined).resume().end(said));
+  await new Promise<void>((resolve) => odd.listen(path, resolve));
+  await expect(askEngine(path, { command: 'status' })).rejects.toThrow(expected);
+  await new Promise((resolve) => odd.close(resolve));
+});
+
 test('a state directory that cannot be written is one line', async () => {
   writeFileSync(join(directory, 'file'), '');
   await expect(serveControl(join(directory, 'file', 'x', 'control.sock'), COMMANDS)).rejects.toThrow(/cannot be made/);

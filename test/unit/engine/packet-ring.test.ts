@@ -2,6 +2,7 @@
 import { parseAddress } from '../../../src/packet/address';
 import { PacketBatch, Verdict } from '../../../src/packet/batch';
 import { buildTcp } from '../../../src/packet/builder';
+import { packetTrace } from '../../../src/engine/packet-trace';
 import { MAX_KEPT_BYTES, PacketRing, RING_SLOTS, type RingPacket } from '../../../src/engine/packet-ring';
 
 const ONE = '10.1.7.1';
@@ -119,4 +120,26 @@ test('IPv6 by all its 128 bits', () => {
   packet[23] = 6;
   pass([packet]);
   expect(ring.written).toBe(1);
+});
+
+test('eight may trace at once, each their CPE or all; the ninth is told so, and comes in when one of them is silent', () => {
+  let nowMs = NOW;
+  const { packets } = packetTrace(ring, 'run', () => nowMs);
+  const ask = (n: number) => packets({ command: 'packets', cpe: `10.1.7.${n}` });
+  for (let n = 1; n <= 8; n++) ask(n);
+  expect(() => ask(9)).toThrow('eight others trace packets already; end one of them');
+  expect(() => packets({ command: 'packets' })).toThrow('eight others trace packets already; end one of them');
+  nowMs += 4000;
+  ask(1);
+  nowMs += 4000;
+  expect(ask(9)).toMatchObject({ packets: [] });
+});
+
+test.each([
+  [{ cpe: '10.1.7' }, 'cpe must be an IP address'],
+  [{ cpe: 7 }, 'cpe must be an IP address'],
+  [{ since: -1 }, 'since must be a whole number'],
+  [{ since: '0' }, 'since must be a whole number'],
+])('what is no question is refused: %p', (request, expected) => {
+  expect(() => packetTrace(ring, 'run', () => NOW).packets({ command: 'packets', ...request })).toThrow(expected);
 });
