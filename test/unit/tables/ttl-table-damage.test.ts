@@ -69,6 +69,16 @@ test('an entry whose stamp lies in the future begins its life again, and ends', 
   expect(liveKeys(table)).toEqual([]);
 });
 
+test.each([
+  ['as far as a clock steps back, it is left alone', 940_000, -60_000],
+  ['further, its life begins again', 939_999, 0],
+])('an entry of the future: %s', (_how, nowMs, ageMs) => {
+  const table = open(filled());
+  table.advance(nowMs);
+  table.key[0] = 5;
+  expect(table.ageMs(table.find())).toBe(ageMs);
+});
+
 describe('a reader', () => {
   test('sees what another writes, and writes nothing', () => {
     const buffer = filled();

@@ -153,6 +153,47 @@ describe('time wraps, pauses and steps back', () => {
   });
 });
 
+describe('a clock that steps back', () => {
+  test.each([
+    ['12 days: the entry is young', 2 ** 30, true],
+    ['and a ms more: the table is emptied', 2 ** 30 + 1, false],
+  ])('by %s', (_far, backMs, stands) => {
+    const table = tableOf();
+    table.advance(2 ** 31);
+    claim(table, 1, 2);
+    table.advance(2 ** 31 - backMs);
+    expect([find(table, 1, 2) >= 0, table.count]).toEqual([stands, stands ? 1 : 0]);
+  });
+});
+
+/** MurmurHash3 (x86, 32 bits) of words, as its author tells it, less the length; in whole numbers of any size. */
+function naiveHash(words: number[], seed: number): bigint {
+  const u32 = (value: bigint) => BigInt.asUintN(32, value);
+  const rotated = (value: bigint, by: bigint) => u32(value << by) | (value >> (32n - by));
+  let hash = u32(BigInt(seed));
+  for (const word of words) {
+    hash ^= u32(rotated(u32(u32(BigInt(word)) * 0xcc9e2d51n), 15n) * 0x1b873593n);
+    hash = u32(rotated(hash, 13n) * 5n + 0xe6546b64n);
+  }
+  hash = u32((hash ^ (hash >> 16n)) * 0x85ebca6bn);
+  hash = u32((hash ^ (hash >> 13n)) * 0xc2b2ae35n);
+  return hash ^ (hash >> 16n);
+}
+
+test('an entry’s home is its key’s hash, mapped to a slot (naive twin: BigInt)', () => {
+  const keys = [0, 1, -1, 0x7fffffff, -0x80000000, 0x0a010701, 0x12345678].flatMap((one, _, all) =>
+    all.map((other) => [one, other]),
+  );
+  for (const seed of [0, 1, -1, 0x9747b28c | 0]) {
+    for (const [first, second] of keys) {
+      const table = new TtlTable(new ArrayBuffer(TtlTable.bytes(SHAPE)), 0, SHAPE, seed, LIVES);
+      table.advance(0);
+      const home = (naiveHash([first, second], seed) * BigInt(table.slotCount)) >> 32n;
+      expect([first, second, claim(table, first, second)]).toEqual([first, second, Number(home)]);
+    }
+  }
+});
+
 describe('a full table is an answer, not a growth', () => {
   test('the first entry beyond capacity is refused and counted; the others stand', () => {
     const table = tableOf();
