@@ -74,6 +74,11 @@ describe('two servers pick one source port towards one CPE', () => {
     expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
     requests.open(CPE, CPE_PORT, 61_000, 2, 9);
     expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+    // Nor to another one's whose own port is the same.
+    requests.remove(requests.find(CPE, CPE_PORT, 61_000));
+    const others = [2, 3, 4, 5].map((owner) => requests.openRemapped(CPE, CPE_PORT, PORT, owner, 9));
+    expect(requests.visiblePort(others[3])).toBe(61_000);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
   });
 
   test('a port of the range that a busy server uses itself is passed over', () => {
@@ -154,14 +159,17 @@ describe('two servers pick one source port towards one CPE', () => {
 
   test('and where only the CPE speaks on it, or only SYNs are repeated', () => {
     for (const keep of ['keep', 'touch'] as const) {
-      const { requests, second } = collided();
+      const { requests, first } = collided();
+      // What was remapped moves into slot 0 then.
+      requests.remove(first);
+      const second = requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
       requests.mark(second, Seen.Answer);
       for (let nowMs = 1_000; nowMs < 15_000_000; nowMs += 7_000_000) {
         requests.advance(nowMs);
         if (keep === 'touch') expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
         requests[keep](second);
       }
-      expect(requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(second);
+      expect([second, requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)]).toEqual([0, 0]);
     }
   });
 
