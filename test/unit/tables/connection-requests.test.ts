@@ -174,11 +174,13 @@ describe('two servers pick one source port towards one CPE', () => {
   });
 
   test('an index that leads to no connection is not kept, however often it is asked for', () => {
-    const { requests, second } = collided();
+    const { requests, first, second } = collided();
+    requests.mark(first, Seen.Answer);
     requests.remove(second);
     for (const nowMs of [2_000_000, 4_000_000]) {
       requests.advance(nowMs);
       expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR)).toBe(-1);
+      expect(requests.findOwned(CPE, CPE_PORT, PORT, ITMS)).toBe(first);
     }
     requests.advance(1_001 + LIVES.establishedMs);
     for (let step = 0; step < 20; step++) requests.sweep(64);
