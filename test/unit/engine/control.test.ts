@@ -162,7 +162,12 @@ test.each([
   ['answers without end', 'x'.repeat(17 * 1024 * 1024), /answers without end$/],
 ])('an engine that %s: one line', async (_, said, expected) => {
   path = join(directory, 'control.sock');
-  const odd = createServer((socket) => socket.on('error', () => undefined).resume().end(said));
+  const odd = createServer((socket) =>
+    socket
+      .on('error', () => undefined)
+      .resume()
+      .end(said),
+  );
   await new Promise<void>((resolve) => odd.listen(path, resolve));
   await expect(askEngine(path, { command: 'status' })).rejects.toThrow(expected);
   await new Promise((resolve) => odd.close(resolve));
