@@ -1,7 +1,9 @@
 /** docs/operations.md and docs/alerts.yaml name exactly the log events, metrics and reasons that there are. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import { parse } from 'yaml';
+import { configurationSchema, keysAt } from '../../src/cli/configuration-schema';
 import { Verdict } from '../../src/packet/batch';
 import { METRIC_NAMES } from '../../src/engine/metrics';
 import { REASONS } from '../../src/splitter/reasons';
@@ -45,6 +47,42 @@ test('a line of the log is an event with a name: nothing is logged without one',
       expect(call).toMatch(/\(\s*\{\s+event:$/);
     }
   }
+});
+
+describe('the configuration', () => {
+  const section = PAGE.split('\n### The configuration\n')[1]?.split('\n### ')[0] ?? '';
+  const rows = [...section.matchAll(/^\| `([\w.[\]]+)` +\| (?:`([^`]*)`|–) +\| (yes)?/gm)];
+
+  /** `cpe.interface`, `collectors[].name`, … */
+  function keysBelow(path: string[]): string[] {
+    return keysAt(path).flatMap((key) => {
+      const inner = [...keysBelow([...path, key]), ...keysBelow([...path, key, '0'])];
+      const isList = keysAt([...path, key]).length === 0 && keysAt([...path, key, '0']).length > 0;
+      return inner.length === 0 ? [key] : inner.map((name) => `${key}${isList ? '[]' : ''}.${name}`);
+    });
+  }
+
+  test('every key stands on the page, and no other', () => {
+    expect(rows.map(([, key]) => key).sort()).toEqual([...new Set(keysBelow([]))].sort());
+  });
+
+  test('with its default', () => {
+    const yaml = /```yaml\n(.*?)```/s.exec(read('README.md'))![1];
+    const defaults = v.parse(configurationSchema, parse(yaml)) as Record<string, unknown>;
+    for (const [, key, value] of rows) {
+      if (value === undefined) continue;
+      const found = key.split('.').reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], defaults);
+      expect([key, found]).toEqual([key, parse(value)]);
+    }
+  });
+
+  test('and whether a reload takes it', () => {
+    const source = read('src/engine/reload.ts');
+    for (const [, key, , taken] of rows) {
+      if (key.startsWith('collectors') || key === 'onEngineDown') continue;
+      expect([key, source.includes(`'${key}'`) || source.includes(`    ${key}: `)]).toEqual([key, taken !== 'yes']);
+    }
+  });
 });
 
 test('every metric stands on the page, and no other', () => {
