@@ -35,7 +35,7 @@ describe('under load', () => {
   test('somebody deletes a table of nftables, which flushes every queue: counted, and said', async () => {
     const { losses } = await underLoad(stage, {
       fault: 'a foreign table of nftables is deleted, which flushes every queue',
-      times: 20 * OFTEN,
+      times: 10 * OFTEN,
       calmMs: 100,
       strike: async (round) => {
         // With a base chain: it is its hook that goes, and with a hook all packets that wait.
@@ -57,7 +57,7 @@ describe('under load', () => {
     const before = (await lookout.status()).losses.verdictsLate;
     const { losses } = await underLoad(stage, {
       fault: 'an interface goes down and up while packets wait',
-      times: 6 * OFTEN,
+      times: 3 * OFTEN,
       strike: (round) =>
         whilePacketsWait(lookout, async () => {
           const device = `eth${round % 3}`;
@@ -72,7 +72,7 @@ describe('under load', () => {
   test('somebody flushes the mangle table, our rules with it: the guards hold until they are installed again', async () => {
     await underLoad(stage, {
       fault: 'the mangle table is flushed by a foreign hand; `acsplit rules install` puts the rules back',
-      times: 3 * OFTEN,
+      times: 2 * OFTEN,
       isUncounted: true,
       strike: async () => {
         await onSplitter('iptables', '-w', '-t', 'mangle', '-F');
@@ -90,7 +90,7 @@ describe('under load', () => {
     const { workers } = await underLoad(stage, {
       fault: 'the configuration is reloaded (SIGHUP), with a collector more, then one less',
       times: 100 * OFTEN,
-      calmMs: 30,
+      calmMs: 10,
       strike: async (round) => {
         write({ secondCollector: round % 2 === 0 });
         process.kill(engine.pid, 'SIGHUP');
@@ -105,14 +105,14 @@ describe('under load', () => {
   test('the rules are removed and installed: what came meanwhile is refused or the ITMS’s; then all is as before', async () => {
     const load = new Load(stage.cast, { endures: true });
     await lookout.untilVerdict();
-    for (let round = 0; round < 2 * OFTEN; round++) {
+    for (let round = 0; round < OFTEN; round++) {
       await pause(Math.random() * 500);
       await rules('remove');
       await rules('install');
       await lookout.untilVerdict();
     }
     const outcome = await load.end();
-    recordFault({ fault: '`acsplit rules remove`, then `acsplit rules install`', times: 2 * OFTEN, outcome });
+    recordFault({ fault: '`acsplit rules remove`, then `acsplit rules install`', times: OFTEN, outcome });
     for (const connection of outcome.wrong) expect(connection).toMatch(/at the itms$/);
     await stage.wires.catchUp();
     expect(stage.wires.shared()).toEqual([]);

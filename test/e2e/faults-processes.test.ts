@@ -34,7 +34,7 @@ describe('an engine under load', () => {
   test('whose supervisor is killed: the worker goes, the queues are free, the next start takes over', async () => {
     await underLoad(stage, {
       fault: 'the supervisor is killed; another is started',
-      times: 2 * OFTEN,
+      times: OFTEN,
       isUncounted: true,
       strike: async () => {
         await killSupervisor(stage, await lookout.worker());
@@ -46,7 +46,7 @@ describe('an engine under load', () => {
   test('of which supervisor and worker are killed together and started again', async () => {
     await underLoad(stage, {
       fault: 'supervisor and worker are killed together; another is started',
-      times: 2 * OFTEN,
+      times: OFTEN,
       isUncounted: true,
       strike: async () => {
         const worker = await lookout.worker();
@@ -60,7 +60,7 @@ describe('an engine under load', () => {
   test('that is ended with SIGTERM and started again', async () => {
     await underLoad(stage, {
       fault: 'the engine is ended with SIGTERM; another is started',
-      times: 2 * OFTEN,
+      times: OFTEN,
       calmMs: 500,
       isUncounted: true,
       strike: async () => {
@@ -112,7 +112,7 @@ describe('an engine under load', () => {
     const arrived = async (): Promise<number> =>
       Number(/(\d+) +\d+ DROP/.exec(await world.run('itms', [...arrivals, '-vxnL', 'PREROUTING']))![1]);
     const mac = (await world.run('split', ['cat', '/sys/class/net/eth0/address'])).trim();
-    for (let round = 0; round < 3 * OFTEN; round++) {
+    for (let round = 0; round < 2 * OFTEN; round++) {
       const [decided, before] = [lookout.decided(Reason.ToItms), await arrived()];
       const flood = ['python3', FLOOD, mac, ADDRESSES.acs, String(REPORT_PORT), String(FLOOD_PACKETS), FLOOD_NETWORK];
       const flooding = world.run('cpe', flood);

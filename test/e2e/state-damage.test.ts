@@ -8,6 +8,7 @@
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER_BYTES, stateFilePath } from '../../src/engine/state-file';
+import { Reason } from '../../src/splitter/reasons';
 import { recordFault } from './support/fault-rows';
 import { expectNothingLost } from './support/faults';
 import { ADDRESSES } from './support/family';
@@ -17,10 +18,12 @@ import { Stage } from './support/stage';
 
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 const FILES = 2 * OFTEN;
-const LIVE_ROUNDS = 3 * OFTEN;
+const LIVE_ROUNDS = 2 * OFTEN;
 const FLIPS = 500;
 const LOAD_MS = 700;
 const BULK_BYTES = 1 << 20;
+/** Bounds a failure. */
+const PATIENCE_MS = 30_000;
 /** int32 words of the file's header (src/engine/state-file.ts), and what is said of a flipped bit. */
 const HEADER_WORDS: [word: number, name: string][] = [
   [0, 'magic'],
@@ -135,12 +138,19 @@ describe('the state file', () => {
     });
   });
 
-  test(`${FLIPS} bits flipped under the hands of a worker, which is killed then: the next one serves`, async () => {
+  test(`${FLIPS} bits and every owner changed under the hands of a worker, which is killed then: the next one serves`, async () => {
     await restartOver(() => undefined);
     const load = new Load(stage.cast, { endures: true, bulkBytes: BULK_BYTES });
     try {
       for (let round = 1; round <= LIVE_ROUNDS; round++) {
         const lookout = new Lookout(stage);
+        // Again, until a packet of such a connection was decided.
+        const before = lookout.decided(Reason.OwnerGone);
+        for (const deadline = performance.now() + PATIENCE_MS; lookout.decided(Reason.OwnerGone) === before;) {
+          if (performance.now() > deadline) throw new Error('no packet met a damaged owner');
+          loseOwners(lookout);
+          await pause(5);
+        }
         flipInUse(new Uint8Array(lookout.memory), 0);
         await pause(LOAD_MS / 2);
         const worker = await lookout.worker();
@@ -155,7 +165,7 @@ describe('the state file', () => {
     }
     const outcome = await load.end();
     await expectSane(LIVE_ROUNDS + stage.engine.events('state-replaced').length);
-    const fault = `${FLIPS} bits in use of the tables are flipped under a running worker`;
+    const fault = `${FLIPS} bits of the tables, and every owner, are changed under a running worker`;
     recordFault({ fault, times: LIVE_ROUNDS, outcome });
   });
 });
@@ -176,6 +186,14 @@ function flipInUse(bytes: Uint8Array, from: number): void {
   const used = [...bytes.keys()].filter((at) => at >= from && bytes[at] !== 0);
   expect(used.length).toBeGreaterThan(100);
   for (let n = 0; n < FLIPS; n++) flip(bytes, 8 * used[random(used.length)]! + random(8));
+}
+
+/** Every diverted connection becomes a stranger's: of an owner that nobody has been told of. */
+function loseOwners({ splitter }: Lookout): void {
+  const { table } = splitter.state.families[0]!.reports;
+  for (let slot = 0; slot < table.slotCount; slot++) {
+    if (table.isLive(slot)) table.setState(slot, (table.state(slot) & 0xffff) | ((1000 + random(60_000)) << 16));
+  }
 }
 
 /** Where tables begin: by their magic. */

@@ -14,7 +14,7 @@ const PATIENCE_MS = 60_000;
 export class Lookout {
   /** The tables' own, shared with the worker. */
   readonly memory: ArrayBuffer;
-  private readonly splitter: Splitter;
+  readonly splitter: Splitter;
   private readonly stateDirectory: string;
 
   constructor(stage: Stage) {
