@@ -16,6 +16,7 @@ const CAPTURE = join(ROOT, 'test/fixtures/two-connections-are-one-session');
 
 /** In this order on one router, whose configuration stands where `-c` says nothing. What standard output must hold. */
 const TYPED: [line: string, prints: RegExp][] = [
+  ['acsplit --version', /^\d+\.\d+\.\d+$/m],
   ['acsplit rules show', /^\*filter$/m],
   ['acsplit rules show --family 6', /^\*filter$/m],
   ['acsplit rules show --family 6 | ip6tables-restore --noflush --test', /^$/],
@@ -73,13 +74,15 @@ const NOT_TYPED: Record<string, string> = {
   'npm start': 'set-up of a machine that is set up already, then `acsplit lab`',
   'npm test': 'is what runs this',
   'npm test -- PATH': 'a synopsis; is what runs this',
-  'install -m 644 systemd/acsplit.service /etc/systemd/system/': 'test/e2e/systemd.test.ts looks at the unit itself',
+  'install -m 644 "$(npm root --global)/acsplit/systemd/acsplit.service" /etc/systemd/system/':
+    'test/e2e/systemd.test.ts looks at the unit, package.test.ts at where it lies',
+  'npm ci && npm pack': 'test/e2e/package.test.ts packs',
+  'npm install --global ./acsplit-*.tgz': 'test/e2e/package.test.ts lays it out and builds it, asking no registry',
   'systemctl daemon-reload': 'no systemd runs here',
   'systemctl enable --now acsplit': 'no systemd runs here',
   'systemctl reload acsplit': 'no systemd runs here',
   'systemctl edit acsplit': 'no systemd runs here',
   'npm ci': 'the set-up has run it',
-  'npm ci && npm run build': 'the set-up has run it',
   'npm run sim -- --scale': 'takes minutes on an idle machine, and checks nothing',
   'npm run sim -- --load hourly': 'a part of the one above',
   'npm run sim -- --load polling': 'a part of the one above',
@@ -97,8 +100,6 @@ const NOT_TYPED: Record<string, string> = {
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes hours',
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
-  "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|crash-worker)'": '`npm test` runs them',
-  'npx prettier --write docs': 'the format of what these tests write; lint looks at it',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
   'node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
