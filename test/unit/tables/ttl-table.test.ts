@@ -252,6 +252,18 @@ describe('sweeping is bounded', () => {
     expect(table.count).toBe(0);
   });
 
+  test.each([10_001, 1_763_900_000_000])(
+    'neither time (%i ms) nor a new entry that finds room frees another',
+    (nowMs) => {
+      const table = tableOf();
+      table.advance(nowMs - 10_001);
+      claim(table, 1, 2);
+      table.advance(nowMs);
+      claim(table, 3, 4);
+      expect(table.count).toBe(2);
+    },
+  );
+
   test('the living are left alone, wherever the freed ones stood', () => {
     const table = tableOf();
     fill(table, 300, LONG);
