@@ -98,8 +98,12 @@ describe('only its own report connection moves it', () => {
   ];
   test.each(ports)('%s: not answered, finished, reset, lifted or kept', (_what, cpePort, reportPort) => {
     const activated = story(['arm', 'consume', 'answered']);
+    const before = activated.table.rows.slice();
+    activated.table.advance(1);
     activated.reset(CPE, cpePort, reportPort);
+    activated.answered(CPE, cpePort, reportPort);
     expect(activated.finished(CPE, cpePort, reportPort)).toBe(false);
+    expect(activated.table.rows).toEqual(before);
     expect(activated.finished(CPE, ...PORTS)).toBe(true);
 
     const unanswered = story(['arm', 'consume', 'after 9000']);
