@@ -1,20 +1,7 @@
 'use strict';
 const common = {
   testEnvironment: 'node',
-  transform: {
-    '^.+\\.ts$': [
-      'ts-jest',
-      {
-        tsconfig: {
-          target: 'ES2022',
-          module: 'CommonJS',
-          moduleResolution: 'Node10',
-          isolatedModules: true,
-          esModuleInterop: true,
-        },
-      },
-    ],
-  },
+  transform: { '^.+\\.ts$': '<rootDir>/scripts/jest-transform.js' },
 };
 
 /** Tests that name hosts by IPv4 addresses, which test/support/family.ts takes for IPv6 ones in a project of its own. */

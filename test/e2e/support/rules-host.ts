@@ -63,8 +63,12 @@ export class RulesHost {
   /** Runs a program on the router; `path` in front of the back end's own directory. */
   run(argv: readonly string[], input = '', path: string[] = []): Outcome {
     const search = [...path, this.binaries, process.env.PATH ?? ''].join(delimiter);
-    const words = ['netns', 'exec', this.world.namespace('split'), 'env', `PATH=${search}`, ...argv];
-    const { status, stdout, stderr, error } = spawnSync('ip', words, { input, encoding: 'utf8', timeout: PATIENCE_MS });
+    const words = [`--net=/run/netns/${this.world.namespace('split')}`, 'env', `PATH=${search}`, ...argv];
+    const { status, stdout, stderr, error } = spawnSync('nsenter', words, {
+      input,
+      encoding: 'utf8',
+      timeout: PATIENCE_MS,
+    });
     return { status, stdout, stderr, error: error as NodeJS.ErrnoException | undefined };
   }
 

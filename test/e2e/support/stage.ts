@@ -19,7 +19,7 @@ export const DIST = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?
 const PROGRAMS = join(DIST, 'cli', 'lab');
 
 /** Longer than the grace in which a session may continue, and more than a test's "later" needs. */
-export const LATER_MS = 5000;
+export const LATER_MS = 3000;
 
 jest.setTimeout(180_000);
 
