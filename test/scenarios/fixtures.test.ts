@@ -28,7 +28,8 @@ test('no file is left over from a fixture that is gone', () => {
   const expected = CLAIMS.flatMap(({ name, extension }) =>
     [extension, 'rewritten.pcapng', 'transcript'].map((ending) => `${name}.${ending}`),
   );
-  const present = readdirSync(FIXTURES).filter((name) => !/\.(ts|yaml|md)$/.test(name));
+  const files = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const present = files.map(({ name }) => name).filter((name) => !/\.(ts|yaml|md)$/.test(name));
   expect(present.sort()).toEqual(expected.sort());
 });
 
