@@ -98,7 +98,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm run soak': 'takes half an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',
-  'npm run mutation': 'takes hours',
+  'npm run mutation': 'takes most of an hour',
+  'npm run mutation -- --mutate src/tables/pin-cache.ts': 'takes minutes',
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
