@@ -5,6 +5,7 @@
       'sources': [
         'native/addon.cc',
         'native/checksum.cc',
+        'native/ipset.cc',
         'native/mapping.cc',
         'native/message.cc',
         'native/notify.cc',

@@ -25,6 +25,7 @@ const END_TO_END_OVER_BOTH = [
   'errors-path-mtu',
   'fragments',
   'untouched',
+  'engine-down',
 ].map((name) => `<rootDir>/test/e2e/${name}.test.ts`);
 
 /**

@@ -1,10 +1,11 @@
 // What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop, and memory and processes: reserveFile,
-// createMemory, mapFile, dieWithParent, isReadable, sendDatagram. Argument checks only.
+// createMemory, mapFile, dieWithParent, isReadable, sendDatagram, fillSet. Argument checks only.
 #include <napi.h>
 
 #include <cmath>
 
 #include "batch.h"
+#include "ipset.h"
 #include "mapping.h"
 #include "notify.h"
 #include "open.h"
@@ -16,6 +17,7 @@ namespace {
 // Room for a whole batch of super-packets in one sendmsg, where the system lets us.
 constexpr uint32_t kSendBufferBytes = 16 * 1024 * 1024;
 constexpr uint32_t kMaxQueues = 16;
+constexpr uint32_t kMostSetSeconds = 3600;
 
 // Reads a whole number from an options object; throws and returns false when it is none or out of range.
 bool read_number(Napi::Object options, const char* name, double least, double most, uint32_t* result) {
@@ -190,6 +192,21 @@ Napi::Value send_datagram_from(const Napi::CallbackInfo& call) {
   return env.Undefined();
 }
 
+// fillSet(name, family, seconds): every address of family 4 or 6 is in the ipset for so long.
+Napi::Value fill_set_from(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  const double family = call.Length() > 1 && call[1].IsNumber() ? call[1].As<Napi::Number>().DoubleValue() : 0;
+  const double seconds = call.Length() > 2 && call[2].IsNumber() ? call[2].As<Napi::Number>().DoubleValue() : 0;
+  if (!call[0].IsString() || (family != 4 && family != 6) || !(seconds >= 1 && seconds <= kMostSetSeconds)) {
+    Napi::TypeError::New(env, "fillSet: a name, 4 or 6, and seconds are expected").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const std::string name = call[0].As<Napi::String>().Utf8Value();
+  const SystemResult done = fill_set(name.c_str(), family == 6, static_cast<uint32_t>(seconds));
+  if (done.error != 0) system_error(env, done.error, done.syscall).ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
 Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New(env, layout_from, "layout"));
   exports.Set("openQueues", Napi::Function::New(env, open_queues_from, "openQueues"));
@@ -201,6 +218,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("dieWithParent", Napi::Function::New(env, die_with_parent_from, "dieWithParent"));
   exports.Set("isReadable", Napi::Function::New(env, is_readable_from, "isReadable"));
   exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_from, "sendDatagram"));
+  exports.Set("fillSet", Napi::Function::New(env, fill_set_from, "fillSet"));
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;
 }

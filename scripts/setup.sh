@@ -38,6 +38,7 @@ find_missing() {
   file_from /usr/include/libnetfilter_queue/libnetfilter_queue.h libnetfilter-queue-dev
   file_from /usr/include/libmnl/libmnl.h libmnl-dev
   command_from iptables iptables
+  command_from ipset ipset # for onEngineDown: itms
   command_from ip iproute2
   command_from sysctl procps
   if [ "$1" = bench ]; then

@@ -134,10 +134,7 @@ export const configurationSchema = mapping({
     }),
     {},
   ),
-  onEngineDown: v.optional(
-    v.picklist(['hold'], ({ input }) => (input === 'itms' ? 'hold (itms comes with a later version)' : 'hold')),
-    'hold',
-  ),
+  onEngineDown: v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms'),
   stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
   controlGroup: v.optional(group),
   metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),

@@ -7,6 +7,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
 import { type ActivationMode, type Lives, type Topology } from '../splitter/topology';
+import { type OnEngineDown, type Steering } from '../rules';
 import { findContradictions } from './configuration-rules';
 import { choicesAt, type ConfigurationShape, configurationSchema, keysAt, UNKNOWN_KEY } from './configuration-schema';
 import {
@@ -32,14 +33,22 @@ export interface Configuration {
   capacityEntries: number;
   /** `length` in packets, per queue. */
   queue: { first: number; length: number; gso: boolean };
-  /** `hold`: while no engine runs, steered packets wait or are lost, and none passes unrewritten. */
-  onEngineDown: 'hold';
+  /**
+   * While no engine runs, `itms`: the kernel alone sends the sessions that CPEs open to the ITMS; `hold`: steered packets
+   * wait or are lost, and none passes unrewritten.
+   */
+  onEngineDown: OnEngineDown;
   stateDirectory: string;
   /** Whose members may command the engine; undefined: root alone. */
   controlGroup: string | undefined;
   metrics: { listen: string };
   /** Absolute path of the file all this was read from. */
   file: string;
+}
+
+/** What the rules are rendered from, besides the topology. */
+export function steeringOf({ queue, onEngineDown }: Configuration): Steering {
+  return { first: queue.first, onEngineDown };
 }
 
 /** Reads and checks a configuration file. @throws UsageError, one line that names the place and what was expected. */

@@ -120,6 +120,8 @@ export interface Addon {
   isReadable(fd: number): boolean;
   /** To a unix socket; a path that begins with `@` is a name in the abstract namespace. @throws SystemError */
   sendDatagram(path: string, text: string): void;
+  /** Every address of family 4 or 6 is in the ipset (hash:net) for so many seconds from now. @throws SystemError */
+  fillSet(name: string, family: 4 | 6, seconds: number): void;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
 

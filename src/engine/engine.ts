@@ -9,6 +9,7 @@ import { closeSync } from 'node:fs';
 import { Splitter } from '../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
+import { DeadMansSwitch, type SelfEmptyingSet } from './dead-mans-switch';
 import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
 import { findHostWarnings, requireInterfaces } from './host-checks';
@@ -35,6 +36,8 @@ export interface EngineOptions extends Rules {
   stateDirectory: string;
   /** Whose members may use the control socket, besides root. */
   controlGroup: string | undefined;
+  /** Kept full while verdicts flow: the rules send CPEs to the ITMS when they are not. None with `hold`. */
+  aliveSets: readonly SelfEmptyingSet[];
   /** Where Prometheus may ask. */
   metrics: { listen: string };
   version: string;
@@ -95,6 +98,7 @@ class Supervisor implements Engine {
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
   private watchdog: Watchdog | undefined;
+  private aliveSwitch: DeadMansSwitch | undefined;
   private keeper: WorkerKeeper | undefined;
   private earlier: number[];
   private stopping: Promise<void> | undefined;
@@ -130,6 +134,7 @@ class Supervisor implements Engine {
     this.control = await serveControl(path, { ...this.commands(this.keeper), ...trace }, options.controlGroup);
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
+    this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.journal);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     this.warnOfHost(this.opened);
@@ -169,6 +174,7 @@ class Supervisor implements Engine {
   }
 
   private async closeAll(): Promise<void> {
+    this.aliveSwitch?.stop();
     this.watchdog?.stop();
     this.losses?.stop();
     await this.keeper?.stop();
@@ -234,6 +240,12 @@ class Supervisor implements Engine {
       steps: () => steps(journal),
     };
     return new Watchdog(watched, () => keeper.bite());
+  }
+
+  private makeSwitch(keeper: WorkerKeeper, watchdog: Watchdog, journal: Journal): DeadMansSwitch {
+    const isCalm = () => keeper.ready && watchdog.isCalm;
+    const sets = () => this.options.aliveSets;
+    return new DeadMansSwitch({ sets, steps: () => steps(journal), isCalm, log: this.log });
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {

@@ -6,7 +6,7 @@ import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
 import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
 import { SYSTEM, type System } from './install';
 import { saveRules } from './iptables';
-import { type QueueNumbers, renderTables, type RenderedTable, type TableName } from './render';
+import { renderTables, type RenderedTable, type Steering, type TableName } from './render';
 import { canonical } from './rule';
 import {
   isBuiltIn,
@@ -20,6 +20,7 @@ import {
   type Table,
   targetOf,
 } from './ruleset';
+import { aliveSetName, aliveSets, readSet, wantedKind } from './sets';
 import { type Station, stations } from './traffic';
 
 export interface Difference {
@@ -36,12 +37,33 @@ export interface Difference {
 const MEND = 'run: acsplit rules install';
 
 /** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
-export function checkRules(topology: Topology, queue: QueueNumbers, system: System = SYSTEM): Difference[] {
+export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
   const configured = familiesOf(topology);
-  return FAMILIES.flatMap((family) => {
+  const rules = FAMILIES.flatMap((family) => {
     if (!configured.includes(family)) return family === 4 || system.hasIpv6() ? leftovers(system, family) : [];
     const saved = saveRules(system.run, family);
-    return [...compareRules(topology, queue, saved, family), ...inOtherBackEnd(topology, saved, system, family)];
+    const other = inOtherBackEnd(topology, steering, saved, system, family);
+    return [...compareRules(topology, steering, saved, family), ...other];
+  });
+  return [...rules, ...checkSets(topology, steering, system)];
+}
+
+/** The sets that the rules look at. While a rule names one, it cannot go; it may never have been made, or by others. */
+function checkSets(topology: Topology, { onEngineDown }: Steering, system: System): Difference[] {
+  const wanted = aliveSets(topology, onEngineDown).map(({ family }) => family);
+  return FAMILIES.flatMap((family): Difference[] => {
+    const name = aliveSetName(family);
+    const differ = (kind: Difference['kind'], what: string, mend = MEND): Difference[] => [
+      { kind, family, table: 'raw', chain: '', rule: '', message: `${inFamily(family)}set ${name}: ${what}; ${mend}` },
+    ];
+    const live = readSet(system.run, family);
+    if (!wanted.includes(family)) {
+      return live === undefined ? [] : differ('unexpected', 'it is here, but the configuration asks for none such');
+    }
+    if (live === undefined) return differ('missing', 'this set of ours is missing');
+    if (!live.isWrong) return [];
+    const again = 'run: acsplit rules remove && acsplit rules install';
+    return differ('changed', `found "${live.kind}", expected "${wantedKind(family)}"`, again);
   });
 }
 
@@ -64,7 +86,13 @@ function leftovers(system: System, family: Family): Difference[] {
  * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold rules
  * in either: ours would queue each packet twice, and what others drop there no accept of ours overrules.
  */
-function inOtherBackEnd(topology: Topology, saved: string, system: System, family: Family): Difference[] {
+function inOtherBackEnd(
+  topology: Topology,
+  { onEngineDown }: Steering,
+  saved: string,
+  system: System,
+  family: Family,
+): Difference[] {
   const other = `${PROGRAM[family]}-${saved.includes('(nf_tables)') ? 'legacy' : 'nft'}`;
   const { status, stdout } = system.run(`${other}-save`, []);
   if (status !== 0) return [];
@@ -74,16 +102,16 @@ function inOtherBackEnd(topology: Topology, saved: string, system: System, famil
     return { kind: 'duplicate', family, table, chain: '', rule: '', message };
   });
   // There everything of ours only passes: it is queued and accepted elsewhere.
-  const passing = stations(topology, family).map((station): Station => ({ ...station, role: 'passes' }));
+  const passing = stations(topology, family, onEngineDown).map((station): Station => ({ ...station, role: 'passes' }));
   const foreign = foreignRules(passing, parseRuleset(stdout), other);
   return [...own, ...foreign.map((found) => ({ family, ...found, message: `${other}: ${found.message}` }))];
 }
 
 /** `checkRules` for one family's rules that iptables-save has already printed. */
-export function compareRules(topology: Topology, queue: QueueNumbers, saved: string, family: Family = 4): Difference[] {
+export function compareRules(topology: Topology, steering: Steering, saved: string, family: Family = 4): Difference[] {
   const live = parseRuleset(saved);
-  const own = renderTables(topology, queue, family).flatMap((rendered) => compareTable(rendered, live));
-  const all = [...own, ...foreignRules(stations(topology, family), live, PROGRAM[family])];
+  const own = renderTables(topology, steering, family).flatMap((rendered) => compareTable(rendered, live));
+  const all = [...own, ...foreignRules(stations(topology, family, steering.onEngineDown), live, PROGRAM[family])];
   return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
 }
 

@@ -18,6 +18,9 @@ export interface ForeignRule {
   jump: string | undefined;
 }
 
+/** Each ends a connection's walk through nat. */
+const TRANSLATING = new Set(['DNAT', 'SNAT', 'REDIRECT', 'MASQUERADE', 'NETMAP']);
+
 const DROPPING = new Set(['DROP', 'REJECT', 'TARPIT', 'SYNPROXY', 'NFQUEUE', 'QUEUE', 'TPROXY']);
 
 /** Calls of chains nest at most this deep; the kernel refuses loops, this bound is for text that no kernel checked. */
@@ -99,6 +102,7 @@ class Walk {
     if (role === 'passes' || where === 'behind') return undefined;
     // An accept is as good as ours where ours only accepts; in mangle it keeps the packet from our queue.
     if (role === 'admits' && table !== 'mangle') return undefined;
+    if (TRANSLATING.has(target ?? '')) return 'shadows';
     if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';
     // The first CT rule that a packet meets wins; --notrack is what we want ourselves.
     if (target === 'CT' && !rule.includes('--notrack')) return 'shadows';

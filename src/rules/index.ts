@@ -3,7 +3,8 @@
 export { checkRules, type Difference } from './check';
 export { installRules, removeRules, type System } from './install';
 export { familiesOf, type Family } from './family';
-export { type QueueNumbers, renderRules } from './render';
+export { renderRules, type Steering } from './render';
 export { type Outcome, type Runner, runProgram } from './iptables';
 export { RulesError } from './rules-error';
+export { type AliveSet, aliveSets, type LiveSet, type OnEngineDown, readSet } from './sets';
 export { tryBundle } from './trial';

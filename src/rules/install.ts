@@ -1,6 +1,7 @@
 /**
  * Puts the bundle in and takes it out. One iptables-restore per table and family, each atomic; the guards of both
- * families first and last, so that at no moment a packet that escapes the queues reaches anybody. A table that fails takes the others back.
+ * families first and last, so that at no moment a packet that escapes the queues reaches anybody, and the sets around the
+ * rules that name them. A table that fails takes the others back.
  * Whatever is not in a chain of ours and does not jump to one is never named, so it cannot be changed.
  */
 
@@ -8,7 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Topology } from '../splitter/topology';
 import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
-import { type QueueNumbers, renderTables, TABLE_NAMES, type TableName } from './render';
+import { renderTables, type Steering, TABLE_NAMES, type TableName } from './render';
 import {
   type Chain,
   isBuiltIn,
@@ -20,6 +21,7 @@ import {
   type Table,
 } from './ruleset';
 import { RulesError } from './rules-error';
+import { aliveSets, destroySets, makeSets } from './sets';
 
 /** What stands between these functions and the system, for tests. */
 export interface System {
@@ -58,15 +60,24 @@ type Live = ReadonlyMap<Family, Ruleset>;
  * nothing but counters. A family that is configured no more loses its rules.
  * @throws RulesError: one line, and the rules are as they were before
  */
-export function installRules(topology: Topology, queue: QueueNumbers, system: System = SYSTEM): void {
+export function installRules(topology: Topology, steering: Steering, system: System = SYSTEM): void {
   const configured = familiesOf(topology);
-  const rendered = configured.flatMap((family) => renderTables(topology, queue, family));
+  const rendered = configured.flatMap((family) => renderTables(topology, steering, family));
   requireInterfaces(topology, system);
   const wanted = places().map(({ family, name }): Wanted => {
     const table = rendered.find((one) => one.family === family && one.name === name);
     return { family, name, part: table ? wantedPart(table.text) : NOTHING };
   });
-  change(wanted, readLive(system, configured), system);
+  const live = readLive(system, configured);
+  const families = aliveSets(topology, steering.onEngineDown).map(({ family }) => family);
+  const made = makeSets(system.run, families);
+  try {
+    change(wanted, live, system);
+  } catch (error) {
+    destroySets(system.run, made);
+    throw error;
+  }
+  destroySets(system.run, without(families));
 }
 
 /** Takes out everything of ours, whatever configuration it was made from. @throws RulesError */
@@ -75,6 +86,11 @@ export function removeRules(system: System = SYSTEM): void {
     .reverse()
     .map((place): Wanted => ({ ...place, part: NOTHING }));
   change(wanted, readLive(system, [4]), system);
+  destroySets(system.run);
+}
+
+function without(families: readonly Family[]): Family[] {
+  return FAMILIES.filter((family) => !families.includes(family));
 }
 
 /** In the order of installing. */

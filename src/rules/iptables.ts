@@ -47,7 +47,7 @@ export function saveRules(run: Runner, family: Family): string {
   const program = `${PROGRAM[family]}-save`;
   const outcome = run(program, []);
   if (outcome.status !== 0) throw explain(program, outcome);
-  const incompatible = /^# Table `(filter|raw|mangle)' is incompatible/m.exec(outcome.stdout);
+  const incompatible = /^# Table `(nat|filter|raw|mangle)' is incompatible/m.exec(outcome.stdout);
   if (incompatible) {
     const list = `nft list table ${family === 4 ? 'ip' : 'ip6'} ${incompatible[1]}`;
     throw new RulesError(
@@ -73,6 +73,8 @@ const KERNEL_MODULES: readonly [RegExp, string][] = [
   [/-m multiport\b/, 'xt_multiport'],
   [/-m conntrack\b/, 'xt_conntrack'],
   [/-m u32\b/, 'xt_u32'],
+  [/-m set\b/, 'xt_set'],
+  [/-j [DS]NAT\b/, 'xt_nat'],
 ];
 
 function explain(program: string, outcome: Outcome, text = ''): RulesError {
@@ -81,7 +83,7 @@ function explain(program: string, outcome: Outcome, text = ''): RulesError {
     return new RulesError(`${program} is not installed or not in PATH; on Debian: apt-get install iptables`);
   }
   if (error) return new RulesError(`${program} could not be run: ${error.message}`, { cause: error });
-  if (/permission denied|you must be root|operation not permitted/i.test(stderr)) {
+  if (/permission denied|you must be root|operation not permitted|Can't open socket to ipset/i.test(stderr)) {
     return new RulesError(`${program}: permission denied; the rules need root (CAP_NET_ADMIN and CAP_NET_RAW)`);
   }
   if (/xtables lock/i.test(stderr)) {

@@ -9,11 +9,17 @@ import { type Addresses, type Topology } from '../splitter/topology';
 import { addressIn, asText, contains, familiesOf, type Family, ICMP, type Network, parseNetwork } from './family';
 import { errorAboutTcp, quotesDestination } from './quoted';
 import { RulesError } from './rules-error';
+import { aliveSetName, createLine, type OnEngineDown } from './sets';
 import { fillTemplate, type TemplateValues } from './template';
 
 /** `first` is the CPEs' queue; first + 1 the ITMS's, first + 2 the collectors', first + 3 this host's own ICMP errors'. */
 export interface QueueNumbers {
   first: number;
+}
+
+/** What the rules need to know besides the topology. */
+export interface Steering extends QueueNumbers {
+  onEngineDown: OnEngineDown;
 }
 
 export interface RenderedTable {
@@ -23,8 +29,11 @@ export interface RenderedTable {
   text: string;
 }
 
-/** In the order of installing: guards, then notrack, then queues. Removed in reverse. */
-export const TABLE_NAMES = ['filter', 'raw', 'mangle'] as const;
+/**
+ * In the order of installing: guards, notrack, the fallback, queues. Removed in reverse. At no moment does nat take what
+ * an engine is to see.
+ */
+export const TABLE_NAMES = ['filter', 'raw', 'nat', 'mangle'] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
 const TEMPLATES = join(__dirname, '..', '..', 'iptables');
@@ -33,19 +42,20 @@ const TEMPLATES = join(__dirname, '..', '..', 'iptables');
 const MULTIPORT_LIMIT = 15;
 
 /** All tables of a family as one text for iptables-restore. @throws RulesError for what cannot be written as rules */
-export function renderRules(topology: Topology, queue: QueueNumbers, family: Family = 4): string {
-  return renderTables(topology, queue, family)
+export function renderRules(topology: Topology, steering: Steering, family: Family = 4): string {
+  return renderTables(topology, steering, family)
     .map(({ text }) => text)
     .join('\n');
 }
 
 /** The tables of a family one by one, in the order of installing. @throws RulesError */
-export function renderTables(topology: Topology, queue: QueueNumbers, family: Family = 4): RenderedTable[] {
+export function renderTables(topology: Topology, steering: Steering, family: Family = 4): RenderedTable[] {
   if (!familiesOf(topology).includes(family)) {
     throw new RulesError(`no IPv${family} address is configured, so there are no IPv${family} rules`);
   }
-  const values = templateValues(topology, queue, family);
-  return TABLE_NAMES.map((name) => ({ family, name, text: fillTemplate(readTemplate(name), values) }));
+  const values = templateValues(topology, steering, family);
+  const names = TABLE_NAMES.filter((name) => name !== 'nat' || steering.onEngineDown === 'itms');
+  return names.map((name) => ({ family, name, text: fillTemplate(readTemplate(name), values) }));
 }
 
 function readTemplate(name: TableName): string {
@@ -58,7 +68,7 @@ function readTemplate(name: TableName): string {
 }
 
 /** What the words in braces stand for; iptables/README.md explains each. */
-function templateValues(topology: Topology, queue: QueueNumbers, family: Family): TemplateValues {
+function templateValues(topology: Topology, steering: Steering, family: Family): TemplateValues {
   const { cpe, itms, collectors, reportPorts, itmsPorts } = topology;
   const servers = [itms, ...collectors].map((server) => {
     const network = asNetwork(server.address, family);
@@ -66,21 +76,28 @@ function templateValues(topology: Topology, queue: QueueNumbers, family: Family)
   });
   const networks = cpe.networks.map(checkedNetwork).filter((network) => network.family === family);
   const words = servers.map(({ network: _, ...rest }) => rest);
+  const isFallback = steering.onEngineDown === 'itms';
   return {
     single: {
       acs: asText(asNetwork(cpe.address, family)),
+      'acs.host': withoutPrefix(asText(asNetwork(cpe.address, family))),
+      'itms.host': withoutPrefix(words[0].address),
+      createSet: createLine(family),
+      alive: isFallback ? ` -m set --match-set ${aliveSetName(family)} src` : '',
+      untracked: isFallback ? ' -m conntrack --ctstate UNTRACKED' : '',
       icmp: ICMP[family],
       errorAboutTcp: errorAboutTcp(family),
       'cpe.interface': checkedInterface(cpe.interface),
       'itms.interface': words[0].interface,
       'itms.address': words[0].address,
       'itms.quoted': words[0].quoted,
-      'queue.cpe': String(queue.first),
-      'queue.itms': String(queue.first + 1),
-      'queue.collectors': String(queue.first + 2),
-      'queue.host': String(queue.first + 3),
+      'queue.cpe': String(steering.first),
+      'queue.itms': String(steering.first + 1),
+      'queue.collectors': String(steering.first + 2),
+      'queue.host': String(steering.first + 3),
     },
     several: {
+      fallback: isFallback ? [{ '': '' }] : [],
       network: networks.map((network) => ({ '': asText(network), quoted: quotesDestination(network) })),
       collector: words.slice(1),
       server: words,
@@ -91,6 +108,11 @@ function templateValues(topology: Topology, queue: QueueNumbers, family: Family)
       ports: chunks([...reportPorts, ...itmsPorts], MULTIPORT_LIMIT).map((ports) => ({ '': ports.join(',') })),
     },
   };
+}
+
+/** As iptables-save prints an address where no network can stand. */
+function withoutPrefix(address: string): string {
+  return address.slice(0, address.indexOf('/'));
 }
 
 function asWords(network: Network): { address: string; quoted: string } {

@@ -6,6 +6,7 @@
 import { type Topology } from '../splitter/topology';
 import { addressIn, type Family, parseNetwork } from './family';
 import { type TableName } from './render';
+import { type OnEngineDown } from './sets';
 
 export interface Traffic {
   /** For people. */
@@ -51,9 +52,12 @@ interface Side {
   ports: number[];
 }
 
-/** Every chain of iptables that our traffic passes, before and after it is rewritten. nat is none: no conntrack. */
-export function stations(topology: Topology, family: Family): Station[] {
-  const { cpe, reportPorts, itmsPorts } = topology;
+/**
+ * Every chain of iptables that our traffic passes, before and after it is rewritten. nat is one while no engine runs, and
+ * only with `itms`: what is not tracked never meets it.
+ */
+export function stations(topology: Topology, family: Family, onEngineDown: OnEngineDown): Station[] {
+  const { cpe, itms, reportPorts, itmsPorts } = topology;
   const side: Side = {
     interface: cpe.interface,
     acs: addressIn(cpe.address, family)!,
@@ -67,6 +71,36 @@ export function stations(topology: Topology, family: Family): Station[] {
     ...errorsFromCpes(side),
     ...groups.flatMap((group) => errorsAroundServers(side, group)),
     ...ownErrors(side, groups),
+    ...(onEngineDown === 'itms' ? withoutEngine(side, itms.interface, addressIn(itms.address, family)!) : []),
+  ];
+}
+
+/** What nat translates while no engine runs. */
+function withoutEngine(side: Side, itmsInterface: string, itms: string): Station[] {
+  const sessions: Traffic = {
+    what: 'the sessions that CPEs open while no engine runs',
+    protocol: 'tcp',
+    in: side.interface,
+    sources: side.networks,
+    destinations: [side.acs],
+    destinationPorts: side.ports.map((port): [number, number] => [port, port]),
+    hasSyn: true,
+    isUntracked: false,
+  };
+  const requests: Traffic = {
+    ...sessions,
+    what: "the ITMS's Connection Requests while no engine runs",
+    in: undefined,
+    out: side.interface,
+    sources: [itms],
+    destinations: side.networks,
+    destinationPorts: ANY_PORT,
+  };
+  const forwarded: Traffic = { ...sessions, in: undefined, out: itmsInterface, destinations: [itms] };
+  return [
+    { table: 'nat', chain: 'PREROUTING', role: 'decides', traffic: sessions },
+    { table: 'nat', chain: 'POSTROUTING', role: 'decides', traffic: requests },
+    { table: 'nat', chain: 'POSTROUTING', role: 'decides', traffic: forwarded },
   ];
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CHECKS } from '../../src/cli/doctor/checks';
 import { DoctorHost, type Planted } from './support/doctor-host';
 import { sh } from './support/netns';
-import { systemProgram } from './support/rules-host';
+import { systemProgram, until } from './support/rules-host';
 import { testInUserNamespace } from './support/user-namespaces';
 
 jest.setTimeout(180_000);
@@ -387,6 +387,21 @@ describe('faults that take more than a line to plant', () => {
     expect(found.mend).toBe('sysctl -w net.netfilter.nf_conntrack_max=65536');
     host.router.must([...wrapper, 'sh', '-c', found.mend!]);
     expect(host.complaints(wrapper)).toEqual([]);
+  });
+
+  test('an engine that still holds where the rules are those of `itms`', async () => {
+    const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
+    const isEmpty = () => host.shell('ipset list -terse ACSPLIT-ALIVE4').includes('Number of entries: 0');
+    host.edit('onEngineDown: itms', 'onEngineDown: hold');
+    host.shell(`kill -HUP ${pid}`);
+    await until(isEmpty, 'the set to be empty');
+    host.edit('onEngineDown: hold', 'onEngineDown: itms');
+    const [found, ...others] = host.complaints();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'fallback', level: 'failure', mend: `kill -HUP ${pid}` });
+    expect(found.message).toMatch(/^the engine runs, but does not renew ACSPLIT-ALIVE4: /);
+    host.shell(found.mend!);
+    await host.untilHealthy();
   });
 
   test('no engine', async () => {

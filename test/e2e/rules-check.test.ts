@@ -1,6 +1,6 @@
 /** `acsplit rules check` against live rules: each that a test deletes, reorders or shadows is named. */
 
-import { parseConfiguration } from '../../src/cli/configuration';
+import { parseConfiguration, steeringOf } from '../../src/cli/configuration';
 import { checkRules, type Difference, installRules } from '../../src/rules';
 import { BACK_ENDS, RulesHost } from './support/rules-host';
 
@@ -21,8 +21,8 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   });
 
   const configuration = () => parseConfiguration(host.configurationText, 'test');
-  const install = () => installRules(configuration().topology, configuration().queue, host.system);
-  const check = () => checkRules(configuration().topology, configuration().queue, host.system);
+  const install = () => installRules(configuration().topology, steeringOf(configuration()), host.system);
+  const check = () => checkRules(configuration().topology, steeringOf(configuration()), host.system);
 
   /** Every live rule: `table` and the line as iptables-save prints it. */
   const liveRules = () =>
@@ -121,6 +121,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(found.map(({ kind, table }) => `${kind} ${table}`).sort()).toEqual([
       'duplicate filter',
       'duplicate mangle',
+      'duplicate nat',
       'duplicate raw',
     ]);
     host.must(['sh', '-c', found[0].message.split('delete them there: ')[1]]);

@@ -36,7 +36,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   beforeEach(async () => {
     host = await RulesHost.create(backEnd, { cpes: ['10.1.1.1'], outside: true });
     host.restore(HOST_RULES);
-    before = host.savedRules();
+    before = host.state();
   });
   afterEach(() => host?.close());
 
@@ -44,23 +44,23 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
 
   it('installed twice, then removed: the host’s rules are what they were', () => {
     expect(host.rules('install')).toMatchObject(done);
-    const once = host.savedRules();
+    const once = host.state();
     expect(once).not.toBe(before);
     expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });
 
     expect(host.rules('install')).toMatchObject(done);
-    expect(host.savedRules()).toBe(once);
+    expect(host.state()).toBe(once);
 
     expect(host.rules('remove')).toMatchObject(done);
-    expect(host.savedRules()).toBe(before);
+    expect(host.state()).toBe(before);
     expect(host.rules('remove')).toMatchObject(done);
-    expect(host.savedRules()).toBe(before);
+    expect(host.state()).toBe(before);
   });
 
   it('while installed, the host’s own rules stand as they stood, in their order', () => {
     expect(host.rules('install')).toMatchObject(done);
     const withoutOurs = host
-      .savedRules()
+      .state()
       .split('\n')
       .filter((line) => !line.includes('ACSPLIT-'))
       .join('\n');
@@ -78,17 +78,47 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     host.configure('this is: [no configuration');
     expect(host.rules('install')).toMatchObject({ status: 2 });
     expect(host.rules('remove')).toMatchObject(done);
-    expect(host.savedRules()).toBe(before);
+    expect(host.state()).toBe(before);
   });
 
   it('what `show` prints is what `install` installs', () => {
     const shown = host.rules('show');
+    // The set that they name, by the command that a comment among them gives.
+    host.must(/^# +(ipset create .*)$/m.exec(shown.stdout)![1].split(' '));
     host.restore(shown.stdout);
     expect(host.rules('check')).toMatchObject({ status: 0 });
     const restored = host.savedRules();
     expect(host.rules('remove')).toMatchObject(done);
     expect(host.rules('install')).toMatchObject(done);
     expect(host.savedRules()).toBe(restored);
+  });
+
+  it('`itms` and `hold` replace each other, and leave nothing of each other', () => {
+    const hold = host.configurationText.replace('onEngineDown: itms', 'onEngineDown: hold');
+    const itms = host.configurationText;
+    host.configure(hold);
+    expect(host.rules('install')).toMatchObject(done);
+    const held = host.state();
+    expect(held).not.toMatch(/ACSPLIT-ALIVE|--to-(source|destination)/);
+    host.configure(itms);
+    expect(host.rules('check')).toMatchObject({ status: 1, stdout: expect.stringContaining('set ACSPLIT-ALIVE4') });
+    expect(host.rules('install')).toMatchObject(done);
+    expect(host.rules('check')).toMatchObject({ status: 0 });
+    host.configure(hold);
+    expect(host.rules('check')).toMatchObject({ status: 1, stdout: expect.stringContaining('set ACSPLIT-ALIVE4') });
+    expect(host.rules('install')).toMatchObject(done);
+    expect(host.rules('check')).toMatchObject({ status: 0 });
+    expect(host.state()).toBe(held);
+  });
+
+  it('a set of ours that a rule of somebody else’s names stays, and is spoken of', () => {
+    expect(host.rules('install')).toMatchObject(done);
+    host.iptables('-A ACSPLITTER -m set --match-set ACSPLIT-ALIVE4 src -j RETURN');
+    const { status, stderr } = host.rules('remove');
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^acsplit: set ACSPLIT-ALIVE4 stays: [^\n]+\n$/)]);
+    host.iptables('-D ACSPLITTER -m set --match-set ACSPLIT-ALIVE4 src -j RETURN');
+    expect(host.rules('remove')).toMatchObject(done);
+    expect(host.state()).toBe(before);
   });
 
   describe('what cannot be installed is refused in one line, and nothing is left of it', () => {
@@ -131,7 +161,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
         `sed '${range} s/-m socket --nowildcard/-m ipvs --ipvs/' | ${real} "$@"`,
       );
       expect(refusal(install([directory]))).toContain('this kernel lacks what "ipvs" rules need');
-      expect(host.savedRules()).toBe(before);
+      expect(host.state()).toBe(before);
     });
 
     it('a failure over rules of an older configuration leaves those', () => {
@@ -150,13 +180,13 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     it('an interface that does not exist', () => {
       host.configure(host.configurationText.replace('eth2', 'eth7'));
       expect(refusal(host.rules('install'))).toContain('interface eth7 does not exist here (there are: eth0');
-      expect(host.savedRules()).toBe(before);
+      expect(host.state()).toBe(before);
     });
 
     it('without rights', () => {
       const drop = ['setpriv', '--bounding-set', '-net_admin,-net_raw', '--inh-caps', '-net_admin,-net_raw'];
       expect(refusal(install([], drop))).toMatch(/permission denied; the rules need root/i);
-      expect(host.savedRules()).toBe(before);
+      expect(host.state()).toBe(before);
     });
 
     it('without iptables', () => {
@@ -174,7 +204,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
 
     it('--family 6 where no IPv6 is configured', () => {
       expect(refusal(host.rules('show', '--family', '6'))).toContain('no IPv6 address is configured');
-      expect(host.savedRules()).toBe(before);
+      expect(host.state()).toBe(before);
     });
   });
 });

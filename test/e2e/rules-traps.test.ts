@@ -50,6 +50,8 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
 
   beforeAll(async () => {
     host = await RulesHost.create(backEnd, { cpes: [CPE, ADMIN], outside: true });
+    // What else the rules can do while no engine runs: engine-down.test.ts.
+    host.configure(host.configurationText.replace('onEngineDown: itms', 'onEngineDown: hold'));
     host.restore(STRICT_RULES);
     expect(host.rules('install')).toMatchObject({ status: 0, stderr: '' });
     expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });

@@ -2,7 +2,7 @@
 
 import { type CommandModule } from 'yargs';
 import { checkRules, familiesOf, type Family, installRules, removeRules, renderRules, RulesError } from '../../rules';
-import { type Configuration, loadConfiguration } from '../configuration';
+import { type Configuration, loadConfiguration, steeringOf } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 
@@ -46,9 +46,10 @@ const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
       .example('$0 rules show --family 6 | ip6tables-restore --noflush --test', 'would this host take them?'),
   handler: ({ config, family, json }) =>
     inWords(() => {
-      const { topology, queue } = loadConfiguration(config);
+      const configuration = loadConfiguration(config);
+      const { topology } = configuration;
       const shown = (family ?? familiesOf(topology)[0]) as Family;
-      const text = renderRules(topology, queue, shown);
+      const text = renderRules(topology, steeringOf(configuration), shown);
       process.stdout.write(json ? `${JSON.stringify({ family: shown, rules: text }, null, 2)}\n` : text);
     }),
 };
@@ -60,8 +61,8 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
     parser.example('$0 rules install', 'before or after the engine is started: without it packets wait'),
   handler: ({ config }) =>
     inWords(() => {
-      const { topology, queue } = loadConfiguration(config);
-      installRules(topology, queue);
+      const configuration = loadConfiguration(config);
+      installRules(configuration.topology, steeringOf(configuration));
     }),
 };
 
@@ -83,8 +84,8 @@ const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
   handler: ({ config, json }) => inWords(() => printCheck(loadConfiguration(config), json)),
 };
 
-function printCheck({ topology, queue }: Configuration, json: boolean): void {
-  const differences = checkRules(topology, queue);
+function printCheck(configuration: Configuration, json: boolean): void {
+  const differences = checkRules(configuration.topology, steeringOf(configuration));
   if (json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
   else for (const { message } of differences) process.stdout.write(`${message}\n`);
   if (differences.length > 0) {

@@ -6,6 +6,7 @@ import { loadAddon } from '../../engine/binding';
 import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
 import { ServiceManager } from '../../engine/service-manager';
+import { aliveSets } from '../../rules';
 import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions } from '../options';
@@ -56,7 +57,8 @@ async function run({ config }: GlobalOptions): Promise<void> {
 }
 
 function readOptions(config: string, log: EngineOptions['log']): EngineOptions {
-  return { ...loadConfiguration(config), version: readVersion(), log };
+  const { onEngineDown, ...settings } = loadConfiguration(config);
+  return { ...settings, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
 }
 
 /** A configuration that cannot be taken leaves the running one as it is. */

@@ -3,6 +3,7 @@
 import { type Configuration } from '../configuration';
 import { type Finding, type Row, row } from './check';
 import { conntrack, engine, stateDirectory } from './engine';
+import { fallback } from './fallback';
 import { firewalls } from './firewalls';
 import { type Host } from './host';
 import { addon, bundle, queues, rights } from './kernel';
@@ -15,7 +16,7 @@ export const CHECKS: readonly Row[] = [
   // What there is to work with.
   row(rights), //           CAP_NET_ADMIN
   row(addon), //            built and loadable
-  row(bundle), //           NFQUEUE, CT, socket, multiport, …: the whole bundle, tried
+  row(bundle), //           NFQUEUE, CT, socket, sets, …: the whole bundle, tried
   row(queues), //           NFQUEUE sockets with super-packets, and their buffer, tried
   // The way of the packets.
   row(interfaces), //       there and up
@@ -35,6 +36,7 @@ export const CHECKS: readonly Row[] = [
   row(queueOwner), //       nobody else holds our queues
   row(stateDirectory), //   there, ours, with room
   row(engine), //           running and answering
+  row(fallback), //         and the kernel takes it for alive
 ];
 
 export interface Diagnosis {

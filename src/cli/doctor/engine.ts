@@ -3,6 +3,7 @@
 import { dirname } from 'node:path';
 import { stateFilePath } from '../../engine/state-file';
 import { Splitter } from '../../splitter/splitter';
+import { type OnEngineDown } from '../../rules';
 import { type Configuration } from '../configuration';
 import { type Check, type Fault } from './check';
 import { acsplit, edit, quoted, sysctl } from './command-line';
@@ -10,20 +11,27 @@ import { type EngineAnswer, type Entry, type Host, type Room } from './host';
 
 const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
 
+/** Whether systemd knows the engine. */
+export function hasUnit(host: Host): boolean {
+  return UNIT_FILES.some((file) => host.entry(file) !== undefined);
+}
+
 export const engine: Check<{ answer: EngineAnswer; hasUnit: boolean }> = {
   name: 'engine',
   needs: ['queue-owner', 'state-directory'],
   look: async (host, { stateDirectory }) => ({
     answer: await host.askEngine(stateDirectory),
-    hasUnit: UNIT_FILES.some((file) => host.entry(file) !== undefined),
+    hasUnit: hasUnit(host),
   }),
-  judge: ({ answer, hasUnit }, wanted) => {
-    const start = hasUnit ? 'systemctl start acsplit' : acsplit('run', wanted);
+  judge: ({ answer, hasUnit: isService }, wanted) => {
+    const start = isService ? 'systemctl start acsplit' : acsplit('run', wanted);
     if ('isAbsent' in answer) {
-      return [{ level: 'failure', says: 'no engine runs: what the rules steer waits and is lost', mend: start }];
+      const isHeld = wanted.onEngineDown === 'hold';
+      const effect = isHeld ? 'what the rules steer waits and is lost' : 'new sessions all go to the ITMS, others wait';
+      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: start }];
     }
     if ('complaint' in answer) {
-      const mend = hasUnit ? 'systemctl restart acsplit' : acsplit('status', wanted);
+      const mend = isService ? 'systemctl restart acsplit' : acsplit('status', wanted);
       return [{ level: 'failure', says: answer.complaint, mend }];
     }
     const faults: Fault[] = [];
@@ -136,13 +144,17 @@ export const conntrack: Check<{ count: number; limit: number }> = {
     const number = (name: string) => Number(host.read(`/proc/sys/net/netfilter/${name}`) ?? NaN);
     return { count: number('nf_conntrack_count'), limit: number('nf_conntrack_max') };
   },
-  judge: ({ count, limit }) => {
+  judge: ({ count, limit }, { onEngineDown }) => {
     if (!(count >= limit * NEARLY_FULL)) return [];
-    const says = `${count} of at most ${limit} connections are tracked: when it is full, new ones are dropped (ours are not tracked)`;
+    const says = `${count} of at most ${limit} connections are tracked: when it is full, new ones are dropped (${ours(onEngineDown)})`;
     return [{ level: 'warning', says, mend: sysctl('net.netfilter.nf_conntrack_max', Math.max(2 * limit, 65_536)) }];
   },
-  fine: ({ count, limit }) =>
+  fine: ({ count, limit }, { onEngineDown }) =>
     Number.isNaN(count)
       ? 'is not loaded, and need not be'
-      : `${count} of at most ${limit} connections are tracked; ours are not`,
+      : `${count} of at most ${limit} connections are tracked; ${ours(onEngineDown)}`,
 };
+
+function ours(onEngineDown: OnEngineDown): string {
+  return onEngineDown === 'hold' ? 'ours are not' : 'ours are not while an engine runs';
+}

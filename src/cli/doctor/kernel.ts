@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { wantedReceiveBufferBytes } from '../../engine/queues';
 import { type Family, type Runner, tryBundle } from '../../rules';
-import { type Configuration } from '../configuration';
+import { type Configuration, steeringOf } from '../configuration';
 import { type Check, type Fault } from './check';
 import { acsplit, edit, sysctl } from './command-line';
 import { type Host } from './host';
@@ -45,9 +45,10 @@ export interface BundleTrial {
 }
 
 /** Restores the bundle under one back end's programs, each table in a network namespace of its own. */
-function tryUnder(host: Host, { topology, queue }: Configuration, family: Family, program: string): BundleTrial {
-  const run: Runner = (name, words, input) => host.runInScratch(name.replace(/^ip6?tables/, program), words, input);
-  const refusal = tryBundle(topology, queue, family, run);
+function tryUnder(host: Host, wanted: Configuration, family: Family, program: string): BundleTrial {
+  const named = (word: string) => word.replace(/^ip6?tables(?=-restore$)/, program);
+  const run: Runner = (name, words, input) => host.runInScratch(named(name), words.map(named), input);
+  const refusal = tryBundle(wanted.topology, steeringOf(wanted), family, run);
   return { family, program, complaint: refusal?.message, module: refusal?.module };
 }
 
@@ -75,7 +76,8 @@ export const bundle: Check<BundleTrial[]> = {
           const mend = `update-alternatives --set ${program} /usr/sbin/${other.program}`;
           return { level: 'failure', says: `${says}; ${other.program} does`, mend };
         }
-        const mend = module === undefined ? 'apt-get install --reinstall iptables' : `modprobe ${module}`;
+        const name = complaint?.startsWith('ipset is not installed') ? 'ipset' : '--reinstall iptables';
+        const mend = module === undefined ? `apt-get install ${name}` : `modprobe ${module}`;
         return { level: 'failure', says, mend };
       }),
   fine: (trials) =>

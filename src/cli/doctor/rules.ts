@@ -1,7 +1,7 @@
 /** The live iptables rules: ours as they must be, the host's own not in their way. What is a difference, src/rules says. */
 
 import { checkRules, type Difference, RulesError } from '../../rules';
-import { type Configuration } from '../configuration';
+import { type Configuration, steeringOf } from '../configuration';
 import { type Check, type Fault, type Level } from './check';
 import { acsplit } from './command-line';
 import { type Host } from './host';
@@ -22,9 +22,9 @@ function isPolicy({ rule }: Difference): boolean {
   return rule.startsWith('policy ');
 }
 
-function lookAtRules(host: Host, { topology, queue }: Configuration): Found | RulesError {
+function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
   try {
-    const all = checkRules(topology, queue, {
+    const all = checkRules(wanted.topology, steeringOf(wanted), {
       run: (...words) => host.run(...words),
       interfaces: () => [],
       hasIpv6: () => host.read('/proc/net/if_inet6') !== undefined,

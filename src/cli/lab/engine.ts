@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Family } from '../../packet/address';
+import type { OnEngineDown } from '../../rules';
 import type { ActivationMode } from '../../splitter/topology';
 import { execute } from './namespaces';
 import { end, PLACES, REPORT_PORT, type World } from './world';
@@ -11,6 +12,7 @@ export interface EngineOptions {
   activation?: ActivationMode;
   gso?: boolean;
   secondCollector?: boolean;
+  onEngineDown?: OnEngineDown;
   /** Of the addresses; IPv4 unless asked otherwise. */
   family?: Family;
   /** Seconds; lives that differ from the defaults. */
@@ -131,7 +133,7 @@ export function configurationText(directory: string, options: EngineOptions): st
     `ttl: ${JSON.stringify(options.ttl ?? {})}`,
     `tables: { capacity: ${CAPACITY_ENTRIES} }`,
     `queue: { gso: ${options.gso ?? true} }`,
-    'onEngineDown: hold',
+    `onEngineDown: ${options.onEngineDown ?? 'itms'}`,
     `stateDirectory: ${join(directory, 'state')}`,
     '',
   ].join('\n');

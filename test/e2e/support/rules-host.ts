@@ -4,16 +4,16 @@
  */
 
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import * as readline from 'node:readline';
 import { cli, configurationText } from '../../../src/cli/lab/engine';
 import { end, type Role, World, type WorldOptions } from '../../../src/cli/lab/world';
 import { type Outcome } from '../../../src/rules/iptables';
 import { type System } from '../../../src/rules';
+import { type BackEnd, linkBackEnd, withoutEmptyTables } from './back-end';
 
-export type BackEnd = 'nft' | 'legacy';
-export const BACK_ENDS: BackEnd[] = ['nft', 'legacy'];
+export { BACK_ENDS, type BackEnd, systemProgram } from './back-end';
 
 const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'cli', 'lab');
 const PEER = join(__dirname, 'line-peer.js');
@@ -32,12 +32,7 @@ export class RulesHost {
     readonly backEnd: BackEnd,
   ) {
     this.binaries = join(world.directory, 'bin');
-    mkdirSync(this.binaries);
-    for (const name of ['iptables', 'ip6tables']) {
-      for (const verb of ['', '-save', '-restore']) {
-        symlinkSync(systemProgram(`${name}-${backEnd}${verb}`), join(this.binaries, `${name}${verb}`));
-      }
-    }
+    linkBackEnd(this.binaries, backEnd);
     this.configuration = join(world.directory, 'acsplit.yaml');
     // Whose session is whose is not the rules' business: every one is the ITMS's.
     this.configure(configurationText(world.directory, { activation: 'off' }));
@@ -101,16 +96,14 @@ export class RulesHost {
     };
   }
 
-  /** The live rules without what may differ: counters, comments, and tables in which nothing stands. */
+  /** The live rules without what may differ. */
   savedRules(): string {
-    const saved = this.must(['iptables-save']);
-    const lines = saved
-      .split('\n')
-      .filter((line) => !line.startsWith('#'))
-      .map((line) => line.replace(/\[\d+:\d+\]/, ''));
-    const tables = lines.join('\n').split(/^(?=\*)/m);
-    const isEmpty = (table: string) => !/^-A|^:\S+ -|^:\S+ DROP/m.test(table);
-    return tables.filter((table) => !isEmpty(table)).join('');
+    return withoutEmptyTables(this.must(['iptables-save']));
+  }
+
+  /** The live rules and the names of sets, without what may differ. */
+  state(): string {
+    return this.savedRules() + this.must(['ipset', 'list', '-name']);
   }
 
   /** Packets that a rule has counted: the one of `chain` whose text holds all of `parts`. */
@@ -216,12 +209,4 @@ export async function until(condition: () => boolean, what: string): Promise<voi
     if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-}
-
-/** A program of the system, in sbin too, which is not in everybody's PATH. */
-export function systemProgram(name: string): string {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  const found = directories.map((directory) => join(directory, name)).find((file) => existsSync(file));
-  if (found === undefined) throw new Error(`${name} is not installed`);
-  return found;
 }

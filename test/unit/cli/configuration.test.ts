@@ -66,7 +66,7 @@ describe('a configuration with only what must be said', () => {
       lives: DEFAULT_LIVES,
       capacityEntries: 1048576,
       queue: { first: 0, length: 16384, gso: true },
-      onEngineDown: 'hold',
+      onEngineDown: 'itms',
       stateDirectory: '/run/acsplit',
       metrics: { listen: '127.0.0.1:9547' },
       file: '/etc/acsplit/acsplit.yaml',
@@ -511,9 +511,9 @@ describe('a bad configuration is refused in one line: place, what was found, wha
       '11:13: activation: found "respnse", expected one of auto, fin, response, off; did you mean "response"?',
     ],
     [
-      'what comes later',
-      withMore('onEngineDown: itms'),
-      '11:15: onEngineDown: found "itms", expected hold (itms comes with a later version)',
+      'an engine that is to do something else when it is down',
+      withMore('onEngineDown: its'),
+      '11:15: onEngineDown: found "its", expected one of itms, hold; did you mean "itms"?',
     ],
     [
       'a relative state directory',

@@ -2,23 +2,25 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderRules } from '../../../src/rules';
+import { renderRules, type Steering } from '../../../src/rules';
 import { asText, parseNetwork } from '../../../src/rules/family';
 import { fillTemplate } from '../../../src/rules/template';
 import { type Topology } from '../../../src/splitter/topology';
-import { plain, TOPOLOGIES } from './topologies';
+import { HOLD, ITMS, plain, TOPOLOGIES } from './topologies';
 
 /** UPDATE_GOLDENS=1 writes them anew; whoever does so reads the difference line by line before it is committed. */
 const isUpdating = process.env.UPDATE_GOLDENS === '1';
 
 describe('the rendered rules are, word for word, those stored under goldens/', () => {
-  const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) => [
-    [name, 4, topology] as const,
-    [name, 6, topology] as const,
-  ]);
-  it.each(rows)('%s, IPv%s', (name, family, topology) => {
-    const golden = join(__dirname, 'goldens', `${name}.${family === 4 ? '' : 'ipv6.'}rules`);
-    const rendered = renderRules(topology, { first: 4 }, family);
+  const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) =>
+    ([4, 6] as const).flatMap((family) =>
+      (['hold', 'itms'] as const).map((onEngineDown) => [name, family, onEngineDown, topology] as const),
+    ),
+  );
+  it.each(rows)('%s, IPv%s, %s', (name, family, onEngineDown, topology) => {
+    const file = [name, ...(onEngineDown === 'itms' ? ['itms'] : []), ...(family === 6 ? ['ipv6'] : []), 'rules'];
+    const golden = join(__dirname, 'goldens', file.join('.'));
+    const rendered = renderRules(topology, { first: 4, onEngineDown }, family);
     if (isUpdating) writeFileSync(golden, rendered);
     expect(existsSync(golden)).toBe(true);
     expect(rendered).toBe(readFileSync(golden, 'utf8'));
@@ -27,37 +29,39 @@ describe('the rendered rules are, word for word, those stored under goldens/', (
 
 it('no rule lets a packet pass unrewritten while no engine runs', () => {
   for (const topology of Object.values(TOPOLOGIES)) {
-    expect(renderRules(topology, { first: 0 })).not.toMatch(/--queue-bypass|--queue-balance/);
+    for (const steering of [HOLD, ITMS]) {
+      expect(renderRules(topology, steering)).not.toMatch(/--queue-bypass|--queue-balance/);
+    }
   }
 });
 
 it('every rule outside a chain of ours is a jump into one', () => {
-  const rules = renderRules(plain, { first: 0 }).match(/^-[AI] .*$/gm) ?? [];
-  const outside = rules.filter((rule) => !/^-A ACSPLIT-/.test(rule));
-  expect(outside).toHaveLength(11);
+  const rules = (steering: Steering) => renderRules(plain, steering).match(/^-[AI] .*$/gm) ?? [];
+  const isOutside = (rule: string) => !/^-A ACSPLIT-/.test(rule);
+  const outside = rules(ITMS).filter(isOutside);
+  expect(outside).toHaveLength(14);
+  expect(rules(HOLD).filter(isOutside)).toHaveLength(11);
   for (const rule of outside) expect(rule).toMatch(/ -j ACSPLIT-[A-Z-]+$/);
 });
 
 it('every name of a chain is one that iptables takes: 28 characters at the most', () => {
-  for (const [, name] of renderRules(plain, { first: 0 }).matchAll(/^:(\S+) /gm)) {
+  for (const [, name] of renderRules(plain, ITMS).matchAll(/^:(\S+) /gm)) {
     expect(name.length).toBeLessThanOrEqual(28);
   }
 });
 
 it('every rule and every chain of a template is explained by a comment, or stands in a group that is', () => {
-  for (const table of ['filter', 'raw', 'mangle']) {
+  for (const table of ['filter', 'raw', 'nat', 'mangle']) {
     const template = readFileSync(join(__dirname, '../../../iptables', `${table}.rules`), 'utf8');
     for (const paragraph of template.trim().split('\n\n')) {
-      expect(paragraph).toMatch(/^(#|\*|-A ACSPLIT-NOTRACK)/);
+      expect(paragraph).toMatch(/^(#|\*|\{fallback\}#)/);
     }
   }
 });
 
 it('a family without addresses has no rules, and says so in one line', () => {
   const ipv4 = { ...plain, cpe: { ...plain.cpe, address: { ipv4: '10.1.0.1' } } };
-  expect(() => renderRules(ipv4, { first: 0 }, 6)).toThrow(
-    /^no IPv6 address is configured, so there are no IPv6 rules$/,
-  );
+  expect(() => renderRules(ipv4, HOLD, 6)).toThrow(/^no IPv6 address is configured, so there are no IPv6 rules$/);
 });
 
 describe('addresses as iptables-save prints them, which is how inet_ntop(3) writes them [RFC 5952]', () => {
@@ -102,7 +106,7 @@ describe('what no rule can hold is refused, not written', () => {
     ['a network with host bits', { ...plain, cpe: { ...plain.cpe, networks: ['10.1.0.1/16'] } }],
   ];
   it.each(rows)('%s', (_what, topology) => {
-    expect(() => renderRules(topology, { first: 0 })).toThrow(/cannot be written into a rule/);
+    expect(() => renderRules(topology, HOLD)).toThrow(/cannot be written into a rule/);
   });
 });
 

@@ -1,6 +1,11 @@
 /** Topologies that the rules are tested with, each in both families. */
 
+import { type Steering } from '../../../src/rules';
 import { type Topology } from '../../../src/splitter/topology';
+
+/** What happens while no engine runs, queues from 0 on. */
+export const HOLD: Steering = { first: 0, onEngineDown: 'hold' };
+export const ITMS: Steering = { first: 0, onEngineDown: 'itms' };
 
 const both = (ipv4: string, ipv6: string) => ({ ipv4, ipv6 });
 

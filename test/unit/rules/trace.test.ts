@@ -2,8 +2,8 @@
 
 import { type Family, renderRules } from '../../../src/rules';
 import { type Topology } from '../../../src/splitter/topology';
-import { manyPorts, plain, severalNetworks, sharedInterface } from './topologies';
-import { type Router, trace, type TracedPacket } from './tracer';
+import { HOLD, ITMS as SENDING, manyPorts, plain, severalNetworks, sharedInterface } from './topologies';
+import { type Connection, type Router, trace, type TracedPacket } from './tracer';
 
 /** The same network in both families. */
 interface Places {
@@ -283,13 +283,112 @@ const errorsAboutOurs = ({ acs, itms, collector, cpe, hop }: Places): Row[] => [
   ],
 ];
 
+/** A session of a CPE's that nat has sent to the ITMS, and a Connection Request of the ITMS's, as conntrack has them. */
+const sessionOf = ({ acs, itms, cpe }: Places): Connection => ({
+  ...{ originalSource: cpe, originalDestination: acs },
+  ...{ replySource: itms, replyDestination: cpe },
+});
+const requestOf = ({ acs, itms, cpe }: Places): Connection => ({
+  ...{ originalSource: itms, originalDestination: cpe },
+  ...{ replySource: cpe, replyDestination: acs },
+});
+
+/** With `itms` while no engine runs: what begins now. */
+const fallback = (places: Places): Row[] => {
+  const { acs, itms, cpe, hop } = places;
+  const [session, request] = [sessionOf(places), requestOf(places)];
+  const known = (connection: Connection) => ({ state: 'ESTABLISHED', connection });
+  return [
+    [
+      'a CPE opens a session: nat sends it to the ITMS',
+      { in: 'eth0', source: cpe, destination: acs, destinationPort: 7547, flags: 'S' },
+      ['DNAT', `out eth1 as ${cpe} > ${itms}`],
+    ],
+    [
+      'the rest of that session',
+      { in: 'eth0', source: cpe, destination: acs, destinationPort: 7547, ...known(session) },
+      [`out eth1 as ${cpe} > ${itms}`],
+    ],
+    [
+      'the ITMS answers it: the CPE sees the ACS address',
+      { in: 'eth1', source: itms, destination: cpe, sourcePort: 7547, flags: 'S.', ...known(session) },
+      [`out eth0 as ${acs} > ${cpe}`],
+    ],
+    [
+      'the ITMS wakes a CPE, which sees the ACS address',
+      { in: 'eth1', source: itms, destination: cpe, destinationPort: 7547, flags: 'S' },
+      ['SNAT', `out eth0 as ${acs} > ${cpe}`],
+    ],
+    [
+      'the CPE answers that, on a port that no rule names',
+      { in: 'eth0', source: cpe, destination: acs, destinationPort: 40123, flags: 'S.', ...known(request) },
+      [`out eth1 as ${cpe} > ${itms}`],
+    ],
+    [
+      'a router on the CPEs’ side cannot send on what the ITMS sent in that session',
+      { ...about({ in: 'eth0', source: hop, destination: acs }, acs, cpe), connection: session },
+      [`out eth1 as ${hop} > ${itms}`],
+    ],
+    [
+      'a router on the ITMS’s side cannot send on what the CPE sent in that session',
+      { ...about({ in: 'eth1', source: hop, destination: cpe }, cpe, itms), connection: session },
+      [`out eth0 as ${acs} > ${cpe}`],
+    ],
+    [
+      'this host says so itself to the CPE: conntrack translates what it quotes',
+      { ...about({ source: acs, destination: cpe }, cpe, itms), connection: session },
+      [`out eth0 as ${acs} > ${cpe}`],
+    ],
+  ];
+};
+
+/** With `itms` while no engine runs: what the engine was deciding, whichever way conntrack picks it up; and collectors. */
+const stalled = (places: Places): [claim: string, packet: TracedPacket, heldBy: string][] => {
+  const { acs, itms, collector, cpe } = places;
+  return [
+    [
+      'a session that has begun before',
+      { in: 'eth0', source: cpe, destination: acs, destinationPort: 7547 },
+      'dropped by filter INPUT',
+    ],
+    [
+      'a CPE’s answer to a Connection Request from before',
+      { in: 'eth0', source: cpe, destination: acs, destinationPort: 40123, sourcePort: 30005 },
+      'dropped by filter INPUT',
+    ],
+    [
+      'what the ITMS sends in a session from before',
+      { in: 'eth1', source: itms, destination: cpe, sourcePort: 7547 },
+      'dropped by filter FORWARD',
+    ],
+    [
+      'what the collector sends in a session from before',
+      { in: 'eth2', source: collector, destination: cpe, sourcePort: 7547 },
+      'dropped by filter FORWARD',
+    ],
+    [
+      'the collector wakes a CPE: the engine could not go on with that',
+      { in: 'eth2', source: collector, destination: cpe, destinationPort: 7547, flags: 'S' },
+      'dropped by filter FORWARD',
+    ],
+  ];
+};
+
+/** A host that would hide from the ITMS who talks to it, and sends the report port elsewhere. */
+const translatingHost = ({ acs, outside }: Places) => `*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -d ${acs} -p tcp -m tcp --dport 7547 -j DNAT --to-destination ${outside}
+-A POSTROUTING -o eth1 -j MASQUERADE
+COMMIT`;
+
 describe.each([
   ['IPv4, where the host forwards everything', IPV4, CARELESS_HOST],
   ['IPv4, where the host’s policy is DROP and INVALID is dropped', IPV4, STRICT_HOST],
   ['IPv6, where the host forwards everything', IPV6, CARELESS_HOST],
   ['IPv6, where the host’s policy is DROP and INVALID is dropped', IPV6, STRICT_HOST],
 ])('%s', (_where, places, host) => {
-  const rules = [host, renderRules(plain, { first: 0 }, places.family)];
+  const rules = [host, renderRules(plain, HOLD, places.family)];
   const { router } = places;
   const engine = engineOf(places);
 
@@ -303,11 +402,45 @@ describe.each([
   });
 
   it.each(leftAlone(places))('left alone while no engine runs: %s', (_claim, packet, outcome) => {
-    expect(trace(rules, router, packet, 'hold')).toEqual(outcome);
+    expect(trace(rules, router, packet, 'dead')).toEqual(outcome);
   });
 
   it.each(steered(places))('held while no engine runs: %s', (_claim, packet) => {
-    expect(trace(rules, router, packet, 'hold').at(-1)).toBe('held');
+    expect(trace(rules, router, packet, 'dead').at(-1)).toBe('held');
+  });
+
+  describe('with `itms`', () => {
+    const sending = [host, translatingHost(places), renderRules(plain, SENDING, places.family)];
+
+    it.each([...steered(places), ...errorsAboutOurs(places)])('steered: %s', (_claim, packet, outcome) => {
+      expect(trace(sending, router, { ...packet, state: 'INVALID' }, engine)).toEqual(outcome);
+    });
+
+    it.each(leftAlone(places).filter(([, { destination }]) => destination !== places.itms))(
+      'left alone, engine alive and dead: %s',
+      (_claim, packet, outcome) => {
+        expect(trace([host, sending[2]], router, packet, engine)).toEqual(outcome);
+        expect(trace([host, sending[2]], router, packet, 'dead')).toEqual(outcome);
+      },
+    );
+
+    it.each(fallback(places))('while no engine runs: %s', (_claim, packet, outcome) => {
+      expect(trace(sending, router, packet, 'dead')).toEqual(outcome);
+    });
+
+    it.each(stalled(places))('held while no engine runs: %s', (_claim, packet, heldBy) => {
+      expect(trace(sending, router, { ...packet, state: 'NEW' }, 'dead')).toEqual([heldBy]);
+      expect(trace(sending, router, { ...packet, state: 'INVALID' }, 'dead').at(-1)).toMatch(/^dropped by/);
+    });
+
+    it('what conntrack knows from then is the engine’s again when it returns', () => {
+      for (const [, packet] of fallback(places).filter(([, { in: from, error }]) => from !== undefined && !error)) {
+        expect(trace(sending, router, packet, engine).slice(0, 2)).toEqual([
+          'untracked',
+          expect.stringMatching(/^queue/),
+        ]);
+      }
+    });
   });
 
   it('each type of error is steered, and no other type of ICMP', () => {
@@ -322,7 +455,7 @@ describe.each([
 const STEERED = steered(IPV4);
 
 describe('what escapes the queues (mangle not yet in, or already out) is held by the guards', () => {
-  const withoutMangle = [CARELESS_HOST, renderRules(plain, { first: 0 }).split('*mangle')[0]];
+  const withoutMangle = [CARELESS_HOST, renderRules(plain, HOLD).split('*mangle')[0]];
   const rows: Row[] = [
     [
       'a CPE’s session never meets the local stack, which would reset it',
@@ -342,7 +475,7 @@ describe('what escapes the queues (mangle not yet in, or already out) is held by
   });
 
   it('what the engine returns unchanged is held as well', () => {
-    const rules = [CARELESS_HOST, renderRules(plain, { first: 0 })];
+    const rules = [CARELESS_HOST, renderRules(plain, HOLD)];
     expect(trace(rules, router, STEERED[0][1], () => ({})).at(-1)).toBe('dropped by filter INPUT');
     expect(trace(rules, router, STEERED[2][1], () => ({})).at(-1)).toBe('dropped by filter FORWARD');
   });
@@ -359,7 +492,7 @@ COMMIT`;
 describe('a server is known by interface and address together', () => {
   const queueOf = (topology: Topology, packet: TracedPacket) =>
     trace(
-      renderRules(topology, { first: 4 }),
+      renderRules(topology, { ...HOLD, first: 4 }),
       {
         ...router,
         routes: [
@@ -385,7 +518,7 @@ describe('a server is known by interface and address together', () => {
 });
 
 it('every one of seventeen steered ports is steered', () => {
-  const rules = renderRules(manyPorts, { first: 0 });
+  const rules = renderRules(manyPorts, HOLD);
   for (const port of [...manyPorts.reportPorts, ...manyPorts.itmsPorts]) {
     const packet = { in: 'eth0', source: CPE, destination: ACS, destinationPort: port, flags: 'S' };
     expect([port, ...trace(rules, router, packet, engine)]).toEqual([port, 'untracked', 'queue 0', expect.any(String)]);
@@ -397,7 +530,7 @@ it('every one of seventeen steered ports is steered', () => {
 it('as many ports as the configuration takes, 64 of reports and 64 of the ITMS, are steered, and no other', () => {
   const reportPorts = Array.from({ length: 64 }, (_, i) => 7000 + 2 * i);
   const itmsPorts = Array.from({ length: 64 }, (_, i) => 9000 + 2 * i);
-  const rules = renderRules({ ...manyPorts, reportPorts, itmsPorts }, { first: 0 });
+  const rules = renderRules({ ...manyPorts, reportPorts, itmsPorts }, HOLD);
   for (const destinationPort of [...reportPorts, ...itmsPorts]) {
     const packet = { in: 'eth0', source: CPE, destination: ACS, flags: 'S' };
     const story = [destinationPort, ...trace(rules, router, { ...packet, destinationPort }, engine)];
@@ -415,9 +548,9 @@ it('servers inside a CPE network talk to each other with their tracking', () => 
     ],
   };
   const packet = { in: 'eth1', source: ITMS, destination: COLLECTOR, destinationPort: 5432, flags: 'S' };
-  expect(trace(renderRules(severalNetworks, { first: 0 }), wide, packet, engine)).toEqual([
+  expect(trace(renderRules(severalNetworks, HOLD), wide, packet, engine)).toEqual([
     `out eth2 as ${ITMS} > ${COLLECTOR}`,
   ]);
   const woken = { in: 'eth1', source: ITMS, destination: '172.16.5.9', destinationPort: 7547, flags: 'S' };
-  expect(trace(renderRules(severalNetworks, { first: 0 }), wide, woken, engine)[0]).toBe('untracked');
+  expect(trace(renderRules(severalNetworks, HOLD), wide, woken, engine)[0]).toBe('untracked');
 });

@@ -20,6 +20,16 @@ export interface TracedPacket {
   hasSocket?: boolean;
   /** What conntrack would call it if nothing said notrack. */
   state?: string;
+  /** The connection that conntrack knows it, or what it quotes, to be of. None: NEW begins one, INVALID is of none. */
+  connection?: Connection;
+}
+
+/** As conntrack has it: where each direction's packets come from and go to, before they are translated. */
+export interface Connection {
+  originalSource: string;
+  originalDestination: string;
+  replySource: string;
+  replyDestination: string;
 }
 
 export interface Router {
@@ -29,7 +39,9 @@ export interface Router {
   routes: [string, string][];
 }
 
-/** What became of the packet, in order: `untracked`, `queue 0`, `out eth1`, `delivered`, `dropped by filter INPUT`. */
+/**
+ * What became of the packet, in order: `untracked`, `queue 0`, `DNAT`, `out eth1`, `delivered`, `dropped by filter INPUT`.
+ */
 export type Trace = string[];
 
 type Rewrite = Partial<Pick<TracedPacket, 'source' | 'destination'>>;
@@ -37,20 +49,24 @@ type Rewrite = Partial<Pick<TracedPacket, 'source' | 'destination'>>;
 interface Walk extends TracedPacket {
   out?: string | undefined;
   isUntracked: boolean;
+  /** An engine keeps the sets full. */
+  hasEngine: boolean;
+  /** Of a connection that is known: which way it goes. */
+  isReply?: boolean;
 }
 
 /**
  * @param rulesets iptables-restore texts, applied in this order
- * @param engine what the engine makes of a queued packet; 'hold' when no engine runs
+ * @param engine what the engine makes of a queued packet; 'dead' when none runs, and sets are empty
  */
 export function trace(
   rulesets: string | string[],
   router: Router,
   packet: TracedPacket,
-  engine: ((queue: number, packet: TracedPacket) => Rewrite) | 'hold',
+  engine: ((queue: number, packet: TracedPacket) => Rewrite) | 'dead',
 ): Trace {
   const tables = load([rulesets].flat().join('\n'));
-  const walk: Walk = { ...packet, isUntracked: false };
+  const walk: Walk = { ...packet, isUntracked: false, hasEngine: engine !== 'dead' };
   const said: Trace = [];
   const end = (what: string): false => {
     said.push(what);
@@ -62,7 +78,7 @@ export function trace(
       const verdict = follow(tables.get(table), chain, walk);
       if (verdict.startsWith('queue')) {
         said.push(verdict);
-        if (engine === 'hold') return end('held');
+        if (engine === 'dead') return end('held');
         Object.assign(walk, engine(Number(verdict.slice(6)), walk));
         return true;
       }
@@ -70,6 +86,11 @@ export function trace(
       if (table === 'raw' && walk.isUntracked) said.push('untracked');
       return true;
     });
+
+  const translate = (chain: 'PREROUTING' | 'POSTROUTING'): void => {
+    const what = translateIn(tables.get('nat'), chain, walk);
+    if (what !== undefined) said.push(what);
+  };
 
   if (walk.in === undefined) {
     const lo = router.addresses.includes(walk.destination) ? 'lo' : undefined;
@@ -80,6 +101,7 @@ export function trace(
     return [...said, `out ${out} as ${walk.source} > ${walk.destination}`];
   }
   if (!pass(['raw', 'mangle'], 'PREROUTING')) return said;
+  translate('PREROUTING');
   if (router.addresses.includes(walk.source)) return [...said, 'martian'];
   if (router.addresses.includes(walk.destination)) {
     if (pass(['mangle', 'filter'], 'INPUT')) said.push('delivered');
@@ -88,7 +110,35 @@ export function trace(
   walk.out = routeTo(router, walk.destination);
   if (walk.out === undefined) return [...said, 'no route'];
   if (!pass(['mangle', 'filter'], 'FORWARD')) return said;
+  translate('POSTROUTING');
   return [...said, `out ${walk.out} as ${walk.source} > ${walk.destination}`];
+}
+
+/** Network address translation: rules for what is NEW, and what they have come to for the rest. Answers what it did. */
+function translateIn(nat: Table | undefined, chain: 'PREROUTING' | 'POSTROUTING', walk: Walk): string | undefined {
+  const isFirst = (walk.state ?? 'NEW') === 'NEW';
+  if (walk.isUntracked || (!isFirst && walk.connection === undefined)) return undefined;
+  const { source, destination } = walk;
+  walk.connection ??= {
+    ...{ originalSource: source, originalDestination: destination },
+    ...{ replySource: destination, replyDestination: source },
+  };
+  const known = walk.connection;
+  if (!isFirst) {
+    walk.isReply ??= destination === known.replyDestination;
+    const hasNewSource = known.originalSource !== known.replyDestination;
+    const hasNewDestination = known.originalDestination !== known.replySource;
+    if (chain === 'PREROUTING' && walk.isReply && hasNewSource) walk.destination = known.originalSource;
+    if (chain === 'PREROUTING' && !walk.isReply && hasNewDestination) walk.destination = known.replySource;
+    if (chain === 'POSTROUTING' && walk.isReply && hasNewDestination) walk.source = known.originalDestination;
+    if (chain === 'POSTROUTING' && !walk.isReply && hasNewSource) walk.source = known.replyDestination;
+    return undefined;
+  }
+  const [target, address] = follow(nat, chain, walk).split(' ');
+  if (target === 'DNAT') walk.destination = known.replySource = address;
+  else if (target === 'SNAT') walk.source = known.replyDestination = address;
+  else return target === 'MASQUERADE' ? target : undefined;
+  return target;
 }
 
 function routeTo(router: Router, destination: string): string | undefined {
@@ -137,6 +187,7 @@ function follow(table: Table | undefined, name: string, walk: Walk): string {
       const verdict = follow(table, word, walk);
       if (verdict !== 'continue' || kind === '-g') return verdict;
     } else {
+      if (word === 'DNAT' || word === 'SNAT') return `${word} ${rest[1]}`;
       return word === 'REJECT' ? 'DROP' : word;
     }
   }
@@ -151,7 +202,7 @@ function matches(rule: string[], walk: Walk): string[] | undefined {
     const word = rule[at];
     if (word === '-j' || word === '-g') return rule.slice(at);
     const holds = test(word, rule, at, walk);
-    at += word === '--tcp-flags' ? 2 : word === '--nowildcard' || word === '--syn' ? 0 : 1;
+    at += word === '--tcp-flags' || word === '--match-set' ? 2 : word === '--nowildcard' || word === '--syn' ? 0 : 1;
     if (holds === isNegated) return undefined;
   }
   return undefined;
@@ -187,6 +238,16 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
       return value === 'LOCAL' && /\.0\.1$|::1$/.test(walk.destination);
     case '--ctstate':
       return value.split(',').includes(walk.isUntracked ? 'UNTRACKED' : (walk.state ?? 'NEW'));
+    case '--match-set':
+      return value.startsWith('ACSPLIT-ALIVE') && rule[at + 2] === 'src' && walk.hasEngine;
+    case '--ctorigsrc':
+      return knownTo(walk)?.originalSource === value;
+    case '--ctorigdst':
+      return knownTo(walk)?.originalDestination === value;
+    case '--ctreplsrc':
+      return knownTo(walk)?.replySource === value;
+    case '--ctrepldst':
+      return knownTo(walk)?.replyDestination === value;
     case '--tcp-flags':
       if (rule.slice(at + 1, at + 3).join(' ') !== 'FIN,SYN,RST,ACK SYN') throw new Error('tracer: which flags?');
       return syn && !ack && !fin && !rst;
@@ -196,6 +257,11 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
       return holdsU32(value.replaceAll('"', ''), bytesOf(walk));
   }
   throw new Error(`tracer: what is "${word}"?`);
+}
+
+/** xt_conntrack answers no to everything else about what is untracked or INVALID. */
+function knownTo(walk: Walk): Connection | undefined {
+  return walk.isUntracked || walk.state === 'INVALID' ? undefined : walk.connection;
 }
 
 /** xt_u32 as iptables-extensions(8) describes it: every test reads 32-bit words, masks, shifts, and moves on with @. */

@@ -4,9 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { row, type Row } from '../../../../src/cli/doctor/check';
 import { CHECKS, diagnose } from '../../../../src/cli/doctor/checks';
+import { steeringOf } from '../../../../src/cli/configuration';
 import { type Status } from '../../../../src/engine/status';
 import { renderRules } from '../../../../src/rules';
-import { CONFIGURATION, done, plantedHost, type Plants, refused } from './planted-host';
+import { aliveSet, CONFIGURATION, done, plantedHost, type Plants, refused } from './planted-host';
 
 const named = (name: string): Row => CHECKS.find((check) => check.name === name)!;
 
@@ -81,7 +82,7 @@ const directory = { isDirectory: true, mode: 0o750, isWritable: true, bytes: 0 }
 
 /** What iptables-save would print right after the installation: built-in chains are declared there as well. */
 function installed(): string {
-  const text = renderRules(CONFIGURATION.topology, CONFIGURATION.queue).replaceAll(/^-I/gm, '-A');
+  const text = renderRules(CONFIGURATION.topology, steeringOf(CONFIGURATION)).replaceAll(/^-I/gm, '-A');
   return text.replace(
     /^\*.*$/gm,
     '$&\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]',
@@ -283,6 +284,31 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     { engine: { complaint: 'the engine does not answer' } },
     'does not answer',
     'acsplit status',
+  ],
+  [
+    'an engine that renews nothing, where systemd knows it',
+    'fallback',
+    {
+      engine: status({ pid: 4 }),
+      programs: { 'ipset list -terse ACSPLIT-ALIVE4': aliveSet(0) },
+      entries: { '/usr/lib/systemd/system/acsplit.service': directory },
+    },
+    'does not renew ACSPLIT-ALIVE4: the kernel sends every session to the ITMS',
+    'systemctl reload acsplit',
+  ],
+  [
+    'a host without sets',
+    'kernel-rules',
+    { programs: { 'ipset restore': refused('ipset v7.17: Cannot open session to kernel.', 1) } },
+    'this kernel lacks what sets need',
+    'modprobe ip_set',
+  ],
+  [
+    'no ipset',
+    'kernel-rules',
+    { programs: { 'ipset restore': refused('unshare: failed to execute ipset: No such file or directory', 127) } },
+    'ipset is not installed',
+    'apt-get install ipset',
   ],
   [
     'no engine where systemd should run one',

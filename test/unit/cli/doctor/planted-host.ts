@@ -17,6 +17,20 @@ export const CONFIGURATION = parseConfiguration(
 export const done = (stdout = ''): Outcome => ({ status: 0, stdout, stderr: '' });
 export const refused = (stderr: string, status = 2): Outcome => ({ status, stdout: '', stderr });
 
+/** The set of the bundle, in good health. */
+const SETS: Record<string, Outcome> = {
+  'ipset restore': done(),
+  'ipset list -terse ACSPLIT-ALIVE4': aliveSet(2),
+  'ipset list -terse ACSPLIT-ALIVE6': refused('ipset v7.17: The set with the given name does not exist', 1),
+};
+
+/** As ipset 7.17 prints it. */
+export function aliveSet(entries: number, type = 'hash:net', family = 'inet'): Outcome {
+  const header = `family ${family} hashsize 64 maxelem 16 timeout 3 bucketsize 12 initval 0x1b4a1da5`;
+  const lines = ['Name: ACSPLIT-ALIVE4', `Type: ${type}`, 'Revision: 7', `Header: ${header}`];
+  return done([...lines, 'Size in memory: 584', 'References: 1', `Number of entries: ${entries}`, ''].join('\n'));
+}
+
 export interface Plants {
   files?: Record<string, string>;
   entries?: Record<string, Entry>;
@@ -30,10 +44,12 @@ export interface Plants {
 
 export function plantedHost(plants: Plants = {}): Host {
   const run = (program: string, words: readonly string[]): Outcome => {
-    const line = [program, ...words].join(' ');
-    const fitting = Object.keys(plants.programs ?? {}).filter((beginning) => line.startsWith(beginning));
+    // What a shell runs after it has made a set.
+    const line = (program === 'sh' ? words.slice(2) : [program, ...words]).join(' ');
+    const programs = { ...SETS, ...plants.programs };
+    const fitting = Object.keys(programs).filter((beginning) => line.startsWith(beginning));
     const longest = fitting.sort((a, b) => b.length - a.length)[0];
-    return longest === undefined ? refused(`${line}: not planted`) : plants.programs![longest];
+    return longest === undefined ? refused(`${line}: not planted`) : programs[longest];
   };
   return {
     read: (file) => plants.files?.[file],

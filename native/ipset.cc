@@ -1,0 +1,73 @@
+#include "ipset.h"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace acsplit {
+namespace {
+
+constexpr size_t kMessageBytes = 256;
+// Kernels speak this version of the protocol and the next. ip_set_core.c, protocol_min_failed
+constexpr uint8_t kProtocol = 6;
+// First bytes of the two halves of all addresses: a set takes no prefix of length 0.
+constexpr uint8_t kHalves[] = {0x00, 0x80};
+
+// ADD without NLM_F_EXCL: an entry that is there gets the new timeout. `first_byte` of the address; the rest are zeros.
+void build(char* bytes, const char* name, bool is_ipv6, uint8_t first_byte, uint32_t seconds) {
+  nlmsghdr* message = mnl_nlmsg_put_header(bytes);
+  message->nlmsg_type = (NFNL_SUBSYS_IPSET << 8) | IPSET_CMD_ADD;
+  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+  family->nfgen_family = is_ipv6 ? AF_INET6 : AF_INET;
+  family->version = NFNETLINK_V0;
+  const uint8_t address[16] = {first_byte};
+  mnl_attr_put_u8(message, IPSET_ATTR_PROTOCOL, kProtocol);
+  mnl_attr_put_strz(message, IPSET_ATTR_SETNAME, name);
+  nlattr* entry = mnl_attr_nest_start(message, IPSET_ATTR_DATA);
+  nlattr* ip = mnl_attr_nest_start(message, IPSET_ATTR_IP);
+  const uint16_t type = (is_ipv6 ? IPSET_ATTR_IPADDR_IPV6 : IPSET_ATTR_IPADDR_IPV4) | NLA_F_NET_BYTEORDER;
+  mnl_attr_put(message, type, is_ipv6 ? 16 : 4, address);
+  mnl_attr_nest_end(message, ip);
+  mnl_attr_put_u8(message, IPSET_ATTR_CIDR, 1);
+  mnl_attr_put_u32(message, IPSET_ATTR_TIMEOUT | NLA_F_NET_BYTEORDER, htonl(seconds));
+  mnl_attr_nest_end(message, entry);
+}
+
+// The answer is on the socket when send returns. Returns 0 or errno.
+int take_answer(int fd) {
+  alignas(nlmsghdr) char bytes[4 * kMessageBytes];
+  const ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (length < 0) return errno;
+  const auto* message = reinterpret_cast<const nlmsghdr*>(bytes);
+  if (!mnl_nlmsg_ok(message, static_cast<int>(length)) || message->nlmsg_type != NLMSG_ERROR) return EPROTO;
+  const int error = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
+  return error >= IPSET_ERR_PRIVATE || error == EINVAL ? EPROTO : error;
+}
+
+}  // namespace
+
+SystemResult fill_set(const char* name, bool is_ipv6, uint32_t seconds) {
+  if (std::strlen(name) >= IPSET_MAXNAMELEN) return {ENAMETOOLONG, "sendto"};
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+  if (fd < 0) return {errno, "socket"};
+  int error = 0;
+  for (const uint8_t half : kHalves) {
+    alignas(nlmsghdr) char bytes[kMessageBytes];
+    build(bytes, name, is_ipv6, half, seconds);
+    const auto* message = reinterpret_cast<const nlmsghdr*>(bytes);
+    error = send(fd, message, message->nlmsg_len, 0) < 0 ? errno : take_answer(fd);
+    if (error != 0) break;
+  }
+  close(fd);
+  return {error, "sendto"};
+}
+
+}  // namespace acsplit
