@@ -1,5 +1,5 @@
 /**
- * Beside ufw, firewalld and Docker, over both families: their rules as the real ones made them (test/fixtures/firewalls,
+ * Beside ufw, firewalld and Docker, over both families: their rules as the real ones made them (test/e2e/firewalls,
  * recorded on Debian 12 with each one's defaults), once they were there before ours. With ACSPLIT_FIREWALLS=real the
  * programs themselves run, where they are installed: started after us, and told to reload.
  */
@@ -12,7 +12,7 @@ import { until } from './support/rules-host';
 
 jest.setTimeout(300_000);
 
-const RECORDED = join(__dirname, '../fixtures/firewalls');
+const RECORDED = join(__dirname, 'firewalls');
 const PROGRAM = join(__dirname, 'support/real-firewall.sh');
 const FIREWALLS = ['ufw', 'docker', 'firewalld-iptables', 'firewalld-nftables'] as const;
 type Firewall = (typeof FIREWALLS)[number];

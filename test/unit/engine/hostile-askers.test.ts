@@ -154,19 +154,20 @@ describe.each(SERVERS.map((server): [string, Server] => [server.name, server]))(
 /** Resolves when the server has ended all of them; each is there at the same time. */
 async function outstay(server: Server): Promise<void> {
   const isControl = server.name === 'the control socket';
+  if (!isControl) await get('/readyz');
+  const deaf = server.connect().pause();
+  deaf.write(isControl ? '{"command":"large"}\n' : server.request);
+  await new Promise((resolve) => deaf.once('connect', resolve));
+  // Its time began before theirs.
   const silent = server.connect();
   const trickling = server.connect();
   let at = 0;
   const drip = setInterval(() => trickling.write(server.request[at++ % (server.request.length - 1)]!), 100);
-  if (!isControl) await get('/readyz');
-  const deaf = server.connect().pause();
-  deaf.write(isControl ? '{"command":"large"}\n' : server.request);
   // Others are served all the same.
   await server.works();
   await Promise.all([silent, trickling].map((socket) => take(socket)));
   clearInterval(drip);
-  // Its time began a moment later. It learns of its end when it looks, and has got a part.
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // The deaf one learns of its end when it looks, and has got a part.
   let taken = 0;
   deaf.on('data', (chunk: Buffer) => (taken += chunk.length));
   await new Promise((resolve) => deaf.resume().on('close', resolve));
