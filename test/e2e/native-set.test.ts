@@ -1,0 +1,64 @@
+/** The addon's message to an ipset, on the real kernel: what is in the set afterwards, and how refusals read. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const ADDON = join(__dirname, '../../build/Release/acsplit.node');
+
+/** Calls `fillSet` with each list of arguments, in a network namespace of its own with these sets; then lists one. */
+function fill(sets: string[], calls: unknown[][], listed = sets[0]!.split(' ')[0]!): { codes: string[]; list: string } {
+  const program = `const { fillSet } = require(${JSON.stringify(ADDON)});
+    const codes = ${JSON.stringify(calls)}.map((words) => {
+      try { fillSet(...words); return 'done'; } catch (error) { return error.code ?? error.name; }
+    });
+    process.stdout.write(codes.join() + '\\n');`;
+  const script = [...sets.map((set) => `ipset create ${set}`), '"$0" -e "$1"', `ipset list ${listed}`].join(' && ');
+  const words = ['--net', '--', 'sh', '-c', script, process.execPath, program];
+  const { stdout, stderr } = spawnSync('unshare', words, { encoding: 'utf8', timeout: 30_000 });
+  expect(stderr).toBe('');
+  const [codes, ...list] = stdout.split('\n');
+  return { codes: codes!.split(','), list: list.join('\n') };
+}
+
+test('every IPv4 address is in the set for so long, and a second time lets it live on', () => {
+  const { codes, list } = fill(
+    ['a hash:net timeout 3'],
+    [
+      ['a', 4, 2],
+      ['a', 4, 3000],
+    ],
+  );
+  expect(codes).toEqual(['done', 'done']);
+  expect(list.match(/^\S+ timeout (2999|3000)$/gm)).toHaveLength(2);
+  expect(list).toMatch(/^0\.0\.0\.0\/1 timeout/m);
+  expect(list).toMatch(/^128\.0\.0\.0\/1 timeout/m);
+});
+
+test('every IPv6 address', () => {
+  const { codes, list } = fill(['a hash:net family inet6 timeout 3'], [['a', 6, 3]]);
+  expect(codes).toEqual(['done']);
+  expect(list).toMatch(/^::\/1 timeout [23]$/m);
+  expect(list).toMatch(/^8000::\/1 timeout [23]$/m);
+});
+
+test('what is no such set is refused by name', () => {
+  const sets = ['a hash:net timeout 3', 'b hash:ip timeout 3', 'c list:set timeout 3', 'd hash:net'];
+  const calls: [unknown[], string][] = [
+    [['none', 4, 3], 'ENOENT'],
+    [['a', 6, 3], 'EPROTO'],
+    [['b', 4, 3], 'EPROTO'],
+    [['c', 4, 3], 'EPROTO'],
+    [['d', 4, 3], 'EPROTO'],
+    [['x'.repeat(32), 4, 3], 'ENAMETOOLONG'],
+    [['a', 5, 3], 'TypeError'],
+    [['a', 4, 0], 'TypeError'],
+    [['a', 4, 3601], 'TypeError'],
+    [[7, 4, 3], 'TypeError'],
+    [[], 'TypeError'],
+  ];
+  const { codes, list } = fill(
+    sets,
+    calls.map(([words]) => words),
+  );
+  expect(codes).toEqual(calls.map(([, code]) => code));
+  expect(list).toMatch(/^Number of entries: 0$/m);
+});
