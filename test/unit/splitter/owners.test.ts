@@ -97,6 +97,7 @@ describe('the list of names', () => {
     const owners = listOf();
     if (fits) {
       const [first, next] = [owners.idOf(name), owners.idOf('x'.repeat(MAX_NAME_BYTES))];
+      expect([first, next]).toEqual([1, 2]);
       expect([owners.name(first), owners.name(next)]).toEqual([name, 'x'.repeat(MAX_NAME_BYTES)]);
     } else expect(() => owners.idOf(name)).toThrow(`collector name '${name}' must be 1 to 31 bytes`);
   });
