@@ -15,6 +15,8 @@ const MOST_FAILURES = 10;
 /** After a failure, where failures are to be counted. */
 const ENDURING_PAUSE_MS = 50;
 const ENDURING_WAIT_MS = 3000;
+/** For a Connection Request: TCP's repair may take longer than a server's usual 20 s. */
+const WAIT_MS = 50_000;
 /** Seeds of one load's transfers; the next load has others. */
 const SEEDS = 1_000_000;
 let loads = 0;
@@ -132,7 +134,9 @@ export class Load {
   }
 
   private async wake(cpe: CpeSettings): Promise<void> {
-    const { statuses } = await this.cast.collector.wake(cpe, this.endures ? { timeoutMs: ENDURING_WAIT_MS } : {});
+    const { statuses } = await this.cast.collector.wake(cpe, {
+      timeoutMs: this.endures ? ENDURING_WAIT_MS : WAIT_MS,
+    });
     if (statuses.join() !== '401,200') throw new Error(`its Connection Request was answered ${statuses.join()}`);
   }
 
