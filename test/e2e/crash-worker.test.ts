@@ -27,7 +27,7 @@ describe('the worker', () => {
   let lookout: Lookout;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: LOAD_CPES });
+    stage = await Stage.open({ cpes: LOAD_CPES, onEngineDown: 'hold' });
     lookout = new Lookout(stage);
   });
   afterAll(() => stage?.close());

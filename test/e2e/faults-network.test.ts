@@ -23,7 +23,7 @@ describe('under load', () => {
   let lookout: Lookout;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: LOAD_CPES });
+    stage = await Stage.open({ cpes: LOAD_CPES, onEngineDown: 'hold' });
     lookout = new Lookout(stage);
   });
   afterAll(() => stage?.close());
@@ -87,7 +87,10 @@ describe('under load', () => {
   test('the configuration is reloaded a hundred times, with a collector more and one less', async () => {
     const { world, engine } = stage;
     const write = (options: EngineOptions): void =>
-      writeFileSync(engine.configurationFile, configurationText(world.directory, { family: world.family, ...options }));
+      writeFileSync(
+        engine.configurationFile,
+        configurationText(world.directory, { family: world.family, onEngineDown: 'hold', ...options }),
+      );
     const before = engine.events('reload').length;
     const { workers } = await underLoad(stage, {
       fault: 'the configuration is reloaded (SIGHUP), with a collector more, then one less',

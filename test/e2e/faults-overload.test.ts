@@ -23,7 +23,7 @@ describe('too many packets for', () => {
   let lookout: Lookout;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: LOAD_CPES });
+    stage = await Stage.open({ cpes: LOAD_CPES, onEngineDown: 'hold' });
     lookout = new Lookout(stage);
   });
   afterAll(() => stage?.close());

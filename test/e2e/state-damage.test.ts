@@ -46,7 +46,7 @@ describe('the state file', () => {
   let file: string;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: LOAD_CPES });
+    stage = await Stage.open({ cpes: LOAD_CPES, onEngineDown: 'hold' });
     file = stateFilePath(join(stage.world.directory, 'state'));
     // Whatever is sent to an address that is nobody's here goes this way.
     const trap = [
