@@ -47,7 +47,7 @@ struct Journal {
 
   uint32_t phase;
   uint32_t answered;
-  uint32_t attempts;  // processes that took the batch over from a dead one
+  uint32_t attempts;  // processes that took the batch over from a dead one, since one decided some of it
   uint32_t repeats;   // verdicts sent that may have been sent before, by a process that died before it could say so
   uint32_t last_id[kQueues];
   uint32_t seen[kQueues];  // whether last_id is one
@@ -60,7 +60,7 @@ static_assert(sizeof(Journal) <= kPristineAt, "the pristine bytes follow");
 // Whatever rewriting touches lies within: no ICMPv6 error, with the packet that it quotes, is longer. [RFC 4443 2.4 (c)]
 constexpr size_t kPristineBytes = 1280;
 
-// A batch that this many processes died of is dropped.
+// A batch that this many processes died of, one after the other without a decision, is dropped.
 constexpr uint32_t kMostAttempts = 2;
 
 constexpr size_t journal_bytes(size_t capacity) { return kPristineAt + capacity * kPristineBytes; }

@@ -132,6 +132,8 @@ Queue::Recovered Queue::recover(const Batch& batch) {
     size_t decided = answered;
     while (decided < rows && batch.column(kVerdict)[decided] != kUndecided) decided++;
     journal_->repeats += static_cast<uint32_t>(decided - answered);
+    // Who decided some of it did not die of the batch as a whole, but of the next row, or of something else.
+    if (decided > 0) journal_->attempts = 0;
     count_ = decided;
     sent_ = answered;
     const int error = send_rows(batch);

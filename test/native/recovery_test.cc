@@ -165,6 +165,22 @@ void check_a_batch_that_kills_twice_is_dropped() {
 }
 
 // "No such packet" about a verdict that was perhaps sent twice says nothing, whoever lives to hear it; any further one does.
+// Killed again and again, each time after a decision more: nobody dies of the batch.
+void check_a_batch_that_goes_on_is_not_dropped() {
+  Outliving world;
+  const Batch batch = world.batch();
+  world.feed(1, 4);
+  CHECK(world.worker().receive(batch).count == 4);
+  std::vector<Sent> expected;
+  for (uint32_t id = 1; id <= 4; id++) {
+    decide(batch, 0, 1);
+    expected.push_back({id, kAccepted});
+    const Queue::Recovered found = world.worker().recover(batch);
+    CHECK(found.count == 4 - id && !found.given_up);
+  }
+  CHECK(verdicts(world) == expected);
+}
+
 void check_repeats_are_forgiven() {
   Outliving world;
   const Batch batch = world.batch();
@@ -244,6 +260,7 @@ void test_recovery() {
   check_killed_in_a_batch();
   check_killed_while_receiving();
   check_a_batch_that_kills_twice_is_dropped();
+  check_a_batch_that_goes_on_is_not_dropped();
   check_repeats_are_forgiven();
   check_killed_anywhere();
 }
