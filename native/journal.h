@@ -18,7 +18,7 @@ namespace acsplit {
 struct Counters {
   uint64_t batches = 0;
   uint64_t received = 0;        // packets
-  uint64_t receive_calls = 0;   // recvmmsg
+  uint64_t receive_calls = 0;   // asked for packets, for as long as it took
   uint64_t send_calls = 0;      // sendmsg
   uint64_t verdict_errors = 0;  // verdicts the kernel refused, or that we did (a payload that must not go back)
   uint64_t verdicts_late = 0;   // verdicts for packets the kernel no longer had (ENOENT)

@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <sys/time.h>
 #include <cstring>
+#include <ctime>
 
 namespace acsplit {
 namespace {
@@ -41,6 +42,12 @@ void allow_waiting(int fd, long milliseconds) {
   const int flags = fcntl(fd, F_GETFL);
   if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 || flags < 0) return;
   (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+int64_t monotonic_us() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1000000} + now.tv_nsec / 1000;
 }
 
 bool is_transient(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
@@ -75,13 +82,23 @@ void Queue::aim(const Batch& batch) {
   }
 }
 
-Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
-  aim(batch);
-  const int flags = may_wait ? MSG_WAITFORONE : MSG_DONTWAIT;
+int Queue::receive_datagrams(size_t capacity, int flags) {
   int datagrams;
   do {
-    datagrams = recvmmsg(fd_, datagrams_.data(), static_cast<unsigned>(batch.capacity), flags, nullptr);
+    datagrams = recvmmsg(fd_, datagrams_.data(), static_cast<unsigned>(capacity), flags, nullptr);
   } while (datagrams < 0 && errno == EINTR);
+  return datagrams;
+}
+
+Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
+  aim(batch);
+  const int64_t until = may_wait ? monotonic_us() + kMostSpinUs : 0;
+  int datagrams = receive_datagrams(batch.capacity, MSG_DONTWAIT);
+  while (datagrams < 0 && errno == EAGAIN && may_wait) {
+    const bool is_last = monotonic_us() >= until;
+    datagrams = receive_datagrams(batch.capacity, is_last ? MSG_WAITFORONE : MSG_DONTWAIT);
+    if (is_last) break;
+  }
   const int error = datagrams < 0 ? errno : 0;
   journal_->counters.receive_calls++;
   count_ = sent_ = 0;

@@ -3,6 +3,7 @@ import { type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cli, configurationText } from '../../src/cli/lab/engine';
 import { ADDRESSES, REPORT_PORT } from '../../src/cli/lab/world';
+import { aliveSetName } from '../../src/rules/sets';
 import { type EngineDriverOptions } from './engine-driver';
 import { ACTIVATED_CPES, FLOOD, NETWORKS } from './population';
 import { type Mode, type Rig, type Targets } from './rig';
@@ -123,11 +124,14 @@ backend collector
   server collector ${ADDRESSES.collector}:${REPORT_PORT}
 `;
 
-/** acsplit's own rules: every peer behind NFQUEUE gets its packets by them. */
+/** acsplit's own rules: every peer behind NFQUEUE gets its packets by them, as if its engine always gave verdicts. */
 async function installRules(rig: Rig): Promise<void> {
   const file = rig.path('acsplit.yaml');
   writeFileSync(file, configurationText(rig.world.directory, {}));
   await rig.world.run('split', cli(rig.world, 'rules', 'install', '-c', file));
+  for (const half of ['0.0.0.0/1', '128.0.0.0/1']) {
+    await rig.world.run('split', ['ipset', '-exist', 'add', aliveSetName(4), half, 'timeout', '0']);
+  }
 }
 
 async function startDriver(rig: Rig, binding: EngineDriverOptions['binding']): Promise<ChildProcess> {
