@@ -32,6 +32,7 @@ const PACKETS_PER_KIND = 16_384;
 const PAYLOAD = 'x'.repeat(340);
 /** Times that every kind's packets are decided in a round. */
 const PASSES = 6;
+const HEAP_PASSES = 3;
 const NOW_MS = 1_000_000;
 const UNKNOWN_PORT = 60_000;
 
@@ -124,13 +125,20 @@ class Decisions {
     return (median(spent) * 1e6) / BATCH;
   }
 
-  /** Bytes of heap a packet. A collection makes the compiler forget, so that the first pass is for it to learn again. */
+  /**
+   * Bytes of heap a packet. A collection makes the compiler forget, so that the first pass is for it to learn again, and
+   * the least of the others counts: what a packet costs, every pass shows.
+   */
   bytes(packets: readonly Packet[]): number {
     globalThis.gc!();
     this.decideAll(packets);
-    const before = process.memoryUsage().heapUsed;
-    this.decideAll(packets);
-    return Math.max(0, process.memoryUsage().heapUsed - before) / packets.length;
+    let least = Infinity;
+    for (let pass = 0; pass < HEAP_PASSES; pass++) {
+      const before = process.memoryUsage().heapUsed;
+      this.decideAll(packets);
+      least = Math.min(least, Math.max(0, process.memoryUsage().heapUsed - before));
+    }
+    return least / packets.length;
   }
 
   private decideAll(packets: readonly Packet[]): void {

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, FLOOD_PORT = 40000, WARM_UP_MS = 250, TEXT = 1 << 16, BATCH = 64 };
+enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, FLOOD_PORT = 40000, WARM_UP_MS = 750, TEXT = 1 << 16, BATCH = 64 };
 // Host order: the two networks of CPEs, and what is added to them for each mode, so that no mode meets another's state.
 enum { FIRST = 0x0a014000, SECOND = 0x0a016000, OF_CHURN = 0, OF_LATENCY = 256, OF_BULK = 258, OF_FLOOD = 512, OF_STORY = 4096 };
 
