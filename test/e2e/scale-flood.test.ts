@@ -7,6 +7,7 @@
  * nobody holds, for `reportUnanswered` at the most, and the collector must wake the CPE again.
  */
 import { join } from 'node:path';
+import { settle } from '../../src/cli/lab/cast';
 import { REPORT_PORT } from '../../src/cli/lab/world';
 import { askEngine, controlSocketPath } from '../../src/engine/control';
 import { type Status } from '../../src/engine/status';
@@ -139,6 +140,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     // What the collector answered to the forged SYNs, the CPEs have reset.
     const [atItms, atCollector] = [itms.informs.length, collector.informs.length];
     for (const cpe of real) expect(await cpes.informAsAsked(cpe)).toMatchObject({ ok: true });
+    await settle(stage.cast);
     await stage.wires.catchUp();
     expect(stage.wires.shared()).toEqual([]);
     expect([...stage.wires.cpePeers]).toEqual([ADDRESSES.acs]);
@@ -150,6 +152,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     );
     expect((await collector.wake(real[0]!)).statuses).toEqual([401, 200]);
     expect(await cpes.informAsAsked(real[0]!)).toMatchObject({ ok: true });
+    await settle(stage.cast);
     expect(collector.informs.length - atCollector).toBe(1);
   });
 });
