@@ -1,7 +1,8 @@
 /**
  * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers) and `/readyz` (verdicts flow).
  * GET alone, on loopback unless configured otherwise, with bounds on everything: one request a connection, and a
- * connection has its time. Whoever asks cannot hold up packets, which are another process's anyway. An address that is taken is a warning, not a reason to leave the CPEs waiting.
+ * connection has its time. Whoever asks cannot hold up packets, which are another process's anyway. An address that is
+ * taken is a warning, not a reason to leave the CPEs waiting.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
