@@ -1,5 +1,5 @@
 /** The control socket: one line in, one line out, and nobody can hold it up or take it away. */
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -177,4 +177,11 @@ test('a state directory that cannot be written is one line', async () => {
   writeFileSync(join(directory, 'file'), '');
   await expect(serveControl(join(directory, 'file', 'x', 'control.sock'), COMMANDS)).rejects.toThrow(/cannot be made/);
   chmodSync(directory, 0o700);
+});
+
+test('what else the system says of a path comes in one line', async () => {
+  const loop = join(directory, 'loop');
+  symlinkSync('loop', loop);
+  await expect(askEngine(loop, { command: 'echo' })).rejects.toThrow(/^cannot reach the engine at \S+: connect ELOOP /);
+  await expect(askEngine(loop, { command: 'echo' })).rejects.not.toBeInstanceOf(NoEngineError);
 });

@@ -1,11 +1,41 @@
-/** A worker that keeps dying is started ever more slowly. */
+/** A worker that keeps dying is started ever more slowly, and who asks while there is none hears so. */
+import pino from 'pino';
 import { requireReloadable, type Reloadable } from '../../../src/engine/reload';
-import { delayAfter } from '../../../src/engine/worker-keeper';
+import { delayAfter, WorkerKeeper } from '../../../src/engine/worker-keeper';
 import { DEFAULT_LIVES } from '../../../src/splitter/topology';
 import { TOPOLOGY } from '../../support/rig';
 
 test('at once after the first death, then doubling, 5 s at the most', () => {
   expect([0, 1, 2, 3, 4, 8, 9, 10, 1000].map(delayAfter)).toEqual([0, 0, 50, 100, 200, 3200, 5000, 5000, 5000]);
+});
+
+describe('a command, while no worker lives', () => {
+  const nobody = () => {
+    throw new Error('nothing is started here');
+  };
+  const keeper = () =>
+    new WorkerKeeper({
+      ...{ descriptors: nobody, start: nobody, steps: () => 0, onStart: () => undefined },
+      ...{ onStateUnusable: nobody, onHopeless: nobody, log: pino({ enabled: false }) },
+    });
+  const pause = { kind: 'command', request: { command: 'pause' } } as const;
+
+  test('is given up after some seconds', async () => {
+    jest.useFakeTimers();
+    try {
+      const asked = keeper().ask(pause);
+      jest.advanceTimersByTime(10_000);
+      await expect(asked).rejects.toThrow(/^no worker answers; see status, and the log$/);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  test('is refused when the engine stops', async () => {
+    const stopping = keeper();
+    const asked = stopping.ask(pause);
+    await Promise.all([stopping.stop(), expect(asked).rejects.toThrow(/^the engine stops$/)]);
+  });
 });
 
 describe('a reload', () => {

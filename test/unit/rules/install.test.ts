@@ -312,6 +312,12 @@ describe('with `itms`', () => {
       /^ipset is not installed .*: apt-get install ipset \(or configure onEngineDown: hold\)$/,
     ],
     [
+      'an ipset that cannot be started',
+      'restore',
+      { error: Object.assign(new Error('spawnSync ipset EACCES'), { code: 'EACCES' }), status: null },
+      /^ipset could not be run: spawnSync ipset EACCES$/,
+    ],
+    [
       'no rights',
       'list',
       { stderr: 'ipset v7.17: Kernel error received: Operation not permitted' },
@@ -384,6 +390,12 @@ describe('what iptables says, in words that help', () => {
       { error: Object.assign(new Error('spawn'), { code: 'ENOENT' }), status: null },
       /x/,
       /^iptables-restore is not installed or not in PATH; on Debian: apt-get install iptables$/,
+    ],
+    [
+      'an iptables that cannot be started',
+      { error: Object.assign(new Error('spawnSync iptables-restore EACCES'), { code: 'EACCES' }), status: null },
+      /x/,
+      /^iptables-restore could not be run: spawnSync iptables-restore EACCES$/,
     ],
     [
       'anything else',
