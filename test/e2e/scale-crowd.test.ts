@@ -81,15 +81,15 @@ describe('five hundred CPEs', () => {
 
   it('each of their sessions reaches the server that it is for, all at once', async () => {
     await Promise.all(all.map((cpe, index) => (stories[names[index % names.length] as string] as Story)(cpe)));
-    expectSeen();
     await stage.expectCleanWires();
+    expectSeen();
   });
 
   it('an hour later, or what is one to the tables, all of them are the ITMS’s', async () => {
     await stage.engine.untilStatus(({ tables }) => tables.activatedCpes.count === 0, 'the activations to end');
     await Promise.all(all.map((cpe) => inform(cpe, 'itms')));
-    expectSeen();
     await stage.expectCleanWires();
+    expectSeen();
   });
 
   it('then the tables are empty, nothing was dropped or lost, and no table was ever full', async () => {
