@@ -2,7 +2,9 @@
  * Supervisor and worker are killed, stopped, ended and started again under load of every kind, diverted and not: no
  * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { configurationText } from '../../src/cli/lab/engine';
 import { REPORT_PORT } from '../../src/cli/lab/world';
 import { Reason } from '../../src/splitter/reasons';
 import { boundQueues, killSupervisor, underLoad } from './support/faults';
@@ -32,10 +34,20 @@ describe('an engine under load', () => {
 
   beforeAll(async () => {
     // Who comes to the ITMS by the kernel's rules alone is counted by test/e2e/engine-down.
-    stage = await Stage.open({ cpes: LOAD_CPES, flood: FLOOD_NETWORK, onEngineDown: 'hold', ttl: LIVES });
+    stage = await Stage.open({ cpes: LOAD_CPES, flood: FLOOD_NETWORK, onEngineDown: 'hold' });
     lookout = new Lookout(stage);
   });
   afterAll(() => stage?.close());
+
+  /** The same configuration with these lives, in the running engine. */
+  async function reloadWith(ttl: Record<string, number>): Promise<void> {
+    const { engine, world } = stage;
+    const text = configurationText(world.directory, { family: world.family, onEngineDown: 'hold', ttl });
+    writeFileSync(engine.configurationFile, text);
+    const before = engine.events('reload').length;
+    process.kill(engine.pid, 'SIGHUP');
+    while (engine.events('reload').length === before) await pause(2);
+  }
 
   test('whose supervisor is killed: the worker goes, the queues are free, the next start takes over', async () => {
     await underLoad(stage, {
@@ -95,7 +107,8 @@ describe('an engine under load', () => {
     expect(stage.engine.events('worker-stuck')).toHaveLength(OFTEN);
   });
 
-  test('of which supervisor and worker are stopped for 10 s go on as if nothing had been', async () => {
+  test('of which supervisor and worker are stopped for 10 s, less than a life, go on as if nothing had been', async () => {
+    await reloadWith(LIVES);
     const before = await lookout.status();
     const after = await underLoad(stage, {
       fault: 'supervisor and worker are stopped (SIGSTOP) for 10 s, `reportUnanswered` 20 s',
@@ -108,6 +121,7 @@ describe('an engine under load', () => {
       },
     });
     expect([after.pid, after.workers]).toEqual([before.pid, before.workers]);
+    await reloadWith({});
   });
 
   test('that is ended with SIGTERM in the middle of a flood has answered every packet that it has read', async () => {
