@@ -43,6 +43,11 @@ const INTERVAL_MS = 500;
  */
 const PATIENCE_MS = 1500;
 
+/** From a worker's last sign of life to the kernel's rules, at the most. */
+export function takeoverMs({ seconds }: SelfEmptyingSet): number {
+  return PATIENCE_MS + seconds * 1000;
+}
+
 export class DeadMansSwitch {
   private aliveMs = -Infinity;
   private stepsBefore: number;

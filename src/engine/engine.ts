@@ -9,7 +9,8 @@ import { closeSync } from 'node:fs';
 import { Splitter } from '../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
-import { DeadMansSwitch, type SelfEmptyingSet } from './dead-mans-switch';
+import { DeadMansSwitch, type SelfEmptyingSet, takeoverMs } from './dead-mans-switch';
+import { engineTime, LONGEST_STALL_MS } from './engine-clock';
 import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
 import { findHostWarnings, requireInterfaces } from './host-checks';
@@ -28,7 +29,7 @@ import { composeStatus, SIDES, type Status } from './status';
 import { Watchdog } from './watchdog';
 import { CHANGES } from './worker-commands';
 import { WorkerKeeper } from './worker-keeper';
-import { BATCH_MEMORY, type Rules } from './worker-protocol';
+import { BATCH_MEMORY, type Rules, type WorkerRules } from './worker-protocol';
 
 export interface EngineOptions extends Rules {
   capacityEntries: number;
@@ -158,8 +159,7 @@ class Supervisor implements Engine {
     requireInterfaces(options.topology);
     requireSound(options);
     this.options = options;
-    const { topology, activation, lives } = options;
-    await this.keeper?.ask({ kind: 'reload', rules: { topology, activation, lives } });
+    await this.keeper?.ask({ kind: 'reload', rules: rulesOf(options) });
     this.look = this.lookAt(this.state.memory);
   }
 
@@ -219,9 +219,8 @@ class Supervisor implements Engine {
       log: this.log,
       descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
       start: () => {
-        const { version, topology, activation, lives, capacityEntries, queue } = this.options;
-        const rules = { topology, activation, lives };
-        return { version, rules, capacityEntries, firstQueue: queue.first, seed: seed() };
+        const { version, capacityEntries, queue } = this.options;
+        return { version, rules: rulesOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
       },
       steps: () => steps(journal),
       onStart: () => this.watchdog?.restart(),
@@ -261,18 +260,14 @@ class Supervisor implements Engine {
     ]);
     return {
       status: () => this.status(),
-      ...operations(
-        () => this.look,
-        () => this.state.header.id,
-        boottimeMs,
-      ),
+      ...operations({ look: () => this.look, header: () => this.state.header, clock: boottimeMs }),
       ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
     };
   }
 
   private status(): Status {
     const { options, keeper, look, journal } = this;
-    look.state.advance(boottimeMs());
+    look.state.advance(engineTime(this.state.header.hands));
     return composeStatus({
       version: options.version,
       isReady: keeper?.ready ?? false,
@@ -301,6 +296,11 @@ class Supervisor implements Engine {
       'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
     );
   }
+}
+
+function rulesOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerRules {
+  const longestStallMs = aliveSets.length > 0 ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
+  return { topology, activation, lives, longestStallMs };
 }
 
 /** System calls of the workers so far. */

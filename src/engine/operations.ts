@@ -15,7 +15,9 @@ import {
 import { EVENTS, type EventRow } from '../splitter/events';
 import { type Splitter } from '../splitter/splitter';
 import { type ControlCommands, type ControlRequest } from './control';
+import { engineLag, engineTime } from './engine-clock';
 import { EngineError } from './engine-error';
+import { type StateHeader } from './state-file';
 import { cpeOf } from './worker-commands';
 
 /** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */
@@ -33,7 +35,7 @@ export interface TableAnswer extends Page<ConnectionEntry | ActivationEntry> {
 
 /** An event as it goes over the socket. */
 export interface TraceEvent {
-  /** ms of the engine's clock, CLOCK_BOOTTIME. */
+  /** CLOCK_BOOTTIME in ms. */
   timeMs: number;
   event: string;
   cpe: string;
@@ -56,15 +58,20 @@ export interface TraceAnswer {
   events: TraceEvent[];
 }
 
-/**
- * @param look a splitter over the engine's memory that only looks
- * @param engine names the memory: after it has been made anew, events are numbered from 0
- * @param clock CLOCK_BOOTTIME in ms
- */
-export function operations(look: () => Splitter, engine: () => string, clock: () => number): ControlCommands {
+/** Who looks on. */
+export interface Onlooker {
+  /** A splitter over the engine's memory that only looks. */
+  look: () => Splitter;
+  /** That memory's name, and its clock's hands: after it has been made anew, events are numbered from 0. */
+  header: () => Pick<StateHeader, 'id' | 'hands'>;
+  /** CLOCK_BOOTTIME in ms. */
+  clock: () => number;
+}
+
+export function operations({ look, header, clock }: Onlooker): ControlCommands {
   return {
-    tables: (request) => readTable(look(), request, clock()),
-    events: (request) => readEvents(look(), request, engine(), clock()),
+    tables: (request) => readTable(look(), request, engineTime(header().hands)),
+    events: (request) => readEvents(look(), request, header(), clock()),
   };
 }
 
@@ -93,16 +100,23 @@ function wholeNumber(request: ControlRequest, name: string, absent: number, leas
   throw new EngineError(`${name} must be a whole number from ${least}`);
 }
 
-function readEvents(splitter: Splitter, request: ControlRequest, engine: string, nowMs: number): TraceAnswer {
+function readEvents(
+  splitter: Splitter,
+  request: ControlRequest,
+  { id, hands }: Pick<StateHeader, 'id' | 'hands'>,
+  nowMs: number,
+): TraceAnswer {
+  const lagMs = engineLag(hands);
   const { events, owners } = splitter.state;
   const since = wholeNumber(request, 'since', events.written, 0);
-  const answer: TraceAnswer = { engine, nowMs, next: events.written, missed: 0, events: [] };
-  answer.next = events.readSince(since, (row) => answer.events.push(asTraceEvent(row, owners.name(row.owner))));
+  const answer: TraceAnswer = { engine: id, nowMs, next: events.written, missed: 0, events: [] };
+  answer.next = events.readSince(since, (row) => answer.events.push(asTraceEvent(row, owners.name(row.owner), lagMs)));
   answer.missed = Math.max(0, answer.next - since - answer.events.length);
   return answer;
 }
 
-function asTraceEvent(row: EventRow, owner: string): TraceEvent {
-  const { timeMs, cpePort, port } = row;
+function asTraceEvent(row: EventRow, owner: string, lagMs: number): TraceEvent {
+  const { cpePort, port } = row;
+  const timeMs = row.timeMs + lagMs;
   return { timeMs, event: EVENTS[row.event] ?? 'unknown', cpe: formatAddress(row.cpe), cpePort, port, owner };
 }

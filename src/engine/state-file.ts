@@ -11,13 +11,14 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SystemError, loadAddon } from './binding';
+import { HANDS } from './engine-clock';
 import { EngineError } from './engine-error';
 import { makeDirectory } from './state-directory';
 
 export const HEADER_BYTES = 4096;
 const MAGIC = 0x53706361; // "acpS"
 /** To be raised whenever the splitter's memory changes its meaning without changing its size. */
-export const STATE_LAYOUT = 1;
+export const STATE_LAYOUT = 2;
 
 /** int32 words of the header. */
 const enum Word {
@@ -33,6 +34,8 @@ const enum Word {
   Check = 10,
   /** 1 while the operator has paused diverting. Not under the check word: it changes. */
   Paused = 11,
+  /** Of the engine's clock, float64. Not under the check word either. */
+  Hands = 12,
 }
 
 const FILE_MODE = 0o600;
@@ -59,10 +62,13 @@ export interface StateOptions {
 type Shape = Pick<StateOptions, 'capacityEntries' | 'memoryBytes'>;
 
 export class StateHeader {
+  /** See EngineClock. */
+  readonly hands: Float64Array;
   private readonly words: Int32Array;
 
   constructor(buffer: ArrayBuffer) {
     this.words = new Int32Array(buffer, 0, HEADER_BYTES / 4);
+    this.hands = new Float64Array(buffer, Word.Hands * 4, HANDS);
   }
 
   get id(): string {

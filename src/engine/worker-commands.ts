@@ -20,7 +20,7 @@ interface Memory {
   paused: boolean;
 }
 
-/** @param nowMs CLOCK_BOOTTIME */
+/** @param nowMs of the engine's clock */
 export function changes(
   splitter: Splitter,
   memory: Memory,

@@ -158,6 +158,11 @@ export class WorkerKeeper {
         if (message.error === undefined) return pending?.resolve(message.result);
         return pending?.reject(new EngineError(message.error));
       }
+      case 'stalled':
+        return this.options.log.warn(
+          { event: 'stalled', stalledMs: Math.round(message.ms) },
+          `no verdicts for ${Math.round(message.ms)} ms: the worker was stopped, or had no processor time`,
+        );
       case 'verdict-refused':
         return this.options.log.error({ event: 'verdict-refused', code: message.code }, message.message);
       case 'state-unusable':

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Splitter } from '../splitter/splitter';
 import { loadAddon, type QueueError } from './binding';
 import { type ControlRequest } from './control';
+import { EngineClock } from './engine-clock';
 import { Observation, observe } from './observation';
 import { type StateHeader, mapState } from './state-file';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
@@ -20,6 +21,7 @@ import {
   type FromWorker,
   type Rules,
   type ToWorker,
+  type WorkerRules,
   type WorkerStart,
 } from './worker-protocol';
 
@@ -41,6 +43,7 @@ class Worker {
   private readonly loop: VerdictLoop;
   private readonly header: StateHeader;
   private readonly memory: ArrayBuffer;
+  private readonly clock: EngineClock;
 
   constructor(private readonly start: WorkerStart) {
     const addon = loadAddon();
@@ -52,13 +55,18 @@ class Worker {
     } catch (error) {
       throw new StateUnusable((error as Error).message);
     }
+    const { longestStallMs } = start.rules;
+    const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms) =>
+      tell({ kind: 'stalled', ms }),
+    );
+    this.clock = clock;
     this.loop = startVerdictLoop({
       fd: FD.queue,
       firstQueue: start.firstQueue,
       splitter: observe(
         {
-          decide: (batch, nowMs) => this.splitter.decide(batch, nowMs),
-          sweep: (nowMs) => this.splitter.sweep(nowMs),
+          decide: (batch, nowMs) => this.splitter.decide(batch, clock.look(nowMs)),
+          sweep: (nowMs) => this.splitter.sweep(clock.look(nowMs)),
         },
         new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
         () => performance.now(),
@@ -76,13 +84,18 @@ class Worker {
       case 'command':
         return this.answer(message.id, () => this.change(message.request));
       case 'reload':
-        return this.answer(message.id, () => void (this.splitter = this.takeOver(message.rules)));
+        return this.answer(message.id, () => this.reload(message.rules));
       case 'ping':
         return this.answer(message.id, () => undefined);
       case 'stop':
         this.loop.stop();
         process.exit(0);
     }
+  }
+
+  private reload(rules: WorkerRules): void {
+    this.splitter = this.takeOver(rules);
+    this.clock.longestStallMs = rules.longestStallMs;
   }
 
   /** A splitter over the tables as they stand: diversions and activations stay, rules and lives are the new ones. */
@@ -94,7 +107,8 @@ class Worker {
   }
 
   private change(request: ControlRequest): unknown {
-    return changes(this.splitter, this.header, loadAddon().boottimeMs())[request.command](request);
+    const nowMs = this.clock.look(loadAddon().boottimeMs());
+    return changes(this.splitter, this.header, nowMs)[request.command](request);
   }
 
   private answer(id: number, act: () => unknown): void {

@@ -15,12 +15,18 @@ export interface Rules {
   lives: Lives;
 }
 
+/** The same, as a worker has them. */
+export interface WorkerRules extends Rules {
+  /** See EngineClock. */
+  longestStallMs: number;
+}
+
 export interface WorkerStart {
   kind: 'start';
   version: string;
   /** Process id of the supervisor. */
   parent: number;
-  rules: Rules;
+  rules: WorkerRules;
   capacityEntries: number;
   firstQueue: number;
   /** int32, for tables that are not there yet. */
@@ -36,7 +42,7 @@ export interface WorkerCommand {
 export interface WorkerReload {
   kind: 'reload';
   id: number;
-  rules: Rules;
+  rules: WorkerRules;
 }
 
 /** Are you there? */
@@ -56,6 +62,8 @@ export type FromWorker =
   | { kind: 'up' }
   /** Verdicts flow. */
   | { kind: 'ready' }
+  /** So long nobody decided: the worker was stopped, or had no processor. */
+  | { kind: 'stalled'; ms: number }
   | { kind: 'answer'; id: number; result?: unknown; error?: string }
   /** Verdicts of a kind are refused by the kernel. */
   | { kind: 'verdict-refused'; code: string; message: string }

@@ -2,11 +2,11 @@
  * Supervisor and worker are killed, stopped, ended and started again under load of every kind, diverted and not: no
  * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
  */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationText } from '../../src/cli/lab/engine';
+import { settle } from '../../src/cli/lab/cast';
 import { REPORT_PORT } from '../../src/cli/lab/world';
 import { Reason } from '../../src/splitter/reasons';
+import { DEFAULT_LIVES } from '../../src/splitter/topology';
 import { boundQueues, killSupervisor, underLoad } from './support/faults';
 import { ADDRESSES } from './support/family';
 import { LOAD_CPES } from './support/load';
@@ -16,11 +16,6 @@ import { Stage } from './support/stage';
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 /** Longer than the watchdog's 3 s. */
 const STOPPED_MS = 10_000;
-/**
- * Lives run on while nobody decides: at the default of 10 s, a CPE whose SYN its collector had not answered when both were
- * stopped is the ITMS's afterwards, which is no fault to be counted here. docs/reliability.md
- */
-const LIVES = { reportUnanswered: 20 };
 const FLOOD = join(__dirname, 'support', 'flood.py');
 /** Of the CPEs' network, without those of the load, and without its broadcast address, which routing lets nobody be. */
 const FLOOD_NETWORK = '10.1.128.0/18';
@@ -39,14 +34,15 @@ describe('an engine under load', () => {
   });
   afterAll(() => stage?.close());
 
-  /** The same configuration with these lives, in the running engine. */
-  async function reloadWith(ttl: Record<string, number>): Promise<void> {
-    const { engine, world } = stage;
-    const text = configurationText(world.directory, { family: world.family, onEngineDown: 'hold', ttl });
-    writeFileSync(engine.configurationFile, text);
-    const before = engine.events('reload').length;
-    process.kill(engine.pid, 'SIGHUP');
-    while (engine.events('reload').length === before) await pause(2);
+  /** Neither supervisor nor worker runs meanwhile. */
+  async function whileStopped(happen: () => Promise<unknown>): Promise<void> {
+    const pids = [stage.engine.pid, await lookout.worker()];
+    for (const pid of pids) process.kill(pid, 'SIGSTOP');
+    try {
+      await happen();
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+    }
   }
 
   test('whose supervisor is killed: the worker goes, the queues are free, the next start takes over', async () => {
@@ -107,21 +103,35 @@ describe('an engine under load', () => {
     expect(stage.engine.events('worker-stuck')).toHaveLength(OFTEN);
   });
 
-  test('of which supervisor and worker are stopped for 10 s, less than a life, go on as if nothing had been', async () => {
-    await reloadWith(LIVES);
+  test('of which supervisor and worker are stopped for 10 s goes on as if nothing had been', async () => {
     const before = await lookout.status();
     const after = await underLoad(stage, {
-      fault: 'supervisor and worker are stopped (SIGSTOP) for 10 s, `reportUnanswered` 20 s',
+      fault: 'supervisor and worker are stopped (SIGSTOP) for 10 s',
       times: OFTEN,
-      strike: async () => {
-        const pids = [stage.engine.pid, await lookout.worker()];
-        for (const pid of pids) process.kill(pid, 'SIGSTOP');
-        await pause(STOPPED_MS);
-        for (const pid of pids) process.kill(pid, 'SIGCONT');
-      },
+      strike: () => whileStopped(() => pause(STOPPED_MS)),
     });
     expect([after.pid, after.workers]).toEqual([before.pid, before.workers]);
-    await reloadWith({});
+  });
+
+  test('stopped for longer than a life, while a collector has not answered: the session is the collector’s', async () => {
+    const { cast, world } = stage;
+    const woken = LOAD_CPES[0]!;
+    const seenBefore = cast.itms.actor.events.length;
+    const answers = ['OUTPUT', '-p', 'tcp', '--tcp-flags', 'SYN,ACK', 'SYN,ACK', '-j', 'DROP'];
+    await cast.collector.wake(woken);
+    await world.run('collector', ['iptables', '-w', '-A', ...answers]);
+    const diverted = lookout.decided(Reason.Diverted);
+    const session = cast.cpes.inform(woken);
+    while (lookout.decided(Reason.Diverted) === diverted) await pause(1);
+    await whileStopped(async () => {
+      await world.run('collector', ['iptables', '-w', '-D', ...answers]);
+      await pause(DEFAULT_LIVES.reportUnanswered * 1000 + 500);
+    });
+    expect(await session).toMatchObject({ ok: true });
+    await settle(cast);
+    const strangers = cast.itms.actor.events.slice(seenBefore).filter(({ event }) => event === 'connected');
+    expect(strangers).toEqual([]);
+    await stage.expectCleanWires();
   });
 
   test('that is ended with SIGTERM in the middle of a flood has answered every packet that it has read', async () => {

@@ -82,15 +82,12 @@ describe('a live run that wrote a transcript, and the replay of its captures', (
   });
   afterAll(() => stage?.close());
 
-  it('decided each packet alike, with the same events, in the same order on every side', () => {
+  it('decided each packet alike, with the same events, in the same order within each connection', () => {
     expect(live.length).toBeGreaterThan(100);
     expect(live.filter((line) => line.includes(' diverted '))).toHaveLength(1);
-    for (const side of ['cpe', 'itms', 'collector']) {
-      expect(replayed.filter((line) => line.startsWith(`${side} `))).toEqual(
-        live.filter((line) => line.startsWith(`${side} `)),
-      );
-    }
-    expect(replayed).toHaveLength(live.length);
+    const told = byConnection(live);
+    expect(told.size).toBeGreaterThan(10);
+    expect(byConnection(replayed)).toEqual(told);
   });
 });
 
@@ -98,6 +95,20 @@ describe('a live run that wrote a transcript, and the replay of its captures', (
 function readLines(file: string): string[] {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   return lines.map((line) => line.trimStart().replace(/^\S+ /, ''));
+}
+
+/**
+ * The lines of each connection on each side, in their order. Between connections there is none to compare: two packets
+ * that two processors carry may be captured in one order and queued in the other.
+ */
+function byConnection(lines: readonly string[]): Map<string, string[]> {
+  const connections = new Map<string, string[]>();
+  for (const line of lines) {
+    const [side, , from, , to] = line.split(/ +/);
+    const connection = [side, ...[from, to].sort()].join(' ');
+    connections.set(connection, [...(connections.get(connection) ?? []), line]);
+  }
+  return connections;
 }
 
 async function startRecorder(stage: Stage, transcript: string): Promise<ChildProcess> {
