@@ -66,7 +66,8 @@ describe('a live run that wrote a transcript, and the replay of its captures', (
   let replayed: string[];
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms] });
+    // Nobody tells the kernel that the recorder lives: with `itms`, it would take over.
+    stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms], onEngineDown: 'hold' });
     await stage.engine.stop();
     const transcript = join(stage.world.directory, 'live.transcript');
     const recorder = await startRecorder(stage, transcript);
