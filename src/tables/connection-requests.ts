@@ -105,8 +105,8 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** The reverse index outlives its connection, also where only the CPE speaks. */
-  override keep(slot: number): void {
-    super.keep(slot);
+  override touch(slot: number): void {
+    super.touch(slot);
     if (!this.has(slot, Seen.Remapped)) return;
     this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.table.value(slot, OWN_PORT), this.owner(slot));
     const remap = this.remaps.find();

@@ -148,7 +148,7 @@ export class ConnectionTable {
 
   /** A packet that is no SYN: it keeps an answered connection, but an unanswered one lives by its SYNs alone. */
   keep(slot: number): void {
-    if (this.isAnswered(slot)) this.table.touch(slot);
+    if (this.isAnswered(slot)) this.touch(slot);
   }
 
   /** ms since the last packet that counted. */
