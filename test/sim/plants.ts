@@ -128,7 +128,7 @@ export const PLANTS: readonly Plant[] = [
   life(STATE, 'a closed connection lives as if open', 'lives.finBoth * 1000', 'lives.established * 1000'),
   life(STATE, 'a half-closed connection lives three minutes', 'lives.finOne * 1000', 'lives.finOne * 750'),
   life(TTL, 'everything lives a second longer', 'return age > this.lives', 'return age - 1000 > this.lives'),
-  life(CONNECTIONS, 'any packet keeps an unanswered connection', 'if (this.isAnswered(slot)) this.table', 'this.table'),
+  life(CONNECTIONS, 'any packet keeps an unanswered connection', 'if (this.isAnswered(slot)) this.touch', 'this.touch'),
   life(CONNECTIONS, 'a forged RST is believed for good', 'this.unmark(slot, mark);', ''),
   life('tables/pin-cache.ts', 'pins live for 2 s', 'const LIFE_MS = 130_000', 'const LIFE_MS = 2_000'),
   table(TTL, 'the sweep misses the last slot', 'else if (slot + 1 < this.slots)', 'else if (slot + 2 < this.slots)'),
