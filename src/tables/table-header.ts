@@ -1,7 +1,7 @@
 /** What the memory of a TtlTable begins with: enough to know a table of another run again, and to refuse a stranger. */
 
 const MAGIC = 0x61637370; // "acsp"
-const VERSION = 2;
+const VERSION = 3;
 
 export const HEADER_BYTES = 64;
 
@@ -17,17 +17,15 @@ export const enum Header {
   Redo,
   /** How often a new entry was refused for want of room; wraps. */
   Full,
-  /** What tick 0 is, in ms of the caller's clock. */
-  EpochMs = 8,
   /** The latest time seen. */
-  LastMs = 10,
+  LastMs = 8,
   /** When the sweep last came round. */
-  RoundMs = 12,
-  /** Over what never changes while the table holds anything: a flipped bit there would move or age every entry. */
-  Check = 14,
+  RoundMs = 10,
+  /** Over what never changes: a flipped bit there would move every entry. */
+  Check = 12,
 }
 
-const SEALED = [Header.Version, Header.Slots, Header.RowWords, Header.Seed, Header.EpochMs, Header.EpochMs + 1];
+const SEALED = [Header.Version, Header.Slots, Header.RowWords, Header.Seed];
 
 /** The magic comes last: what a crash leaves half written is written again. */
 export function writeHeader(
@@ -42,21 +40,8 @@ export function writeHeader(
   header[Header.RowWords] = rowWords;
   header[Header.Seed] = seed;
   times[Header.LastMs / 2] = Number.NEGATIVE_INFINITY;
-  sealHeader(header);
-  header[Header.Magic] = MAGIC;
-}
-
-/** Of an empty table: without its magic meanwhile, so that whoever dies here leaves one that has yet to be made. */
-export function moveEpoch(header: Int32Array, times: Float64Array, epochMs: number): void {
-  header[Header.Magic] = 0;
-  times[Header.EpochMs / 2] = epochMs;
-  sealHeader(header);
-  header[Header.Magic] = MAGIC;
-}
-
-/** To be called whenever one of the words that it covers has changed. */
-function sealHeader(header: Int32Array): void {
   header[Header.Check] = checkOf(header);
+  header[Header.Magic] = MAGIC;
 }
 
 function checkOf(header: Int32Array): number {

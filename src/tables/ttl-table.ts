@@ -15,7 +15,7 @@
  * "Tables").
  */
 
-import { checkHeader, Header, HEADER_BYTES, moveEpoch, writeHeader } from './table-header';
+import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
 const LOAD_PERCENT = 75;
@@ -111,6 +111,8 @@ export class TtlTable {
       this.seed = this.header[Header.Seed];
     } else if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
     else this.recover();
+    // Until somebody says what time it is: as of the last look.
+    this.nowTick = this.times[Header.LastMs / 2] | 0;
   }
 
   /** The seed in use: the one that the table was made with, whatever this run was given. */
@@ -130,18 +132,15 @@ export class TtlTable {
   /** Sets the time for all that follows. A clock that steps back makes entries look young, never old. */
   advance(nowMs: number): void {
     const times = this.times;
-    if (this.isReader) {
-      this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
-      return;
-    }
+    // Modulo 2^32.
+    this.nowTick = nowMs | 0;
+    if (this.isReader) return;
     const pauseMs = nowMs - times[Header.LastMs / 2];
     if (pauseMs > MAX_PAUSE_MS || pauseMs < -MAX_PAUSE_MS) {
       this.clear();
-      moveEpoch(this.header, times, nowMs);
       times[Header.RoundMs / 2] = nowMs;
     }
     times[Header.LastMs / 2] = nowMs;
-    this.nowTick = (nowMs - times[Header.EpochMs / 2]) | 0;
     if (this.isTakenOver) this.bringBackToNow();
     if (nowMs - times[Header.RoundMs / 2] > MAX_ROUND_MS) this.sweepAll();
   }

@@ -26,18 +26,8 @@ export class Lookout {
     const { memory } = mapState(fd, Splitter.bufferBytes(capacityEntries, topology));
     closeSync(fd);
     this.memory = memory;
-    this.splitter = settled(
-      () =>
-        new Splitter({
-          topology,
-          activation,
-          lives,
-          capacityEntries,
-          seed: 0,
-          buffer: memory,
-          isReader: true,
-        }),
-    );
+    const rules = { topology, activation, lives, capacityEntries };
+    this.splitter = new Splitter({ ...rules, seed: 0, buffer: memory, isReader: true });
   }
 
   status(): Promise<Status> {
@@ -80,18 +70,6 @@ export class Lookout {
       await pause(1);
     }
     return performance.now() - from;
-  }
-}
-
-/** The header of an empty table is written anew when its first packet comes: a look in between finds it damaged. */
-function settled<T>(look: () => T): T {
-  for (let patience = 100; ; patience--) {
-    try {
-      return look();
-    } catch (error) {
-      if (patience === 0) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
   }
 }
 
