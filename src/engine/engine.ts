@@ -10,9 +10,10 @@ import { Splitter } from '../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from './binding';
 import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
 import { DeadMansSwitch, type SelfEmptyingSet, takeoverMs } from './dead-mans-switch';
-import { engineTime, LONGEST_STALL_MS } from './engine-clock';
+import { LONGEST_STALL_MS } from './engine-clock';
 import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
+import { HeldState, seed } from './held-state';
 import { findHostWarnings, requireInterfaces } from './host-checks';
 import { Journal } from './journal';
 import { watchLosses } from './loss-watch';
@@ -24,7 +25,6 @@ import { packetTrace } from './packet-trace';
 import { openEngineQueues, type QueueSettings, wantedReceiveBufferBytes } from './queues';
 import { readQueueCounters } from './queue-counters';
 import { requireReloadable } from './reload';
-import { openState, type StateFile } from './state-file';
 import { composeStatus, SIDES, type Status } from './status';
 import { Watchdog } from './watchdog';
 import { CHANGES } from './worker-commands';
@@ -88,9 +88,7 @@ class Supervisor implements Engine {
   private options: EngineOptions;
   private readonly startedMs = performance.now();
   private readonly log: EngineLog;
-  private state: StateFile;
-  /** Looks at the worker's memory. */
-  private look: Splitter;
+  private readonly state: HeldState;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
   private journal: Journal | undefined;
@@ -101,7 +99,6 @@ class Supervisor implements Engine {
   private watchdog: Watchdog | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
   private keeper: WorkerKeeper | undefined;
-  private earlier: number[];
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
   private finish: () => void = () => undefined;
@@ -110,9 +107,7 @@ class Supervisor implements Engine {
   constructor(options: EngineOptions) {
     this.options = options;
     this.log = options.log;
-    this.state = this.takeState();
-    this.look = this.lookAt(this.state.memory);
-    this.earlier = [...this.look.counters.byQueue];
+    this.state = new HeldState(options);
     this.finished = new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
@@ -160,7 +155,7 @@ class Supervisor implements Engine {
     requireSound(options);
     this.options = options;
     await this.keeper?.ask({ kind: 'reload', rules: rulesOf(options) });
-    this.look = this.lookAt(this.state.memory);
+    this.state.reload(options);
   }
 
   async isAlive(): Promise<boolean> {
@@ -182,36 +177,7 @@ class Supervisor implements Engine {
     await this.control?.close();
     await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
-    closeSync(this.state.fd);
-  }
-
-  /** @param isSaid the log has why the file's tables are of no use */
-  private takeState(isSaid = false): StateFile {
-    const { stateDirectory, capacityEntries } = this.options;
-    const state = openState({
-      directory: stateDirectory,
-      capacityEntries,
-      memoryBytes: Splitter.bufferBytes(capacityEntries, this.options.topology),
-      tryOut: (memory) => void new Splitter({ ...this.options, seed: seed(), buffer: memory }),
-    });
-    if (state.replaced !== undefined && !isSaid) {
-      this.log.warn({ event: 'state-replaced', reason: state.replaced }, `tables begin anew: ${state.replaced}`);
-    }
-    return state;
-  }
-
-  private lookAt(memory: ArrayBuffer): Splitter {
-    return new Splitter({ ...this.options, seed: 0, buffer: memory, isReader: true });
-  }
-
-  /** Only ever between two workers. */
-  private replaceState(reason: string): void {
-    this.log.error({ event: 'state-replaced', reason }, `tables begin anew: ${reason}`);
-    closeSync(this.state.fd);
-    this.state.header.spoil();
-    this.state = this.takeState(true);
-    this.look = this.lookAt(this.state.memory);
-    this.earlier = this.earlier.map(() => 0);
+    this.state.close();
   }
 
   private makeKeeper(queueFd: number, journal: Journal): WorkerKeeper {
@@ -224,7 +190,7 @@ class Supervisor implements Engine {
       },
       steps: () => steps(journal),
       onStart: () => this.watchdog?.restart(),
-      onStateUnusable: (reason) => this.replaceState(reason),
+      onStateUnusable: (reason) => this.state.replace(reason),
       onHopeless: (reason) => {
         this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
       },
@@ -260,25 +226,25 @@ class Supervisor implements Engine {
     ]);
     return {
       status: () => this.status(),
-      ...operations({ look: () => this.look, header: () => this.state.header, clock: boottimeMs }),
+      ...operations({ look: () => this.state.look, header: () => this.state.header, clock: boottimeMs }),
       ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
     };
   }
 
   private status(): Status {
-    const { options, keeper, look, journal } = this;
-    look.state.advance(engineTime(this.state.header.hands));
+    const { options, keeper, state, journal } = this;
+    const look = state.asOfNow();
     return composeStatus({
       version: options.version,
       isReady: keeper?.ready ?? false,
       uptimeMs: performance.now() - this.startedMs,
       pid: process.pid,
       worker: { pid: keeper?.pid ?? 0, restarts: keeper?.restarts ?? 0 },
-      paused: this.state.header.paused,
+      paused: state.header.paused,
       activation: options.activation,
       splitter: look,
       eventCounts: look.state.events.counts,
-      earlier: this.earlier,
+      earlier: state.earlier,
       firstQueue: options.queue.first,
       queues: readQueueCounters(),
       loop: journal?.counters() ?? NOTHING_LOST,
@@ -307,8 +273,4 @@ function rulesOf({ topology, activation, lives, aliveSets }: EngineOptions): Wor
 function steps(journal: Journal): number {
   const { receiveCalls, sendCalls } = journal.counters();
   return receiveCalls + sendCalls;
-}
-
-function seed(): number {
-  return randomBytes(4).readInt32LE();
 }
