@@ -72,7 +72,7 @@ export class Splitter {
   /**
    * Gives every packet of the batch a verdict and a reason, rewriting in place those that leave rewritten.
    *
-   * @param nowMs CLOCK_BOOTTIME, capture time or virtual time; ms, one per batch
+   * @param nowMs the engine's clock, capture time or virtual time; ms, one per batch
    */
   decide(batch: PacketBatch, nowMs: number): void {
     this.state.advance(nowMs);
