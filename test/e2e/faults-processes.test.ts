@@ -111,6 +111,8 @@ describe('an engine under load', () => {
       strike: () => whileStopped(() => pause(STOPPED_MS)),
     });
     expect([after.pid, after.workers]).toEqual([before.pid, before.workers]);
+    const stalls = stage.engine.events('stalled').map(({ stalledMs }) => Number(stalledMs));
+    expect(stalls.filter((ms) => ms > 0.9 * STOPPED_MS && ms < 1.5 * STOPPED_MS)).toHaveLength(OFTEN);
   });
 
   test('stopped for longer than a life, while a collector has not answered: the session is the collector’s', async () => {
