@@ -34,8 +34,8 @@ class Queue {
   Received receive(const Batch& batch, bool may_wait = false);
 
   // To sleep and to be woken takes two switches between tasks, which are longer than most pauses of a conversation: asking
-  // on for so long halves a request's time through us (docs/benchmarks.md), and costs a core 2 % at 1000 pauses a second.
-  static constexpr int64_t kMostSpinUs = 20;
+  // on for so long halves a request's time through us (docs/benchmarks.md), and costs a core 4 % at 1000 pauses a second.
+  static constexpr int64_t kMostSpinUs = 40;
   static constexpr long kMostWaitMs = 1;
 
   // What a dead process left in the region and the journal: sends the verdicts that it had decided, puts packets that
