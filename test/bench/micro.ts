@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type DecideOptions, type DecideRow } from './decide-run';
-import { figure, table } from './numbers';
+import { figure, median, table } from './numbers';
 import { type Series } from './plot';
 import { type TableAnswer } from './tables-run';
 
@@ -12,6 +12,8 @@ const LIVE_ENTRIES = 100_000;
 const LIVE_CAPACITY = 1_048_576;
 const CACHED = { entries: 1000, capacity: 2048 };
 const LIMIT_NS = 150;
+const PROCESSES = 5;
+const MIXED = 'mixed';
 
 export interface Micro {
   text: string;
@@ -44,13 +46,16 @@ export class MicroBench {
   }
 
   async run(): Promise<Micro> {
-    const rows = await this.decide();
+    const runs: DecideRow[][] = [];
+    // What V8 makes of the code differs from process to process.
+    for (let i = 0; i < (this.isQuick ? 1 : PROCESSES); i++) runs.push(await this.decide());
+    const rows = medians(runs);
     const hot = await this.decide(CACHED);
     const sizes = this.isQuick ? [10_000, 1_000_000] : [10_000, 1_000_000, 10_000_000];
     const answers: TableAnswer[] = [];
     for (const size of sizes) answers.push(await this.tables(size));
     const growth = await this.grow(sizes, rows);
-    const targets = [...decideTargets(rows), ...tableTargets(sizes, answers)];
+    const targets = [...decideTargets(rows, runs), ...tableTargets(sizes, answers)];
     return { targets, growth, text: `${decideText(rows, hot)}\n\n${tablesText(sizes, answers)}` };
   }
 
@@ -65,9 +70,15 @@ export class MicroBench {
   }
 }
 
+/** Kind by kind, the median of several processes. */
+function medians(runs: readonly DecideRow[][]): DecideRow[] {
+  const of = (kind: number, value: (row: DecideRow) => number) => median(runs.map((rows) => value(rows[kind])));
+  return runs[0].map((row, kind) => ({ ...row, ns: of(kind, ({ ns }) => ns), bytes: of(kind, ({ bytes }) => bytes) }));
+}
+
 /** One line per kind of packet that looks into a table, and the mix. */
 function seriesOf(x: readonly number[], answers: readonly DecideRow[][]): Series[] {
-  const names = ['mixed', 'CPE, diverted connection', 'CPE, undiverted connection'];
+  const names = [MIXED, 'CPE, diverted connection', 'CPE, undiverted connection'];
   return names.map((name) => ({
     name,
     points: answers.map((rows, i) => [x[i], rows.find((row) => row.name === name)!.ns]),
@@ -79,7 +90,8 @@ function decideText(rows: readonly DecideRow[], hot: readonly DecideRow[]): stri
     return [name, figure(ns), figure(hot[i].ns), bytes.toFixed(1), reason];
   });
   return [
-    `**A decision**, ${LIVE_ENTRIES} live entries in each table of ${LIVE_CAPACITY}, batches of 64; the median batch:`,
+    `**A decision**, ${LIVE_ENTRIES} live entries in each table of ${LIVE_CAPACITY}, batches of 64; the median batch, the`,
+    `median of ${PROCESSES} processes:`,
     '',
     table(['packet', 'ns', 'tables in the cache, ns', 'bytes allocated', 'reason'], cells),
     '',
@@ -115,11 +127,13 @@ function tablesText(sizes: readonly number[], answers: readonly TableAnswer[]): 
   ].join('\n');
 }
 
-function decideTargets(rows: readonly DecideRow[]): Micro['targets'] {
-  const mixed = rows.find(({ name }) => name === 'mixed')!;
+function decideTargets(rows: readonly DecideRow[], runs: readonly DecideRow[][]): Micro['targets'] {
+  const nsOf = (all: readonly DecideRow[]) => all.find(({ name }) => name === MIXED)!.ns;
+  const each = runs.map((run) => figure(nsOf(run))).join(' ');
+  const ns = nsOf(rows);
   const bytes = Math.max(...rows.map((row) => row.bytes));
   return [
-    ['decide, all rules, mixed packets', `≤ ${LIMIT_NS} ns`, `${figure(mixed.ns)} ns`, mixed.ns <= LIMIT_NS],
+    ['decide, all rules, mixed packets', `≤ ${LIMIT_NS} ns`, `${figure(ns)} ns (${each})`, ns <= LIMIT_NS],
     // The heap's own bookkeeping rounds to less than a word for a batch of 64.
     ['decide, all rules, any packet', '0 bytes allocated', `${bytes.toFixed(2)} bytes`, bytes < 0.05],
   ];
