@@ -157,6 +157,18 @@ describe('two servers pick one source port towards one CPE', () => {
     }
   });
 
+  test('and where the server opens it anew at the last moment', () => {
+    const { requests, first } = collided();
+    // What was remapped moves into slot 0 then.
+    requests.remove(first);
+    const second = requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR);
+    requests.mark(second, Seen.Answer);
+    requests.advance(1_000 + LIVES.establishedMs);
+    requests.reopen(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR), 333);
+    requests.advance(2_000 + LIVES.establishedMs);
+    expect([second, requests.peekOwned(CPE, CPE_PORT, PORT, COLLECTOR)]).toEqual([0, 0]);
+  });
+
   test('and where only the CPE speaks on it, or resets it', () => {
     for (const keep of ['keep', 'touch'] as const) {
       const { requests, first } = collided();
