@@ -34,6 +34,8 @@ const END_TO_END_OVER_BOTH = [
  */
 module.exports = {
   reporters: ['default', '<rootDir>/scripts/summary-line.js'],
+  // Bounds a hang; no test is judged by its time.
+  testTimeout: 60_000,
   projects: [
     {
       ...common,

@@ -152,6 +152,8 @@ describe('a collector that', () => {
     expect(server).toBe('c1');
     await near.sendTo(far, 'inform');
     await near.close();
+    // Once the FIN has come through, the grace has begun.
+    expect(await far.receive(1)).toMatchObject({ ended: 'finished' });
     await stage.untilOver(cpe);
     expect(await stage.session(cpe)).toBe('itms');
     await far.close();

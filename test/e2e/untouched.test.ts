@@ -79,7 +79,7 @@ async function received(bundle: Bundle): Promise<Record<string, string[]>> {
       ? ['net.ipv6.icmp.ratelimit=0']
       : ['net.ipv4.icmp_ratelimit=0', 'net.ipv4.icmp_msgs_per_sec=100000', 'net.ipv4.icmp_msgs_burst=100000'];
     for (const role of [...ROLES, 'split'] as const) await world.run(role, ['sysctl', '-qe', '-w', ...limits]);
-    if (bundle === 'rules and engine') await Engine.start(world);
+    const engine = bundle === 'rules and engine' ? await Engine.start(world) : undefined;
     if (bundle === 'rules alone') {
       const file = join(world.directory, 'acsplit.yaml');
       writeFileSync(file, configurationText(world.directory, { family: FAMILY }));
@@ -101,17 +101,19 @@ async function received(bundle: Bundle): Promise<Record<string, string[]>> {
     for (const [index, [what, from, to, carried]] of ROWS.entries()) {
       const before = ROLES.map((role) => seen(role).length);
       await peers.get(from)!.ask('packet', { hex: packet(OWN[from], to, carried).toString('hex') });
-      // A packet behind it on the same way, twice so that answers come through as well: then what was sent has arrived.
+      // A packet behind it on the same way, twice so that answers come through as well: then what was sent has arrived,
+      // since nothing of this waits in a queue.
       for (const round of ['there', 'back']) {
         for (const [near, far] of [
           ...ROLES.map((role) => [from, role]),
           ...ROLES.map((role) => [role, from]),
         ] as const) {
           if (near === far) continue;
-          const mark = packet(OWN[near], OWN[far], udp(9, 9, `mark ${index} ${round} ${near} ${far}`));
+          const text = `mark ${index} ${round} ${near} ${far}`;
+          const mark = packet(OWN[near], OWN[far], udp(9, 9, text));
           await peers.get(near)!.ask('packet', { hex: mark.toString('hex') });
-          const text = mark.subarray(-20).toString('hex');
-          const isMark = (event: PeerEvent) => event.event === 'packet' && event.hex.endsWith(text);
+          const end = Buffer.from(text).toString('hex');
+          const isMark = (event: PeerEvent) => event.event === 'packet' && event.hex.endsWith(end);
           await peers.get(far)!.until(isMark, `the mark behind "${what}" from ${near} at ${far}`);
         }
       }
@@ -123,6 +125,7 @@ async function received(bundle: Bundle): Promise<Record<string, string[]>> {
       );
       at[what] = news;
     }
+    expect((await engine?.status())?.packets.received ?? 0).toBe(0);
     return at;
   } finally {
     await world.close();

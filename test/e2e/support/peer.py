@@ -4,6 +4,7 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
+    acknowledged   waits until the other end has acknowledged the FIN of the end that closed last
     packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source
     watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
              address for every packet of the family of `like`
@@ -24,6 +25,8 @@ PATIENCE_SECONDS = 50
 LAYOUTS = {socket.AF_INET: (0x0800, 12, 4), socket.AF_INET6: (0x86dd, 8, 16)}
 # linux/tcp.h, which Python's socket module does not name.
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2
+# net/tcp_states.h
+TCP_CLOSE = 7
 
 numbers = itertools.count(1)
 sockets = {}
@@ -148,6 +151,15 @@ def finish(order):
     sockets[order['socket']].shutdown(socket.SHUT_WR)
 
 
+def acknowledged(order):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    # The first byte of struct tcp_info is the state. linux/tcp.h
+    while sockets[order['socket']].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+        if time.monotonic() > deadline:
+            raise TimeoutError()
+        time.sleep(0.001)
+
+
 def close(order):
     sockets.pop(order['socket']).close()
 
@@ -189,7 +201,10 @@ def look(wire, wanted, at, size):
             tell('packet', hex=seen.hex())
 
 
-ACTS = {act.__name__: act for act in (listen, unlisten, connect, send, receive, finish, close, reset, option, packet, watch)}
+ACTS = {
+    act.__name__: act
+    for act in (listen, unlisten, connect, send, receive, finish, acknowledged, close, reset, option, packet, watch)
+}
 ACTS['settle'] = lambda order: None
 
 
@@ -207,7 +222,7 @@ def perform(order):
 tell('ready')
 for line in sys.stdin:
     order = json.loads(line)
-    if order['do'] in ('connect', 'receive', 'send'):
+    if order['do'] in ('connect', 'receive', 'send', 'acknowledged'):
         threading.Thread(target=perform, args=(order,), daemon=True).start()
     else:
         perform(order)

@@ -50,6 +50,11 @@ export class End {
     return this.ask('finish');
   }
 
+  /** Waits until the other end has acknowledged our FIN, which came after its own. */
+  acknowledged(): Promise<void> {
+    return this.ask('acknowledged');
+  }
+
   close(): Promise<void> {
     return this.ask('close');
   }
@@ -86,12 +91,13 @@ export async function talk({ cpe, far }: Ends): Promise<void> {
   await far.sendTo(cpe, 'answer');
 }
 
-/** One end closes, then the other; each hears it. */
+/** One end closes, then the other; each hears it, down to the last ACK. */
 export async function hangUp({ cpe, far }: Ends, first: 'cpe' | 'far' = 'cpe'): Promise<void> {
   const [early, late] = first === 'cpe' ? [cpe, far] : [far, cpe];
   await early.finish();
   expect(await late.receive(1)).toMatchObject({ ended: 'finished' });
   await late.finish();
   expect(await early.receive(1)).toMatchObject({ ended: 'finished' });
+  await late.acknowledged();
   await Promise.all([early.close(), late.close()]);
 }

@@ -105,10 +105,13 @@ export class TcpStage {
    * two servers must have seen, because a test has destroyed what the splitter knew of them.
    */
   async expectOneServerEach(torn: readonly string[] = []): Promise<void> {
-    await this.wires.catchUp();
-    const shared = this.wires.shared().map((text) => text.split(' ')[0] as string);
-    const news = shared.filter((connection) => !this.told.has(connection));
     const expected = torn.filter((connection) => !this.told.has(connection));
+    const shared = await eventually(`two servers that have seen each of ${expected.join()}`, async () => {
+      await this.wires.catchUp();
+      const all = this.wires.shared().map((text) => text.split(' ')[0] as string);
+      return expected.every((connection) => all.includes(connection)) ? all : undefined;
+    });
+    const news = shared.filter((connection) => !this.told.has(connection));
     for (const connection of shared) this.told.add(connection);
     expect(news.sort()).toEqual(expected.sort());
     expect([...this.wires.cpePeers]).toEqual(this.wires.cpePeers.size === 0 ? [] : [ADDRESSES.acs]);
