@@ -1,10 +1,10 @@
 /**
  * Makes one file of dist/cli/replay-alone.js, which `acsplit replay` is, with the libraries it needs: a replay in CI is
- * short, and most of it would go into finding them (docs/replay.md, "Speed"). Everything else in dist/ stays as tsc made
- * it. Run after tsc, in the checkout: node scripts/bundle.mjs
+ * short, and most of it would go into finding them (docs/replay.md, "Speed"). And the types' const enums become plain
+ * ones. Everything else in dist/ stays as tsc made it. Run after tsc, in the checkout: node scripts/bundle.mjs
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -37,6 +37,19 @@ function licenceOf(folder) {
   return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}`.replaceAll('*/', '* /');
 }
 
+/**
+ * Our own code has their values inlined, and at run time they are there (`preserveConstEnums`); but who compiles file by
+ * file (`isolatedModules`) must not use another package's const enums.
+ */
+function makeEnumsPlain(folder) {
+  const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.d.ts'));
+  for (const path of names.map((name) => join(folder, name))) {
+    const text = readFileSync(path, 'utf8');
+    const plain = text.replaceAll(/^export declare const enum /gm, 'export declare enum ');
+    if (plain !== text) writeFileSync(path, plain);
+  }
+}
+
 const { metafile } = await build(options);
 const licences = packagesOf(Object.keys(metafile.inputs)).map(licenceOf);
 await build({
@@ -46,3 +59,4 @@ await build({
   outfile: OUTPUT,
   footer: { js: `/*\nThis file holds code of the packages below.\n\n${licences.join('\n\n')}\n*/` },
 });
+makeEnumsPlain('dist');

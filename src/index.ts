@@ -22,6 +22,7 @@ export {
 } from './packet/address';
 export { PacketBatch, PacketFlag, Verdict } from './packet/batch';
 export { buildTcp, type TcpPacket } from './packet/builder';
+export { TcpFlag } from './packet/tcp';
 export { PacketView, Parsed } from './packet/view';
 export { ITMS, Owners } from './splitter/owners';
 export { Reason, reasonName, REASONS, VERDICTS } from './splitter/reasons';

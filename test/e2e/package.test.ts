@@ -145,6 +145,24 @@ describe('installed elsewhere', () => {
     expect(run(process.execPath, ['-e', program], dirname(dirname(installed)))).toBe('function\n');
   });
 
+  test('its types serve who compiles file by file, with no types of Node’s', () => {
+    const elsewhere = dirname(dirname(installed));
+    const source = join(elsewhere, 'use.ts');
+    const lines = [
+      `import { buildTcp, PacketBatch, Reason, TcpFlag, Verdict, VERDICTS } from 'acsplit';`,
+      `const ends = { source: '10.1.2.3', destination: '10.1.0.1', sourcePort: 1, destinationPort: 7547 };`,
+      `const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);`,
+      `batch.push(0, buildTcp({ ...ends, flags: TcpFlag.Syn }));`,
+      `console.log(VERDICTS[Reason.ToItms] === Verdict.AcceptRewritten, batch.count);`,
+    ];
+    writeFileSync(source, lines.join('\n'));
+    const compilerOptions = { isolatedModules: true, strict: true, module: 'node16', target: 'es2022', types: [] };
+    writeFileSync(join(elsewhere, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+    const tsc = [join(ROOT, 'node_modules/typescript/bin/tsc')];
+    expect(spawnSync(process.execPath, tsc, { encoding: 'utf8', cwd: elsewhere }).stdout).toBe('');
+    expect(run(process.execPath, [source.replace(/ts$/, 'js')], elsewhere)).toBe('true 1\n');
+  });
+
   test('replay is one file that needs no package, and carries the licences of those in it', () => {
     const file = join(installed, 'dist/cli/replay-alone.js');
     const text = readFileSync(file, 'utf8');
