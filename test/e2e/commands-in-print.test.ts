@@ -101,6 +101,7 @@ const NOT_TYPED: Record<string, string> = {
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes most of an hour',
   'npm run mutation -- --mutate src/tables/pin-cache.ts': 'takes minutes',
+  'sh scripts/slow-engine.sh before': 'runs these tests',
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
