@@ -60,11 +60,12 @@ export function packetsLost({ losses }: Status): number {
   return Object.values(losses).reduce((sum, count) => sum + count, 0);
 }
 
-/** Kills the supervisor; answers when the worker is dead, too, and the queues are nobody's. */
+/** Kills the supervisor; answers when it and the worker are dead, and the queues are nobody's. */
 export async function killSupervisor(stage: Stage, worker: number): Promise<void> {
   process.kill(stage.engine.pid, 'SIGKILL');
-  for (const deadline = performance.now() + 10_000; isAlive(worker); await pause(2)) {
-    if (performance.now() > deadline) throw new Error(`worker ${worker} outlives its supervisor`);
+  const living = (): number[] => [stage.engine.pid, worker].filter((pid) => isAlive(pid));
+  for (const deadline = performance.now() + 10_000; living().length > 0; await pause(2)) {
+    if (performance.now() > deadline) throw new Error(`killed, and still alive: ${living().join(' and ')}`);
   }
   expect(await boundQueues(stage)).toBe('');
 }
