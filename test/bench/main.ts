@@ -20,6 +20,8 @@ import { ROOT } from './rig';
 
 const isQuick = process.argv[2] === 'quick';
 const ROUNDS = isQuick ? 1 : 5;
+/** Of acsplit and C, bulk, small packets and latency. */
+const CLOSE_ROUNDS = isQuick ? 1 : 15;
 const MEASURE_MS = isQuick ? 700 : 1500;
 /** The second is long enough to hide our start-up. */
 const REPLAY_PACKETS = isQuick ? [200_000] : [1_000_000, 3_000_000];
@@ -54,7 +56,7 @@ function machine(): string {
   return [
     `${cpus().length} cores of ${cpus()[0].model}, load ${load} at the start; Linux ${release()}; Node ${process.version};`,
     `commit ${git('describe', '--always', '--dirty')}; ${new Date().toISOString().slice(0, 10)};`,
-    `${ROUNDS} round${ROUNDS === 1 ? '' : 's'} of ${MEASURE_MS / 1000} s.`,
+    `${ROUNDS} round${ROUNDS === 1 ? '' : 's'} of ${MEASURE_MS / 1000} s, ${CLOSE_ROUNDS} of bulk, small packets and latency beside C.`,
   ].join('\n');
 }
 
@@ -63,7 +65,7 @@ async function main(): Promise<void> {
   try {
     const introduction = machine();
     build(folder);
-    const network = await new NetworkBench(folder, ROUNDS, MEASURE_MS).run();
+    const network = await new NetworkBench(folder, ROUNDS, CLOSE_ROUNDS, MEASURE_MS).run();
     const profiled = isQuick ? 'Not sampled in a quick run.' : await profile(folder, MEASURE_MS);
     const micro = await new MicroBench(folder, isQuick).run();
     const targets: Target[] = [...network.targets, ...micro.targets, ...REPLAY_PACKETS.map(replayTarget)];
