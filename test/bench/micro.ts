@@ -13,6 +13,7 @@ const LIVE_CAPACITY = 1_048_576;
 const CACHED = { entries: 1000, capacity: 2048 };
 const LIMIT_NS = 150;
 const PROCESSES = 5;
+const TABLE_PROCESSES = 3;
 const MIXED = 'mixed';
 
 export interface Micro {
@@ -20,6 +21,12 @@ export interface Micro {
   /** Rows of the table of targets: what, target, measured, whether it is met. */
   targets: [string, string, string, boolean][];
   growth: { entries: Series[]; collectors: Series[] };
+}
+
+/** Look-ups are the least of several processes, the rest is the first one's. */
+interface TableRuns extends TableAnswer {
+  /** ns of a look-up that finds, of each process. */
+  hits: number[];
 }
 
 export class MicroBench {
@@ -41,8 +48,13 @@ export class MicroBench {
     return this.ask<DecideRow[]>('decide-run', options);
   }
 
-  private tables(entries: number): Promise<TableAnswer> {
-    return this.ask<TableAnswer>('tables-run', { entries, sweeps: entries === 1_000_000 });
+  private async tables(entries: number): Promise<TableRuns> {
+    const runs: TableAnswer[] = [];
+    for (let i = 0; i < (this.isQuick ? 1 : TABLE_PROCESSES); i++)
+      runs.push(await this.ask<TableAnswer>('tables-run', { entries, sweeps: entries === 1_000_000 }));
+    const hits = runs.map(({ hitNs }) => hitNs);
+    const missNs = Math.min(...runs.map((run) => run.missNs));
+    return { ...runs[0], hitNs: Math.min(...hits), missNs, hits };
   }
 
   async run(): Promise<Micro> {
@@ -52,7 +64,7 @@ export class MicroBench {
     const rows = least(runs);
     const hot = await this.decide(CACHED);
     const sizes = this.isQuick ? [10_000, 1_000_000] : [10_000, 1_000_000, 10_000_000];
-    const answers: TableAnswer[] = [];
+    const answers: TableRuns[] = [];
     for (const size of sizes) answers.push(await this.tables(size));
     const growth = await this.grow(sizes, rows);
     const targets = [...decideTargets(rows, runs), ...tableTargets(sizes, answers)];
@@ -100,7 +112,7 @@ function decideText(rows: readonly DecideRow[], hot: readonly DecideRow[]): stri
   ].join('\n');
 }
 
-function tablesText(sizes: readonly number[], answers: readonly TableAnswer[]): string {
+function tablesText(sizes: readonly number[], answers: readonly TableRuns[]): string {
   const looks = answers.map(({ bytesPerEntry, hitNs, missNs }, i) => [
     figure(sizes[i]),
     bytesPerEntry.toFixed(1),
@@ -115,7 +127,7 @@ function tablesText(sizes: readonly number[], answers: readonly TableAnswer[]): 
     }),
   );
   return [
-    '**The report table**, filled to its capacity:',
+    `**The report table**, filled to its capacity; look-ups the least of ${TABLE_PROCESSES} processes:`,
     '',
     table(['entries', 'bytes an entry', 'found, ns', '× the smallest', 'not found, ns', '× the smallest'], looks),
     '',
@@ -139,16 +151,20 @@ function decideTargets(rows: readonly DecideRow[], runs: readonly DecideRow[][])
   ];
 }
 
-function tableTargets(sizes: readonly number[], answers: readonly TableAnswer[]): Micro['targets'] {
+function tableTargets(sizes: readonly number[], answers: readonly TableRuns[]): Micro['targets'] {
   const bytes = Math.max(...answers.map((answer) => answer.bytesPerEntry));
-  const growth = answers.slice(1).map(({ hitNs }) => hitNs / answers[0].hitNs);
+  const growth = answers.slice(1).map(({ hitNs, hits }) => ({
+    times: hitNs / answers[0].hitNs,
+    each: hits.map((ns) => figure(ns)).join(' '),
+  }));
   const steps = answers.flatMap(({ slowest }) => slowest);
   const slowestUs = Math.max(...steps.map((step) => step.slowestUs));
   const largest = figure(sizes[sizes.length - 1]);
   return [
     [`report table, ${largest} entries`, '≤ 32 bytes an entry', `${bytes.toFixed(1)} bytes`, bytes <= 32],
-    ...growth.map((times, i): Micro['targets'][number] => {
-      return [`look-up among ${figure(sizes[i + 1])}`, '≤ 3 × among 10 000', `${times.toFixed(1)} ×`, times <= 3];
+    ...growth.map(({ times, each }, i): Micro['targets'][number] => {
+      const measured = `${times.toFixed(1)} × (${each} ns)`;
+      return [`look-up among ${figure(sizes[i + 1])}`, '≤ 3 × among 10 000', measured, times <= 3];
     }),
     ['any operation or sweep step', '≤ 100 µs', `${figure(slowestUs)} µs`, slowestUs <= 100],
   ];
