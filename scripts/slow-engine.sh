@@ -1,9 +1,12 @@
 #!/bin/sh
-# Runs the end-to-end tests over an engine that is slow, by hand, root: sh scripts/slow-engine.sh before|after [MS] [JEST-WORD...]
+# Runs the end-to-end tests over an engine that is slow, by hand, root:
+#   sh scripts/slow-engine.sh before|after|stall [MS] [JEST-WORD...]
 #
 # A test that looks before what it has sent was decided, or arrived, passes nearly always, and fails on a busy machine.
 # Where the engine waits for MS (default 15) before each batch is decided, or after it and before the verdicts go out, such a
-# test fails every time. Tests that need a quick engine, a flood and a batch of one packet, are left out.
+# test fails every time. `stall` rests for long (default 300) before a batch now and then, as a machine that is short of
+# processors does: long enough for TCP to repeat what was not lost. Tests that need a quick engine, a flood and a batch of
+# one packet, are left out.
 #
 # It works in a copy of what is committed, which goes when it ends.
 set -eu
@@ -13,8 +16,14 @@ where="${1-}" ms=15
 case "$where" in
 before) site='is_deciding_ = true;' put="usleep(MS000); is_deciding_ = true;" ;;
 after) site='is_deciding_ = false;' put="is_deciding_ = false; usleep(MS000);" ;;
+stall)
+  ms=300
+  site='is_deciding_ = true;'
+  # One batch of eight, and never for more than a third of the time.
+  put="static unsigned dice = getpid(); static double rested = 0; if (rand_r(\\&dice) % 8 == 0 \\&\\& boottime_ms() - rested > 3 * MS) { usleep(MS000); rested = boottime_ms(); } $site"
+  ;;
 *)
-  echo 'usage: sh scripts/slow-engine.sh before|after [MS] [JEST-WORD...]' >&2
+  echo 'usage: sh scripts/slow-engine.sh before|after|stall [MS] [JEST-WORD...]' >&2
   exit 2
   ;;
 esac
@@ -32,10 +41,10 @@ git clone --quiet --no-tags . "$folder"
 ln -s "$PWD/node_modules" "$folder/node_modules"
 cd "$folder"
 file=native/verdict_loop.cc
-put="$(echo "$put" | sed "s/MS/$ms/")"
-sed -i "s/^#include <ctime>/&\n#include <unistd.h>/; s/^  $site/  $put/" "$file"
-# Two lines changed, and not more: an anchor that is gone must be noticed.
-[ "$(git diff --numstat "$file" | cut -f 1)" = 2 ] || {
+put="$(echo "$put" | sed "s/MS/$ms/g")"
+sed -i "s/^#include <ctime>/#include <cstdlib>\n&\n#include <unistd.h>/; s/^  $site/  $put/" "$file"
+# One line changed and two added, and not more: an anchor that is gone must be noticed.
+[ "$(git diff --numstat "$file" | cut -f 1)" = 3 ] || {
   echo "$file does not look as this script expects" >&2
   exit 1
 }

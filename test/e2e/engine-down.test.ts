@@ -131,7 +131,7 @@ interface Story {
 }
 
 async function killAndReturn(backEnd: BackEnd): Promise<Story> {
-  const stage = await TcpStage.open({ cpes: CPES });
+  const stage = await TcpStage.open({ cpes: CPES, lossy: true });
   try {
     const router = new Router(stage, backEnd);
     const before = await router.takeOver();
@@ -258,7 +258,7 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
 });
 
 async function holdAndReturn(): Promise<Sight[]> {
-  const stage = await TcpStage.open({ cpes: CPES, onEngineDown: 'hold' });
+  const stage = await TcpStage.open({ cpes: CPES, onEngineDown: 'hold', lossy: true });
   try {
     const running = await stage.connect(RUNNING);
     await talk(running);

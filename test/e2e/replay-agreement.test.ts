@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { settle } from '../../src/cli/lab/cast';
 import { end } from '../../src/cli/lab/world';
 import { readCapture, type ReadPacket } from '../support/capture-packets';
+import { makePatient } from './support/patience';
 import { DIST, later, makeCpes, Stage } from './support/stage';
 import { identity, isTcp, WireFiles } from './support/wire-files';
 
@@ -29,8 +30,10 @@ describe('a live run and the replay of its captures', () => {
 
   beforeAll(async () => {
     stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms] });
+    await makePatient(stage.world, ['cpe', 'itms', 'collector']);
     wires = await WireFiles.start(stage.world);
     await tellStory(stage);
+    await wires.untilClosed();
     live = (await stage.engine.status()).packets;
     await wires.finish({ inbound: live.received, outbound: live.rewritten });
     const path = join(stage.world.directory, 'replayed.pcapng');
@@ -68,11 +71,13 @@ describe('a live run that wrote a transcript, and the replay of its captures', (
   beforeAll(async () => {
     // Nobody tells the kernel that the recorder lives: with `itms`, it would take over.
     stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms], onEngineDown: 'hold' });
+    await makePatient(stage.world, ['cpe', 'itms', 'collector']);
     await stage.engine.stop();
     const transcript = join(stage.world.directory, 'live.transcript');
     const recorder = await startRecorder(stage, transcript);
     const wires = await WireFiles.start(stage.world);
     await tellStory(stage);
+    await wires.untilClosed();
     await end(recorder);
     live = readLines(transcript);
     const rewritten = live.filter((line) => line.includes(' rewritten ')).length;

@@ -5,6 +5,7 @@
 
 import { ADDRESSES } from '../../src/cli/lab/world';
 import { Capture, isReset, type Sight } from './support/capture';
+import { makePatient } from './support/patience';
 import { BACK_ENDS, type Peer, RulesHost, until } from './support/rules-host';
 
 jest.setTimeout(240_000);
@@ -50,6 +51,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
 
   beforeAll(async () => {
     host = await RulesHost.create(backEnd, { cpes: [CPE, ADMIN], outside: true });
+    await makePatient(host.world, ['cpe', 'itms', 'collector', 'outside']);
     // What else the rules can do while no engine runs: engine-down.test.ts.
     host.configure(host.configurationText.replace('onEngineDown: itms', 'onEngineDown: hold'));
     host.restore(STRICT_RULES);

@@ -15,6 +15,7 @@ import { type Status } from '../../../src/engine/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
 import { type TraceAnswer, type TraceEvent } from '../../../src/engine/operations';
 import { eventually } from './run-host';
+import { makePatient } from './patience';
 import { DIST } from './stage';
 import { End, hangUp, talk, type Accepted, type Ends, type Peer, type PeerEvent } from './tcp-end';
 import { Wires } from './wires';
@@ -72,12 +73,17 @@ export class TcpStage {
     private readonly options: EngineOptions,
   ) {}
 
-  static async open(options: EngineOptions & Pick<WorldOptions, 'cpes' | 'hops' | 'outside'>): Promise<TcpStage> {
+  /** @param options `lossy`: packets will be lost, and hosts shall repeat them as soon as kernels do */
+  static async open(
+    options: EngineOptions & Pick<WorldOptions, 'cpes' | 'hops' | 'outside'> & { lossy?: boolean },
+  ): Promise<TcpStage> {
     if (namespaceRights() !== 'granted') throw new Error(REFUSED);
     if (!existsSync(join(PROGRAMS, 'acs-actor.js'))) throw new Error('not built: run npm run build');
-    const { cpes, hops = false, outside = false, ...engineOptions } = { secondCollector: true, ...options };
+    const words = { secondCollector: true, ...options };
+    const { cpes, hops = false, outside = false, lossy = false, ...engineOptions } = words;
     const world = await World.create({ cpes, hops, outside, family: FAMILY, programs: PROGRAMS });
     try {
+      if (!lossy) await makePatient(world, ['cpe', 'itms', 'collector']);
       const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, ['python3', PEER]);
       const [wires, engine, cpe, itms, collector] = await Promise.all([
         Wires.start(world),

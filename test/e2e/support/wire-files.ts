@@ -24,6 +24,9 @@ const POLL_MS = 100;
 /** Ethernet, IPv4, TCP; the lab's hosts send no IP options. */
 const IP_AT = 14;
 const TCP_AT = 34;
+const [FIN, ACK] = [0x01, 0x10];
+/** Whoever a packet is from that is not a CPE's. */
+const SERVERS = new Set([ADDRESSES.acs, ADDRESSES.itms, ADDRESSES.collector]);
 
 interface Capture {
   direction: Direction;
@@ -60,6 +63,15 @@ export class WireFiles {
   packets(direction: Direction): ReadPacket[] {
     const all = this.of(direction).flatMap(({ chunks }) => readCapture(Buffer.concat(chunks)).packets);
     return all.filter(isTcp);
+  }
+
+  /** Waits until every connection that was captured has been closed by both ends, down to the last ACK, on both its wires. */
+  async untilClosed(): Promise<void> {
+    for (const deadline = Date.now() + PATIENCE_MS; ; await pause()) {
+      const open = (['inbound', 'outbound'] as const).flatMap((direction) => openConnections(this.packets(direction)));
+      if (open.length === 0) return;
+      if (Date.now() > deadline) throw new Error(`still open: ${open.join()}`);
+    }
   }
 
   /** Waits until as many packets were captured as the splitter says there were; then ends dumpcap, writes the files. */
@@ -99,6 +111,40 @@ export class WireFiles {
     child.stdout!.on('data', (chunk: Buffer) => capture.chunks.push(chunk));
     this.captures.push(capture);
   }
+}
+
+/** What one end of a connection has sent: the sequence number behind its FIN, and what it acknowledged last. */
+interface Way {
+  finished?: number;
+  acknowledged?: number;
+}
+
+/**
+ * Connections of which a FIN is missing, or its ACK. One is known by the CPE's address and both ports, which are the same
+ * on the CPE's wire and on its server's.
+ */
+function openConnections(packets: readonly ReadPacket[]): string[] {
+  const connections = new Map<string, { cpe: Way; server: Way }>();
+  for (const { bytes } of packets) {
+    const [source, destination] = [IP_AT + 12, IP_AT + 16].map((at) => bytes.subarray(at, at + 4).join('.'));
+    const [sourcePort, destinationPort] = [bytes.readUInt16BE(TCP_AT), bytes.readUInt16BE(TCP_AT + 2)];
+    const isOfServer = SERVERS.has(source!);
+    const [cpe, cpePort, port] = isOfServer
+      ? [destination, destinationPort, sourcePort]
+      : [source, sourcePort, destinationPort];
+    const name = `${cpe}:${cpePort} ${port}`;
+    const both = connections.get(name) ?? { cpe: {}, server: {} };
+    connections.set(name, both);
+    const way = isOfServer ? both.server : both.cpe;
+    const flags = bytes[TCP_AT + 13]!;
+    if (flags & ACK) way.acknowledged = bytes.readUInt32BE(TCP_AT + 8);
+    const payloadBytes = bytes.readUInt16BE(IP_AT + 2) - (TCP_AT - IP_AT) - (bytes[TCP_AT + 12]! >> 4) * 4;
+    if (flags & FIN) way.finished = (bytes.readUInt32BE(TCP_AT + 4) + payloadBytes + 1) >>> 0;
+  }
+  const isAcknowledged = (one: Way, other: Way) => one.finished !== undefined && one.finished === other.acknowledged;
+  return [...connections]
+    .filter(([, { cpe, server }]) => !isAcknowledged(cpe, server) || !isAcknowledged(server, cpe))
+    .map(([name]) => name);
 }
 
 /**
