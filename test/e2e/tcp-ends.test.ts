@@ -2,6 +2,7 @@
 import { REPORT_PORT } from '../../src/cli/lab/world';
 import { TcpFlag } from '../../src/packet/tcp';
 import { type Sight } from './support/capture';
+import { forgeFromCpe, forgeFromServer, numbersOf } from './support/forge';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { SERVER_ADDRESSES, TcpStage, type ConnectOptions, type ReportConnection } from './support/tcp-stage';
@@ -173,6 +174,26 @@ describe.each(SERVERS)('with %s', (server) => {
     expect(ofCpe.at(-1)!.sequence).toBeLessThan(BULK_BYTES);
   });
 });
+
+test.each(['cpe', 'far'] as const)(
+  'a FIN of %s that comes again after both have closed draws a RST, and the session goes on over another connection',
+  async (first) => {
+    const cpe = fresh();
+    const connection = await open(cpe, 'c1');
+    await talk(connection);
+    await hangUp(connection, first);
+    const { port } = connection.cpe;
+    const { cpeNext, serverNext } = await numbersOf(stage, cpe, port);
+    const [sequence, acknowledgement] = first === 'cpe' ? [cpeNext, serverNext] : [serverNext, cpeNext];
+    const again = { flags: TcpFlag.Fin | TcpFlag.Ack, sequence: (sequence - 1) >>> 0, acknowledgement };
+    await (first === 'cpe' ? forgeFromCpe(stage, cpe, port, again) : forgeFromServer(stage, 'c1', cpe, port, again));
+    await eventually('the RST', async () => (await phaseOf(cpe)) === 'reset' || undefined);
+    const next = await stage.connect(cpe);
+    expect(next.server).toBe('c1');
+    await talk(next);
+    await hangUp(next);
+  },
+);
 
 describe('TCP Fast Open', () => {
   beforeAll(async () => {

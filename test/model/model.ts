@@ -143,7 +143,8 @@ export class Model {
     const other: Side = sender === 'cpe' ? 'server' : 'cpe';
     if (rst) {
       connection.rsts.add(sender);
-      this.activations.resetOn(connection);
+      // Where both have closed it answers a duplicate.
+      if (connection.fins.size < 2) this.activations.resetOn(connection);
     } else {
       const wasForged = connection.rsts.delete(other);
       if (wasForged && connection.rsts.size === 0) this.activations.forgedResetOn(connection);

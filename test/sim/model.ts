@@ -245,6 +245,8 @@ export class Model {
     const consumed = this.consumed(cpe, known);
     if (consumed === undefined) return;
     if (byReset) {
+      // Nobody is left who could end the session: the RST answers a duplicate.
+      if (known.finOfCpe && known.finOfServer) return;
       if (!consumed.isFinished) consumed.lastMs = this.nowMs;
       consumed.isReset = true;
     } else if (consumed.isAnswered) {

@@ -115,6 +115,12 @@ export const PLANTS: readonly Plant[] = [
   ),
   rule(RULES, 'a SYN+ACK counts as a SYN', 'return PacketType.SynAck;', 'return PacketType.Syn;'),
   rule(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
+  rule(
+    REPORT,
+    'a reset after both FINs ends the grace',
+    'else if (!wasFinished) activated.reset',
+    'else activated.reset',
+  ),
   rule(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),
   rule(STATE, 'pins are lost at a restart', 'this.reports.table.hashSeed', 'seed'),
   life(STATE, 'armed for ten minutes', 'armedMs: lives.armed * 1000', 'armedMs: lives.armed * 10000'),

@@ -188,6 +188,18 @@ describe('an activation', () => {
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
   });
 
+  test.each([
+    ['the CPE', (rig: Rig) => rig.cpe('RST')],
+    ['the collector', (rig: Rig) => rig.from('c1', 'RST')],
+  ])('keeps its grace where a RST of %s follows both FINs: it answers a late duplicate', (_who, reset) => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('FIN');
+    rig.from('c1', 'FIN');
+    reset(rig);
+    expect([rig.report(), rig.activation()]).toEqual(['reset c1', 'grace c1']);
+    expect(rig.wait(1999).cpe('SYN', { cpePort: 40002 })).toBe('to c1: diverted-in-grace');
+  });
+
   test('keeps its grace through a forged RST', () => {
     const rig = new Rig().wake().divert();
     rig.from('c1', 'RST');
