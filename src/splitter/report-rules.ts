@@ -132,6 +132,8 @@ export class ReportRules {
     // The CPE must see one peer: narrower than [P7].
     if (!isOwn) return Reason.NotOwner;
     this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
+    // A server that is still opening has reset a stray packet, not its connection. RFC 9293 section 3.10.7.4
+    if (type === PacketType.SynAck) this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
     if (type === PacketType.SynAck && !reports.isAnswered(slot)) {
       // In this order: killed in between, the next worker sees this answer as the first again.
       activated.answered(view.destination, view.destinationPort, view.sourcePort);
@@ -152,7 +154,7 @@ export class ReportRules {
     return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
   }
 
-  /** The side that received a RST goes on: it was a forgery. The activation first, so that a crash loses neither. */
+  /** A RST did not end the connection: it was a forgery, or answered one. The activation first, so that a crash loses neither. */
   private lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer, other: Seen): void {
     const { reports, activated } = this.state;
     if (!reports.has(slot, mark)) return;

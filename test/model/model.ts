@@ -146,8 +146,11 @@ export class Model {
       // Where both have closed it answers a duplicate.
       if (connection.fins.size < 2) this.activations.resetOn(connection);
     } else {
-      const wasForged = connection.rsts.delete(other);
-      if (wasForged && connection.rsts.size === 0) this.activations.forgedResetOn(connection);
+      const before = connection.rsts.size;
+      connection.rsts.delete(other);
+      // A SYN+ACK says that its sender is still there.
+      if (sender === 'server' && syn) connection.rsts.delete(sender);
+      if (connection.rsts.size === 0 && before > 0) this.activations.forgedResetOn(connection);
       if (sender === 'server' && syn && !connection.answered) {
         connection.answered = true;
         this.activations.answeredOn(connection);

@@ -212,8 +212,10 @@ export class Model {
       return this.asAcs();
     }
     if (known === undefined || known.owner !== server) return Fate.Drop;
-    if (known.rstOfCpe) {
+    if (known.rstOfCpe || (known.rstOfServer && packet.kind === 'syn-ack')) {
       known.rstOfCpe = false;
+      // Whoever opens still has reset something else.
+      if (packet.kind === 'syn-ack') known.rstOfServer = false;
       if (!isReset(known)) this.lift(cpe, known);
     }
     if (packet.kind === 'syn-ack' && !known.isAnswered) {

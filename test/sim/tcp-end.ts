@@ -57,6 +57,8 @@ export class TcpEnd implements Due {
   /** The peer's FIN came. */
   isPeerClosed = false;
   isFinSent = false;
+  /** Whoever closes last forgets the connection with the last ACK; the other keeps TIME-WAIT. */
+  private isLastToClose = false;
   private readonly outbox: Outgoing[] = [];
   /** How many of the outbox have been sent since the last time-out. */
   private sentCount = 0;
@@ -121,6 +123,7 @@ export class TcpEnd implements Due {
   close(): void {
     if (this.state === State.Closed || this.isFinSent) return;
     this.isFinSent = true;
+    this.isLastToClose = this.isPeerClosed;
     if (this.connection !== undefined) this.connection.isClosing = true;
     this.enqueue(FIN | ACK, undefined);
   }
@@ -239,6 +242,7 @@ export class TcpEnd implements Due {
   /** Both ends have said FIN, and ours is acknowledged. */
   private settle(): void {
     if (this.state !== State.Open || !this.isFinSent || !this.isPeerClosed || !this.isDrained) return;
+    if (this.isLastToClose) return this.end('closed', 0);
     this.state = State.TimeWait;
     this.setTimer(TIME_WAIT_MS);
   }
