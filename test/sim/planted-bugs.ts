@@ -14,7 +14,7 @@ import { type shrink } from './shrink';
 import { type World } from './world';
 
 /** A bug that is not found within so many sessions counts as missed. */
-const MAX_SESSIONS = 40_000;
+const MAX_SESSIONS = 150_000;
 const ROOT = resolve(__dirname, '..', '..');
 const FOLDERS = ['src/packet', 'src/tables', 'src/splitter', 'test/sim'];
 const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
