@@ -87,9 +87,9 @@ export class Activation {
   private succeeded(slot: number): void {
     const { requests, activated } = this.state;
     if (requests.owner(slot) === ITMS) {
-      // The CPE's one session will be the ITMS's.
+      // The CPE's one session will be the ITMS's; where one of a collector runs, the next, and no grace follows it.
       const standing = activated.find(requests.cpe(slot));
-      if (standing < 0 || !activated.stands(standing)) return;
+      if (standing < 0) return;
       const owner = activated.owner(standing);
       activated.remove(standing);
       this.note(Event.EndedByItms, slot, owner);

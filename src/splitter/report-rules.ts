@@ -170,14 +170,13 @@ export class ReportRules {
     const cpe = reports.cpe(slot);
     const cpePort = reports.cpePort(slot);
     const port = reports.visiblePort(slot);
-    const wasFinished = reports.isFinished(slot);
-    const wasClosed = wasFinished || reports.isReset(slot);
+    const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
     // Touched first: a crash between the two must not leave a shorter life that is already over.
     reports.touch(slot);
     reports.mark(slot, mark);
     if (mark === Seen.FinOfCpe || mark === Seen.FinOfServer) activated.finished(cpe, cpePort, port);
-    // After both FINs a RST answers a late duplicate of a packet: the session ended well, and may go on.
-    else if (!wasFinished) activated.reset(cpe, cpePort, port);
+    // A server that has said FIN has closed in order: a RST after that ends no session.
+    else if (!reports.has(slot, Seen.FinOfServer)) activated.reset(cpe, cpePort, port);
     if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {
       events.add(Event.Closed, cpe, cpePort, port, reports.owner(slot));
     }

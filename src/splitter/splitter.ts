@@ -109,13 +109,13 @@ export class Splitter {
     return armed;
   }
 
-  /** The operator's hand: the CPE's next session is the ITMS's. False when no activation stood. */
+  /** The operator's hand: the CPE's next session is the ITMS's, one that runs stays. False where it was so before. */
   deactivate(cpe: Address, nowMs: number): boolean {
     const activated = this.state.familyOf(cpe)?.activated;
     if (!activated) return false;
     this.state.advance(nowMs);
     const slot = activated.find(cpe);
-    if (slot < 0 || !activated.stands(slot)) return false;
+    if (slot < 0) return false;
     this.state.events.add(Event.EndedByHand, cpe, 0, 0, activated.owner(slot));
     activated.remove(slot);
     return true;

@@ -97,6 +97,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm run build': 'the set-up has run it',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run soak': 'takes half an hour',
+  'ACSPLIT_FLOOD=1000000 npx jest --selectProjects e2e --testPathPatterns e2e/scale-flood':
+    'these tests once more, with more packets; `npm test` runs them',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes most of an hour',

@@ -19,6 +19,7 @@ describe('a segment in fragments', () => {
     stage.wires.keepSights(() => true);
   });
   afterAll(() => stage?.close());
+  afterEach(() => stage?.expectOneServerEach());
 
   const segment = (source: string, destination: string, ports: [number, number], numbers: [number, number]) => {
     const carried = tcp(...ports, PSH | ACK);

@@ -12,6 +12,7 @@ beforeAll(async () => {
   stage = await TcpStage.open({ cpes });
 });
 afterAll(() => stage?.close());
+afterEach(() => stage?.expectOneServerEach());
 
 /** From inside the splitter's namespace: loopback is nobody else's. */
 async function get(path: string, ...words: string[]): Promise<{ code: string; body: string }> {

@@ -2,6 +2,7 @@
  * How a diversion ends, whatever happens to the CPE or the collector. Each case says in how many attempts, or after
  * which of the configured lives, the CPE is back at the ITMS; no other clock is involved.
  */
+import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';
 import { SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 import { street } from './support/family';
@@ -54,6 +55,18 @@ describe('a session over two connections', () => {
     const connection = await diverted(cpe);
     await connection.far.finish();
     await connection.cpe.receive(1);
+    expect(await stage.session(cpe)).toBe('c1');
+    await connection.cpe.close();
+  });
+
+  test('stays, if the collector has closed the first, and what the CPE still sends upon it draws a RST', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    await connection.far.close();
+    await connection.cpe.receive(1);
+    await connection.cpe.send('next request');
+    const isReset = async () => (await stage.entries('connections', cpe))[0]?.phase === 'reset';
+    await eventually('the RST', async () => (await isReset()) || undefined);
     expect(await stage.session(cpe)).toBe('c1');
     await connection.cpe.close();
   });
@@ -213,14 +226,15 @@ describe('a second collector that wakes the CPE during the first’s session', (
     expect(await stage.session(cpe)).toBe('itms');
   });
 
-  test('the ITMS that does so gets it too', async () => {
+  test('the ITMS that does so gets it too, at once: no grace follows the running one', async () => {
+    await stage.restart({ ttl: LONG_GRACE });
     const cpe = fresh();
     const connection = await diverted(cpe);
     await stage.wake('itms', cpe);
     await talk(connection);
     await hangUp(connection);
-    await stage.untilOver(cpe);
     expect(await stage.session(cpe)).toBe('itms');
+    await stage.restart({ ttl: SHORT_GRACE });
   });
 });
 

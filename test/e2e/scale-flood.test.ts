@@ -4,7 +4,7 @@
  *
  * Random sources change no table: an undiverted SYN leaves a mark in the pin cache alone. A forged SYN of a CPE that is
  * activated takes its activation, as would any host's that can send under that address: one session is diverted that
- * nobody holds, for `reportUnanswered` at the most, and the collector must wake the CPE again.
+ * nobody holds, and the collector must wake the CPE again; how long it lives: docs/architecture.md, "Back at the ITMS".
  */
 import { join } from 'node:path';
 import { settle } from '../../src/cli/lab/cast';
@@ -71,14 +71,17 @@ describe(`${SYNS} SYNs from random sources`, () => {
     return peak;
   }
 
-  /** How the flood fared, for whoever reads the log. */
-  function say(title: string, { sent, seconds }: Flooded, before: Status, after: Status, sessions: number): void {
+  /** How the flood fared, for whoever reads the log; next to none of it has vanished on the way to the queue. */
+  function account(title: string, { sent, seconds }: Flooded, before: Status, after: Status, sessions: number): void {
     const lost = (of: Status): number =>
       of.queues.reduce((sum, queue) => sum + (queue.queueDropped ?? 0) + (queue.userDropped ?? 0), 0);
     const decided = after.packets.received - before.packets.received;
+    const refused = lost(after) - lost(before);
     process.stdout.write(
-      `${title}: ${sent} SYNs in ${seconds} s; ${decided} packets decided, ${lost(after) - lost(before)} refused by full queues; ${sessions} sessions meanwhile\n`,
+      `${title}: ${sent} SYNs in ${seconds} s; ${decided} packets decided, ${refused} refused by full queues; ${sessions} sessions meanwhile\n`,
     );
+    expect(sent).toBe(SYNS);
+    expect(decided + refused).toBeGreaterThan(0.9 * SYNS);
   }
 
   test('alone: no table takes an entry', async () => {
@@ -86,8 +89,8 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const flooding = flood();
     expect(await peakWhile(flooding)).toEqual([0, 0, 0]);
     const after = await status();
-    say('random sources', await flooding, before, after, 0);
-    expect(after.packets.byReason['to-itms']).toBeGreaterThan(SYNS / 10);
+    account('random sources', await flooding, before, after, 0);
+    expect(after.packets.byReason['to-itms']).toBeGreaterThan(0);
     expect(after.packets.byReason.diverted ?? 0).toBe(0);
     expect(stage.cast.collector.peers).toEqual([]);
   });
@@ -110,7 +113,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const playing = play();
     const [requests, activated, reports] = await peakWhile(playing);
     await playing;
-    say('beside real sessions', await flooding, before, await status(), 2 * rounds * real.length);
+    account('beside real sessions', await flooding, before, await status(), 2 * rounds * real.length);
 
     const each = real.map(({ address }) => address);
     const expected = Array.from({ length: rounds }, () => each)
@@ -132,7 +135,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const flooding = flood(real.map(({ address }) => address));
     const [, activated, reports] = await peakWhile(flooding);
     const after = await status();
-    say('activated CPEs among them', await flooding, before, after, 0);
+    account('activated CPEs among them', await flooding, before, after, 0);
     expect(activated).toBeLessThanOrEqual(real.length);
     expect(reports).toBeLessThanOrEqual(real.length);
     expect((after.packets.byReason.diverted ?? 0) - (before.packets.byReason.diverted ?? 0)).toBe(real.length);

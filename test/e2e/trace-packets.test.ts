@@ -19,6 +19,7 @@ beforeAll(async () => {
   stage = await TcpStage.open({ cpes, ttl: { grace: 0.5 } });
 });
 afterAll(() => stage?.close());
+afterEach(() => stage?.expectOneServerEach());
 
 async function trace(...words: string[]): Promise<Command> {
   const command = new Command(stage.world, stage.engine.configurationFile, ['trace', ...words]);

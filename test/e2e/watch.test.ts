@@ -19,8 +19,9 @@ const terminals: Terminal[] = [];
 beforeAll(async () => {
   stage = await TcpStage.open({ cpes, ttl: { grace: 0.5 } });
 });
-afterEach(() => {
+afterEach(async () => {
   for (const terminal of terminals.splice(0)) terminal.kill();
+  await stage?.expectOneServerEach();
 });
 afterAll(() => stage?.close());
 

@@ -129,9 +129,7 @@ class Pair {
       expect(rig.splitter.activate(address, collector, rig.nowMs)).toBe(model.activations.arm(textOf(cpe), collector));
     }
     if (what === 'deactivate') {
-      const stood = model.activations.standingFor(textOf(cpe)) !== undefined;
-      expect(rig.splitter.deactivate(address, rig.nowMs)).toBe(stood);
-      if (stood) model.activations.end(textOf(cpe));
+      expect(rig.splitter.deactivate(address, rig.nowMs)).toBe(model.activations.end(textOf(cpe)));
     }
   }
 

@@ -49,8 +49,9 @@ export class ModelActivations {
     return true;
   }
 
-  end(cpe: string): void {
-    this.byCpe.delete(cpe);
+  /** False where there was none. */
+  end(cpe: string): boolean {
+    return this.byCpe.delete(cpe);
   }
 
   consume(connection: Connection): void {

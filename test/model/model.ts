@@ -143,8 +143,8 @@ export class Model {
     const other: Side = sender === 'cpe' ? 'server' : 'cpe';
     if (rst) {
       connection.rsts.add(sender);
-      // Where both have closed it answers a duplicate.
-      if (connection.fins.size < 2) this.activations.resetOn(connection);
+      // The collector has not closed in order.
+      if (!connection.fins.has('server')) this.activations.resetOn(connection);
     } else {
       const before = connection.rsts.size;
       connection.rsts.delete(other);
@@ -202,7 +202,7 @@ export class Model {
     if (!/^HTTP\/1\.\d 2\d\d/.test(payload)) return;
     if (connection.owner !== ITMS) {
       if (this.mode !== 'fin') this.arm(connection);
-    } else if (this.activations.standingFor(connection.cpe) !== undefined) {
+    } else {
       this.activations.end(connection.cpe);
     }
   }

@@ -82,8 +82,7 @@ export class Model {
 
   deactivate(cpe: number, nowMs: number): boolean {
     const known = this.cpe(cpe);
-    const standing = known.activation(nowMs);
-    if (standing === undefined || !stands(standing)) return false;
+    if (known.activation(nowMs) === undefined) return false;
     known.setActivation(undefined);
     return true;
   }
@@ -247,8 +246,8 @@ export class Model {
     const consumed = this.consumed(cpe, known);
     if (consumed === undefined) return;
     if (byReset) {
-      // Nobody is left who could end the session: the RST answers a duplicate.
-      if (known.finOfCpe && known.finOfServer) return;
+      // The collector closed in order before: the session may go on.
+      if (known.finOfServer) return;
       if (!consumed.isFinished) consumed.lastMs = this.nowMs;
       consumed.isReset = true;
     } else if (consumed.isAnswered) {
@@ -356,10 +355,10 @@ export class Model {
     if (text.length < 'HTTP/1.1 200'.length) return;
     known.judged = sequence;
     if (text[9] !== '2') return;
-    const cpe = this.cpe(packet.source);
-    const standing = cpe.activation(this.nowMs);
     if (known.owner === ITMS) {
-      if (standing !== undefined && stands(standing)) cpe.setActivation(undefined);
+      // Whatever is left of it: nothing of a collector's follows.
+      const cpe = this.cpe(packet.source);
+      if (cpe.activation(this.nowMs) !== undefined) cpe.setActivation(undefined);
     } else if (this.mode !== 'fin') {
       this.succeed(packet.source, known.owner);
     }

@@ -117,8 +117,8 @@ export const PLANTS: readonly Plant[] = [
   rule(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
   rule(
     REPORT,
-    'a reset after both FINs ends the grace',
-    'else if (!wasFinished) activated.reset',
+    'a reset after the collector’s FIN ends the grace',
+    'else if (!reports.has(slot, Seen.FinOfServer)) activated.reset',
     'else activated.reset',
   ),
   rule(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),

@@ -162,14 +162,15 @@ describe('several who ask [D]', () => {
     expect(rig.activation()).toBe('armed c2');
   });
 
-  test('a 2xx to the ITMS ends what is armed or in grace, and nothing else', () => {
+  test('a 2xx to the ITMS ends what is armed, consumed or in grace, and no session', () => {
     const armed = new Rig().wake('c1').wake('itms', 50002);
     expect([armed.activation(), armed.events('ended-by-itms')]).toEqual(['none', 1]);
     const grace = new Rig().wake('c1').divert();
     grace.cpe('FIN');
     expect(grace.wake('itms', 50002).activation()).toBe('none');
     const consumed = new Rig().wake('c1').divert().wake('itms', 50002);
-    expect([consumed.activation(), consumed.events('ended-by-itms')]).toEqual(['consumed c1', 0]);
+    expect([consumed.activation(), consumed.events('ended-by-itms')]).toEqual(['none', 1]);
+    expect(consumed.cpe('DATA')).toBe('to c1: report-to-owner');
   });
 
   test('a 401 to the ITMS ends nothing; a 200 that comes again neither', () => {

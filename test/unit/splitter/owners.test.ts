@@ -70,10 +70,13 @@ test('the operator’s hand: activate, deactivate, and a name that nobody has', 
   expect([rig.events('armed-by-hand'), rig.events('ended-by-hand')]).toEqual([1, 1]);
 });
 
-test('the operator’s hand: a consumed activation is none to end', () => {
+test('the operator’s hand: a session that runs stays, and no grace follows it', () => {
   const rig = new Rig().activate('c1').divert();
+  expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(true);
   expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(false);
-  expect([rig.activation(), rig.events('ended-by-hand')]).toEqual(['consumed c1', 0]);
+  expect([rig.activation(), rig.report(), rig.events('ended-by-hand')]).toEqual(['none', 'established c1', 1]);
+  expect(rig.cpe('FIN')).toBe('to c1: report-to-owner');
+  expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
 });
 
 test('the operator’s hand: pause, resume, and the mode, told as they were set', () => {
