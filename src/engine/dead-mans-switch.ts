@@ -17,8 +17,8 @@ export interface SelfEmptyingSet {
 export interface SwitchOptions {
   /** Asked at each renewal: a reload may change them. None where nobody else is to take over. */
   sets: () => readonly SelfEmptyingSet[];
-  /** System calls of the workers so far: one that dies again and again may have given verdicts in between. */
-  steps: () => number;
+  /** Batches that workers have decided so far: one that dies again and again may have given verdicts in between. */
+  decided: () => number;
   /** Whether a worker is there, and takes up what waits for it. */
   isCalm: () => boolean;
   log: EngineLog;
@@ -50,7 +50,7 @@ export function takeoverMs({ seconds }: SelfEmptyingSet): number {
 
 export class DeadMansSwitch {
   private aliveMs = -Infinity;
-  private stepsBefore: number;
+  private decidedBefore: number;
   private filledMs = Infinity;
   private readonly complained = new Set<string>();
   private readonly timer: NodeJS.Timeout;
@@ -60,7 +60,7 @@ export class DeadMansSwitch {
     private readonly options: SwitchOptions,
     private readonly system: SwitchSystem = SYSTEM,
   ) {
-    this.stepsBefore = options.steps();
+    this.decidedBefore = options.decided();
     this.hold();
     this.timer = setInterval(() => this.hold(), INTERVAL_MS);
     this.timer.unref();
@@ -68,9 +68,9 @@ export class DeadMansSwitch {
 
   hold(): void {
     const nowMs = this.system.nowMs();
-    const steps = this.options.steps();
-    if (steps !== this.stepsBefore || this.options.isCalm()) this.aliveMs = nowMs;
-    this.stepsBefore = steps;
+    const decided = this.options.decided();
+    if (decided !== this.decidedBefore || this.options.isCalm()) this.aliveMs = nowMs;
+    this.decidedBefore = decided;
     if (nowMs - this.aliveMs > PATIENCE_MS) return;
     const sets = this.options.sets();
     for (const set of sets) this.renew(set);

@@ -125,12 +125,12 @@ class Supervisor implements Engine {
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
-    this.keeper = this.makeKeeper(this.opened.fd, this.journal);
+    this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
     const trace = packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs);
     this.control = await serveControl(path, { ...this.commands(this.keeper), ...trace }, options.controlGroup);
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
-    this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.journal);
+    this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.observation);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     this.warnOfHost(this.opened);
@@ -153,8 +153,8 @@ class Supervisor implements Engine {
     requireReloadable(this.options, options);
     requireInterfaces(options.topology);
     requireSound(options);
-    this.options = options;
     await this.keeper?.ask({ kind: 'reload', rules: rulesOf(options) });
+    this.options = options;
     this.state.reload(options);
   }
 
@@ -180,7 +180,7 @@ class Supervisor implements Engine {
     this.state.close();
   }
 
-  private makeKeeper(queueFd: number, journal: Journal): WorkerKeeper {
+  private makeKeeper(queueFd: number, journal: Journal, { batchPackets }: Observation): WorkerKeeper {
     return new WorkerKeeper({
       log: this.log,
       descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
@@ -188,7 +188,8 @@ class Supervisor implements Engine {
         const { version, capacityEntries, queue } = this.options;
         return { version, rules: rulesOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
       },
-      steps: () => steps(journal),
+      decided: () => batchPackets.count,
+      isHolding: () => journal.isHolding,
       onStart: () => this.watchdog?.restart(),
       onStateUnusable: (reason) => this.state.replace(reason),
       onHopeless: (reason) => {
@@ -201,16 +202,17 @@ class Supervisor implements Engine {
     const { isReadable } = loadAddon();
     const watched = {
       hasUnread: () => keeper.ready && isReadable(queueFd),
-      isHolding: () => keeper.ready && journal.isHolding,
+      // A batch that a dead worker left is decided before the next one is ready.
+      isHolding: () => keeper.working && journal.isHolding,
       steps: () => steps(journal),
     };
     return new Watchdog(watched, () => keeper.bite());
   }
 
-  private makeSwitch(keeper: WorkerKeeper, watchdog: Watchdog, journal: Journal): DeadMansSwitch {
-    const isCalm = () => keeper.ready && watchdog.isCalm;
+  private makeSwitch(keeper: WorkerKeeper, watchdog: Watchdog, { batchPackets }: Observation): DeadMansSwitch {
+    const isCalm = () => keeper.trusted && watchdog.isCalm;
     const sets = () => this.options.aliveSets;
-    return new DeadMansSwitch({ sets, steps: () => steps(journal), isCalm, log: this.log });
+    return new DeadMansSwitch({ sets, decided: () => batchPackets.count, isCalm, log: this.log });
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {

@@ -5,26 +5,32 @@
 import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
 import { type Death, type Descriptors, WorkerProcess } from './worker-process';
-import { type FromWorker, type ToWorker, type WorkerStart } from './worker-protocol';
+import { type FromWorker, monotonicMs, type ToWorker, type WorkerStart } from './worker-protocol';
 
 /** A worker must give verdicts by then. */
 const READY_TIMEOUT_MS = 15_000;
 /** Who asks gets an answer or a reason by then; the control socket's own limit is a little more. */
 const ANSWER_TIMEOUT_MS = 4000;
+/** The worker must begin so long before, or leave it: what was refused must not be done later. */
+const ANSWER_MARGIN_MS = 500;
 const STOP_TIMEOUT_MS = 5000;
 const MAX_DELAY_MS = 5000;
 const FIRST_DELAY_MS = 50;
 /** Who has lived so long did not die of its start. */
 const SETTLED_MS = 1000;
+/** A worker after several deaths is trusted once it has decided, or lived so long: the longest of the delays. */
+const PROVEN_MS = MAX_DELAY_MS;
 /** Deaths in a row at the very start, before anybody was ever ready: it cannot work here. */
 const MAX_STARTS = 3;
 
 export interface KeeperOptions {
   descriptors: () => Descriptors;
   start: () => Omit<WorkerStart, 'kind' | 'parent'>;
-  /** Verdicts that were sent so far, by whichever worker. */
-  steps: () => number;
-  /** A worker is about to start. */
+  /** Batches that were decided so far, by whichever worker. Reading a batch, and dying of it, decides nothing. */
+  decided: () => number;
+  /** A batch has been read and has not all its verdicts. */
+  isHolding: () => boolean;
+  /** A worker begins its work. */
   onStart: () => void;
   /** The tables are of no use: to be made anew before the next worker starts. */
   onStateUnusable: (reason: string) => void;
@@ -34,11 +40,14 @@ export interface KeeperOptions {
 }
 
 type Command =
-  { kind: 'command'; request: { command: string } & Record<string, unknown> } | { kind: 'ping' } | Omit<Reload, 'id'>;
+  | { kind: 'command'; request: { command: string } & Record<string, unknown> }
+  | { kind: 'ping' }
+  | Omit<Reload, 'id' | 'untilMs'>;
 type Reload = Extract<ToWorker, { kind: 'reload' }>;
 
 interface Pending {
   command: Command;
+  untilMs: number;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -57,7 +66,8 @@ export class WorkerKeeper {
   /** Deaths in a row of workers that came to nothing. */
   private failures = 0;
   private readyMs = 0;
-  private stepsBefore = 0;
+  private decidedBefore = 0;
+  private isUp = false;
   private nextId = 1;
   private readonly pending = new Map<number, Pending>();
   private readonly firstReady: Promise<void>;
@@ -76,6 +86,21 @@ export class WorkerKeeper {
   /** Verdicts flow. */
   get ready(): boolean {
     return this.isReady;
+  }
+
+  /** Node has started in the worker: what it does not do from now on, it does not do for want of a processor. */
+  get working(): boolean {
+    return this.isUp;
+  }
+
+  /** Verdicts flow, and this worker will not die of the next packet as those before it did, for all that is known. */
+  get trusted(): boolean {
+    if (!this.isReady) return false;
+    return this.failures < 2 || this.hasDecided || performance.now() - this.readyMs > PROVEN_MS;
+  }
+
+  private get hasDecided(): boolean {
+    return this.options.decided() !== this.decidedBefore;
   }
 
   /** Resolves when verdicts flow. @throws EngineError when no worker gets so far */
@@ -99,7 +124,8 @@ export class WorkerKeeper {
           this.pending.delete(id);
           settle(value);
         };
-      this.pending.set(id, { command, resolve: settled(resolve), reject: settled(reject) });
+      const untilMs = monotonicMs() + ANSWER_TIMEOUT_MS - ANSWER_MARGIN_MS;
+      this.pending.set(id, { command, untilMs, resolve: settled(resolve), reject: settled(reject) });
       if (this.isReady) this.send(id);
     });
   }
@@ -114,11 +140,8 @@ export class WorkerKeeper {
   }
 
   /** The worker lives and does nothing: it is killed, and so started again. */
-  bite(): void {
-    this.options.log.error(
-      { event: 'worker-stuck', pid: this.pid },
-      'packets wait and the worker does nothing: killed',
-    );
+  bite(why = 'packets wait and it does nothing'): void {
+    this.options.log.error({ event: 'worker-stuck', pid: this.pid }, `the worker is killed: ${why}`);
     this.worker?.kill();
   }
 
@@ -137,19 +160,20 @@ export class WorkerKeeper {
 
   private launch(): void {
     const { options } = this;
-    options.onStart();
-    this.stepsBefore = options.steps();
+    this.decidedBefore = options.decided();
     const worker = new WorkerProcess(options.descriptors(), (message) => {
       if (this.worker === worker) this.hear(message);
     });
     this.worker = worker;
-    this.timer = setTimeout(() => this.bite(), READY_TIMEOUT_MS);
+    this.timer = setTimeout(() => this.bite('it does not start'), READY_TIMEOUT_MS);
     void worker.died.then((death) => this.mourn(worker, death));
   }
 
   private hear(message: FromWorker): void {
     switch (message.kind) {
       case 'up':
+        this.isUp = true;
+        this.options.onStart();
         return this.worker?.tell({ kind: 'start', parent: process.pid, ...this.options.start() });
       case 'ready':
         return this.becomeReady();
@@ -194,17 +218,19 @@ export class WorkerKeeper {
 
   private send(id: number): void {
     const pending = this.pending.get(id);
-    if (pending) this.worker?.tell({ id, ...pending.command } as ToWorker);
+    if (pending) this.worker?.tell({ id, untilMs: pending.untilMs, ...pending.command } as ToWorker);
   }
 
   private mourn(worker: WorkerProcess, death: Death): void {
     clearTimeout(this.timer);
-    const { log, steps, onHopeless } = this.options;
+    const { log, isHolding, onHopeless } = this.options;
     const livedMs = this.isReady ? performance.now() - this.readyMs : 0;
     this.worker = undefined;
     this.isReady = false;
+    this.isUp = false;
     if (this.isStopping) return;
-    const cameToSomething = livedMs > SETTLED_MS || (livedMs > 0 && steps() !== this.stepsBefore);
+    // Whoever dies with a batch undecided may have died of it, however long it waited for one.
+    const cameToSomething = this.hasDecided || (livedMs > SETTLED_MS && !isHolding());
     this.failures = cameToSomething ? 0 : this.failures + 1;
     const delayMs = delayAfter(this.failures);
     const { reason, code, signal } = death;

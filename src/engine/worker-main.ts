@@ -19,6 +19,7 @@ import {
   BATCH_MEMORY,
   FD,
   type FromWorker,
+  monotonicMs,
   type Rules,
   type ToWorker,
   type WorkerRules,
@@ -80,6 +81,8 @@ class Worker {
   }
 
   take(message: ToWorker): void {
+    // Whoever asked has been told that nobody answers.
+    if ('untilMs' in message && monotonicMs() > message.untilMs) return;
     switch (message.kind) {
       case 'command':
         return this.answer(message.id, () => this.change(message.request));

@@ -33,22 +33,26 @@ export interface WorkerStart {
   seed: number;
 }
 
-export interface WorkerCommand {
-  kind: 'command';
+/** What is asked and answered. */
+interface Asked {
   id: number;
+  /** By `monotonicMs`: after that nobody waits for it any more, and it must not be done. */
+  untilMs: number;
+}
+
+export interface WorkerCommand extends Asked {
+  kind: 'command';
   request: ControlRequest;
 }
 
-export interface WorkerReload {
+export interface WorkerReload extends Asked {
   kind: 'reload';
-  id: number;
   rules: WorkerRules;
 }
 
 /** Are you there? */
-export interface WorkerPing {
+export interface WorkerPing extends Asked {
   kind: 'ping';
-  id: number;
 }
 
 export interface WorkerStop {
@@ -71,6 +75,12 @@ export type FromWorker =
   | { kind: 'state-unusable'; message: string }
   /** Another version is installed than the one that the supervisor was started from. */
   | { kind: 'upgraded'; version: string };
+
+/** CLOCK_MONOTONIC, which is one for all processes; `performance.now()` begins with each. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
 
 /** Packets of one batch. */
 export const BATCH_CAPACITY = 64;

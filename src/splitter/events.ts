@@ -21,7 +21,7 @@ export const enum Event {
   DivertedInGrace,
   /** `off`: this session would have been diverted. */
   WouldDivert,
-  /** A report connection was closed by both ends, or reset. */
+  /** A report connection was closed by both ends, reset, or refused. */
   Closed,
   Remapped,
   ArmedByHand,

@@ -126,7 +126,7 @@ export class ReportRules {
     if (type === PacketType.Rst) {
       if (slot >= 0 && !isOwn) return Reason.NotOwner;
       if (isOwn && reports.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
-      else if (isOwn && isRefusal(view, reports.isn(slot))) reports.remove(slot);
+      else if (isOwn && isRefusal(view, reports.isn(slot))) this.refused(slot);
       return this.forward.asAcs(Reason.ReportReset);
     }
     // The CPE must see one peer: narrower than [P7].
@@ -142,6 +142,13 @@ export class ReportRules {
     if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfServer);
     reports.keep(slot);
     return this.forward.asAcs(type === PacketType.Fin ? Reason.ReportFinished : Reason.ReportAnswered);
+  }
+
+  /** The collector takes no connection: its entry goes, and the CPE's next SYN is the ITMS's. [D] */
+  private refused(slot: number): void {
+    const { reports, events } = this.state;
+    events.add(Event.Closed, reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot), reports.owner(slot));
+    reports.remove(slot);
   }
 
   /** A packet of the ITMS from the report port. [D] */

@@ -52,6 +52,28 @@ describe('an engine', () => {
     },
   );
 
+  test('whose worker is deaf refuses what it cannot do, and that is not done later', async () => {
+    const engine = await begin();
+    const { workers } = await status();
+    const worker = workers[0]!.pid;
+    process.kill(worker, 'SIGSTOP');
+    try {
+      const paused = await network.acsplit(['pause', '-c', network.configure('a.yaml')]);
+      expect(paused).toMatchObject({ code: 1, stderr: 'acsplit: no worker answers; see status, and the log\n' });
+      network.configure('a.yaml', `stateDirectory: ${network.stateDirectory}\nactivation: "off"`);
+      engine.kill('SIGHUP');
+      await engine.event('reload-refused');
+    } finally {
+      process.kill(worker, 'SIGCONT');
+    }
+    // It hears in order: what was meant for it before comes first.
+    await json('activate', '10.1.0.9', '--collector', 'c1');
+    expect(await status()).toMatchObject({ paused: false, activation: 'auto', workers });
+    await json('deactivate', '10.1.0.9');
+    engine.kill('SIGTERM');
+    expect((await engine.ended).code).toBe(0);
+  });
+
   test('whose worker lives and does nothing gets another, and says why; a pause outlives the worker', async () => {
     const engine = await begin();
     await json('pause');

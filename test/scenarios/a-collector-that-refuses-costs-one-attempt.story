@@ -8,4 +8,5 @@ wake: succeeds
 report: cpe sends SYN -> c1, diverted
 report: c1 sends RST -> cpe, report-reset
 expect report: none
+expect 1 closed
 next: is a session with itms

@@ -69,8 +69,8 @@ export const PLANTS: readonly Plant[] = [
   rule(
     REPORT,
     'a RST from a refusing collector leaves the entry',
-    'isRefusal(view, reports.isn(slot))) reports.remove(slot)',
-    '!view) reports.remove(slot)',
+    'isRefusal(view, reports.isn(slot))) this.refused(slot)',
+    '!view) this.refused(slot)',
   ),
   rule(
     REQUEST,

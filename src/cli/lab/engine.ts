@@ -57,9 +57,12 @@ export class Engine {
     return Engine.run(world, file);
   }
 
-  /** Starts the engine alone, over whatever rules there are, and waits until verdicts flow. */
-  static async run(world: World, file: string): Promise<Engine> {
-    const engine = new Engine(world, file, world.start('split', cli(world, 'run', '-c', file)));
+  /**
+   * Starts the engine alone, over whatever rules there are, and waits until verdicts flow.
+   * @param through words of a command that runs a command, such as env(1)
+   */
+  static async run(world: World, file: string, through: readonly string[] = []): Promise<Engine> {
+    const engine = new Engine(world, file, world.start('split', [...through, ...cli(world, 'run', '-c', file)]));
     await engine.untilReady();
     return engine;
   }

@@ -7,14 +7,14 @@ const SETS: SelfEmptyingSet[] = [
 ];
 
 /** A switch under fake timers, with what it has filled and said. */
-function make(given: { isAlive: boolean; steps?: number; sets?: readonly SelfEmptyingSet[]; code?: string }) {
+function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfEmptyingSet[]; code?: string }) {
   const filled: { atMs: number; name: string }[] = [];
   const said: object[] = [];
   const from = performance.now();
   const nowMs = () => performance.now() - from;
   const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
   const dead = new DeadMansSwitch(
-    { sets: () => given.sets ?? SETS, steps: () => given.steps ?? 0, isCalm: () => given.isAlive, log },
+    { sets: () => given.sets ?? SETS, decided: () => given.decided ?? 0, isCalm: () => given.isAlive, log },
     {
       fill: ({ name }) => {
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
@@ -88,10 +88,10 @@ test('who comes back later says for how long the kernel went on alone; who was n
 });
 
 test('a worker that dies before each look, and has given verdicts each time, is alive', () => {
-  const given = { isAlive: false, steps: 0 };
+  const given = { isAlive: false, decided: 0 };
   const { dead, filled } = make(given);
   for (let second = 0; second < 10; second++) {
-    given.steps += 2;
+    given.decided += 2;
     jest.advanceTimersByTime(1000);
   }
   dead.stop();

@@ -15,7 +15,7 @@ describe('a command, while no worker lives', () => {
   };
   const keeper = () =>
     new WorkerKeeper({
-      ...{ descriptors: nobody, start: nobody, steps: () => 0, onStart: () => undefined },
+      ...{ descriptors: nobody, start: nobody, decided: () => 0, isHolding: () => false, onStart: () => undefined },
       ...{ onStateUnusable: nobody, onHopeless: nobody, log: pino({ enabled: false }) },
     });
   const pause = { kind: 'command', request: { command: 'pause' } } as const;
