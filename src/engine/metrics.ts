@@ -130,7 +130,7 @@ export function makeMetrics(look: () => Snapshot): { contentType: string; render
   return { contentType: registry.contentType, render };
 }
 
-function labelsOf(name: string): string[] {
+export function labelsOf(name: string): string[] {
   if (name === 'acsplit_packets_total') return ['side', 'verdict', 'reason'];
   if (name === 'acsplit_events_total') return ['event'];
   if (name === 'acsplit_info') return ['version', 'activation'];

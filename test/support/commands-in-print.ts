@@ -7,7 +7,7 @@ const ROOT = join(__dirname, '..', '..');
 const COMMANDS = 'src/cli/commands';
 const PAGES = ['README.md', 'iptables/README.md', ...markdown('docs'), ...markdown('docs/decisions')];
 /** What begins a command rather than a file name or a key. */
-const PROGRAMS = /^(acsplit|node|npm|npx|sh|systemctl) /;
+const PROGRAMS = /^(acsplit|node|npm|npx|sh|systemctl|journalctl|groupadd|firewall-cmd|apt-get) /;
 
 export interface Printed {
   /** Where it is printed. */

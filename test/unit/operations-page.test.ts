@@ -5,7 +5,8 @@ import * as v from 'valibot';
 import { parse } from 'yaml';
 import { configurationSchema, keysAt } from '../../src/cli/configuration-schema';
 import { Verdict } from '../../src/packet/batch';
-import { METRIC_NAMES } from '../../src/engine/metrics';
+import { labelsOf, METRIC_NAMES } from '../../src/engine/metrics';
+import { SIDES } from '../../src/engine/status';
 import { REASONS } from '../../src/splitter/reasons';
 
 const ROOT = join(__dirname, '..', '..');
@@ -85,6 +86,17 @@ describe('the configuration', () => {
   });
 });
 
+test('every message that the page explains is one that a command says', () => {
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(join('src', name)))
+    .join('\n');
+  const section = PAGE.split('\n### What the commands say\n')[1]?.split('\n#')[0] ?? '';
+  const messages = [...section.matchAll(/^\| `([^`]+)`/gm)].map(([, message]) => message);
+  expect(messages.length).toBeGreaterThan(5);
+  for (const message of messages) expect(sources).toContain(message);
+});
+
 test('every metric stands on the page, and no other', () => {
   expect(namesBelow('Metrics').sort()).toEqual([...METRIC_NAMES].sort());
 });
@@ -106,6 +118,15 @@ describe('alert rules', () => {
       for (const name of names) {
         expect(METRIC_NAMES.flatMap((one) => suffixes.map((suffix) => one + suffix))).toContain(name);
       }
+      const labels = names.flatMap((name) => labelsOf(name.replace(/_(bucket|sum|count)$/, '')));
+      const asked = [...rule.expr.matchAll(/(\w+)="(\w+)"/g)];
+      for (const [, label, value] of asked) {
+        expect(labels).toContain(label);
+        if (label === 'side') expect(SIDES).toContain(value);
+      }
+      for (const [, label] of rule.annotations.summary.matchAll(/\$labels\.(\w+)/g)) expect(labels).toContain(label);
+      // What is true or false is compared with one or the other.
+      expect(rule.expr).not.toMatch(/acsplit_(ready|paused) [=!]= (?![01]\b)/);
       expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
       expect(rule.annotations.summary).toMatch(/[.?]$/);
     },

@@ -58,7 +58,10 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'install',
   describe: 'install the rules of every family configured, or bring older ones up to date; needs root',
   builder: (parser) =>
-    parser.example('$0 rules install', 'before or after the engine is started: without it packets wait'),
+    parser.example(
+      '$0 rules install',
+      'before or after the engine is started: until it runs, what onEngineDown says holds',
+    ),
   handler: ({ config }) =>
     inWords(() => {
       const configuration = loadConfiguration(config);
