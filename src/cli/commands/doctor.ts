@@ -2,7 +2,7 @@
 
 import { type CommandModule } from 'yargs';
 import { loadConfiguration } from '../configuration';
-import { type Diagnosis, diagnose } from '../doctor/checks';
+import { CHECKS, type Diagnosis, diagnose } from '../doctor/checks';
 import { LIVE_HOST } from '../doctor/host';
 import { type GlobalOptions, jsonOption } from '../options';
 
@@ -18,8 +18,11 @@ export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
       .option('json', jsonOption)
       .example('$0 doctor', 'a line for each check; exit status 1 on a failure')
       .example(`$0 doctor --json | jq -r '.findings[].mend // empty'`, 'the commands that mend what it found'),
-  handler: async ({ config, json }) => {
-    const diagnosis = await diagnose(LIVE_HOST, loadConfiguration(config));
+  handler: async ({ config, debug, json }) => {
+    const onError = (error: unknown) => {
+      if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    };
+    const diagnosis = await diagnose(LIVE_HOST, loadConfiguration(config), CHECKS, onError);
     process.stdout.write(json ? `${JSON.stringify(asJson(diagnosis), null, 2)}\n` : asText(diagnosis));
     if (countOf(diagnosis, 'failure') > 0) process.exitCode = 1;
   },

@@ -30,7 +30,7 @@ export interface Finding {
   check: string;
   level: Level;
   message: string;
-  /** `null` where nothing is to be mended. */
+  /** `null` where nothing is to be mended, or where the message says what to do. */
   mend: string | null;
 }
 

@@ -1,7 +1,9 @@
 /** Everything that must be true on this host, in the order in which it is looked at. docs/doctor.md explains each. */
 
 import { type Configuration } from '../configuration';
+import { Failure } from '../errors';
 import { type Finding, type Row, row } from './check';
+import { acsplit } from './command-line';
 import { conntrack, engine, stateDirectory } from './engine';
 import { fallback } from './fallback';
 import { firewalls } from './firewalls';
@@ -45,18 +47,44 @@ export interface Diagnosis {
   omitted: { check: string; until: string }[];
 }
 
-/** Makes every check that can be made. */
-export async function diagnose(host: Host, wanted: Configuration, checks: readonly Row[] = CHECKS): Promise<Diagnosis> {
+/**
+ * Makes every check that can be made.
+ * @param onError is told of what a check threw, which is a finding like others and ends nothing
+ */
+export async function diagnose(
+  host: Host,
+  wanted: Configuration,
+  checks: readonly Row[] = CHECKS,
+  onError: (error: unknown) => void = () => undefined,
+): Promise<Diagnosis> {
+  const attempt = async ({ name, find }: Row): Promise<Finding[]> => {
+    try {
+      return await find(host, wanted);
+    } catch (error) {
+      onError(error);
+      return [brokenOff(name, error, wanted)];
+    }
+  };
   const findings: Finding[] = [];
   const omitted: Diagnosis['omitted'] = [];
-  for (const { name, needs, find } of checks) {
+  for (const check of checks) {
+    const { name, needs } = check;
     const until = needs.find(
       (need) =>
-        omitted.some(({ check }) => check === need) ||
-        findings.some(({ check, level }) => check === need && level === 'failure'),
+        omitted.some((other) => other.check === need) ||
+        findings.some((finding) => finding.check === need && finding.level === 'failure'),
     );
     if (until !== undefined) omitted.push({ check: name, until });
-    else findings.push(...(await find(host, wanted)));
+    else findings.push(...(await attempt(check)));
   }
   return { findings, omitted };
+}
+
+/** A check that threw: what it looks at is not known to be in order. */
+function brokenOff(check: string, error: unknown, wanted: Configuration): Finding {
+  const words = error instanceof Error ? error.message : String(error);
+  // Its words say what to do.
+  if (error instanceof Failure) return { check, level: 'failure', message: words, mend: null };
+  const message = `the check broke off: ${words.split('\n', 1)[0]}`;
+  return { check, level: 'failure', message, mend: acsplit('doctor --debug', wanted) };
 }
