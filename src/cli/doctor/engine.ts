@@ -7,13 +7,13 @@ import { type OnEngineDown } from '../../rules';
 import { type Configuration } from '../configuration';
 import { type Check, type Fault } from './check';
 import { acsplit, edit, quoted, sysctl } from './command-line';
-import { type EngineAnswer, type Entry, type Host, type Room } from './host';
+import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
 
 const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
 
 /** Whether systemd knows the engine. */
 export function hasUnit(host: Host): boolean {
-  return UNIT_FILES.some((file) => host.entry(file) !== undefined);
+  return UNIT_FILES.some((file) => visible(host.entry(file)) !== undefined);
 }
 
 export const engine: Check<{ answer: EngineAnswer; hasUnit: boolean }> = {
@@ -49,8 +49,8 @@ export const engine: Check<{ answer: EngineAnswer; hasUnit: boolean }> = {
 };
 
 interface Directory {
-  entry: Entry | undefined;
-  /** The nearest directory above that exists. */
+  entry: Entry | Hidden | undefined;
+  /** The nearest above that exists and may be looked at. */
   above: string;
   aboveEntry: Entry | undefined;
   /** What the state file takes already counts as room. */
@@ -62,14 +62,14 @@ interface Directory {
 function lookAtDirectory(host: Host, { stateDirectory }: Configuration): Directory {
   const entry = host.entry(stateDirectory);
   let above = dirname(stateDirectory);
-  while (above !== '/' && host.entry(above) === undefined) above = dirname(above);
-  const existing = entry ? stateDirectory : above;
+  while (above !== '/' && visible(host.entry(above)) === undefined) above = dirname(above);
+  const existing = visible(entry) ? stateDirectory : above;
   const room = host.room(existing);
-  const held = host.entry(stateFilePath(stateDirectory))?.bytes ?? 0;
+  const held = visible(host.entry(stateFilePath(stateDirectory)))?.bytes ?? 0;
   return {
     entry,
     above,
-    aboveEntry: host.entry(above),
+    aboveEntry: visible(host.entry(above)),
     room: { ...room, freeBytes: room.freeBytes + held },
     tmpfs: tmpfsUnder(existing, host.read('/proc/self/mounts') ?? ''),
   };
@@ -92,6 +92,8 @@ function wantedBytes({ capacityEntries, topology }: Configuration): number {
 
 export const stateDirectory: Check<Directory> = {
   name: 'state-directory',
+  // Without rights it need not be ours to write to.
+  needs: ['rights'],
   look: lookAtDirectory,
   judge: ({ entry, above, aboveEntry, room, tmpfs }, wanted) => {
     const path = wanted.stateDirectory;
@@ -101,6 +103,10 @@ export const stateDirectory: Check<Directory> = {
       return [
         { level: 'failure', says: `${path} cannot be made: ${above} is no directory to write to`, mend: edit(wanted) },
       ];
+    }
+    if ('isHidden' in entry) {
+      const says = `${path} cannot be looked at: ${above} does not let this user in`;
+      return [{ level: 'failure', says, mend: `sudo ${acsplit('doctor', wanted)}` }];
     }
     if (!entry.isDirectory) {
       return [{ level: 'failure', says: `${path} is no directory`, mend: `rm ${quoted(path)} && ${make}` }];

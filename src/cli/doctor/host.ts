@@ -19,6 +19,11 @@ export interface Entry {
   bytes: number;
 }
 
+/** It is there, or may be, and is not ours to look at. */
+export interface Hidden {
+  isHidden: true;
+}
+
 export interface Room {
   totalBytes: number;
   freeBytes: number;
@@ -30,16 +35,16 @@ export type EngineAnswer = { status: Status } | { isAbsent: true } | { complaint
 export interface Host {
   /** A file's text; `undefined` where it is not there or not ours to read. */
   read(file: string): string | undefined;
-  /** What stands at a path; `undefined` for nothing. */
-  entry(path: string): Entry | undefined;
+  /** What stands at a path; `undefined` for nothing, as there is below a file. */
+  entry(path: string): Entry | Hidden | undefined;
   /** The file system of a path that exists. */
   room(path: string): Room;
   /** Runs a program to its end, in sbin too. */
   run(program: string, words: readonly string[], input?: string): Outcome;
   /** The same in a network namespace of its own, which ends with it. */
   runInScratch(program: string, words: readonly string[], input?: string): Outcome;
-  /** Who has bound a queue; `isHidden`: somebody whom we may not see. `undefined`: nobody. */
-  queueHolder(queue: number): Holder | { isHidden: true } | undefined;
+  /** Who has bound a queue; `undefined`: nobody. */
+  queueHolder(queue: number): Holder | Hidden | undefined;
   /** Who has a socket open, by the inode that /proc/net names. */
   socketHolder(inode: string): Holder | undefined;
   askEngine(stateDirectory: string): Promise<EngineAnswer>;
@@ -80,15 +85,26 @@ function readText(file: string): string | undefined {
   }
 }
 
-function findEntry(path: string): Entry | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  return {
-    isDirectory: found.isDirectory(),
-    mode: found.mode & 0o7777,
-    isWritable: isWritable(path),
-    bytes: found.blocks * 512,
-  };
+function findEntry(path: string): Entry | Hidden | undefined {
+  try {
+    const found = statSync(path);
+    return {
+      isDirectory: found.isDirectory(),
+      mode: found.mode & 0o7777,
+      isWritable: isWritable(path),
+      bytes: found.blocks * 512,
+    };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES') return { isHidden: true };
+    throw error;
+  }
+}
+
+/** What stands at a path, as far as it is ours to look at. */
+export function visible(found: Entry | Hidden | undefined): Entry | undefined {
+  return found === undefined || 'isHidden' in found ? undefined : found;
 }
 
 /** Asked of the kernel: root may be refused too, by a read-only file system. */

@@ -1,7 +1,7 @@
 /** A host of plain facts for doctor's checks: in good health, but for what a test plants. */
 
 import { parseConfiguration } from '../../../../src/cli/configuration';
-import { type EngineAnswer, type Entry, type Host } from '../../../../src/cli/doctor/host';
+import { type EngineAnswer, type Entry, type Hidden, type Host } from '../../../../src/cli/doctor/host';
 import { type Outcome } from '../../../../src/rules';
 
 export const CONFIGURATION = parseConfiguration(
@@ -53,7 +53,7 @@ export function plantedHost(plants: Plants = {}): Host {
   };
   return {
     read: (file) => plants.files?.[file],
-    entry: (path) => plants.entries?.[path],
+    entry: (path) => plantedEntry(plants.entries ?? {}, path),
     room: () => ({ totalBytes: 2 ** 40, freeBytes: plants.freeBytes ?? 2 ** 40 }),
     run,
     runInScratch: run,
@@ -62,4 +62,13 @@ export function plantedHost(plants: Plants = {}): Host {
     askEngine: () => Promise.resolve(plants.engine ?? { isAbsent: true }),
     addonComplaint: () => plants.addonComplaint,
   };
+}
+
+/** As path_resolution(7) has it: below a file nothing is, below a directory that lets nobody in nothing can be seen. */
+function plantedEntry(entries: Record<string, Entry>, path: string): Entry | Hidden | undefined {
+  const above = Object.keys(entries).filter((other) => path.startsWith(`${other}/`));
+  const fromTheRoot = above.sort((a, b) => a.length - b.length).map((other) => entries[other]);
+  const barrier = fromTheRoot.find(({ isDirectory, mode }) => !isDirectory || (mode & 0o111) === 0);
+  if (barrier === undefined) return entries[path];
+  return barrier.isDirectory ? { isHidden: true } : undefined;
 }

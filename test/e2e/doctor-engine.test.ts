@@ -1,0 +1,136 @@
+/**
+ * `acsplit doctor` and what belongs to the engine: a state directory where none can be, an engine that hangs, a user who
+ * may not look. Planted for real, found alone, and mended with the command that was printed.
+ */
+
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Finding } from '../../src/cli/doctor/check';
+import { CHECKS } from '../../src/cli/doctor/checks';
+import { DoctorHost } from './support/doctor-host';
+
+jest.setTimeout(180_000);
+
+let host: DoctorHost;
+let before: string;
+beforeAll(async () => {
+  host = await DoctorHost.create();
+  before = host.router.configurationText;
+});
+afterAll(() => host?.close());
+
+beforeEach(() => expect(host.complaints()).toEqual([]));
+afterEach(() => expect(host.complaints()).toEqual([]));
+
+/** Root's files are an ordinary user's own to a root without capabilities: modes hold for him. */
+const without = (...capabilities: string[]): string[] => {
+  const dropped = capabilities.map((name) => `-${name}`).join(',');
+  return ['setpriv', `--bounding-set=${dropped}`, `--inh-caps=${dropped}`];
+};
+const MODES_HOLD = without('dac_override', 'dac_read_search');
+
+function theOne(findings: Finding[]): Finding {
+  expect(findings).toEqual([expect.anything()]);
+  return findings[0];
+}
+
+/** Nothing else is wrong any more; from here on the engine runs, as doctor says. */
+async function startAsPrinted(): Promise<void> {
+  const found = theOne(host.complaints());
+  expect(found).toMatchObject({ check: 'engine', mend: expect.stringMatching(/^acsplit run -c /) as string });
+  host.start(found.mend!);
+  await host.untilHealthy();
+}
+
+async function stopEngine(): Promise<void> {
+  await host.router.stopEngine();
+  await host.stopStarted();
+}
+
+describe('a state directory where none can be', () => {
+  const at = (...names: string[]) => join(host.router.world.directory, ...names);
+  const choose = (path: string) => host.edit(host.stateDirectory, path);
+
+  // An engine that keeps its state elsewhere is not ours, and is complained of for having the queues.
+  beforeEach(stopEngine);
+  afterEach(async () => {
+    await stopEngine();
+    host.router.configure(before);
+    await startAsPrinted();
+  });
+
+  test('a file', async () => {
+    writeFileSync(at('file'), '');
+    choose(at('file'));
+    const found = theOne(host.complaints());
+    expect(found).toMatchObject({
+      check: 'state-directory',
+      level: 'failure',
+      message: `${at('file')} is no directory`,
+    });
+    expect(found.mend).toBe(`rm ${at('file')} && install -d -m 0711 ${at('file')}`);
+    host.shell(found.mend!);
+    await startAsPrinted();
+  });
+
+  test('below a file', async () => {
+    writeFileSync(at('above'), '');
+    choose(at('above', 'state'));
+    host.program('editor', `sed -i 's|/above/state|/state|' "$1"`);
+    const found = theOne(host.complaints());
+    expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
+    expect(found.message).toBe(`${at('above', 'state')} cannot be made: ${at('above')} is no directory to write to`);
+    expect(found.mend).toBe(`editor ${host.router.configuration}`);
+    host.shell(found.mend!);
+    await startAsPrinted();
+  });
+
+  test('where this user is not let in', async () => {
+    mkdirSync(at('closed'), { mode: 0 });
+    choose(at('closed', 'state'));
+    const found = theOne(host.complaints(MODES_HOLD));
+    expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
+    expect(found.message).toBe(
+      `${at('closed', 'state')} cannot be looked at: ${at('closed')} does not let this user in`,
+    );
+    expect(found.mend).toBe(`sudo acsplit doctor -c ${host.router.configuration}`);
+    // Root is let in.
+    expect(host.router.run(['sh', '-c', found.mend!]).stdout).toMatch(/^ok +state-directory /m);
+    await startAsPrinted();
+  });
+
+  test('at the end of links that never end, which no check expects: one failure, and all others are told', async () => {
+    symlinkSync('loop', at('loop'));
+    choose(at('loop'));
+    const { status, stdout } = host.doctor([], '--json');
+    expect(status).toBe(1);
+    const { findings, omitted } = JSON.parse(stdout) as { findings: Finding[]; omitted: unknown[] };
+    expect(findings.length + omitted.length).toBe(CHECKS.length);
+    const found = theOne(findings.filter(({ level }) => level !== 'ok'));
+    expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
+    expect(found.message).toMatch(/^the check broke off: ELOOP: [^\n]+\/loop'$/);
+    expect(found.mend).toBe(`acsplit doctor --debug -c ${host.router.configuration}`);
+    expect(host.router.run(['sh', '-c', found.mend!]).stderr).toMatch(/^Error: ELOOP: [^\n]+\n +at /);
+    host.shell(`rm ${at('loop')}`);
+    await startAsPrinted();
+  });
+});
+
+describe('a user without rights is told that alone', () => {
+  const supplant = (mode: string) => host.shell(`chmod ${mode} ${host.stateDirectory}`);
+  afterEach(() => supplant('0750'));
+
+  test.each([
+    ['0750', 'that is his own'],
+    ['0511', 'not his to write to, as the unit makes it for members of controlGroup'],
+    ['0400', 'not his to look into, as one of mode 0700 is to others'],
+  ])('with a state directory of mode %s, %s', (mode) => {
+    supplant(mode);
+    const { ok, findings, omitted } = host.diagnose(without('all'));
+    const found = theOne(findings.filter(({ level }) => level !== 'ok'));
+    expect({ ok, found }).toMatchObject({ ok: false, found: { check: 'rights', level: 'failure' } });
+    expect(omitted).toContainEqual({ check: 'state-directory', until: 'rights' });
+    supplant('0750');
+    expect(host.shell(found.mend!)).toMatch(/\n0 failures, 0 warnings\n$/);
+  });
+});

@@ -1,0 +1,118 @@
+/** doctor where the looking itself meets a fault: a path that leads nowhere, an engine that is silent, a check that throws. */
+
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { row, type Row } from '../../../../src/cli/doctor/check';
+import { CHECKS, diagnose } from '../../../../src/cli/doctor/checks';
+import { type Entry, LIVE_HOST } from '../../../../src/cli/doctor/host';
+import { Failure } from '../../../../src/cli/errors';
+import { CONFIGURATION, plantedHost, type Plants } from './planted-host';
+
+const findings = (name: string, plants: Plants) =>
+  CHECKS.find((check) => check.name === name)!.find(plantedHost(plants), CONFIGURATION);
+
+const DIRECTORY: Entry = { isDirectory: true, mode: 0o711, isWritable: true, bytes: 0 };
+const FILE: Entry = { isDirectory: false, mode: 0o644, isWritable: true, bytes: 0 };
+
+describe('what stands at a path', () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'acsplit-paths-'));
+    mkdirSync(join(root, 'directory'));
+    writeFileSync(join(root, 'file'), '');
+    symlinkSync('loop', join(root, 'loop'));
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  // What may not be looked at takes a process with fewer rights: test/e2e/doctor-engine.test.ts.
+  test.each([
+    ['directory', true],
+    ['file', true],
+    ['nothing', false],
+    ['nothing/below', false],
+    ['directory/nothing', false],
+    ['file/below', false],
+    ['file/below/further', false],
+  ])('%s: there, %s; the planted host answers as the real one', (name, isThere) => {
+    const planted = plantedHost({ entries: { '/directory': DIRECTORY, '/file': FILE } });
+    const real = LIVE_HOST.entry(join(root, name));
+    expect(real !== undefined).toBe(isThere);
+    expect(planted.entry(`/${name}`)).toEqual(
+      real && { ...real, ...(name === 'directory' ? DIRECTORY : FILE), bytes: 0 },
+    );
+  });
+
+  test('what no check expects is thrown', () => {
+    expect(() => LIVE_HOST.entry(join(root, 'loop'))).toThrow('ELOOP');
+  });
+});
+
+describe('a state directory', () => {
+  test('below one that lets this user not in: asked again with more rights', async () => {
+    const entries = { '/run': { ...DIRECTORY, mode: 0 }, '/run/acsplit': DIRECTORY };
+    expect(await findings('state-directory', { entries })).toEqual([
+      {
+        check: 'state-directory',
+        level: 'failure',
+        message: '/run/acsplit cannot be looked at: /run does not let this user in',
+        mend: 'sudo acsplit doctor',
+      },
+    ]);
+  });
+
+  test('a unit that cannot be looked at is none', async () => {
+    const entries = {
+      '/etc/systemd/system': { ...DIRECTORY, mode: 0 },
+      '/etc/systemd/system/acsplit.service': FILE,
+    };
+    expect(await findings('engine', { entries })).toMatchObject([{ mend: 'acsplit run' }]);
+  });
+
+  test('of which a user without rights knows nothing is no fault of its own', async () => {
+    const { findings: found, omitted } = await diagnose(
+      plantedHost({ entries: { '/run/acsplit': { ...DIRECTORY, isWritable: false } } }),
+      CONFIGURATION,
+      CHECKS.filter(({ name }) => ['rights', 'state-directory'].includes(name)),
+    );
+    expect(found).toMatchObject([{ check: 'rights', level: 'failure' }]);
+    expect(omitted).toEqual([{ check: 'state-directory', until: 'rights' }]);
+  });
+});
+
+describe('a check that throws', () => {
+  const make = (name: string, error: unknown, needs: string[] = []): Row =>
+    row({
+      ...{ name, needs },
+      look: () => {
+        if (error !== undefined) throw error;
+      },
+      judge: () => [],
+      fine: () => 'fine',
+    });
+
+  test('is one failure, in its words; the others are made, but for those it would blind', async () => {
+    const error = new Error("EIO: i/o error, stat '/run/acsplit'\nmore of it");
+    const thrown: unknown[] = [];
+    const table = [make('a', error), make('b', undefined, ['a']), make('c', 'no error at all'), make('d', undefined)];
+    const { findings: found, omitted } = await diagnose(plantedHost(), CONFIGURATION, table, (e) => thrown.push(e));
+    const mend = 'acsplit doctor --debug';
+    expect(found).toEqual([
+      {
+        ...{ check: 'a', level: 'failure', mend },
+        message: "the check broke off: EIO: i/o error, stat '/run/acsplit'",
+      },
+      { check: 'c', level: 'failure', message: 'the check broke off: no error at all', mend },
+      { check: 'd', level: 'ok', message: 'fine', mend: null },
+    ]);
+    expect(omitted).toEqual([{ check: 'b', until: 'a' }]);
+    expect(thrown).toEqual([error, 'no error at all']);
+  });
+
+  test('and says itself what to do says nothing more', async () => {
+    const table = [make('a', new Failure('ip cannot be run; on Debian: apt-get install iproute2'))];
+    const { findings: found } = await diagnose(plantedHost(), CONFIGURATION, table);
+    const message = 'ip cannot be run; on Debian: apt-get install iproute2';
+    expect(found).toEqual([{ check: 'a', level: 'failure', message, mend: null }]);
+  });
+});
