@@ -134,3 +134,18 @@ describe('a user without rights is told that alone', () => {
     expect(host.shell(found.mend!)).toMatch(/\n0 failures, 0 warnings\n$/);
   });
 });
+
+test('an engine that hangs is found by its socket, and its queues are its own', async () => {
+  const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
+  host.shell(`kill -STOP ${pid}`);
+  try {
+    const found = theOne(host.complaints());
+    expect(found).toMatchObject({ check: 'engine', level: 'failure' });
+    expect(found.message).toMatch(new RegExp(`^the engine at \\S+ does not answer: it is process ${pid} \\(node\\)$`));
+    expect(found.mend).toBe(`kill -KILL ${pid} && acsplit run -c ${host.router.configuration}`);
+    host.start(found.mend!);
+    await host.untilHealthy();
+  } finally {
+    host.shell(`kill -CONT ${pid} || true`);
+  }
+});

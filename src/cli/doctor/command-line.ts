@@ -15,8 +15,18 @@ export function edit({ file }: Configuration): string {
 
 /** Ends a process: by its service where systemd would start it again otherwise. */
 export function stop(pid: number, host: Pick<Host, 'read'>): string {
-  const service = /^0::.*\/([\w@.\\-]+\.service)\s*$/m.exec(host.read(`/proc/${pid}/cgroup`) ?? '')?.[1];
+  const service = serviceOf(pid, host);
   return service === undefined ? `kill ${pid}` : `systemctl stop ${service}`;
+}
+
+/** Ends a process that hears no other signal, and starts what it was anew: by its service, or with `start`. */
+export function restart(pid: number, host: Pick<Host, 'read'>, start: string): string {
+  const service = serviceOf(pid, host);
+  return service === undefined ? `kill -KILL ${pid} && ${start}` : `systemctl restart ${service}`;
+}
+
+function serviceOf(pid: number, host: Pick<Host, 'read'>): string | undefined {
+  return /^0::.*\/([\w@.\\-]+\.service)\s*$/m.exec(host.read(`/proc/${pid}/cgroup`) ?? '')?.[1];
 }
 
 /** A setting of /proc/sys/net; a dot in an interface's name is a slash to sysctl(8). */

@@ -2,12 +2,14 @@
 
 import { dirname } from 'node:path';
 import { stateFilePath } from '../../engine/state-file';
+import { type Holder } from '../../engine/queue-owner';
 import { Splitter } from '../../splitter/splitter';
 import { type OnEngineDown } from '../../rules';
 import { type Configuration } from '../configuration';
 import { type Check, type Fault } from './check';
-import { acsplit, edit, quoted, sysctl } from './command-line';
+import { acsplit, edit, quoted, restart, sysctl } from './command-line';
 import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
+import { controlHolder } from './sockets';
 
 const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
 
@@ -16,19 +18,38 @@ export function hasUnit(host: Host): boolean {
   return UNIT_FILES.some((file) => visible(host.entry(file)) !== undefined);
 }
 
-export const engine: Check<{ answer: EngineAnswer; hasUnit: boolean }> = {
+interface EngineFacts {
+  answer: EngineAnswer;
+  hasUnit: boolean;
+  /** Whoever has the control socket and gives no proper answer; `restart` ends it and starts it anew. */
+  silent: { holder: Holder; restart: string } | undefined;
+}
+
+async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFacts> {
+  const answer = await host.askEngine(wanted.stateDirectory);
+  const isService = hasUnit(host);
+  const holder = 'complaint' in answer ? controlHolder(host, wanted.stateDirectory) : undefined;
+  const silent = holder && { holder, restart: restart(holder.pid, host, startOf(isService, wanted)) };
+  return { answer, hasUnit: isService, silent };
+}
+
+function startOf(isService: boolean, wanted: Configuration): string {
+  return isService ? 'systemctl start acsplit' : acsplit('run', wanted);
+}
+
+export const engine: Check<EngineFacts> = {
   name: 'engine',
   needs: ['queue-owner', 'state-directory'],
-  look: async (host, { stateDirectory }) => ({
-    answer: await host.askEngine(stateDirectory),
-    hasUnit: hasUnit(host),
-  }),
-  judge: ({ answer, hasUnit: isService }, wanted) => {
-    const start = isService ? 'systemctl start acsplit' : acsplit('run', wanted);
+  look: lookAtEngine,
+  judge: ({ answer, hasUnit: isService, silent }, wanted) => {
     if ('isAbsent' in answer) {
       const isHeld = wanted.onEngineDown === 'hold';
       const effect = isHeld ? 'what the rules steer waits and is lost' : 'new sessions all go to the ITMS, others wait';
-      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: start }];
+      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: startOf(isService, wanted) }];
+    }
+    if ('complaint' in answer && silent) {
+      const says = `${answer.complaint}: it is process ${silent.holder.pid} (${silent.holder.name})`;
+      return [{ level: 'failure', says, mend: silent.restart }];
     }
     if ('complaint' in answer) {
       const mend = isService ? 'systemctl restart acsplit' : acsplit('status', wanted);

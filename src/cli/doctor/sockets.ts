@@ -1,6 +1,7 @@
 /** Who else sits where our packets go: another program on our queues, a listener that would take the CPEs' answers. */
 
 import { parseAddress } from '../../packet/address';
+import { controlSocketPath } from '../../engine/control';
 import { SIDES } from '../../engine/status';
 import { type Holder } from '../../engine/queue-owner';
 import { type Configuration } from '../configuration';
@@ -18,21 +19,36 @@ interface Owner {
 
 async function lookAtOwners(host: Host, { queue, stateDirectory }: Configuration): Promise<Owner[]> {
   const answer = await host.askEngine(stateDirectory);
-  const ours = enginePids(host, answer);
+  const ours = enginePids(host, answer, stateDirectory);
   return SIDES.map((_, i): Owner => {
     const holder = host.queueHolder(queue.first + i);
     if (holder === undefined || 'isHidden' in holder)
       return { queue: queue.first + i, holder, isOurs: false, mend: undefined };
-    return { queue: queue.first + i, holder, isOurs: ours.has(holder.pid), mend: stop(holder.pid, host) };
+    return { queue: queue.first + i, holder, isOurs: ours(holder.pid), mend: stop(holder.pid, host) };
   });
 }
 
-/** The engine's worker and what started it: either may be the first that is found with the socket. */
-function enginePids(host: Host, answer: EngineAnswer): Set<number> {
-  if (!('status' in answer)) return new Set();
-  const workers = answer.status.workers.map(({ pid }) => pid);
-  const parents = workers.map((pid) => Number(/^PPid:\s*(\d+)$/m.exec(host.read(`/proc/${pid}/status`) ?? '')?.[1]));
-  return new Set([...workers, ...parents].filter((pid) => pid > 1));
+/** Whether a process is the engine's worker or what started it: either may be the first that is found with the socket. */
+function enginePids(host: Host, answer: EngineAnswer, stateDirectory: string): (pid: number) => boolean {
+  const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(host.read(`/proc/${pid}/status`) ?? '')?.[1]);
+  if ('status' in answer) {
+    const workers = answer.status.workers.map(({ pid }) => pid);
+    const known = new Set([...workers, ...workers.map(parentOf)].filter((pid) => pid > 1));
+    return (pid) => known.has(pid);
+  }
+  const silent = controlHolder(host, stateDirectory)?.pid;
+  return (pid) => silent !== undefined && (pid === silent || parentOf(pid) === silent);
+}
+
+/** A listening socket in /proc/net/unix: flags with __SO_ACCEPTCON, type, state, inode, path. net/unix/af_unix.c */
+const LISTENING_UNIX = /^\w+: \w+ \w+ 00010000 \w+ \w+ +(\d+) (.+)$/gm;
+
+/** Who listens at our control socket, be it silent. */
+export function controlHolder(host: Host, stateDirectory: string): Holder | undefined {
+  const path = controlSocketPath(stateDirectory);
+  const sockets = [...(host.read('/proc/net/unix') ?? '').matchAll(LISTENING_UNIX)];
+  const inode = sockets.find((socket) => socket[2] === path)?.[1];
+  return inode === undefined ? undefined : host.socketHolder(inode);
 }
 
 export const queueOwner: Check<Owner[]> = {

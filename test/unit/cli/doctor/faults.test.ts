@@ -80,6 +80,58 @@ describe('a state directory', () => {
   });
 });
 
+describe('an engine that is silent', () => {
+  const SILENT = 'the engine at /run/acsplit/control.sock does not answer';
+  const UNIX = [
+    'Num       RefCount Protocol Flags    Type St Inode Path',
+    '0000000000000000: 00000002 00000000 00010000 0001 01 70 /run/other/control.sock',
+    '0000000000000000: 00000003 00000000 00000000 0001 03 71 /run/acsplit/control.sock',
+    '0000000000000000: 00000002 00000000 00010000 0001 01 72 /run/acsplit/control.sock',
+    '',
+  ].join('\n');
+  const node = (pid: number) => ({ pid, name: 'node' });
+  /** The supervisor is 4, its worker 5; 0 to 3 are queues, 70 and on are sockets. */
+  const hung = (queueHolder: number, files: Record<string, string> = {}): Plants => ({
+    engine: { complaint: SILENT },
+    files: { '/proc/net/unix': UNIX, '/proc/5/status': 'Name:\tnode\nPPid:\t4\n', ...files },
+    holders: { 0: node(queueHolder), 70: node(3), 71: node(9), 72: node(4) },
+  });
+
+  test.each([4, 5])('has its queues, found with process %d', async (pid) => {
+    expect(await findings('queue-owner', hung(pid))).toMatchObject([{ level: 'ok' }]);
+  });
+
+  test('does not have those of another engine', async () => {
+    const [found] = await findings('queue-owner', hung(3));
+    expect(found).toMatchObject({ level: 'failure', mend: 'kill 3' });
+  });
+
+  test('has nothing where nobody is to be found at its socket', async () => {
+    const plants = { ...hung(4), files: {} };
+    expect(await findings('queue-owner', plants)).toMatchObject([{ level: 'failure', mend: 'kill 4' }]);
+    expect(await findings('engine', plants)).toMatchObject([{ message: SILENT, mend: 'acsplit status' }]);
+  });
+
+  test.each([
+    ['from a terminal', {}, {}, 'kill -KILL 4 && acsplit run'],
+    [
+      'from a terminal, though systemd could',
+      {},
+      { '/etc/systemd/system/acsplit.service': FILE },
+      'kill -KILL 4 && systemctl start acsplit',
+    ],
+    [
+      'as a service',
+      { '/proc/4/cgroup': '0::/system.slice/acsplit.service\n' },
+      { '/etc/systemd/system/acsplit.service': FILE },
+      'systemctl restart acsplit.service',
+    ],
+  ])('started %s: it is named, and started anew', async (_, files, entries, mend) => {
+    const found = await findings('engine', { ...hung(5, files), entries });
+    expect(found).toEqual([{ check: 'engine', level: 'failure', message: `${SILENT}: it is process 4 (node)`, mend }]);
+  });
+});
+
 describe('a check that throws', () => {
   const make = (name: string, error: unknown, needs: string[] = []): Row =>
     row({
