@@ -7,6 +7,7 @@ import { type Splitter } from '../splitter/splitter';
 import { type ActivationMode } from '../splitter/topology';
 import { type LoopCounters } from './binding';
 import { type QueueCounters } from './queue-counters';
+import { BATCH_CAPACITY } from './worker-protocol';
 
 export interface TableStatus {
   count: number;
@@ -72,7 +73,7 @@ export interface StatusParts {
   paused: boolean;
   activation: ActivationMode;
   splitter: Pick<Splitter, 'tables' | 'counters'>;
-  /** Packets by queue that had been decided before these queues were opened: ids count from then. */
+  /** What was counted by queue before these queues were opened: ids count from then. See HeldState. */
   earlier: readonly number[];
   /** By Event. */
   eventCounts: Float64Array;
@@ -157,11 +158,22 @@ function losses(queues: readonly QueueStatus[], { verdictsLate, unparsed, givenU
   return { queueDropped: sum('queueDropped'), userDropped: sum('userDropped'), verdictsLate, unparsed, givenUp };
 }
 
-/** Ids given out, less what arrived, less what waits. Ids wrap at 2^32. */
 function lostPackets(kernel: QueueCounters, { splitter, earlier }: StatusParts, index: number): number {
-  const decided = splitter.counters.byQueue[index] - earlier[index];
-  const missing = kernel.lastPacketId - decided - kernel.waiting;
-  const lost = ((missing % 2 ** 32) + 2 ** 32) % 2 ** 32;
   // The kernel's counters and ours are read one after the other: a packet between the two is no loss.
-  return lost < 2 ** 31 ? lost : 0;
+  return Math.max(0, missingPackets(kernel, splitter.counters.byQueue[index] - earlier[index]));
+}
+
+/** Ids given out, less what was decided, less what waits: ids wrap at 2^32. Less than 0 where we are ahead. */
+function missingPackets(kernel: QueueCounters, decided: number): number {
+  return (kernel.lastPacketId - decided - kernel.waiting) | 0;
+}
+
+/**
+ * How many packets of a queue were decided, where our own count may be damaged: it is believed as far as a worker that
+ * died can have been ahead of the kernel, by verdicts that it had not sent; else whatever does not wait was decided.
+ */
+export function decidedSoFar(kernel: QueueCounters, counted: number): number {
+  const missing = missingPackets(kernel, counted);
+  const ahead = missing < 0 && missing >= -BATCH_CAPACITY ? -missing : 0;
+  return kernel.lastPacketId - kernel.waiting + ahead;
 }

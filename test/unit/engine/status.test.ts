@@ -1,6 +1,6 @@
 /** `status --json`: the keys scripts read, and where the numbers come from. */
 import { parseQueueCounters } from '../../../src/engine/queue-counters';
-import { composeStatus, type StatusParts } from '../../../src/engine/status';
+import { composeStatus, decidedSoFar, type StatusParts } from '../../../src/engine/status';
 import { Event, EVENTS } from '../../../src/splitter/events';
 import { Reason, REASONS } from '../../../src/splitter/reasons';
 
@@ -101,5 +101,23 @@ describe('lost: numbered by the kernel, not arrived, not waiting', () => {
     const given = { proc: '   40 1 0 2 65535 0 0 100 1\n', byQueue: [5100, 0, 0, 0], earlier: [5000, 0, 0, 0] };
     expect(composeStatus(parts(given)).queues[0].lost).toBe(0);
     expect(composeStatus(parts({ ...given, byQueue: [5098, 0, 0, 0] })).queues[0].lost).toBe(2);
+  });
+});
+
+describe('decided, where our own count may be damaged', () => {
+  const rows: [string, number, number, number, number][] = [
+    ['all of them', 100, 0, 100, 100],
+    ['some wait', 90, 10, 80, 80],
+    ['a worker died with verdicts that it had not sent', 100, 64, 100, 100],
+    ['it cannot have been so many', 100, 65, 100, 35],
+    ['some were lost', 100, 10, 70, 90],
+    ['the count is gone', 100, 10, 0, 90],
+    ['the count is no number', 100, 10, NaN, 90],
+    ['the count is beyond all measure', 100, 10, 1e300, 90],
+    ['ids have wrapped', 5, 0, 2 ** 32 + 5, 5],
+  ];
+  test.each(rows)('%s', (_, lastPacketId, waiting, counted, decided) => {
+    const kernel = { number: 40, ownerPortId: 1, waiting, queueDropped: 0, userDropped: 0, lastPacketId };
+    expect(decidedSoFar(kernel, counted)).toBe(decided);
   });
 });
