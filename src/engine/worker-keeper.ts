@@ -32,7 +32,7 @@ export interface KeeperOptions {
   isHolding: () => boolean;
   /** A worker begins its work. */
   onStart: () => void;
-  /** The tables are of no use: to be made anew before the next worker starts. */
+  /** The tables are of no use, and no worker has them mapped: to be made anew before the next one starts. @throws Error */
   onStateUnusable: (reason: string) => void;
   /** No worker will ever run again under this supervisor. */
   onHopeless: (reason: string) => void;
@@ -73,6 +73,8 @@ export class WorkerKeeper {
   private readonly firstReady: Promise<void>;
   private settleFirst: { resolve(): void; reject(error: Error): void } | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** Why this worker cannot take the tables over. */
+  private stateUnusable: string | undefined;
 
   constructor(private readonly options: KeeperOptions) {
     this.firstReady = new Promise((resolve, reject) => (this.settleFirst = { resolve, reject }));
@@ -190,7 +192,7 @@ export class WorkerKeeper {
       case 'verdict-refused':
         return this.options.log.error({ event: 'verdict-refused', code: message.code }, message.message);
       case 'state-unusable':
-        this.options.onStateUnusable(message.message);
+        this.stateUnusable = message.message;
         return this.worker?.kill();
       case 'upgraded':
         this.isStopping = true;
@@ -223,7 +225,7 @@ export class WorkerKeeper {
 
   private mourn(worker: WorkerProcess, death: Death): void {
     clearTimeout(this.timer);
-    const { log, isHolding, onHopeless } = this.options;
+    const { log, isHolding } = this.options;
     const livedMs = this.isReady ? performance.now() - this.readyMs : 0;
     this.worker = undefined;
     this.isReady = false;
@@ -236,11 +238,26 @@ export class WorkerKeeper {
     const { reason, code, signal } = death;
     log.error({ event: 'worker-died', pid: worker.pid, code, signal, delayMs }, `the worker died: ${reason}`);
     if (!this.wasEverReady && this.failures >= MAX_STARTS) {
-      const error = new EngineError(`the worker does not start: ${reason}`);
-      this.settleFirst?.reject(error);
-      return onHopeless(error.message);
+      return this.giveUp(`the worker does not start: ${reason}`);
+    }
+    try {
+      this.mendState();
+    } catch (error) {
+      return this.giveUp(`the tables cannot begin anew: ${(error as Error).message}`);
     }
     this.restarts++;
     this.timer = setTimeout(() => this.launch(), delayMs);
+  }
+
+  /** Not before the worker is dead: what changes under its hands it may write to. */
+  private mendState(): void {
+    const reason = this.stateUnusable;
+    this.stateUnusable = undefined;
+    if (reason !== undefined) this.options.onStateUnusable(reason);
+  }
+
+  private giveUp(reason: string): void {
+    this.settleFirst?.reject(new EngineError(reason));
+    this.options.onHopeless(reason);
   }
 }

@@ -1,8 +1,11 @@
 /** A worker that keeps dying is started ever more slowly, and who asks while there is none hears so. */
+import { EventEmitter } from 'node:events';
 import pino from 'pino';
 import { requireReloadable, type Reloadable } from '../../../src/engine/reload';
-import { delayAfter, WorkerKeeper } from '../../../src/engine/worker-keeper';
+import { delayAfter, type KeeperOptions, WorkerKeeper } from '../../../src/engine/worker-keeper';
+import { type FromWorker } from '../../../src/engine/worker-protocol';
 import { DEFAULT_LIVES } from '../../../src/splitter/topology';
+import { eventually } from '../../e2e/support/run-host';
 import { TOPOLOGY } from '../../support/rig';
 
 test('at once after the first death, then doubling, 5 s at the most', () => {
@@ -35,6 +38,70 @@ describe('a command, while no worker lives', () => {
     const stopping = keeper();
     const asked = stopping.ask(pause);
     await Promise.all([stopping.stop(), expect(asked).rejects.toThrow(/^the engine stops$/)]);
+  });
+});
+
+describe('tables that a worker cannot take over', () => {
+  /** A worker without a process. */
+  class Fake extends EventEmitter {
+    readonly connected = false;
+    readonly kill = () => true;
+    isDead = false;
+
+    hear(message: FromWorker): void {
+      this.emit('message', message);
+    }
+
+    die(): void {
+      this.isDead = true;
+      this.emit('close', null, 'SIGKILL');
+    }
+  }
+
+  function keep(onStateUnusable: (reason: string) => void) {
+    const workers: Fake[] = [];
+    const hopeless: string[] = [];
+    const system = jest.requireActual<{ spawn: () => unknown }>('node:child_process');
+    jest.spyOn(system, 'spawn').mockImplementation(() => {
+      workers.push(new Fake());
+      return workers.at(-1);
+    });
+    const keeper = new WorkerKeeper({
+      descriptors: () => ({ queue: 0, batch: 0, state: 0 }),
+      start: () => ({}) as ReturnType<KeeperOptions['start']>,
+      ...{ steps: () => 0, onStart: () => undefined, log: pino({ enabled: false }), onStateUnusable },
+      onHopeless: (reason) => hopeless.push(reason),
+    });
+    return { keeper, workers, hopeless, begun: keeper.begin() };
+  }
+
+  afterEach(() => jest.restoreAllMocks());
+
+  test('begin anew when it is dead, before the next one starts', async () => {
+    const calls: unknown[] = [];
+    const { keeper, workers, hopeless } = keep((reason) => calls.push([reason, workers.map(({ isDead }) => isDead)]));
+    workers[0]!.hear({ kind: 'state-unusable', message: 'a damaged table header' });
+    expect(calls).toEqual([]);
+    workers[0]!.die();
+    await eventually('another worker', () => workers[1]);
+    expect(calls).toEqual([['a damaged table header', [true]]]);
+    workers[1]!.hear({ kind: 'ready' });
+    workers[1]!.die();
+    await eventually('a third', () => workers[2]);
+    expect([calls.length, hopeless]).toEqual([1, []]);
+    const stopped = keeper.stop();
+    workers[2]!.die();
+    await stopped;
+  });
+
+  test('and cannot begin anew: the engine ends with one line, and no worker starts', async () => {
+    const { workers, hopeless, begun } = keep(() => {
+      throw new Error('no room');
+    });
+    workers[0]!.hear({ kind: 'state-unusable', message: 'a damaged table header' });
+    workers[0]!.die();
+    await expect(begun).rejects.toThrow(/^the tables cannot begin anew: no room$/);
+    expect([hopeless, workers.length]).toEqual([['the tables cannot begin anew: no room'], 1]);
   });
 });
 
