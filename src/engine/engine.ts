@@ -88,7 +88,8 @@ class Supervisor implements Engine {
   private options: EngineOptions;
   private readonly startedMs = performance.now();
   private readonly log: EngineLog;
-  private readonly state: HeldState;
+  /** Not before the queues are ours: whose they are may have the file mapped. */
+  private held: HeldState | undefined;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
   private journal: Journal | undefined;
@@ -107,7 +108,6 @@ class Supervisor implements Engine {
   constructor(options: EngineOptions) {
     this.options = options;
     this.log = options.log;
-    this.state = new HeldState(options);
     this.finished = new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
@@ -119,6 +119,7 @@ class Supervisor implements Engine {
     const { options, log } = this;
     const { queue } = options;
     this.opened = await openEngineQueues(queue);
+    this.held = new HeldState(options);
     const addon = loadAddon();
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
     const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
@@ -177,7 +178,12 @@ class Supervisor implements Engine {
     await this.control?.close();
     await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
-    this.state.close();
+    this.held?.close();
+  }
+
+  private get state(): HeldState {
+    if (!this.held) throw new EngineError('the engine is still starting');
+    return this.held;
   }
 
   private makeKeeper(queueFd: number, journal: Journal, { batchPackets }: Observation): WorkerKeeper {

@@ -4,28 +4,36 @@ import { closeSync } from 'node:fs';
 import { Splitter } from '../splitter/splitter';
 import { engineTime } from './engine-clock';
 import { type EngineLog } from './engine-log';
-import { openState, type StateFile, type StateHeader } from './state-file';
+import { type QueueCounters, readQueueCounters } from './queue-counters';
+import { beginAnew, openState, type StateFile, type StateOptions } from './state-file';
+import { type StateHeader } from './state-header';
+import { decidedSoFar } from './status';
 import { type Rules } from './worker-protocol';
 
 export interface HeldStateOptions extends Rules {
   capacityEntries: number;
   stateDirectory: string;
+  queue: { first: number };
   log: EngineLog;
 }
 
 export class HeldState {
   /** Looks at the worker's memory. */
   look: Splitter;
-  /** Packets by queue that had been decided before this engine opened its queues. */
+  /**
+   * What `look` counted by queue when this engine opened its queues; less than 0 where it has begun anew since, while the
+   * kernel counted on.
+   */
   earlier: readonly number[];
   private file: StateFile;
 
   /** @throws EngineError, see openState */
   constructor(private options: HeldStateOptions) {
-    this.file = this.open();
-    const { replaced } = this.file;
+    this.file = openState(this.fileOptions());
+    const { replaced, isPauseUnknown, header } = this.file;
     if (replaced !== undefined) {
-      options.log.warn({ event: 'state-replaced', reason: replaced }, `tables begin anew: ${replaced}`);
+      const message = anew(replaced, isPauseUnknown ? undefined : header.paused);
+      options.log.warn({ event: 'state-replaced', reason: replaced, paused: header.paused }, message);
     }
     this.look = this.lookAt();
     this.earlier = [...this.look.counters.byQueue];
@@ -51,34 +59,48 @@ export class HeldState {
     this.look = this.lookAt();
   }
 
-  /** Only ever between two workers. @param reason why these tables are of no use */
-  replace(reason: string): void {
-    this.options.log.error({ event: 'state-replaced', reason }, `tables begin anew: ${reason}`);
-    this.header.spoil();
-    this.close();
-    this.file = this.open();
+  /**
+   * Only ever between two workers.
+   * @param reason why these tables are of no use
+   * @throws Error where they cannot begin anew
+   */
+  replace(reason: string, kernel: readonly QueueCounters[] = readQueueCounters()): void {
+    const { byQueue } = this.look.counters;
+    const { first } = this.options.queue;
+    this.earlier = this.earlier.map((earlier, i) => {
+      const queue = kernel.find(({ number }) => number === first + i);
+      return queue ? -decidedSoFar(queue, byQueue[i] - earlier) : 0;
+    });
+    const message = anew(reason, beginAnew(this.file, this.fileOptions()));
+    this.options.log.error({ event: 'state-replaced', reason, paused: this.header.paused }, message);
     this.look = this.lookAt();
-    this.earlier = this.earlier.map(() => 0);
   }
 
   close(): void {
     closeSync(this.file.fd);
   }
 
-  private open(): StateFile {
+  private fileOptions(): StateOptions {
     const { options } = this;
     const { stateDirectory, capacityEntries, topology } = options;
-    return openState({
+    return {
       directory: stateDirectory,
       capacityEntries,
       memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
       tryOut: (memory) => void new Splitter({ ...options, seed: seed(), buffer: memory }),
-    });
+    };
   }
 
   private lookAt(): Splitter {
     return new Splitter({ ...this.options, seed: 0, buffer: this.file.memory, isReader: true });
   }
+}
+
+/** @param paused undefined where nobody can tell what it was */
+function anew(reason: string, paused: boolean | undefined): string {
+  const words = `tables begin anew: ${reason}`;
+  if (paused === undefined) return `${words}; diverting is not paused: if it was, acsplit pause`;
+  return paused ? `${words}; diverting stays paused` : words;
 }
 
 /** For the hashes of tables that are not there yet. */

@@ -17,7 +17,7 @@ import { type Splitter } from '../splitter/splitter';
 import { type ControlCommands, type ControlRequest } from './control';
 import { engineLag, engineTime } from './engine-clock';
 import { EngineError } from './engine-error';
-import { type StateHeader } from './state-file';
+import { type StateHeader } from './state-header';
 import { cpeOf } from './worker-commands';
 
 /** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */

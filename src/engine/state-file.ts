@@ -2,41 +2,28 @@
  * The state file: tables, counters and events in a file of the state directory, mapped by the worker, which writes, and
  * by the supervisor, which reads. It outlives both; docs/decisions/state-file.md.
  *
- *     header    4096 bytes, below; bears a check word, the magic is written last
+ *     header    4096 bytes, state-header.ts; bears a check word, the magic is written last
  *     memory    Splitter.bufferBytes, laid out by the splitter alone
  *
- * What does not fit exactly (torn, foreign, of another version, shape or boot) is made anew, and that is said.
+ * What does not fit exactly (torn, foreign, of another version, shape or boot) is made anew, and that is said; a pause
+ * outlives it where the header tells.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  statfsSync,
+  unlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type SystemError, loadAddon } from './binding';
-import { HANDS } from './engine-clock';
 import { EngineError } from './engine-error';
 import { makeDirectory } from './state-directory';
-
-export const HEADER_BYTES = 4096;
-const MAGIC = 0x53706361; // "acpS"
-/** To be raised whenever the splitter's memory changes its meaning without changing its size. */
-export const STATE_LAYOUT = 2;
-
-/** int32 words of the header. */
-const enum Word {
-  Magic,
-  Layout,
-  Capacity,
-  /** Of the memory, in units of 8 bytes. */
-  Size,
-  /** Random, eight bytes: names this memory, so that a reader knows when its event numbers begin anew. */
-  Id = 4,
-  /** The kernel's boot id, 16 bytes: times are CLOCK_BOOTTIME, which begins anew at a boot. */
-  Boot = 6,
-  Check = 10,
-  /** 1 while the operator has paused diverting. Not under the check word: it changes. */
-  Paused = 11,
-  /** Of the engine's clock, float64. Not under the check word either. */
-  Hands = 12,
-}
+import { HEADER_BYTES, type Shape, StateHeader } from './state-header';
 
 const FILE_MODE = 0o600;
 
@@ -46,80 +33,25 @@ export interface StateFile {
   header: StateHeader;
   /** What the splitter lays out. */
   memory: ArrayBuffer;
-  /** Why an earlier file was not taken over; undefined when it was, or when there was none. */
+  /** Why earlier tables were not taken over; undefined when they were, or when there were none. */
   replaced: string | undefined;
+  /** Nobody can tell whether diverting was paused before. */
+  isPauseUnknown: boolean;
 }
 
-export interface StateOptions {
+export interface StateOptions extends Shape {
   directory: string;
-  capacityEntries: number;
-  /** Splitter.bufferBytes. */
-  memoryBytes: number;
   /** Tries the memory out, before any worker does. @throws Error, and the file is made anew */
   tryOut: (memory: ArrayBuffer) => void;
 }
 
-type Shape = Pick<StateOptions, 'capacityEntries' | 'memoryBytes'>;
+type Mapped = Pick<StateFile, 'header' | 'memory'>;
 
-export class StateHeader {
-  /** See EngineClock. */
-  readonly hands: Float64Array;
-  private readonly words: Int32Array;
-
-  constructor(buffer: ArrayBuffer) {
-    this.words = new Int32Array(buffer, 0, HEADER_BYTES / 4);
-    this.hands = new Float64Array(buffer, Word.Hands * 4, HANDS);
-  }
-
-  get id(): string {
-    return Buffer.from(this.words.buffer, Word.Id * 4, 8).toString('hex');
-  }
-
-  get paused(): boolean {
-    return this.words[Word.Paused] === 1;
-  }
-
-  set paused(paused: boolean) {
-    this.words[Word.Paused] = paused ? 1 : 0;
-  }
-
-  /** Nobody takes this state over any more. */
-  spoil(): void {
-    this.words[Word.Magic] = 0;
-  }
-
-  write({ capacityEntries, memoryBytes }: Shape): void {
-    const { words } = this;
-    words[Word.Layout] = STATE_LAYOUT;
-    words[Word.Capacity] = capacityEntries;
-    words[Word.Size] = Math.ceil(memoryBytes / 8);
-    words.set(new Int32Array(new Uint8Array(randomBytes(8)).buffer), Word.Id);
-    words.set(bootId(), Word.Boot);
-    words[Word.Check] = this.check();
-    words[Word.Magic] = MAGIC;
-  }
-
-  /** What is wrong with the header for a state of this shape; undefined when nothing is. */
-  objection({ capacityEntries, memoryBytes }: Shape): string | undefined {
-    const { words } = this;
-    if (words[Word.Magic] !== MAGIC) return 'it is not a state file of ours';
-    if (words[Word.Check] !== this.check()) return 'its header is damaged';
-    const isOurVersion = words[Word.Layout] === STATE_LAYOUT;
-    if (!isOurVersion) return `it is of another version (layout ${words[Word.Layout]}, ours is ${STATE_LAYOUT})`;
-    if (bootId().some((word, index) => words[Word.Boot + index] !== word)) return 'the host was booted since';
-    if (words[Word.Capacity] !== capacityEntries) {
-      return `tables.capacity was ${words[Word.Capacity]} and is ${capacityEntries}`;
-    }
-    return words[Word.Size] === Math.ceil(memoryBytes / 8) ? undefined : 'its tables have another shape';
-  }
-
-  private check(): number {
-    let check = 0x811c9dc5;
-    for (let word: number = Word.Layout; word < Word.Check; word++) {
-      check = Math.imul(check ^ this.words[word], 0x01000193) ^ (check >>> 15);
-    }
-    return check | 0;
-  }
+/** A file that is of no use. */
+interface Refused {
+  objection: string;
+  /** undefined: its header does not tell. */
+  paused: boolean | undefined;
 }
 
 export function stateFilePath(directory: string): string {
@@ -132,14 +64,15 @@ export function openState(options: StateOptions): StateFile {
   const path = stateFilePath(directory);
   makeDirectory(directory);
   const found = takeOver(path, options);
-  if (typeof found !== 'string' && found !== undefined) return found;
-  const made = inWords(options, () => make(path, options));
+  if (found !== undefined && 'fd' in found) return found;
+  const made = inWords(options, () => make(path, options, found?.paused));
   options.tryOut(made.memory);
-  return { ...made, replaced: found };
+  const isPauseUnknown = found !== undefined && found.paused === undefined;
+  return { ...made, replaced: found?.objection, isPauseUnknown };
 }
 
 /** Maps what another process has opened. */
-export function mapState(fd: number, memoryBytes: number): Pick<StateFile, 'header' | 'memory'> {
+export function mapState(fd: number, memoryBytes: number): Mapped {
   const { mapFile } = loadAddon();
   return {
     header: new StateHeader(mapFile(fd, 0, HEADER_BYTES)),
@@ -147,45 +80,77 @@ export function mapState(fd: number, memoryBytes: number): Pick<StateFile, 'head
   };
 }
 
-/** A state that fits; why it does not; undefined when there is none. */
-function takeOver(
-  path: string,
-  { capacityEntries, memoryBytes, tryOut }: StateOptions,
-): StateFile | string | undefined {
+/**
+ * The same file with tables that begin anew: it takes no room, and whoever looks on goes on looking. Only where no worker
+ * has it mapped. A crash in between leaves a file without its magic, which the next start makes anew.
+ * @returns whether diverting is paused as it was; undefined, and not paused, where the header does not tell
+ */
+export function beginAnew({ header, memory }: Mapped, options: StateOptions): boolean | undefined {
+  const paused = header.believablePause;
+  header.spoil();
+  new Uint8Array(memory).fill(0);
+  header.write(options, paused);
+  options.tryOut(memory);
+  return paused;
+}
+
+/** A state that fits, or that does after its tables have begun anew; why there is none; undefined without a file. */
+function takeOver(path: string, options: StateOptions): StateFile | Refused | undefined {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? undefined : message;
+    return code === 'ENOENT' ? undefined : { objection: message, paused: undefined };
   }
-  let objection: string | undefined;
+  let paused: boolean | undefined;
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) objection = 'it is no file';
-    else if (stat.size < HEADER_BYTES) objection = 'it is cut short';
-    else
-      objection = new StateHeader(loadAddon().mapFile(fd, 0, HEADER_BYTES)).objection({ capacityEntries, memoryBytes });
-    const wanted = HEADER_BYTES + memoryBytes;
-    if (objection === undefined && stat.size !== wanted) objection = `it has ${stat.size} bytes instead of ${wanted}`;
-    if (objection === undefined) {
-      // A file with holes could find the disk full later, where nobody can be told.
-      loadAddon().reserveFile(fd, wanted);
-      const mapped = mapState(fd, memoryBytes);
-      tryOut(mapped.memory);
-      return { fd, ...mapped, replaced: undefined };
-    }
+    const header = readHeader(fd);
+    paused = header.believablePause;
+    const wanted = HEADER_BYTES + options.memoryBytes;
+    const objection = header.objection(options) ?? objectionToSize(fd, wanted);
+    if (objection !== undefined) throw new Error(objection);
+    // A file with holes could find the disk full later, where nobody can be told.
+    loadAddon().reserveFile(fd, wanted);
+    const mapped = mapState(fd, options.memoryBytes);
+    return { fd, ...mapped, replaced: tryOut(mapped, options), isPauseUnknown: false };
   } catch (error) {
-    objection = (error as Error).message;
+    closeSync(fd);
+    return { objection: (error as Error).message, paused };
   }
-  closeSync(fd);
-  return objection;
+}
+
+/** @returns why the tables had to begin anew, if they had to */
+function tryOut(mapped: Mapped, options: StateOptions): string | undefined {
+  try {
+    options.tryOut(mapped.memory);
+    return undefined;
+  } catch (error) {
+    beginAnew(mapped, options);
+    return (error as Error).message;
+  }
+}
+
+/** A copy: what is mapped keeps its room on the disk, though it is removed, until the mapping is collected. */
+function readHeader(fd: number): StateHeader {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) throw new Error('it is no file');
+  if (stat.size < HEADER_BYTES) throw new Error('it is cut short');
+  const bytes = new Uint8Array(HEADER_BYTES);
+  readSync(fd, bytes, 0, HEADER_BYTES, 0);
+  return new StateHeader(bytes.buffer);
+}
+
+function objectionToSize(fd: number, wanted: number): string | undefined {
+  const { size } = fstatSync(fd);
+  return size === wanted ? undefined : `it has ${size} bytes instead of ${wanted}`;
 }
 
 /** Under another name until it is whole: a file under the right name was complete once. */
-function make(path: string, shape: Shape): Omit<StateFile, 'replaced'> {
+function make(path: string, shape: Shape, paused: boolean | undefined): Mapped & { fd: number } {
   const draft = `${path}.new`;
   remove(draft);
+  requireRoom(path, shape);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(draft, flags, FILE_MODE);
   try {
@@ -193,7 +158,7 @@ function make(path: string, shape: Shape): Omit<StateFile, 'replaced'> {
     remove(path);
     loadAddon().reserveFile(fd, HEADER_BYTES + shape.memoryBytes);
     const mapped = mapState(fd, shape.memoryBytes);
-    mapped.header.write(shape);
+    mapped.header.write(shape, paused);
     renameSync(draft, path);
     return { fd, ...mapped };
   } catch (error) {
@@ -201,6 +166,16 @@ function make(path: string, shape: Shape): Omit<StateFile, 'replaced'> {
     remove(draft);
     throw error;
   }
+}
+
+/** Tables that are there, and a pause, must not be lost to a start that fails. */
+function requireRoom(path: string, { memoryBytes }: Shape): void {
+  const { blocks, bfree, bsize } = statfsSync(dirname(path));
+  // A file system without a limit does not count.
+  if (blocks === 0) return;
+  const earlier = lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0;
+  const missing = HEADER_BYTES + memoryBytes - bfree * bsize - earlier * 512;
+  if (missing > 0) throw Object.assign(new Error(`${missing} bytes missing`), { code: 'ENOSPC' });
 }
 
 function remove(path: string): void {
@@ -225,9 +200,4 @@ function inWords<T>({ directory, memoryBytes }: StateOptions, act: () => T): T {
     }
     throw new EngineError(`the state file cannot be made in ${directory}: ${message}`, { cause: error });
   }
-}
-
-function bootId(): Int32Array {
-  const text = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-  return new Int32Array(new Uint8Array(Buffer.from(text.replace(/[^0-9a-f]/g, ''), 'hex')).buffer);
 }

@@ -11,7 +11,8 @@ import { loadAddon, type QueueError } from './binding';
 import { type ControlRequest } from './control';
 import { EngineClock } from './engine-clock';
 import { Observation, observe } from './observation';
-import { type StateHeader, mapState } from './state-file';
+import { mapState } from './state-file';
+import { type StateHeader } from './state-header';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
 import { changes } from './worker-commands';
 import {

@@ -42,7 +42,7 @@ describe('an engine that cannot start', () => {
     expect(line).toContain('cannot bind queue 2');
     expect(line).toContain(`process ${first.pid} (node) has it`);
     expect(network.boundQueues()).toEqual([0, 1, 2, 3]);
-    expect(existsSync(join(network.directory, 's3', 'control.sock'))).toBe(false);
+    expect(existsSync(join(network.directory, 's3'))).toBe(false);
 
     const same = await refusal(['run', '-c', join(network.directory, 'first.yaml')]);
     expect(same.code).toBe(1);

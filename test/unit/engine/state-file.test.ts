@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HEADER_BYTES, openState, type StateFile, stateFilePath, StateHeader } from '../../../src/engine/state-file';
+import { beginAnew, openState, type StateFile, stateFilePath } from '../../../src/engine/state-file';
+import { HEADER_BYTES, StateHeader } from '../../../src/engine/state-header';
 import { parseAddress } from '../../../src/packet/address';
 import { Splitter } from '../../../src/splitter/splitter';
 import { TOPOLOGY } from '../../support/rig';
@@ -117,6 +118,65 @@ test.each(damages)('%s: made anew, and said why', (_what, reason, damage) => {
 test('of another capacity: both numbers are said', () => {
   leave();
   expect(take(128).replaced).toBe('tables.capacity was 64 and is 128');
+});
+
+describe('a pause', () => {
+  const rows: [string, boolean, () => StateFile][] = [
+    ['outlives another capacity', true, () => take(128)],
+    ['outlives tables that are cut short', true, () => (truncateSync(path(), HEADER_BYTES + 5000), take())],
+    ['outlives torn tables', true, () => (overwriteTables(), take())],
+    ['is unknown after a damaged header', false, () => (flip(3 * 32), take())],
+    ['is unknown after a file of somebody else', false, () => (writeFileSync(path(), Buffer.alloc(9999)), take())],
+    ['is unknown after a header that is cut short', false, () => (truncateSync(path(), 100), take())],
+  ];
+  test.each(rows)('%s', (_, isKept, replace) => {
+    leave();
+    open[0]!.header.paused = true;
+    const { replaced, header, isPauseUnknown } = replace();
+    expect(replaced).toBeDefined();
+    expect([header.paused, isPauseUnknown]).toEqual([isKept, !isKept]);
+  });
+});
+
+test('tables begin anew in their file: it is the same, empty, whole, and whoever looks on sees it', () => {
+  leave();
+  const [state] = open;
+  const before = statSync(path());
+  const { id } = state!.header;
+  overwriteTables();
+  expect(take().replaced).toMatch(/table/);
+  const after = statSync(path());
+  expect([after.ino, after.size, after.blocks]).toEqual([before.ino, before.size, before.blocks]);
+  expect(activated(state!)).toBe(0);
+  expect(state!.header.id).not.toBe(id);
+});
+
+test('who dies while tables begin anew leaves a file that is noticed', () => {
+  leave();
+  const whole = { ...open[0]!, fd: -1 };
+  const options = {
+    ...{ directory, ...SHAPE },
+    tryOut: () => {
+      throw new Error('killed');
+    },
+  };
+  const write = jest.spyOn(StateHeader.prototype, 'write').mockImplementation(() => {
+    throw new Error('killed');
+  });
+  expect(() => beginAnew(whole, options)).toThrow('killed');
+  write.mockRestore();
+  expect(take().replaced).toBe('it is not a state file of ours');
+});
+
+test('no room: one line, and what is there stays, with its pause', () => {
+  leave();
+  open[0]!.header.paused = true;
+  const large = { directory, capacityEntries: 2 * CAPACITY, memoryBytes: 2 ** 50, tryOut: () => undefined };
+  expect(() => openState(large)).toThrow(
+    /^no room for the state file: \S+ must hold 1073741825 MiB; lower tables\.capacity .*\(ENOSPC\)$/,
+  );
+  const next = take();
+  expect([next.replaced, activated(next), next.header.paused]).toEqual([undefined, 1, true]);
 });
 
 test('a flipped bit anywhere in the header is noticed', () => {

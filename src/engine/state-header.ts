@@ -1,0 +1,109 @@
+/** The state file's first page: whose it is, what shape it has, and what outlives every worker beside the tables. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { HANDS } from './engine-clock';
+
+export const HEADER_BYTES = 4096;
+const MAGIC = 0x53706361; // "acpS"
+/** To be raised whenever the splitter's memory changes its meaning without changing its size. */
+export const STATE_LAYOUT = 2;
+
+/** int32 words of the header. */
+const enum Word {
+  Magic,
+  Layout,
+  Capacity,
+  /** Of the memory, in units of 8 bytes. */
+  Size,
+  /** Random, eight bytes: names this memory, so that a reader knows when its event numbers begin anew. */
+  Id = 4,
+  /** The kernel's boot id, 16 bytes: times are CLOCK_BOOTTIME, which begins anew at a boot. */
+  Boot = 6,
+  Check = 10,
+  /**
+   * 1 while the operator has paused diverting. Not under the check word: it changes. Here in every layout, for a pause
+   * outlives a change of layout.
+   */
+  Paused = 11,
+  /** Of the engine's clock, float64. Not under the check word either. */
+  Hands = 12,
+}
+
+export interface Shape {
+  capacityEntries: number;
+  /** Splitter.bufferBytes. */
+  memoryBytes: number;
+}
+
+export class StateHeader {
+  /** See EngineClock. */
+  readonly hands: Float64Array;
+  private readonly words: Int32Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.words = new Int32Array(buffer, 0, HEADER_BYTES / 4);
+    this.hands = new Float64Array(buffer, Word.Hands * 4, HANDS);
+  }
+
+  get id(): string {
+    return Buffer.from(this.words.buffer, Word.Id * 4, 8).toString('hex');
+  }
+
+  get paused(): boolean {
+    return this.words[Word.Paused] === 1;
+  }
+
+  set paused(paused: boolean) {
+    this.words[Word.Paused] = paused ? 1 : 0;
+  }
+
+  /** `paused`, of whatever capacity, layout or boot; undefined where the header is damaged or a stranger's. */
+  get believablePause(): boolean | undefined {
+    return this.words[Word.Magic] === MAGIC && this.words[Word.Check] === this.check() ? this.paused : undefined;
+  }
+
+  /** Nobody takes this state over any more. */
+  spoil(): void {
+    this.words[Word.Magic] = 0;
+  }
+
+  write({ capacityEntries, memoryBytes }: Shape, paused = false): void {
+    const { words } = this;
+    words.fill(0);
+    this.paused = paused;
+    words[Word.Layout] = STATE_LAYOUT;
+    words[Word.Capacity] = capacityEntries;
+    words[Word.Size] = Math.ceil(memoryBytes / 8);
+    words.set(new Int32Array(new Uint8Array(randomBytes(8)).buffer), Word.Id);
+    words.set(bootId(), Word.Boot);
+    words[Word.Check] = this.check();
+    words[Word.Magic] = MAGIC;
+  }
+
+  /** What is wrong with the header for a state of this shape; undefined when nothing is. */
+  objection({ capacityEntries, memoryBytes }: Shape): string | undefined {
+    const { words } = this;
+    if (words[Word.Magic] !== MAGIC) return 'it is not a state file of ours';
+    if (words[Word.Check] !== this.check()) return 'its header is damaged';
+    const isOurVersion = words[Word.Layout] === STATE_LAYOUT;
+    if (!isOurVersion) return `it is of another version (layout ${words[Word.Layout]}, ours is ${STATE_LAYOUT})`;
+    if (bootId().some((word, index) => words[Word.Boot + index] !== word)) return 'the host was booted since';
+    if (words[Word.Capacity] !== capacityEntries) {
+      return `tables.capacity was ${words[Word.Capacity]} and is ${capacityEntries}`;
+    }
+    return words[Word.Size] === Math.ceil(memoryBytes / 8) ? undefined : 'its tables have another shape';
+  }
+
+  private check(): number {
+    let check = 0x811c9dc5;
+    for (let word: number = Word.Layout; word < Word.Check; word++) {
+      check = Math.imul(check ^ this.words[word], 0x01000193) ^ (check >>> 15);
+    }
+    return check | 0;
+  }
+}
+
+function bootId(): Int32Array {
+  const text = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+  return new Int32Array(new Uint8Array(Buffer.from(text.replace(/[^0-9a-f]/g, ''), 'hex')).buffer);
+}
