@@ -8,7 +8,7 @@
  * connects can hold up the packets.
  */
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { findGroup, giveToGroup } from './control-group';
@@ -28,6 +28,8 @@ export type ControlRequest = { command: string } & Record<string, unknown>;
 export type ControlCommands = Readonly<Record<string, (request: ControlRequest) => unknown>>;
 
 export interface ControlServer {
+  /** Whoever asks at the path asks this server: nobody has removed or replaced the socket's file. */
+  isThere(): boolean;
   /** Idempotent; removes the socket's file. */
   close(): Promise<void>;
 }
@@ -66,11 +68,17 @@ export async function serveControl(path: string, commands: ControlCommands, grou
     });
   try {
     if (groupNumber >= 0) giveToGroup(path, groupNumber);
+    const own = lstatSync(path);
+    return { isThere: () => isSame(path, own), close };
   } catch (error) {
     await close();
     throw error;
   }
-  return { close };
+}
+
+function isSame(path: string, own: Stats): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.dev === own.dev && found.ino === own.ino;
 }
 
 /**
@@ -183,8 +191,11 @@ async function respond(line: string, commands: ControlCommands): Promise<unknown
   }
 }
 
-/** A socket that nobody answers is a dead engine's and goes; a living engine's stays, and so does what is no socket. */
-async function clearStale(path: string): Promise<void> {
+/**
+ * A socket that nobody answers is a dead engine's and goes; a living engine's stays, and so does what is no socket.
+ * @throws EngineError when something stays
+ */
+export async function clearStale(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return;
   if (!found.isSocket()) throw new EngineError(`${path} is in the way and is no socket; remove it`);

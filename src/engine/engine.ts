@@ -8,7 +8,8 @@ import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { Splitter } from '../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from './binding';
-import { controlSocketPath, type ControlServer, refuseLivingEngine, serveControl } from './control';
+import { controlSocketPath, refuseLivingEngine } from './control';
+import { type KeptControl, keepControl } from './control-keeper';
 import { DeadMansSwitch, type SelfEmptyingSet, takeoverMs } from './dead-mans-switch';
 import { LONGEST_STALL_MS } from './engine-clock';
 import { EngineError } from './engine-error';
@@ -94,7 +95,7 @@ class Supervisor implements Engine {
   private batchFd = -1;
   private journal: Journal | undefined;
   private observation: Observation | undefined;
-  private control: ControlServer | undefined;
+  private control: KeptControl | undefined;
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
   private watchdog: Watchdog | undefined;
@@ -128,7 +129,8 @@ class Supervisor implements Engine {
     const path = controlSocketPath(options.stateDirectory);
     this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
     const trace = packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs);
-    this.control = await serveControl(path, { ...this.commands(this.keeper), ...trace }, options.controlGroup);
+    const commands = { ...this.commands(this.keeper), ...trace };
+    this.control = await keepControl({ path, commands, group: options.controlGroup, log });
     await this.keeper.begin();
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
     this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.observation);

@@ -1,5 +1,5 @@
 /** The supervisor is killed, the worker is stopped, another version installed, the disk full: what the next start finds. */
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from '../../src/cli/lab/namespaces';
 import { type Status } from '../../src/engine/status';
@@ -126,6 +126,21 @@ describe('an engine', () => {
     } finally {
       network.program = before;
     }
+  });
+
+  test('whose state directory vanishes is within reach again, and is paused by the command; the log says so', async () => {
+    const engine = await begin();
+    rmSync(network.stateDirectory, { recursive: true });
+    expect(await engine.event('control-socket')).toMatchObject({
+      level: 'warn',
+      control: join(network.stateDirectory, 'control.sock'),
+    });
+    await json('pause');
+    expect(await status()).toMatchObject({ pid: expect.any(Number), ready: true, paused: true });
+    await json('resume');
+    engine.kill('SIGTERM');
+    expect((await engine.ended).code).toBe(0);
+    expect(existsSync(join(network.stateDirectory, 'control.sock'))).toBe(false);
   });
 
   test('that finds no room for its state file says how much it needs, and leaves nothing behind', async () => {
