@@ -69,7 +69,13 @@ describe('tables that a worker cannot take over', () => {
     const keeper = new WorkerKeeper({
       descriptors: () => ({ queue: 0, batch: 0, state: 0 }),
       start: () => ({}) as ReturnType<KeeperOptions['start']>,
-      ...{ steps: () => 0, onStart: () => undefined, log: pino({ enabled: false }), onStateUnusable },
+      ...{
+        decided: () => 0,
+        isHolding: () => false,
+        onStart: () => undefined,
+        log: pino({ enabled: false }),
+        onStateUnusable,
+      },
       onHopeless: (reason) => hopeless.push(reason),
     });
     return { keeper, workers, hopeless, begun: keeper.begin() };
