@@ -48,7 +48,6 @@ struct Journal {
   uint32_t phase;
   uint32_t answered;
   uint32_t attempts;  // processes that took the batch over from a dead one, since one decided some of it
-  uint32_t repeats;   // verdicts sent that may have been sent before, by a process that died before it could say so
   uint32_t last_id[kQueues];
   uint32_t seen[kQueues];  // whether last_id is one
   Counters counters;

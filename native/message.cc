@@ -24,7 +24,7 @@ T load(const uint8_t* at) {
   return value;
 }
 
-Message of_kind(MessageKind kind) { return {kind, 0, 0, 0, 0, 0, 0}; }
+Message of_kind(MessageKind kind) { return {kind, 0, 0, 0, 0, 0, 0, 0}; }
 
 Message parse_error(const uint8_t* bytes, size_t length) {
   if (length < NLMSG_HDRLEN + sizeof(int)) return of_kind(MessageKind::kMalformed);
@@ -33,6 +33,7 @@ Message parse_error(const uint8_t* bytes, size_t length) {
   Message message = of_kind(MessageKind::kError);
   // The kernel sends negative codes; INT_MIN has no positive twin.
   message.error = code < 0 && code >= -4095 ? -code : EINVAL;
+  message.sequence = load<nlmsghdr>(bytes).nlmsg_seq;
   return message;
 }
 

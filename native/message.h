@@ -23,8 +23,9 @@ struct Message {
   int32_t flags;    // Flag bits, batch.h
   size_t offset;    // of the payload, from the message's first byte
   size_t length;    // of the payload
-  // kError: the positive errno
+  // kError: the positive errno, and the nlmsg_seq of the message that was refused
   int error;
+  uint32_t sequence;
 };
 
 // Takes the first message of a datagram of `length` bytes apart. A message that was cut (MSG_TRUNC, or attributes that

@@ -148,12 +148,11 @@ Queue::Recovered Queue::recover(const Batch& batch) {
     const size_t answered = std::min<size_t>(journal_->answered, rows);
     size_t decided = answered;
     while (decided < rows && batch.column(kVerdict)[decided] != kUndecided) decided++;
-    journal_->repeats += static_cast<uint32_t>(decided - answered);
     // Who decided some of it did not die of the batch as a whole, but of the next row, or of something else.
     if (decided > 0) journal_->attempts = 0;
     count_ = decided;
     sent_ = answered;
-    const int error = send_rows(batch);
+    const int error = send_rows(batch, kRepeated);
     if (error != 0) return {0, false, error};
     // In place, and the same again if we die here: what is done is emptied, what is not is as it came.
     for (size_t row = 0; row < rows; row++) {
@@ -191,7 +190,7 @@ void Queue::retire() {
     nlmsghdr* message = nfq_nlmsg_put(bytes, NFQNL_MSG_VERDICT_BATCH, static_cast<int>(first_queue_ + queue));
     nfq_nlmsg_verdict_put(message, static_cast<int>(journal_->last_id[queue]), NF_DROP);
     // "No such packet" is the answer to be hoped for.
-    journal_->repeats++;
+    message->nlmsg_seq = kRepeated;
     (void)::send(fd_, message, message->nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
@@ -204,7 +203,7 @@ void Queue::take(const Batch& batch, const Datagram& datagram) {
     // Emptied before it is counted, so that a recovery does not count it again.
     empty_slot(slot);
     if (message.kind == MessageKind::kMalformed) journal_->counters.unparsed++;
-    if (message.kind == MessageKind::kError) take_error(message.error);
+    if (message.kind == MessageKind::kError) take_error(message);
     return;
   }
   const int32_t flags = message.flags | (datagram.is_cut ? kTruncated : 0);
@@ -222,13 +221,10 @@ void Queue::take(const Batch& batch, const Datagram& datagram) {
   batch.column(kReason)[row] = 0;
 }
 
-void Queue::take_error(int error) {
-  if (error == ENOENT && journal_->repeats > 0) {
-    journal_->repeats--;
-    return;
-  }
+void Queue::take_error(const Message& refusal) {
+  const int error = refusal.error;
   if (error == ENOENT) {
-    journal_->counters.verdicts_late++;
+    if (refusal.sequence != kRepeated) journal_->counters.verdicts_late++;
     return;
   }
   journal_->counters.verdict_errors++;
@@ -255,10 +251,10 @@ int Queue::send(const Batch& batch) {
   return error;
 }
 
-int Queue::send_rows(const Batch& batch) {
+int Queue::send_rows(const Batch& batch, uint32_t sequence) {
   size_t limit = send_bytes_;
   while (sent_ < count_) {
-    const size_t assembled = messages_.assemble(batch, first_queue_, sent_, count_, limit);
+    const size_t assembled = messages_.assemble(batch, first_queue_, sent_, count_, limit, sequence);
     msghdr message;
     std::memset(&message, 0, sizeof message);
     message.msg_iov = messages_.pieces();

@@ -72,9 +72,9 @@ class Queue {
   void aim(const Batch& batch);
   int receive_datagrams(size_t capacity, int flags);
   void take(const Batch& batch, const Datagram& datagram);
-  void take_error(int error);
+  void take_error(const Message& refusal);
   void count_loss(size_t queue, uint32_t id);
-  int send_rows(const Batch& batch);
+  int send_rows(const Batch& batch, uint32_t sequence = 0);
   void hold(const Batch& batch);
   void let_go(const Batch& batch);
   uint8_t* pristine(size_t slot) const { return reinterpret_cast<uint8_t*>(journal_) + kPristineAt + slot * kPristineBytes; }

@@ -26,12 +26,13 @@ constexpr size_t kHeadWithoutPayload = sizeof(Head) - sizeof(nlattr);
 
 constexpr uint8_t kZeros[NLA_ALIGNTO] = {0};
 
-Head make_head(uint16_t queue, uint32_t id, uint32_t verdict) {
+Head make_head(uint16_t queue, uint32_t id, uint32_t verdict, uint32_t sequence) {
   Head head;
   std::memset(&head, 0, sizeof head);
   head.message.nlmsg_len = kHeadWithoutPayload;
   head.message.nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT;
   head.message.nlmsg_flags = NLM_F_REQUEST;
+  head.message.nlmsg_seq = sequence;
   head.generic.version = NFNETLINK_V0;
   head.generic.res_id = htons(queue);
   head.verdict_attribute.nla_len = sizeof(nlattr) + sizeof(nfqnl_msg_verdict_hdr);
@@ -77,7 +78,8 @@ void VerdictMessages::append_head(const void* head, size_t length) {
   append_piece(at, length);
 }
 
-size_t VerdictMessages::assemble(const Batch& batch, uint16_t first_queue, size_t from, size_t to, size_t max_bytes) {
+size_t VerdictMessages::assemble(const Batch& batch, uint16_t first_queue, size_t from, size_t to, size_t max_bytes,
+                                 uint32_t sequence) {
   heads_used_ = 0;
   bytes_ = 0;
   refused_ = 0;
@@ -100,7 +102,7 @@ size_t VerdictMessages::assemble(const Batch& batch, uint16_t first_queue, size_
 
     const bool accepted = with_payload || verdicts[index] == kAccept;
     Head head = make_head(static_cast<uint16_t>(first_queue + queues[index]), static_cast<uint32_t>(ids[index]),
-                          accepted ? NF_ACCEPT : NF_DROP);
+                          accepted ? NF_ACCEPT : NF_DROP, sequence);
     if (!with_payload) {
       append_head(&head, kHeadWithoutPayload);
       continue;

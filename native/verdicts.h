@@ -13,6 +13,11 @@
 
 namespace acsplit {
 
+// nlmsg_seq of a verdict that may have been given before, by a process that died before it could say so. The kernel sends
+// the number back with a refusal: "no such packet" with this one says nothing, with any other it says that a packet is lost.
+// Beyond the numbers of queues, which stand on the messages that configure.
+constexpr uint32_t kRepeated = 0x10000;
+
 class VerdictMessages {
  public:
   // The most pieces sendmsg takes (UIO_MAXIOV).
@@ -25,7 +30,9 @@ class VerdictMessages {
   // Assembles the verdicts of packets [from, to) until the next would exceed `max_bytes` or the pieces run out; the
   // first one always goes in. Fills in missing TCP checksums of rewritten packets. Returns how many went in.
   // A payload that must not go back (cut short, outside the region, too long) becomes a drop and counts as refused.
-  size_t assemble(const Batch& batch, uint16_t first_queue, size_t from, size_t to, size_t max_bytes);
+  // Every message bears `sequence`.
+  size_t assemble(const Batch& batch, uint16_t first_queue, size_t from, size_t to, size_t max_bytes,
+                  uint32_t sequence = 0);
 
   iovec* pieces() { return pieces_.data(); }
   size_t piece_count() const { return pieces_.size(); }

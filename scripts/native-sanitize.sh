@@ -35,4 +35,4 @@ ACSPLIT_TEST_ADDON="$PWD/$out/build/Release/acsplit.node" \
   ACSPLIT_TEST_PRELOAD="$(${CXX:-g++} -print-file-name=libasan.so)" \
   ASAN_OPTIONS=detect_leaks=0 \
   npx --no-install jest --selectProjects e2e --maxWorkers=1 test/e2e/native-traffic test/e2e/native-lifetime \
-  test/e2e/native-memory
+  test/e2e/native-memory test/e2e/native-recovery

@@ -87,9 +87,9 @@ void check_lying_lengths() {
 
 void check_errors() {
   for (const int code : {-2, -1, -105, -4095}) {
-    const Bytes bytes = error_message(code);
+    const Bytes bytes = error_message(code, 0x87654321);
     const Message message = parse_exactly(bytes, bytes.size());
-    CHECK(message.kind == MessageKind::kError && message.error == -code);
+    CHECK(message.kind == MessageKind::kError && message.error == -code && message.sequence == 0x87654321);
     for (size_t length = 0; length < 20; length++) {
       CHECK(parse_exactly(bytes, length).kind == MessageKind::kMalformed);
     }

@@ -28,10 +28,12 @@ inline Bytes packet_message(uint16_t queue, uint32_t id, const Bytes& payload, u
   return bytes;
 }
 
-inline Bytes error_message(int code) {
+// `sequence`: of the message that is refused.
+inline Bytes error_message(int code, uint32_t sequence = 0) {
   Bytes bytes(NLMSG_LENGTH(sizeof(nlmsgerr)));
   nlmsghdr* message = mnl_nlmsg_put_header(bytes.data());
   message->nlmsg_type = NLMSG_ERROR;
+  message->nlmsg_seq = sequence;
   auto* error = static_cast<nlmsgerr*>(mnl_nlmsg_put_extra_header(message, sizeof(nlmsgerr)));
   error->error = code;
   return bytes;

@@ -62,9 +62,14 @@ struct Sent {
   bool operator==(const Sent& other) const { return id == other.id && verdict == other.verdict; }
 };
 
-// Verdicts that have arrived at the other end; batch verdicts (of retire) are left out.
-std::vector<Sent> verdicts(const Outliving& world) {
-  std::vector<Sent> sent;
+struct Arrived {
+  nlmsghdr header;
+  Sent verdict;
+};
+
+// What has arrived at the other end.
+std::vector<Arrived> arrivals(const Outliving& world) {
+  std::vector<Arrived> arrived;
   Bytes bytes(1 << 20);
   for (ssize_t length; (length = recv(world.ends[1], bytes.data(), bytes.size(), 0)) > 0;) {
     for (size_t at = 0; at < static_cast<size_t>(length);) {
@@ -72,13 +77,30 @@ std::vector<Sent> verdicts(const Outliving& world) {
       uint32_t words[2];
       std::memcpy(&header, &bytes[at], sizeof header);
       std::memcpy(words, &bytes[at + 24], sizeof words);
-      if (header.nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT)) {
-        sent.push_back({ntohl(words[1]), ntohl(words[0])});
-      }
+      arrived.push_back({header, {ntohl(words[1]), ntohl(words[0])}});
       at += header.nlmsg_len;
     }
   }
+  return arrived;
+}
+
+// The verdicts among them; batch verdicts (of retire) are left out.
+std::vector<Sent> verdicts(const Outliving& world) {
+  std::vector<Sent> sent;
+  for (const Arrived& one : arrivals(world)) {
+    if (one.header.nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT)) sent.push_back(one.verdict);
+  }
   return sent;
+}
+
+// Answers all of them with "no such packet", as the kernel does. How many there were.
+size_t refuse_all(const Outliving& world) {
+  const std::vector<Arrived> arrived = arrivals(world);
+  for (const Arrived& one : arrived) {
+    const Bytes missing = error_message(-ENOENT, one.header.nlmsg_seq);
+    CHECK(send(world.ends[1], missing.data(), missing.size(), 0) > 0);
+  }
+  return arrived.size();
 }
 
 // Decides rows [from, to) as the rules would: checks that the packet is as it came, and rewrites it.
@@ -164,7 +186,6 @@ void check_a_batch_that_kills_twice_is_dropped() {
   CHECK(!world.worker().recover(batch).given_up);
 }
 
-// "No such packet" about a verdict that was perhaps sent twice says nothing, whoever lives to hear it; any further one does.
 // Killed again and again, each time after a decision more: nobody dies of the batch.
 void check_a_batch_that_goes_on_is_not_dropped() {
   Outliving world;
@@ -181,6 +202,8 @@ void check_a_batch_that_goes_on_is_not_dropped() {
   CHECK(verdicts(world) == expected);
 }
 
+// "No such packet" about a verdict that was perhaps sent twice says nothing, whoever lives to hear it; about any other it
+// does.
 void check_repeats_are_forgiven() {
   Outliving world;
   const Batch batch = world.batch();
@@ -189,14 +212,57 @@ void check_repeats_are_forgiven() {
   decide(batch, 0, 2);
   Queue next = world.worker();
   CHECK(next.recover(batch).count == 0);
+  next.retire();
   Queue last = world.worker();
   CHECK(last.recover(batch).count == 0);
-  for (int i = 0; i < 3; i++) {
-    const Bytes missing = error_message(-ENOENT);
-    CHECK(send(world.ends[1], missing.data(), missing.size(), 0) > 0);
-  }
+  CHECK(refuse_all(world) == 3);
+  const Bytes missing = error_message(-ENOENT);
+  CHECK(send(world.ends[1], missing.data(), missing.size(), 0) > 0);
   CHECK(last.receive(batch).count == 0);
   CHECK(last.counters().verdicts_late == 1);
+}
+
+// Where a dead process had not sent its verdicts, nobody refuses those of the next: that hides no later loss.
+void check_a_repeat_hides_no_loss() {
+  Outliving world;
+  const Batch batch = world.batch();
+  for (uint32_t death = 0; death < 12; death++) {
+    world.feed(1 + death, 1);
+    CHECK(world.worker().receive(batch).count == 1);
+    decide(batch, 0, 1);
+    Queue next = world.worker();
+    CHECK(next.recover(batch).count == 0);
+    next.retire();
+    // The kernel has the packet, drops what is left, and is silent.
+    CHECK(verdicts(world).size() == 1);
+  }
+  Queue last = world.worker();
+  CHECK(last.recover(batch).count == 0);
+  world.feed(13, 5);
+  CHECK(last.receive(batch).count == 5);
+  decide(batch, 0, 5);
+  CHECK(last.send(batch) == 0);
+  CHECK(refuse_all(world) == 5);
+  CHECK(last.receive(batch).count == 0);
+  CHECK(last.counters().verdicts_late == 5);
+}
+
+// What is decided again has not been sent before: of a batch of six, two sent, two decided, two not, all are flushed.
+void check_what_is_decided_again_is_no_repeat() {
+  Outliving world;
+  const Batch batch = world.batch();
+  world.feed(1, 6);
+  CHECK(world.worker().receive(batch).count == 6);
+  decide(batch, 0, 4);
+  reinterpret_cast<Journal*>(world.journal())->answered = 2;
+  Queue next = world.worker();
+  CHECK(next.recover(batch).count == 2);
+  decide(batch, 0, 2);
+  CHECK(next.send(batch) == 0);
+  next.retire();
+  CHECK(refuse_all(world) == 5);
+  CHECK(next.receive(batch).count == 0);
+  CHECK(next.counters().verdicts_late == 2 && next.counters().verdict_errors == 0);
 }
 
 [[noreturn]] void work(const Outliving& world) {
@@ -262,5 +328,7 @@ void test_recovery() {
   check_a_batch_that_kills_twice_is_dropped();
   check_a_batch_that_goes_on_is_not_dropped();
   check_repeats_are_forgiven();
+  check_a_repeat_hides_no_loss();
+  check_what_is_decided_again_is_no_repeat();
   check_killed_anywhere();
 }
