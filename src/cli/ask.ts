@@ -1,19 +1,28 @@
-/** One question to the engine that the configuration names; its complaints become one line for people. */
+/** Questions to the engine that the configuration names; its complaints become one line for people. */
 
 import { askEngine, type ControlRequest, controlSocketPath } from '../engine/control';
 import { EngineError } from '../engine/engine-error';
 import { formatAddress, parseAddress } from '../packet/address';
-import { loadConfiguration } from './configuration';
+import { type Configuration, loadConfiguration } from './configuration';
 import { Failure, UsageError } from './errors';
 
 /** @throws Failure when no engine runs, or when it refuses */
+export type Ask = (request: ControlRequest) => Promise<unknown>;
+
+/** Who goes on asking reads the configuration once: a mistake that somebody saves meanwhile ends nothing. */
+export function asker({ stateDirectory }: Pick<Configuration, 'stateDirectory'>): Ask {
+  return async (request) => {
+    try {
+      return await askEngine(controlSocketPath(stateDirectory), request);
+    } catch (error) {
+      throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
+    }
+  };
+}
+
+/** One question. @throws Failure when no engine runs, or when it refuses; UsageError for the configuration */
 export async function ask(configurationFile: string, request: ControlRequest): Promise<unknown> {
-  const { stateDirectory } = loadConfiguration(configurationFile);
-  try {
-    return await askEngine(controlSocketPath(stateDirectory), request);
-  } catch (error) {
-    throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
-  }
+  return asker(loadConfiguration(configurationFile))(request);
 }
 
 /** An address in its canonical text, as the engine writes it. @throws UsageError */

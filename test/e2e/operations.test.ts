@@ -1,5 +1,5 @@
 /** The operator's commands on a running engine, with real traffic to see and to steer; and how they fail. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationText } from '../../src/cli/lab/engine';
 import { Command, type Ran } from './support/command';
@@ -246,6 +246,36 @@ describe('acsplit trace', () => {
     trace.child.kill('SIGINT');
     await trace.ended;
   });
+});
+
+test('a configuration saved with a mistake: whoever looks on goes on, and records what happens', async () => {
+  const cpe = fresh();
+  const file = stage.engine.configurationFile;
+  const right = readFileSync(file);
+  const trace = start('trace', '--write', join(stage.world.directory, 'evidence.pcapng'));
+  const watch = start('status', '--watch', '--interval', '0.1');
+  await eventually('trace to begin', () => trace.stderr.includes('tracing; Ctrl-C ends\n') || undefined);
+  await watch.lines(1);
+  try {
+    writeFileSync(file, 'reportPots: [7547]\n');
+    expect(await acsplit('status')).toMatchObject({ code: 2 });
+    const shown = (await watch.lines(1)).length;
+    await watch.lines(shown + 2);
+    await stage.wake('c1', cpe);
+    expect(await trace.lines(1, (line) => line.includes(`${cpe} `))).toHaveLength(1);
+  } finally {
+    writeFileSync(file, right);
+    for (const { child } of [trace, watch]) child.kill('SIGINT');
+  }
+  expect(await watch.ended).toMatchObject({ code: 0, stderr: '' });
+  const { code, stderr } = await trace.ended;
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(
+      /^tracing; Ctrl-C ends\n[1-9]\d* packets written to \S+evidence\.pcapng\n$/,
+    ) as string,
+  });
+  expect(await stage.session(cpe)).toBe('c1');
 });
 
 describe('misused', () => {

@@ -2,7 +2,8 @@
 
 import { type CommandModule } from 'yargs';
 import { type Status } from '../../engine/status';
-import { ask } from '../ask';
+import { asker } from '../ask';
+import { loadConfiguration } from '../configuration';
 import { UsageError } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { formatStatus } from '../status-text';
@@ -40,7 +41,8 @@ async function printStatus({ config, json, watch: isWatching, interval }: Status
   if (!(interval >= MIN_INTERVAL_SECONDS && interval <= MAX_INTERVAL_SECONDS)) {
     throw new UsageError(`--interval: expected seconds from ${MIN_INTERVAL_SECONDS} to ${MAX_INTERVAL_SECONDS}`);
   }
-  const look = async () => (await ask(config, { command: 'status' })) as Status;
+  const ask = asker(loadConfiguration(config));
+  const look = async () => (await ask({ command: 'status' })) as Status;
   if (isWatching) return watch({ intervalMs: interval * 1000, json, ask: look });
   const status = await look();
   process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : formatStatus(status));

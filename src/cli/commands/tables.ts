@@ -3,8 +3,9 @@
 import { type CommandModule } from 'yargs';
 import { MAX_ENTRIES, type TableAnswer, type TableName, TABLES } from '../../engine/operations';
 import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entries';
-import { ask, requireAddress } from '../ask';
+import { asker, requireAddress } from '../ask';
 import { Columns } from '../columns';
+import { loadConfiguration } from '../configuration';
 import { UsageError } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { endpoint } from '../trace-text';
@@ -33,12 +34,13 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
 async function printTable({ config, table, cpe, limit, json }: TablesOptions): Promise<void> {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError(`--limit takes a whole number from 1`);
   const filter = cpe === undefined ? {} : { cpe: requireAddress(cpe) };
+  const ask = asker(loadConfiguration(config));
   const print = json ? jsonPrinter() : textPrinter(table);
   let count = 0;
   for (let from: number | undefined = 0; from !== undefined;) {
     // Not what is left alone: one more says whether these were all.
     const request = { command: 'tables', table, from, limit: Math.min(limit - count + 1, MAX_ENTRIES), ...filter };
-    const page = (await ask(config, request)) as TableAnswer;
+    const page = (await ask(request)) as TableAnswer;
     print.entries(page.entries.slice(0, limit - count));
     count += page.entries.length;
     from = page.next;

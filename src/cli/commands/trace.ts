@@ -8,8 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type CommandModule } from 'yargs';
 import { type TraceAnswer, type TraceEvent } from '../../engine/operations';
 import { type PacketsAnswer } from '../../engine/packet-trace';
-import { ask, requireAddress } from '../ask';
-import { loadConfiguration } from '../configuration';
+import { type Ask, asker, requireAddress } from '../ask';
+import { type Configuration, loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { describePacket, formatPacket, type PacketLine, TraceFile } from '../trace-packets';
@@ -57,6 +57,8 @@ class Tracer {
   private readonly filter: { cpe?: string };
   private readonly wantsPackets: boolean;
   private readonly ended = new AbortController();
+  private readonly configuration: Configuration;
+  private readonly engine: Ask;
   private file: TraceFile | undefined = undefined;
   private events: TraceAnswer | undefined = undefined;
   private packets: PacketsAnswer | undefined = undefined;
@@ -66,13 +68,15 @@ class Tracer {
     this.only = options.cpe === undefined ? undefined : requireAddress(options.cpe);
     this.filter = this.only === undefined ? {} : { cpe: this.only };
     this.wantsPackets = this.only !== undefined || options.write !== undefined;
+    this.configuration = loadConfiguration(options.config);
+    this.engine = asker(this.configuration);
   }
 
   /** Until the user has had enough. @throws Failure when there is no engine to begin with */
   async follow(): Promise<void> {
-    const { config, write } = this.options;
+    const { write } = this.options;
     await this.begin();
-    if (write !== undefined) this.file = new TraceFile(write, loadConfiguration(config).topology);
+    if (write !== undefined) this.file = new TraceFile(write, this.configuration.topology);
     const end = () => this.ended.abort();
     for (const signal of SIGNALS) process.on(signal, end);
     process.stderr.write('tracing; Ctrl-C ends\n');
@@ -157,7 +161,7 @@ class Tracer {
   }
 
   private ask<T>(request: { command: string } & Record<string, unknown>): Promise<T> {
-    return ask(this.options.config, request) as Promise<T>;
+    return this.engine(request) as Promise<T>;
   }
 }
 
