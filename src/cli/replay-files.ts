@@ -1,8 +1,9 @@
 /** The files of a replay: opened with complaints of one line, never written over what is being read. */
 
 import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
-import { type ByteSink, type ByteSource, DescriptorSink, DescriptorSource } from '../replay/byte-io';
+import { type ByteSource, DescriptorSink, DescriptorSource } from '../replay/byte-io';
 import { Failure, UsageError } from './errors';
+import { fileFailure } from './file-errors';
 
 /** The name that means stdin or stdout. */
 export const STANDARD = '-';
@@ -47,8 +48,8 @@ export function openInput(files: ReplayFiles, name: string): ByteSource {
   return source;
 }
 
-export function openOutput(files: ReplayFiles, name: string): ByteSink {
-  if (name === STANDARD) return new DescriptorSink(STDOUT, false);
+export function openOutput(files: ReplayFiles, name: string): DescriptorSink {
+  if (name === STANDARD) return new DescriptorSink('stdout', STDOUT, false);
   // Opened without truncation first: the name may lead to one of the inputs.
   const probe = attempt(`cannot write ${name}`, () => openSync(name, 'a', PRIVATE_MODE));
   const stats = fstatSync(probe);
@@ -56,7 +57,7 @@ export function openOutput(files: ReplayFiles, name: string): ByteSink {
   const same = files.find(stats);
   if (same !== undefined && stats.isFile()) throw new UsageError(`${name} is already in use as ${same}`);
   const descriptor = attempt(`cannot write ${name}`, () => openSync(name, 'w', PRIVATE_MODE));
-  const sink = new DescriptorSink(descriptor, true);
+  const sink = new DescriptorSink(name, descriptor, true);
   files.add(name, stats, () => sink.abandon());
   return sink;
 }
@@ -65,13 +66,6 @@ function attempt<T>(complaint: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = {
-      ENOENT: 'no such file or directory',
-      EACCES: 'permission denied',
-      EISDIR: 'it is a directory',
-      EROFS: 'the file system is read-only',
-    };
-    throw new Failure(`${complaint}: ${reasons[code ?? ''] ?? message}`, { cause: error });
+    throw fileFailure(complaint, error);
   }
 }

@@ -4,7 +4,7 @@
  * that a replay finds its side and decides it again.
  */
 
-import { closeSync, fchmodSync, openSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { type TracedPacket } from '../engine/packet-trace';
 import { Verdict } from '../packet/batch';
 import { DescriptorSink } from '../replay/byte-io';
@@ -15,7 +15,7 @@ import { describeBytes } from '../replay/transcript';
 import { verdictName } from '../replay/verdict-name';
 import { reasonName } from '../splitter/reasons';
 import { type Topology } from '../splitter/topology';
-import { Failure } from './errors';
+import { fileFailure, giveUp } from './file-errors';
 
 /** LINKTYPE_RAW: packets begin with their IP header. */
 const RAW_IP = 101;
@@ -58,7 +58,7 @@ export function formatPacket({ side, type, packet, became, payloadBytes, verdict
   return `${what} ${verdict.padEnd(9)} ${reason}${became === undefined ? '' : `: ${became}`}`;
 }
 
-/** A capture that grows while it is written: whole packets stand in it at any moment. */
+/** A capture that grows while it is written: whole packets stand in it after every `flush`, and after a failure. */
 export class TraceFile {
   packets = 0;
   private readonly sink: DescriptorSink;
@@ -68,7 +68,7 @@ export class TraceFile {
 
   /** @throws Failure when the file cannot be written */
   constructor(name: string, topology: Topology) {
-    this.sink = new DescriptorSink(openPrivate(name), true);
+    this.sink = new DescriptorSink(name, openPrivate(name), true);
     this.writer = new PcapngWriter(this.sink, name);
     const on = (interfaceName: string): CaptureInterface => ({
       linkType: RAW_IP,
@@ -109,6 +109,11 @@ export class TraceFile {
     this.writer.close();
   }
 
+  /** Ends it with its last whole packet, and puts what went wrong in words. */
+  giveUp(error: unknown): unknown {
+    return giveUp(this.sink, error);
+  }
+
   /** Collectors may be behind different interfaces; the source says which. */
   private interfaceOf({ queue }: TracedPacket, bytes: Buffer): CaptureInterface {
     const source = describeBytes(bytes).endpoints.split(' ')[0] ?? '';
@@ -117,22 +122,15 @@ export class TraceFile {
   }
 }
 
-/** The mode is the file's from its first moment; a file that was there before gets it, too. */
+/** The mode is the file's from its first moment; a file that was there before gets it, too. A device keeps its own. */
 function openPrivate(name: string): number {
   let descriptor = -1;
   try {
     descriptor = openSync(name, 'w', PRIVATE_MODE);
-    fchmodSync(descriptor, PRIVATE_MODE);
+    if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, PRIVATE_MODE);
     return descriptor;
   } catch (error) {
     if (descriptor >= 0) closeSync(descriptor);
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = {
-      ENOENT: 'no such directory',
-      EACCES: 'permission denied',
-      EISDIR: 'it is a directory',
-      EROFS: 'the file system is read-only',
-    };
-    throw new Failure(`cannot write ${name}: ${reasons[code ?? ''] ?? message}`, { cause: error });
+    throw fileFailure(`cannot write ${name}`, error, { ENOENT: 'no such directory' });
   }
 }

@@ -55,6 +55,21 @@ export class DescriptorSource implements ByteSource {
   }
 }
 
+/** A file takes no more. */
+export class WriteError extends Error {
+  readonly code: string | undefined;
+
+  /** @param file as the user named it */
+  constructor(
+    readonly file: string,
+    cause: NodeJS.ErrnoException,
+  ) {
+    super(`${file}: ${cause.message}`, { cause });
+    this.name = 'WriteError';
+    this.code = cause.code;
+  }
+}
+
 /** Small writes are gathered, large ones go straight out. */
 const GATHER_BYTES = 128 * 1024;
 /** Below this a loop beats the view that `set` needs. */
@@ -65,11 +80,20 @@ export class DescriptorSink implements ByteSink {
   private held = 0;
   private open = true;
 
-  /** @param owned close the descriptor in the end; false for stdout */
+  /**
+   * @param name as the user named the file
+   * @param owned close the descriptor in the end; false for stdout
+   */
   constructor(
-    private readonly descriptor: number,
+    readonly name: string,
+    readonly descriptor: number,
     private readonly owned: boolean,
   ) {}
+
+  /** A file of our own that is still open. */
+  get isOurs(): boolean {
+    return this.open && this.owned;
+  }
 
   write(bytes: Uint8Array, at: number, length: number): void {
     if (this.held + length > GATHER_BYTES) this.flush();
@@ -83,23 +107,26 @@ export class DescriptorSink implements ByteSink {
     this.held = held + length;
   }
 
+  /** A failure leaves it open, for whoever mends the file; `abandon` closes it then. @throws WriteError */
   close(): void {
     if (!this.open) return;
+    this.flush();
     this.open = false;
-    try {
-      this.flush();
-    } finally {
-      if (this.owned) closeSync(this.descriptor);
-    }
+    if (this.owned) this.attempt(() => closeSync(this.descriptor));
   }
 
   /** Closes without writing what is held back: after a failure. */
   abandon(): void {
-    this.held = 0;
+    this.forget();
     this.close();
   }
 
-  /** Writes out what is held back, for whoever reads along. */
+  /** What is held back is not written. */
+  forget(): void {
+    this.held = 0;
+  }
+
+  /** Writes out what is held back, for whoever reads along. @throws WriteError */
   flush(): void {
     const held = this.held;
     this.held = 0;
@@ -108,7 +135,15 @@ export class DescriptorSink implements ByteSink {
 
   private writeOut(bytes: Uint8Array, at: number, length: number): void {
     for (let done = 0; done < length;) {
-      done += persist(() => writeSync(this.descriptor, bytes, at + done, length - done));
+      done += this.attempt(() => persist(() => writeSync(this.descriptor, bytes, at + done, length - done)));
+    }
+  }
+
+  private attempt<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw new WriteError(this.name, error as NodeJS.ErrnoException);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** `trace --cpe` and `trace --write`: a line a packet, and a capture that tshark, capinfos and replay take. */
 import { execFileSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PacketsAnswer } from '../../src/engine/packet-trace';
 import { Command, type Ran } from './support/command';
@@ -116,6 +116,29 @@ test('--write without --cpe: every CPE in the capture, events alone on the termi
   expect(stdout).not.toContain('rewritten');
   const sources = execFileSync('tshark', ['-n', '-r', file, '-T', 'fields', '-e', 'ip.src'], { encoding: 'utf8' });
   expect(new Set(sources.trimEnd().split('\n'))).toEqual(new Set([ONE, OTHER, '10.3.0.2']));
+});
+
+test('--write to a disk that gets full: one line, exit 1, and whole packets in the file', async () => {
+  const disk = join(stage.world.directory, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', disk]);
+  try {
+    const file = join(disk, 'full.pcapng');
+    const tracing = await trace('--write', file);
+    for (let cpePort = 20_200; tracing.child.exitCode === null; cpePort++) await wokenSession(ONE, cpePort);
+    const { code, stderr } = await tracing.ended;
+    expect(stderr).toMatch(
+      /^tracing; Ctrl-C ends\nacsplit: cannot write \S+full\.pcapng: no space left on the device; \d+ packets are in it\n$/,
+    );
+    expect(code).toBe(1);
+    const packets = Number(/(\d+) packets are in it/.exec(stderr)?.[1]);
+    expect(packets).toBeGreaterThan(10);
+    const replayed = await new Command(stage.world, stage.engine.configurationFile, ['replay', file]).ended;
+    expect(replayed).toMatchObject({ code: 0, stderr: '' });
+    expect(replayed.stdout).toMatch(new RegExp(`^${packets} packets in `));
+  } finally {
+    execFileSync('umount', [disk]);
+  }
 });
 
 test('nobody traces any more: soon nothing is kept', async () => {

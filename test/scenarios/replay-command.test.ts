@@ -98,6 +98,8 @@ test.each([
   ['no capture named', [], 2, /^acsplit: which capture\? acsplit replay IN\.\.\.\n$/],
   ['an output that is the input', [REFUSED, '-o', REFUSED], 2, /^acsplit: \S+ is already in use as \S+\n$/],
   ['an output where nobody may write', [REFUSED, '-o', '/proc/nothing.pcap'], 1, /^acsplit: cannot write \/proc\/nothing\.pcap: /],
+  ['an output to a full disk', [REFUSED, '-o', '/dev/full'], 1, /^acsplit: cannot write \/dev\/full: no space left on the device\n$/],
+  ['a transcript to a full disk', [REFUSED, '--transcript', '/dev/full'], 1, /^acsplit: cannot write \/dev\/full: no space left on the device\n$/],
   ['two kinds of data on stdout', [REFUSED, '-o', '-', '--json'], 2, /^acsplit: --output - and --json cannot both go to stdout\n$/],
   ['stdin twice', ['-', '-'], 2, /^acsplit: - \(stdin\) can be read once\n$/],
   ['more captures than may be open', new Array<string>(65).fill(REFUSED), 2, /^acsplit: 65 captures, at most 64 at once\n$/],
@@ -109,6 +111,29 @@ test.each([
   expect(outcome.stderr).toMatch(line);
   expect(outcome.stderr.split('\n')).toHaveLength(2);
   expect(outcome.status).toBe(status);
+});
+
+// prettier-ignore
+test.each([
+  ['pcap', 1000, '11 packets are'],
+  ['pcapng', 1000, '6 packets are'],
+  ['pcapng', 300, '1 packet is'],
+])('an output that may not grow as large, %s of %d bytes: whole packets stay in it', (format, limit, left) => {
+  const path = folder.file(`limited-${limit}.${format}`);
+  const words = [process.execPath, ACSPLIT, 'replay', REFUSED, '-o', path, '-c', TOPOLOGY_FILE];
+  // Without the signal that a process gets that goes beyond its limit.
+  const script = "trap '' XFSZ; exec \"$@\"";
+  const { status, stderr } = spawnSync('prlimit', [`--fsize=${limit}`, 'sh', '-c', script, 'sh', ...words]);
+  expect(stderr.toString()).toBe(`acsplit: cannot write ${path}: the file is as large as files may be; ${left} in it\n`);
+  expect(status).toBe(1);
+  const { packets, error } = readCapture(readFileSync(path));
+  expect([packets.length, error]).toEqual([Number.parseInt(left), undefined]);
+});
+
+test('a transcript that cannot be written: the capture beside it ends with a whole packet', () => {
+  const path = folder.file('beside.pcapng');
+  expect(acsplit([REFUSED, '-o', path, '--transcript', '/dev/full']).status).toBe(1);
+  expect(readCapture(readFileSync(path)).error).toBeUndefined();
 });
 
 test('a file that is no capture leaves no output behind', () => {

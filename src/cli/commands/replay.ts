@@ -3,6 +3,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Argv, type CommandModule } from 'yargs';
 import { MAX_INPUTS, type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
+import { type DescriptorSink } from '../../replay/byte-io';
 import { Expectation } from '../../replay/expectation';
 import { LineReader } from '../../replay/line-reader';
 import { type LineSink, LineTee, LineWriter } from '../../replay/lines';
@@ -16,6 +17,7 @@ import { Splitter } from '../../splitter/splitter';
 import { ACTIVATION_MODES, type ActivationMode } from '../../splitter/topology';
 import { loadConfiguration } from '../configuration';
 import { Failure, UsageError } from '../errors';
+import { giveUp } from '../file-errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { Progress } from '../progress';
 import { openInput, openOutput, ReplayFiles, STANDARD } from '../replay-files';
@@ -77,6 +79,7 @@ function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
     seed: REPLAY_SEED,
   });
   const files = new ReplayFiles();
+  let capture: DescriptorSink | undefined;
   try {
     const sources = inputs.map((name) => openInput(files, name));
     const expectation = options.expect ? new Expectation(new LineReader(openInput(files, options.expect))) : undefined;
@@ -93,8 +96,10 @@ function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
       ...(lines.length > 0 && { transcript: new Transcript(splitter, new LineTee(lines)) }),
       ...(output && {
         openWriter: (flavour) => {
-          const sink = openOutput(files, output);
-          return output.endsWith('.pcap') ? new PcapWriter(sink, flavour, output) : new PcapngWriter(sink, output);
+          capture = openOutput(files, output);
+          return output.endsWith('.pcap')
+            ? new PcapWriter(capture, flavour, output)
+            : new PcapngWriter(capture, output);
         },
       }),
       ...(progress && { onProgress: (bytesRead: number, packets: number) => progress.show(bytesRead, packets) }),
@@ -102,9 +107,10 @@ function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
     progress?.clear();
     report(options, result, summarize(result, splitter), expectation);
   } catch (error) {
+    const failure = giveUp(capture, error);
     // Whoever reads our output may stop reading.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
-    throw inWords(error);
+    throw inWords(failure);
   } finally {
     files.closeAll();
   }

@@ -81,16 +81,22 @@ class Tracer {
     for (const signal of SIGNALS) process.on(signal, end);
     process.stderr.write('tracing; Ctrl-C ends\n');
     try {
-      for (;;) {
-        await pause(this.packets?.more === true ? 0 : POLL_MS, undefined, { signal: this.ended.signal });
-        await this.step();
-      }
-    } catch (error) {
-      if (!this.ended.signal.aborted) throw error;
-    } finally {
+      await this.lookOn();
       this.file?.close();
+    } catch (error) {
+      throw this.file ? this.file.giveUp(error) : error;
+    } finally {
       for (const signal of SIGNALS) process.off(signal, end);
-      if (this.file) process.stderr.write(`${count(this.file.packets, 'packet')} written to ${write}\n`);
+    }
+    if (this.file) process.stderr.write(`${count(this.file.packets, 'packet')} written to ${write}\n`);
+  }
+
+  private async lookOn(): Promise<void> {
+    const { signal } = this.ended;
+    while (!signal.aborted) {
+      await this.step();
+      // Rejects when the user has had enough.
+      await pause(this.packets?.more === true ? 0 : POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 

@@ -9,7 +9,7 @@ const folder = new TemporaryFolder();
 
 test.each([1, 100, 255, 256, 5000, 70_000, 200_000])('writes of %d bytes come out in order', (size) => {
   const path = folder.file(`sink-${size}`);
-  const sink = new DescriptorSink(openSync(path, 'w'), true);
+  const sink = new DescriptorSink(path, openSync(path, 'w'), true);
   const expected: Uint8Array[] = [];
   for (let n = 0; n < Math.max(4, 600_000 / size / 8); n++) {
     const bytes = new Uint8Array(size + 2).fill(n);
@@ -23,14 +23,14 @@ test.each([1, 100, 255, 256, 5000, 70_000, 200_000])('writes of %d bytes come ou
 
 test('a sink that is abandoned writes nothing of what it held back', () => {
   const path = folder.file('abandoned');
-  const sink = new DescriptorSink(openSync(path, 'w'), true);
+  const sink = new DescriptorSink(path, openSync(path, 'w'), true);
   sink.write(new Uint8Array(10), 0, 10);
   sink.abandon();
   expect(readFileSync(path)).toHaveLength(0);
 });
 
 test('a full disk is said, not swallowed', () => {
-  const sink = new DescriptorSink(openSync('/dev/full', 'w'), true);
+  const sink = new DescriptorSink('/dev/full', openSync('/dev/full', 'w'), true);
   sink.write(new Uint8Array(10), 0, 10);
   expect(() => sink.close()).toThrow('ENOSPC');
 });
