@@ -128,7 +128,12 @@ class Supervisor implements Engine {
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
-    const trace = packetTrace(this.observation.ring, randomBytes(8).toString('hex'), boottimeMs);
+    const trace = packetTrace({
+      ring: this.observation.ring,
+      run: randomBytes(8).toString('hex'),
+      clock: boottimeMs,
+      isCpe: (address) => this.state.look.isCpe(address),
+    });
     const commands = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
     await this.keeper.begin();

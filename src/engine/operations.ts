@@ -18,7 +18,7 @@ import { type ControlCommands, type ControlRequest } from './control';
 import { engineLag, engineTime } from './engine-clock';
 import { EngineError } from './engine-error';
 import { type StateHeader } from './state-header';
-import { cpeOf } from './worker-commands';
+import { cpeOf, refuseStranger } from './worker-commands';
 
 /** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */
 export const MAX_ENTRIES = 5000;
@@ -77,6 +77,7 @@ export function operations({ look, header, clock }: Onlooker): ControlCommands {
 
 function readTable(splitter: Splitter, request: ControlRequest, nowMs: number): TableAnswer {
   const cpe = request.cpe === undefined ? undefined : cpeOf(request);
+  if (cpe) refuseStranger(splitter, cpe);
   const from = wholeNumber(request, 'from', 0, 0);
   const limit = Math.min(wholeNumber(request, 'limit', MAX_ENTRIES, 1), MAX_ENTRIES);
   const { state, tables } = splitter;

@@ -8,6 +8,7 @@ import { type Address, parseAddress } from '../packet/address';
 import { type ControlCommands, type ControlRequest } from './control';
 import { EngineError } from './engine-error';
 import { type PacketRing, type RingPacket } from './packet-ring';
+import { refuseStranger } from './worker-commands';
 
 /** Between two questions of one reader, at the most. */
 const LEASE_MS = 5000;
@@ -34,9 +35,24 @@ export interface PacketsAnswer {
   packets: TracedPacket[];
 }
 
-/** @param run names this run of the engine @param clock CLOCK_BOOTTIME in ms */
-export function packetTrace(ring: PacketRing, run: string, clock: () => number): ControlCommands {
-  return { packets: (request) => readPackets(ring, request, run, clock()) };
+/** What packets are traced from. */
+export interface Traced {
+  ring: PacketRing;
+  /** Names this run of the engine. */
+  run: string;
+  /** CLOCK_BOOTTIME in ms. */
+  clock: () => number;
+  isCpe: (address: Address) => boolean;
+}
+
+export function packetTrace({ ring, run, clock, isCpe }: Traced): ControlCommands {
+  return {
+    packets: (request) => {
+      // Once: a reload that takes a network away ends no trace.
+      if (request.since === undefined && request.cpe !== undefined) refuseStranger({ isCpe }, cpeOf(request.cpe));
+      return readPackets(ring, request, run, clock());
+    },
+  };
 }
 
 function readPackets(ring: PacketRing, request: ControlRequest, run: string, nowMs: number): PacketsAnswer {

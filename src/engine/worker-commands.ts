@@ -33,7 +33,7 @@ export function changes(
   };
   return {
     activate: (request) => activate(splitter, request, nowMs),
-    deactivate: (request) => ({ ended: splitter.deactivate(cpeOf(request), nowMs) }),
+    deactivate: (request) => deactivate(splitter, request, nowMs),
     pause: () => setPaused(true),
     resume: () => setPaused(false),
   };
@@ -43,12 +43,25 @@ function activate(splitter: Splitter, request: ControlRequest, nowMs: number): A
   const cpe = cpeOf(request);
   const { collector } = request;
   if (typeof collector !== 'string') throw new EngineError('activate needs a collector');
-  if (!splitter.isCpe(cpe)) throw new EngineError(`${formatAddress(cpe)} is in none of cpe.networks`);
+  refuseStranger(splitter, cpe);
   // RangeError: no collector of that name.
   if (!splitter.activate(cpe, collector, nowMs)) {
     throw new EngineError('the table of activated CPEs is full; raise tables.capacity');
   }
   return { collector, activation: splitter.activation, paused: splitter.paused };
+}
+
+function deactivate(splitter: Splitter, request: ControlRequest, nowMs: number): { ended: boolean } {
+  const cpe = cpeOf(request);
+  const ended = splitter.deactivate(cpe, nowMs);
+  // What was armed before a reload took its network away is ended all the same.
+  if (!ended) refuseStranger(splitter, cpe);
+  return { ended };
+}
+
+/** Of an address where no CPE lives nothing will ever be seen: it was mistyped. @throws EngineError */
+export function refuseStranger(splitter: Pick<Splitter, 'isCpe'>, cpe: Address): void {
+  if (!splitter.isCpe(cpe)) throw new EngineError(`${formatAddress(cpe)} is in none of cpe.networks`);
 }
 
 /** The request's CPE. @throws EngineError when it names none */

@@ -322,10 +322,15 @@ describe('misused', () => {
       line: expect.stringContaining("no collector is named 'c9'") as string,
     });
     expect(await refusal('activate', '10.1.2.1', '--collector', 'itms')).toMatchObject({ code: 1 });
-    expect(await refusal('activate', '192.0.2.1', '--collector', 'c1')).toEqual({
-      code: 1,
-      line: '192.0.2.1 is in none of cpe.networks',
-    });
+    const strange = [
+      ['activate', '192.0.2.1', '--collector', 'c1'],
+      ['deactivate', '192.0.2.1'],
+      ['trace', '--cpe', '192.0.2.1'],
+      ...['requests', 'activated', 'connections'].map((table) => ['tables', table, '--cpe', '192.0.2.1', '--json']),
+    ];
+    for (const told of await Promise.all(strange.map((words) => refusal(...words)))) {
+      expect(told).toEqual({ code: 1, line: '192.0.2.1 is in none of cpe.networks' });
+    }
     expect((await stage.activation('10.1.2.1'))?.phase ?? 'none').not.toBe('armed');
   });
 

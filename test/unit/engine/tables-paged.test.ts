@@ -68,6 +68,7 @@ test.each([
   [{ limit: 0 }, 'limit must be a whole number from 1'],
   [{ limit: 1e300 }, 'limit must be a whole number from 1'],
   [{ table: 'pins' }, 'a table is one of requests, activated, connections'],
+  [{ cpe: '192.0.2.1' }, '192.0.2.1 is in none of cpe.networks'],
   [{ cpe: 7 }, 'cpe must be an IPv4 or IPv6 address'],
 ])('%p is refused', (request, expected) => {
   expect(() => activated(1, 0)(request)).toThrow(expected);

@@ -24,6 +24,16 @@ test.each(refused)('%s is refused', (_what, request, words) => {
   expect(one.tables.activatedCpes.count).toBe(0);
 });
 
+test('where no CPE lives is nothing to deactivate, unless it lived there before a reload', () => {
+  const one = splitter();
+  const { activate, deactivate } = changes(one, { paused: false }, NOW_MS);
+  expect(deactivate!({ command: 'deactivate', cpe: CPE })).toEqual({ ended: false });
+  activate!({ command: 'activate', cpe: CPE, collector });
+  one.isCpe = () => false;
+  expect(deactivate!({ command: 'deactivate', cpe: CPE })).toEqual({ ended: true });
+  expect(() => deactivate!({ command: 'deactivate', cpe: CPE })).toThrow(/^10\.1\.0\.5 is in none of cpe\.networks$/);
+});
+
 test('a full table is said', () => {
   const one = splitter(1);
   const { activate } = changes(one, { paused: false }, NOW_MS);
