@@ -54,13 +54,17 @@ function queues(status: Status): string {
   return formatColumns(['QUEUE', 'WAITING', 'QUEUE FULL', 'BUFFER FULL', 'LOST'], rows);
 }
 
-/** What no queue's row shows; mostly nothing. */
-function losses({ losses: { verdictsLate, unparsed, givenUp } }: Status): string {
-  const causes: [string, number][] = [
-    ['flushed by the kernel', verdictsLate],
-    ['illegible', unparsed],
-    ['given up after two deaths of the worker', givenUp],
-  ];
-  const said = causes.filter(([, packets]) => packets > 0).map(([cause, packets]) => `${packets} ${cause}`);
+function losses(status: Status): string {
+  const said = otherLosses(status).map(([packets, cause]) => `${packets} ${cause}`);
   return said.length === 0 ? '' : `also lost: ${said.join(', ')}\n`;
+}
+
+/** Packets that no queue's row shows, by cause; mostly none. */
+export function otherLosses({ losses: { verdictsLate, unparsed, givenUp } }: Status): [number, string][] {
+  const causes: [number, string][] = [
+    [verdictsLate, 'flushed by the kernel'],
+    [unparsed, 'illegible'],
+    [givenUp, 'given up after two deaths of the worker'],
+  ];
+  return causes.filter(([packets]) => packets > 0);
 }

@@ -1,10 +1,11 @@
 /**
  * The watcher's picture: a status and the rates before it as lines that fit a terminal. Pure: the same arguments give
- * the same text. What matters comes first, so that a low terminal loses only the rarer reasons.
+ * the same text. What matters comes first, so that a low terminal loses only the rarer reasons; a narrow one loses the
+ * cells that matter least, and never what was lost.
  */
 
 import { type QueueStatus, type Status } from '../../engine/status';
-import { formatDuration } from '../status-text';
+import { formatDuration, otherLosses } from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
@@ -24,8 +25,10 @@ export interface Screen {
 
 const LABEL = 20;
 const NUMBER = 9;
-/** Nobody wants to see less; what does not fit is cut. */
+/** Nobody wants to see less. */
 const MIN_SPARK = 8;
+/** Columns from which on a cell is shown: as many as it takes with all that matter more. */
+const ROOM = { second: LABEL + 3 * NUMBER, third: LABEL + 4 * NUMBER, bars: LABEL + 4 * NUMBER + 2 + MIN_SPARK };
 /** Share of a table from which it is worth a look, and from which it is trouble. */
 const FULLISH = 0.7;
 const NEARLY_FULL = 0.9;
@@ -40,6 +43,7 @@ export function renderWatch(history: History, screen: Screen): string[] {
     headline(now.status, screen),
     '',
     ...sides(now.status, rates, screen),
+    ...alsoLost(now.status, screen),
     '',
     ...tables(now.status, screen),
     '',
@@ -65,13 +69,23 @@ function headline(status: Status, { paint, clock, columns, notice }: Screen): st
 /** A line a side: packets a second, how they went, what waits and what was lost. */
 function sides(status: Status, rates: readonly Rates[], screen: Screen): string[] {
   const { paint } = screen;
-  const width = Math.max(MIN_SPARK, screen.columns - LABEL - 4 * NUMBER - 2);
+  const { columns } = screen;
+  const width = Math.max(MIN_SPARK, columns - LABEL - 4 * NUMBER - 2);
   const seconds = Math.round((width * screen.intervalMs) / 1000);
-  const heads = `${'PACKETS'.padEnd(LABEL)}${right('/S')}${right('PEAK')}  ${`LAST ${formatDuration(seconds * 1000)}`.padEnd(width)}${right('WAITING')}${right('LOST')}`;
-  const row = (label: string, values: number[], end: string) => {
+  const line = (label: string, rate: string, peak: string, bars: string, waiting = '', lost = '') =>
+    [
+      `${label.padEnd(LABEL)}${right(rate)}`,
+      columns >= ROOM.third ? right(peak) : '',
+      columns >= ROOM.bars ? `  ${bars}` : '',
+      columns >= ROOM.second ? waiting : '',
+      lost,
+    ].join('');
+  const last = `LAST ${formatDuration(seconds * 1000)}`.padEnd(width);
+  const heads = line('PACKETS', '/S', 'PEAK', last, right('WAITING'), right('LOST'));
+  const row = (label: string, values: number[], waiting = '', lost = '') => {
     const peak = Math.max(0, ...values);
     const bars = paint('cyan', sparkline(values, width, screen.isAscii));
-    return `${label.padEnd(LABEL)}${right(rateText(values.at(-1)))}${right(rateText(peak))}  ${bars}${end}`;
+    return line(label, rateText(values.at(-1)), rateText(peak), bars, waiting, lost);
   };
   const shown = status.queues.filter(({ side, received }) => side !== 'host' || received > 0);
   const lines = shown.map((queue) => {
@@ -79,18 +93,16 @@ function sides(status: Status, rates: readonly Rates[], screen: Screen): string[
     return row(
       SIDE_LABELS[queue.side],
       values(rates, (one) => one.queues[index] ?? 0),
-      queueText(queue, paint),
+      ...queueTexts(queue, paint),
     );
   });
   const dropped = row(
     'dropped',
     values(rates, (one) => one.dropped),
-    '',
   );
   const diverted = row(
     'sessions diverted',
     values(rates, (one) => one.diverted),
-    '',
   );
   return [paint('dim', heads), ...lines, diverted, dropped];
 }
@@ -106,27 +118,50 @@ function values(rates: readonly Rates[], of: (one: Rates) => number): number[] {
   return rates.map(of);
 }
 
-function queueText({ waiting, queueDropped, userDropped, lost }: QueueStatus, paint: Paint): string {
-  if (waiting === null) return `${right('?')}${right('?')}`;
+/** What waits, and what was lost. */
+function queueTexts({ waiting, queueDropped, userDropped, lost }: QueueStatus, paint: Paint): [string, string] {
+  if (waiting === null) return [right('?'), right('?')];
   // What the buffer had no room for was numbered, and so is among the lost; what the queue had no room for was not.
   const gone = (queueDropped ?? 0) + Math.max(userDropped ?? 0, lost);
-  return `${right(countText(waiting))}${gone > 0 ? paint('red', right(countText(gone))) : right('0')}`;
+  return [right(countText(waiting)), gone > 0 ? paint('red', right(countText(gone))) : right('0')];
 }
 
-function tables(status: Status, { paint, isAscii }: Screen): string[] {
+/** What no side's row shows, a line a cause, so that nothing of it is cut. */
+function alsoLost(status: Status, { paint }: Screen): string[] {
+  return otherLosses(status).map(([packets, cause]) => paint('red', `also lost: ${countText(packets)} ${cause}`));
+}
+
+function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
   const names = [
     ['connectionRequests', 'connection requests'],
     ['activatedCpes', 'activated CPEs'],
     ['reportConnections', 'report connections'],
   ] as const;
-  const head = `${'TABLE'.padEnd(LABEL)}${right('ENTRIES')}${right('CAPACITY')}  ${'FILL'.padEnd(BAR)}${right('REFUSED')}`;
+  const isWide = columns >= LABEL + 3 * NUMBER + 2 + BAR;
+  const line = (label: string, count: string, capacity: string, fill: string, refused: string) =>
+    [
+      `${label.padEnd(LABEL)}${right(count)}`,
+      columns >= ROOM.third ? right(capacity) : '',
+      columns >= ROOM.second ? fill : '',
+      refused,
+    ].join('');
+  const head = line(
+    'TABLE',
+    'ENTRIES',
+    'CAPACITY',
+    isWide ? `  ${'FILL'.padEnd(BAR)}` : right('FILL'),
+    right('REFUSED'),
+  );
   const lines = names.map(([name, label]) => {
     const { count, capacity, full } = status.tables[name];
     const share = capacity === 0 ? 0 : count / capacity;
     const colour = share >= NEARLY_FULL ? 'red' : share >= FULLISH ? 'yellow' : 'green';
-    const fill = `${paint(colour, gauge(share, BAR - 7, isAscii))}${`${(share * 100).toFixed(1)} %`.padStart(7)}`;
+    const percent = `${(share * 100).toFixed(1)} %`;
+    const fill = isWide
+      ? `  ${paint(colour, gauge(share, BAR - 7, isAscii))}${percent.padStart(7)}`
+      : paint(colour, right(percent));
     const refused = full > 0 ? paint('red', right(countText(full))) : right('0');
-    return `${label.padEnd(LABEL)}${right(countText(count))}${right(countText(capacity))}  ${fill}${refused}`;
+    return line(label, countText(count), countText(capacity), fill, refused);
   });
   return [paint('dim', head), ...lines];
 }

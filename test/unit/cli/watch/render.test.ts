@@ -88,6 +88,10 @@ const troubled = busy({
   ],
 });
 
+const flushed = busy({
+  losses: { queueDropped: 0, userDropped: 0, verdictsLate: 1, unparsed: 23, givenUp: 4_294_967_296 },
+});
+
 describe('on a terminal', () => {
   const rows: [string, History, Partial<Screen>][] = [
     ['80x24', busy(), {}],
@@ -95,6 +99,9 @@ describe('on a terminal', () => {
     ['80x24-in-trouble', troubled, {}],
     ['80x24-engine-gone', busy(), { notice: 'no engine answers; waiting for one' }],
     ['80x24-without-utf8', busy(), { isAscii: true }],
+    ['80x24-also-lost', flushed, {}],
+    ['60x24-in-trouble', troubled, { columns: 60 }],
+    ['50x24-in-trouble', troubled, { columns: 50 }],
     ['40x12-narrow', busy(), { columns: 40, rows: 12 }],
     ['132x43-wide', busy(), { columns: 132, rows: 43 }],
     ['80x24-nobody-yet', new History(), {}],
@@ -127,6 +134,23 @@ describe('what colour says, words or figures say too', () => {
     expect(text).toMatch(/activated CPEs.*\x1b\[33m█/);
     expect(text).toMatch(/\x1b\[33mPAUSED/);
     expect(text).toMatch(/\x1b\[33m3 restarts/);
+  });
+
+  test('what no side has lost by itself stands below them, in red, in the words of `status`; mostly nothing does', () => {
+    const text = renderWatch(flushed, { ...SCREEN, paint: inColour }).join('\n');
+    expect(text).toContain('\x1b[31malso lost: 1 flushed by the kernel\x1b[0m\n');
+    expect(text).toContain('\x1b[31malso lost: 23 illegible\x1b[0m\n');
+    expect(renderWatch(busy(), SCREEN).join('\n')).not.toContain('also lost');
+  });
+
+  test.each([38, 46, 47, 55, 56, 60, 65, 66, 68, 69, 80])('%d columns: no figure of a loss is cut off', (columns) => {
+    const [lines, more] = [troubled, flushed].map((history) => renderWatch(history, { ...SCREEN, columns }));
+    expect(lines?.find((line) => line.startsWith('PACKETS'))).toMatch(/ LOST$/);
+    expect(lines?.find((line) => line.startsWith('from CPEs'))).toMatch(/ 4711$/);
+    expect(lines?.find((line) => line.startsWith('TABLE'))).toMatch(/ REFUSED$/);
+    expect(lines?.find((line) => line.startsWith('connection requests'))).toMatch(/ 1\.23M$/);
+    expect(more?.filter((line) => line.startsWith('also lost: '))).toHaveLength(3);
+    if (columns >= 60) expect(more).toContain('also lost: 4.29G given up after two deaths of the worker');
   });
 });
 
