@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** `acsplit`. */
 
-/* eslint-disable @typescript-eslint/no-require-imports -- one or the other, which `import` at the top cannot */
+/* eslint-disable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- one or the other, which `import` at the top cannot */
+// A signal that comes while the engine is loaded must not kill it.
+if (process.argv[2] === 'run') (require('./run-signals') as typeof import('./run-signals')).listen();
 if (process.argv[2] === 'replay') require('./replay-alone');
 else require('./all-commands');

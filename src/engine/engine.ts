@@ -57,14 +57,18 @@ export interface Engine {
   finished: Promise<void>;
 }
 
-/** @throws EngineError, one line, and nothing is left behind */
-export async function startEngine(options: EngineOptions): Promise<Engine> {
+/**
+ * @param stopped ends the start at once, wherever it is
+ * @throws EngineError, one line, or when stopped whatever that led to; and nothing is left behind
+ */
+export async function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
   await refuseLivingEngine(controlSocketPath(options.stateDirectory));
+  stopped.throwIfAborted();
   requireInterfaces(options.topology);
   requireSound(options);
   const supervisor = new Supervisor(options);
   try {
-    await supervisor.start();
+    await supervisor.start(stopped);
   } catch (error) {
     await supervisor.takeDown();
     throw error;
@@ -116,10 +120,10 @@ class Supervisor implements Engine {
     this.finished.catch(() => undefined);
   }
 
-  async start(): Promise<void> {
+  async start(stopped: AbortSignal): Promise<void> {
     const { options, log } = this;
     const { queue } = options;
-    this.opened = await openEngineQueues(queue);
+    this.opened = await openEngineQueues(queue, stopped);
     this.held = new HeldState(options);
     const addon = loadAddon();
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
@@ -136,7 +140,7 @@ class Supervisor implements Engine {
     });
     const commands = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
-    await this.keeper.begin();
+    await this.beginUnless(stopped, this.keeper);
     this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
     this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.observation);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
@@ -147,6 +151,15 @@ class Supervisor implements Engine {
       { event: 'ready', queues, activation: options.activation, control: path, worker: this.keeper.pid },
       'verdicts flow',
     );
+  }
+
+  /** What a start takes long over is the worker's own. */
+  private async beginUnless(stopped: AbortSignal, keeper: WorkerKeeper): Promise<void> {
+    stopped.throwIfAborted();
+    const stop = () => void keeper.stop();
+    stopped.addEventListener('abort', stop);
+    await keeper.begin().finally(() => stopped.removeEventListener('abort', stop));
+    stopped.throwIfAborted();
   }
 
   stop(): Promise<void> {

@@ -27,8 +27,8 @@ export function wantedReceiveBufferBytes(queue: QueueSettings): number {
   return Math.min(queue.length * BUSY_QUEUES * cost, MAX_RECEIVE_BUFFER_BYTES);
 }
 
-/** @throws EngineError, one line that says who is in the way */
-export async function openEngineQueues(queue: QueueSettings): Promise<OpenedQueues> {
+/** @throws EngineError, one line that says who is in the way; the signal's reason */
+export async function openEngineQueues(queue: QueueSettings, stopped: AbortSignal): Promise<OpenedQueues> {
   const { first, length, gso } = queue;
   const receiveBufferBytes = wantedReceiveBufferBytes(queue);
   for (const deadline = performance.now() + RETRY_MS; ;) {
@@ -40,5 +40,6 @@ export async function openEngineQueues(queue: QueueSettings): Promise<OpenedQueu
       if (!mayPass || performance.now() > deadline) throw new EngineError(message, { cause: error });
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
+    stopped.throwIfAborted();
   }
 }

@@ -147,14 +147,17 @@ export class WorkerKeeper {
     this.worker?.kill();
   }
 
-  /** Sends what is decided and ends the worker. Idempotent. */
+  /** Sends what is decided and ends the worker; `begin` rejects. Idempotent. */
   async stop(): Promise<void> {
     this.isStopping = true;
     clearTimeout(this.timer);
     const { worker } = this;
     for (const { reject } of [...this.pending.values()]) reject(new EngineError('the engine stops'));
+    this.settleFirst?.reject(new EngineError('the engine stops'));
     if (!worker) return;
-    worker.tell({ kind: 'stop' });
+    // One that never gave a verdict has nothing to send, and its start may take long.
+    if (this.wasEverReady) worker.tell({ kind: 'stop' });
+    else worker.kill();
     const timer = setTimeout(() => worker.kill(), STOP_TIMEOUT_MS);
     await worker.died;
     clearTimeout(timer);
@@ -197,7 +200,7 @@ export class WorkerKeeper {
       case 'upgraded':
         this.isStopping = true;
         this.worker?.kill();
-        return this.options.onHopeless(
+        return this.giveUp(
           `version ${message.version} was installed while another was running: start the engine again`,
         );
     }

@@ -5,11 +5,13 @@ import { type CommandModule } from 'yargs';
 import { loadAddon } from '../../engine/binding';
 import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
+import { type EngineLog } from '../../engine/engine-log';
 import { ServiceManager } from '../../engine/service-manager';
 import { aliveSets } from '../../rules';
 import { loadConfiguration } from '../configuration';
 import { Failure } from '../errors';
 import { type GlobalOptions } from '../options';
+import * as signals from '../run-signals';
 import { readVersion } from '../version';
 
 export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
@@ -21,10 +23,20 @@ export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
 };
 
 async function run({ config }: GlobalOptions): Promise<void> {
+  signals.listen();
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     pino.destination({ dest: 2, sync: true }),
   );
+  try {
+    await runEngine(config, log, signals.stopSignal());
+  } catch (error) {
+    throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
+  }
+}
+
+/** Until the signal comes, or it fails. */
+async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): Promise<void> {
   const manager = new ServiceManager({
     environment: process.env,
     pid: process.pid,
@@ -32,43 +44,31 @@ async function run({ config }: GlobalOptions): Promise<void> {
     log,
   });
   const options = readOptions(config, log);
-  let engine: Engine | undefined;
-  let isEnding = false;
-  const end = () => {
-    isEnding = true;
-    manager.stopping();
-    void engine?.stop();
-  };
-  const reload = () => void reloadFrom(config, engine, manager, log);
-  process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', reload);
+  stopped.addEventListener('abort', () => manager.stopping());
+  if (stopped.aborted) manager.stopping();
+  let engine: Engine;
   try {
-    const started = await startEngine(options);
-    engine = started;
-    // The signal may have come while the engine was starting.
-    if (isEnding) void engine.stop();
-    manager.ready();
-    manager.watch(() => started.isAlive());
-    await engine.finished;
+    engine = await startEngine(options, stopped);
   } catch (error) {
-    throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
-  } finally {
-    process.off('SIGTERM', end).off('SIGINT', end).off('SIGHUP', reload);
+    if (!stopped.aborted) throw error;
+    return log.info({ event: 'stopped' }, 'ended before it was ready');
   }
+  const stop = () => void engine.stop();
+  stopped.addEventListener('abort', stop);
+  if (stopped.aborted) stop();
+  manager.ready();
+  manager.watch(() => engine.isAlive());
+  signals.onReload(() => void reloadFrom(config, engine, manager, log));
+  await engine.finished;
 }
 
-function readOptions(config: string, log: EngineOptions['log']): EngineOptions {
+function readOptions(config: string, log: EngineLog): EngineOptions {
   const { onEngineDown, ...settings } = loadConfiguration(config);
   return { ...settings, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
 }
 
 /** A configuration that cannot be taken leaves the running one as it is. */
-async function reloadFrom(
-  config: string,
-  engine: Engine | undefined,
-  manager: ServiceManager,
-  log: EngineOptions['log'],
-): Promise<void> {
-  if (!engine) return log.warn({ event: 'reload-refused' }, 'not reloaded: the engine is still starting');
+async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: EngineLog): Promise<void> {
   manager.reloading();
   try {
     await engine.reload(readOptions(config, log));
