@@ -27,3 +27,8 @@ export class Failure extends Error {
     this.name = 'Failure';
   }
 }
+
+/** What a failure that is none of the two is, is a bug: exit status 1. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof UsageError || error instanceof Failure ? error.exitCode : 1;
+}

@@ -1,7 +1,7 @@
 /** Runs the command line over the commands it is given, and ends as people and scripts expect. */
 
 import { type CommandModule } from 'yargs';
-import { Failure, UsageError } from './errors';
+import { exitCodeOf, Failure, UsageError } from './errors';
 import { createParser } from './parser';
 
 /** @param words of the command line, the command first */
@@ -25,7 +25,7 @@ function endWith(error: unknown, isDebugging: boolean): never {
     : `internal error: ${message.split('\n', 1)[0]} (please report it with the output of --debug)`;
   process.stderr.write(`acsplit: ${line}\n`);
   if (isDebugging && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
-  process.exit(known ? error.exitCode : 1);
+  process.exit(exitCodeOf(error));
 }
 
 /** Whoever reads our output may stop reading: `acsplit status | head -1` is no failure. */

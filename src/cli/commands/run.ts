@@ -6,10 +6,13 @@ import { loadAddon } from '../../engine/binding';
 import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
 import { EngineError } from '../../engine/engine-error';
 import { type EngineLog } from '../../engine/engine-log';
+import { openSink } from '../../engine/log-sink';
+import { LogStream } from '../../engine/log-stream';
 import { ServiceManager } from '../../engine/service-manager';
 import { aliveSets } from '../../rules';
 import { loadConfiguration } from '../configuration';
-import { Failure } from '../errors';
+import { exitCodeOf, Failure } from '../errors';
+import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
 import * as signals from '../run-signals';
 import { readVersion } from '../version';
@@ -24,15 +27,21 @@ export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
 
 async function run({ config }: GlobalOptions): Promise<void> {
   signals.listen();
+  endWithoutTerminal();
+  const stream = new LogStream(openSink());
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    pino.destination({ dest: 2, sync: true }),
+    stream,
   );
+  let failure: Error | undefined;
   try {
     await runEngine(config, log, signals.stopSignal());
   } catch (error) {
-    throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
+    failure = error instanceof EngineError ? new Failure(error.message, { cause: error }) : (error as Error);
   }
+  // Who does not take the log takes no last word either, and must not hold up the end.
+  if (!(await stream.end())) process.exit(failure ? exitCodeOf(failure) : 0);
+  if (failure) throw failure;
 }
 
 /** Until the signal comes, or it fails. */
