@@ -5,6 +5,9 @@ import { type ByteWindow } from './byte-window';
 import * as pcapng from './pcapng-format';
 import { TimestampScale } from './timestamp';
 
+/** Names are kept, of up to 65536 interfaces; Linux' have 15 bytes, Windows' some 50. */
+const MAX_NAME_BYTES = 256;
+
 export interface PcapngInterface extends CaptureInterface {
   scale: TimestampScale;
 }
@@ -29,7 +32,7 @@ export function readInterface(window: ByteWindow, at: number, blockBytes: number
       const complaint = `an option of ${length} bytes in an interface description that has ${end - value} left`;
       throw new CaptureError(window.source.name, window.fileOffset(option + 2), complaint);
     }
-    if (code === pcapng.INTERFACE_NAME) name = Buffer.from(bytes.subarray(value, value + length)).toString('utf8');
+    if (code === pcapng.INTERFACE_NAME) name = textOf(bytes.subarray(value, value + length));
     if (code === pcapng.TIMESTAMP_RESOLUTION && length === 1) resolution = bytes[value];
     if (code === pcapng.TIMESTAMP_OFFSET && length === 8) offsetSeconds = readSigned64(view, value, little);
     option = value + ((length + 3) & ~3);
@@ -46,4 +49,8 @@ function readSigned64(view: DataView, at: number, little: boolean): number {
   const high = view.getUint32(at + (little ? 4 : 0), little) | 0;
   const low = view.getUint32(at + (little ? 0 : 4), little);
   return high * 4294967296 + low;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, MAX_NAME_BYTES)).toString('utf8');
 }

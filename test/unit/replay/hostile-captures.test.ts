@@ -1,6 +1,6 @@
 /**
  * Files that lie: whatever is wrong, what stood before it is read, one error names file and offset, and nothing but a
- * CaptureError is ever thrown. Memory is bounded because the window is.
+ * CaptureError is ever thrown. Memory is bounded because the window is, and what is kept of an interface's name.
  */
 import { type ByteSource } from '../../../src/replay/byte-io';
 import { Step } from '../../../src/replay/capture-reader';
@@ -107,6 +107,13 @@ test.each([
 test('4097 interfaces in one section are refused', () => {
   const many = Buffer.concat(Array.from({ length: 4097 }, () => interfaceDescription(true, 1, '')));
   expect(readCapture(Buffer.concat([SECTION, many])).error?.complaint).toBe('more than 4096 interfaces in one section');
+});
+
+test('of an interface’s name, however long, 256 bytes are kept', () => {
+  const described = interfaceDescription(true, 1, 'x'.repeat(60_000));
+  const { packets, error } = readCapture(Buffer.concat([SECTION, described, PACKET]));
+  expect(error).toBeUndefined();
+  expect(packets.map((packet) => packet.interface)).toEqual(['x'.repeat(256)]);
 });
 
 /** A file of 4 GiB in the middle of which nothing need be stored. */
