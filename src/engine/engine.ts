@@ -92,6 +92,8 @@ class Supervisor implements Engine {
   readonly finished: Promise<void>;
   private options: EngineOptions;
   private readonly startedMs = performance.now();
+  /** Names this run of the engine to those who trace it. */
+  private readonly run = randomBytes(8).toString('hex');
   private readonly log: EngineLog;
   /** Not before the queues are ours: whose they are may have the file mapped. */
   private held: HeldState | undefined;
@@ -134,7 +136,7 @@ class Supervisor implements Engine {
     this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
     const trace = packetTrace({
       ring: this.observation.ring,
-      run: randomBytes(8).toString('hex'),
+      run: this.run,
       clock: boottimeMs,
       isCpe: (address) => this.state.look.isCpe(address),
     });
@@ -254,7 +256,13 @@ class Supervisor implements Engine {
     ]);
     return {
       status: () => this.status(),
-      ...operations({ look: () => this.state.look, header: () => this.state.header, clock: boottimeMs }),
+      ...operations({
+        look: () => this.state.look,
+        header: () => this.state.header,
+        clock: boottimeMs,
+        run: this.run,
+        restarts: () => keeper.restarts,
+      }),
       ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
     };
   }

@@ -50,6 +50,10 @@ export interface TraceEvent {
 export interface TraceAnswer {
   /** Differs when the engine's memory was made anew: numbers begin anew. */
   engine: string;
+  /** Differs after a restart of the engine, whose memory may outlive it. */
+  run: string;
+  /** Workers of this run that were started again. */
+  restarts: number;
   nowMs: number;
   /** To be given as `since` the next time. */
   next: number;
@@ -66,12 +70,14 @@ export interface Onlooker {
   header: () => Pick<StateHeader, 'id' | 'hands'>;
   /** CLOCK_BOOTTIME in ms. */
   clock: () => number;
+  run: string;
+  restarts: () => number;
 }
 
-export function operations({ look, header, clock }: Onlooker): ControlCommands {
+export function operations({ look, header, clock, run, restarts }: Onlooker): ControlCommands {
   return {
     tables: (request) => readTable(look(), request, engineTime(header().hands)),
-    events: (request) => readEvents(look(), request, header(), clock()),
+    events: (request) => ({ ...readEvents(look(), request, header(), clock()), run, restarts: restarts() }),
   };
 }
 
@@ -106,11 +112,11 @@ function readEvents(
   request: ControlRequest,
   { id, hands }: Pick<StateHeader, 'id' | 'hands'>,
   nowMs: number,
-): TraceAnswer {
+): Omit<TraceAnswer, 'run' | 'restarts'> {
   const lagMs = engineLag(hands);
   const { events, owners } = splitter.state;
   const since = wholeNumber(request, 'since', events.written, 0);
-  const answer: TraceAnswer = { engine: id, nowMs, next: events.written, missed: 0, events: [] };
+  const answer = { engine: id, nowMs, next: events.written, missed: 0, events: [] as TraceEvent[] };
   answer.next = events.readSince(since, (row) => answer.events.push(asTraceEvent(row, owners.name(row.owner), lagMs)));
   answer.missed = Math.max(0, answer.next - since - answer.events.length);
   return answer;

@@ -241,10 +241,21 @@ describe('acsplit trace', () => {
     await stage.restart({ ttl: { grace: 0.5 } });
     await stage.wake('c1', cpe);
     expect(await trace.lines(1, (line) => line.includes(cpe))).toHaveLength(1);
-    expect(trace.stderr).toContain('engine restarted\n');
+    const said = (line: string) => line.includes('restarted');
+    expect(await trace.lines(1, said)).toEqual([
+      expect.stringMatching(new RegExp(`^${TIME}  engine restarted: the tables began anew$`)),
+    ]);
     expect(await stage.session(cpe)).toBe('c1');
-    trace.child.kill('SIGINT');
-    await trace.ended;
+    const json = start('trace', '--json');
+    await eventually('trace to begin', () => json.stderr.includes('tracing') || undefined);
+    process.kill((await stage.status()).workers[0]!.pid, 'SIGKILL');
+    expect((await trace.lines(2, said))[1]).toMatch(new RegExp(`^${TIME}  worker restarted$`));
+    const [line] = await json.lines(1);
+    expect(JSON.parse(line!)).toMatchObject({ event: 'worker-restarted', areTablesLost: false });
+    for (const command of [trace, json]) {
+      command.child.kill('SIGINT');
+      await command.ended;
+    }
   });
 });
 

@@ -122,10 +122,10 @@ class Tracer {
   private async newEvents(): Promise<Told[]> {
     const before = this.events;
     let answer = await this.ask<TraceAnswer>({ command: 'events', since: before?.next ?? 0 });
-    if (answer.engine !== before?.engine) {
-      process.stderr.write('engine restarted\n');
-      answer = await this.ask<TraceAnswer>({ command: 'events', since: 0 });
-    }
+    const areTablesLost = answer.engine !== before?.engine;
+    if (areTablesLost) answer = await this.ask<TraceAnswer>({ command: 'events', since: 0 });
+    if (answer.run !== before?.run) this.tellRestart('engine', areTablesLost);
+    else if (answer.restarts !== before.restarts) this.tellRestart('worker', areTablesLost);
     this.events = answer;
     if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'event')} came too fast to be shown\n`);
     const ours = answer.events.filter(({ cpe }) => this.only === undefined || cpe === this.only);
@@ -156,6 +156,15 @@ class Tracer {
     // Stable: packets stand first.
     told.sort((a, b) => a.timeMs - b.timeMs);
     for (const { timeMs, tell } of told) process.stdout.write(`${tell(new Date(startedMs + timeMs))}\n`);
+  }
+
+  /** Before whatever happened since. */
+  private tellRestart(who: 'engine' | 'worker', areTablesLost: boolean): void {
+    const time = new Date();
+    const line = this.options.json
+      ? JSON.stringify({ event: `${who}-restarted`, areTablesLost, time })
+      : `${formatTime(time)}  ${who} restarted${areTablesLost ? ': the tables began anew' : ''}`;
+    process.stdout.write(`${line}\n`);
   }
 
   private eventLine(event: TraceEvent, time: Date): string {

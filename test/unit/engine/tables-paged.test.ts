@@ -26,7 +26,13 @@ function activated(ipv4: number, ipv6: number) {
   for (let i = 0; i < ipv4; i++) expect(activate([0x0a010000 + i])).toBe(true);
   for (let i = 0; i < ipv6; i++) expect(activate([0x20010db8, 0x00010000, 0, i])).toBe(true);
   const hands = Float64Array.of(NOW_MS, 0);
-  const { tables } = operations({ look: () => splitter, header: () => ({ id: 'memory', hands }), clock: () => NOW_MS });
+  const { tables } = operations({
+    look: () => splitter,
+    header: () => ({ id: 'memory', hands }),
+    clock: () => NOW_MS,
+    run: 'one',
+    restarts: () => 0,
+  });
   return (request: object) => tables({ command: 'tables', table: 'activated', ...request }) as TableAnswer;
 }
 
