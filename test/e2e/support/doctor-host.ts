@@ -3,7 +3,7 @@
  * mends it with the very command that doctor prints, typed into a shell on that router.
  */
 
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ChildProcess } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { cli } from '../../../src/cli/lab/engine';
@@ -164,6 +164,8 @@ export class DoctorHost {
     for (const child of this.started) {
       if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGTERM');
       await end(child);
+      // The shell does not wait for what it started, which may still have its queues.
+      await until(() => !isGroupAlive(child.pid!), 'what was started to end');
     }
   }
 
@@ -190,4 +192,19 @@ export class DoctorHost {
     if (edited === text) throw new Error(`nothing to replace: ${String(pattern)}`);
     this.router.configure(edited);
   }
+}
+
+/** Whether a process of this group is left that is no mere entry in the table of processes. */
+function isGroupAlive(group: number): boolean {
+  return readdirSync('/proc').some((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      const [state, , processGroup] = readFileSync(`/proc/${name}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return Number(processGroup) === group && state !== 'Z' && state !== 'X';
+    } catch {
+      return false; // It has just ended.
+    }
+  });
 }
