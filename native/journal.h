@@ -4,7 +4,7 @@
 //     Journal                       phase, rows answered, ids, counters
 //     bytes pristine[capacity]      kPristineBytes each: how each slot's packet began before it was rewritten
 //
-// src/engine/journal.ts reads it beside the running loop; the addon exports the offsets and a test compares.
+// src/engine/shared/journal.ts reads it beside the running loop; the addon exports the offsets and a test compares.
 #ifndef ACSPLIT_JOURNAL_H_
 #define ACSPLIT_JOURNAL_H_
 

@@ -17,7 +17,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 process.chdir(ROOT);
 process.env.PATH = `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH}:/usr/sbin:/sbin`;
 
-const { namespaceRights, REFUSED, unshared } = createRequire(import.meta.url)('../dist/cli/lab/rights.js');
+const { namespaceRights, REFUSED, unshared } = createRequire(import.meta.url)('../dist/lab/rights.js');
 
 const RESULTS_FILE = join(ROOT, 'build', 'jest-results.json');
 /** Jest's own default is named after the user id, which is 0 for everybody inside a user namespace. */

@@ -24,10 +24,10 @@ export { PacketBatch, PacketFlag, Verdict } from './packet/batch';
 export { buildTcp, type TcpPacket } from './packet/builder';
 export { TcpFlag } from './packet/tcp';
 export { PacketView, Parsed } from './packet/view';
-export { ITMS, Owners } from './splitter/owners';
+export { ITMS, Owners } from './splitter/memory/owners';
 export { Reason, reasonName, REASONS, VERDICTS } from './splitter/reasons';
 export { Splitter, type SplitterOptions } from './splitter/splitter';
-export { type Counters, SplitterState } from './splitter/state';
+export { type Counters, SplitterState } from './splitter/memory/state';
 export {
   ACTIVATION_MODES,
   type ActivationMode,

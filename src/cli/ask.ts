@@ -1,10 +1,9 @@
 /** Questions to the engine that the configuration names; its complaints become one line for people. */
 
-import { askEngine, type ControlRequest, controlSocketPath } from '../engine/control';
-import { EngineError } from '../engine/engine-error';
+import { askEngine, type ControlRequest, controlSocketPath, EngineError } from '../engine';
 import { formatAddress, parseAddress } from '../packet/address';
-import { type Configuration, loadConfiguration } from './configuration';
-import { Failure, UsageError } from './errors';
+import { type Configuration, loadConfiguration } from '../configuration/configuration';
+import { Failure, UsageError } from '../configuration/errors';
 
 /** @throws Failure when no engine runs, or when it refuses */
 export type Ask = (request: ControlRequest) => Promise<unknown>;

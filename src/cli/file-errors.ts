@@ -2,7 +2,7 @@
 
 import { cutBack } from '../replay/cut-back';
 import { type DescriptorSink, WriteError } from '../replay/byte-io';
-import { Failure } from './errors';
+import { Failure } from '../configuration/errors';
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',

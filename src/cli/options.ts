@@ -1,7 +1,7 @@
 /** Options that several commands share. */
 
 import { type Options } from 'yargs';
-import { DEFAULT_CONFIGURATION_FILE } from './configuration';
+import { DEFAULT_CONFIGURATION_FILE } from '../configuration/configuration';
 
 /** Every command has these. */
 export interface GlobalOptions {

@@ -4,8 +4,8 @@
  */
 
 import yargs, { type Argv } from 'yargs';
-import { UsageError } from './errors';
-import { didYouMean } from './near-miss';
+import { UsageError } from '../configuration/errors';
+import { didYouMean } from '../configuration/near-miss';
 import { type GlobalOptions, globalOptions } from './options';
 import { readVersion } from './version';
 

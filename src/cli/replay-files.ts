@@ -2,7 +2,7 @@
 
 import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
 import { type ByteSource, DescriptorSink, DescriptorSource } from '../replay/byte-io';
-import { Failure, UsageError } from './errors';
+import { Failure, UsageError } from '../configuration/errors';
 import { fileFailure } from './file-errors';
 
 /** The name that means stdin or stdout. */

@@ -1,7 +1,7 @@
 /** Runs the command line over the commands it is given, and ends as people and scripts expect. */
 
 import { type CommandModule } from 'yargs';
-import { exitCodeOf, Failure, UsageError } from './errors';
+import { exitCodeOf, Failure, UsageError } from '../configuration/errors';
 import { createParser } from './parser';
 
 /** @param words of the command line, the command first */

@@ -1,6 +1,6 @@
 /** A status as text for people: a headline, then tables, packets by reason, queues, and what else was lost. */
 
-import { type Status } from '../engine/status';
+import { type Status } from '../engine';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {

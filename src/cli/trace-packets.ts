@@ -5,7 +5,7 @@
  */
 
 import { closeSync, fchmodSync, fstatSync, openSync } from 'node:fs';
-import { type TracedPacket } from '../engine/packet-trace';
+import { type TracedPacket } from '../engine';
 import { Verdict } from '../packet/batch';
 import { DescriptorSink } from '../replay/byte-io';
 import { type CaptureInterface } from '../replay/capture-reader';

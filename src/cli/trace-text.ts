@@ -1,6 +1,6 @@
 /** Events as lines for people. */
 
-import { type TraceEvent } from '../engine/operations';
+import { type TraceEvent } from '../engine';
 
 /** `22:37:04.123  10.1.0.5  armed for c1: its Connection Request (10.1.0.5:7547) was answered with a 2xx` */
 export function formatTraceEvent(event: TraceEvent, time: Date): string {

@@ -1,5 +1,5 @@
 /** What a replay came to, for people and for scripts. */
-import { EVENTS } from '../splitter/events';
+import { EVENTS } from '../splitter/memory/events';
 import { REASONS } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type ReplayResult } from './replay';

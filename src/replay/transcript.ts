@@ -11,7 +11,7 @@ import { ExtensionHeaders } from '../packet/extension-headers';
 import * as ipv4 from '../packet/ipv4';
 import * as ipv6 from '../packet/ipv6';
 import * as tcp from '../packet/tcp';
-import { EVENTS } from '../splitter/events';
+import { EVENTS } from '../splitter/memory/events';
 import { reasonName } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type LineSink } from './lines';

@@ -2,8 +2,8 @@
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
 import { type ConnectionTable, Seen } from '../tables/connection-table';
 import { type TtlTable } from '../tables/ttl-table';
-import { type FamilyState } from './family-state';
-import { type SplitterState } from './state';
+import { type FamilyState } from './memory/family-state';
+import { type SplitterState } from './memory/state';
 
 export interface ConnectionEntry {
   cpe: string;

@@ -7,12 +7,12 @@
 import { type Address } from '../packet/address';
 import { Parsed, PacketView } from '../packet/view';
 import { type PacketBatch, PacketFlag } from '../packet/batch';
-import { Event } from './events';
-import { FamilyRules } from './family-rules';
-import { type FamilyState } from './family-state';
+import { Event } from './memory/events';
+import { FamilyDecision } from './decide/family-decision';
+import { type FamilyState } from './memory/family-state';
 import { Reason, VERDICTS } from './reasons';
 import { type Settings } from './settings';
-import { type Counters, type SplitterOptions, SplitterState, type TableCounts, type TableName } from './state';
+import { type Counters, type SplitterOptions, SplitterState, type TableCounts, type TableName } from './memory/state';
 import { type ActivationMode, families, type Topology } from './topology';
 
 export { type SplitterOptions };
@@ -24,8 +24,8 @@ export class Splitter {
   readonly state: SplitterState;
   private readonly settings: Settings;
   private readonly view = new PacketView();
-  private readonly ipv4: FamilyRules | undefined;
-  private readonly ipv6: FamilyRules | undefined;
+  private readonly ipv4: FamilyDecision | undefined;
+  private readonly ipv6: FamilyDecision | undefined;
   private readonly collectors: ReadonlyMap<string, number>;
 
   /** Bytes of memory for `capacityEntries` entries in each table of each family that the topology has. */
@@ -38,8 +38,8 @@ export class Splitter {
     this.state = new SplitterState(options);
     this.settings = { activation: options.activation, isPaused: false };
     const { ipv4, ipv6, owners } = this.state;
-    this.ipv4 = ipv4 && new FamilyRules(this.view, ipv4, this.settings);
-    this.ipv6 = ipv6 && new FamilyRules(this.view, ipv6, this.settings);
+    this.ipv4 = ipv4 && new FamilyDecision(this.view, ipv4, this.settings);
+    this.ipv6 = ipv6 && new FamilyDecision(this.view, ipv6, this.settings);
     this.collectors = new Map(options.topology.collectors.map(({ name }) => [name, owners.idOf(name)]));
   }
 

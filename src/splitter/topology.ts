@@ -34,6 +34,9 @@ export function families(topology: Topology): Family[] {
   return FAMILIES.filter((family) => topology.cpe.address[family] !== undefined);
 }
 
+/** While no engine runs: the kernel alone sends what CPEs open to the ITMS, or everything that is steered waits. */
+export type OnEngineDown = 'itms' | 'hold';
+
 /** What counts as success of a Connection Request; see activation.ts. */
 export type ActivationMode = 'auto' | 'fin' | 'response' | 'off';
 

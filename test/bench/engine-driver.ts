@@ -5,9 +5,10 @@
  * SIGTERM.
  */
 import { setInterval } from 'node:timers';
-import { closeQueues, openQueues } from '../../src/engine/binding';
-import { observe, Observation } from '../../src/engine/observation';
-import { startVerdictLoop } from '../../src/engine/verdict-loop';
+import { closeQueues, openQueues } from '../../src/engine/shared/binding';
+import { Observation } from '../../src/engine/shared/observation';
+import { observe } from '../../src/engine/worker/observe';
+import { startVerdictLoop } from '../../src/engine/worker/verdict-loop';
 import { Splitter } from '../../src/splitter/splitter';
 import { startNfqueueAdapter } from '../e2e/support/nfqueue-adapter';
 import { rehearse } from './rehearsal';

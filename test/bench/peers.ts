@@ -1,9 +1,9 @@
 /** What a user would put there instead of acsplit, each at its best, and acsplit. */
 import { type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { cli, configurationText } from '../../src/cli/lab/engine';
-import { ADDRESSES, REPORT_PORT } from '../../src/cli/lab/world';
-import { aliveSetName } from '../../src/rules/sets';
+import { cli, configurationText } from '../../src/lab/engine';
+import { ADDRESSES, REPORT_PORT } from '../../src/lab/world';
+import { aliveSetName } from '../../src/steering/iptables/sets';
 import { type EngineDriverOptions } from './engine-driver';
 import { ACTIVATED_CPES, FLOOD, NETWORKS } from './population';
 import { type Mode, type Rig, type Targets } from './rig';

@@ -5,7 +5,7 @@
 import { PacketBatch } from '../../src/packet/batch';
 import { buildTcp } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
-import { type Decider } from '../../src/engine/verdict-loop';
+import { type Decider } from '../../src/engine/worker/verdict-loop';
 import { liveCpe, PORTS } from './population';
 
 const SESSIONS = 4000;

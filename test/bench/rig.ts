@@ -6,7 +6,7 @@ import { type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ADDRESSES, REPORT_PORT, World } from '../../src/cli/lab/world';
+import { ADDRESSES, REPORT_PORT, World } from '../../src/lab/world';
 import { eventually } from '../e2e/support/run-host';
 import { NETWORKS } from './population';
 
@@ -38,7 +38,7 @@ export class Rig {
 
   /** @param programs folder with `load` and `rewriter`, compiled */
   static async open(programs: string): Promise<Rig> {
-    const world = await World.create({ cpes: [GATEWAY_OF_CPES], programs: join(ROOT, 'dist', 'cli', 'lab') });
+    const world = await World.create({ cpes: [GATEWAY_OF_CPES], programs: join(ROOT, 'dist', 'lab') });
     const rig = new Rig(world, programs);
     try {
       await world.run('split', ['ip', 'route', 'add', NETWORKS.all, 'via', GATEWAY_OF_CPES]);

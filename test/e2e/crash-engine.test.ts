@@ -1,8 +1,8 @@
 /** The supervisor is killed, the worker is stopped, another version installed, the disk full: what the next start finds. */
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive } from '../../src/cli/lab/namespaces';
-import { type Status } from '../../src/engine/status';
+import { isAlive } from '../../src/lab/namespaces';
+import { type Status } from '../../src/engine/report/status';
 import { sh } from './support/netns';
 import { eventually, RunHost, type RunningCommand } from './support/run-host';
 

@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Engine } from '../../src/cli/lab/engine';
-import { delayAfter } from '../../src/engine/worker-keeper';
+import { Engine } from '../../src/lab/engine';
+import { delayAfter } from '../../src/engine/supervisor/worker-keeper';
 import { street } from './support/family';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';

@@ -5,8 +5,8 @@
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Finding } from '../../src/cli/doctor/check';
-import { CHECKS } from '../../src/cli/doctor/checks';
+import { type Finding } from '../../src/doctor/check';
+import { CHECKS } from '../../src/doctor/checks';
 import { DoctorHost } from './support/doctor-host';
 
 jest.setTimeout(180_000);

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHECKS } from '../../src/cli/doctor/checks';
+import { CHECKS } from '../../src/doctor/checks';
 import { DoctorHost, type Planted } from './support/doctor-host';
 import { sh } from './support/netns';
 import { systemProgram, until } from './support/rules-host';

@@ -6,8 +6,8 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { cli, Engine, pause } from '../../src/cli/lab/engine';
-import { isAlive } from '../../src/cli/lab/namespaces';
+import { cli, Engine, pause } from '../../src/lab/engine';
+import { isAlive } from '../../src/lab/namespaces';
 import { BACK_ENDS, type BackEnd, linkBackEnd, withoutEmptyTables } from './support/back-end';
 import { hasFlag, type Sight } from './support/capture';
 import { ADDRESSES, IPTABLES, street } from './support/family';

@@ -3,7 +3,7 @@
  * transfers complete, and the sender's kernel shows what it has learned, although the splitter's host drops whatever
  * conntrack calls INVALID.
  */
-import { type Side } from '../../src/cli/lab/world';
+import { type Side } from '../../src/lab/world';
 import { ADDRESSES, street } from './support/family';
 import { closeBoth, forgetPaths, learnedMtu, narrow, narrowNear, openErrorStage, transfer } from './support/errors';
 import { type ServerName, type TcpStage } from './support/tcp-stage';

@@ -3,7 +3,7 @@
  * up, rules flushed and put back, reloads. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { writeFileSync } from 'node:fs';
-import { cli, configurationText, type EngineOptions } from '../../src/cli/lab/engine';
+import { cli, configurationText, type EngineOptions } from '../../src/lab/engine';
 import { recordFault } from './support/fault-rows';
 import { lossLogged, underLoad, whilePacketsWait } from './support/faults';
 import { Load, LOAD_CPES } from './support/load';

@@ -3,8 +3,8 @@
  * survived by TCP's own repair, while sessions go where they belong. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { join } from 'node:path';
-import { execute } from '../../src/cli/lab/namespaces';
-import { FD } from '../../src/engine/worker-protocol';
+import { execute } from '../../src/lab/namespaces';
+import { FD } from '../../src/engine/shared/worker-protocol';
 import { lossLogged, underLoad } from './support/faults';
 import { LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';

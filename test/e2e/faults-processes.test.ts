@@ -3,8 +3,8 @@
  * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { join } from 'node:path';
-import { settle } from '../../src/cli/lab/cast';
-import { REPORT_PORT } from '../../src/cli/lab/world';
+import { settle } from '../../src/lab/cast';
+import { REPORT_PORT } from '../../src/lab/world';
 import { Reason } from '../../src/splitter/reasons';
 import { DEFAULT_LIVES } from '../../src/splitter/topology';
 import { boundQueues, killSupervisor, underLoad } from './support/faults';

@@ -6,7 +6,7 @@
 import { type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ADDRESSES } from '../../src/cli/lab/world';
+import { ADDRESSES } from '../../src/lab/world';
 import { DoctorHost } from './support/doctor-host';
 import { until } from './support/rules-host';
 

@@ -2,7 +2,7 @@
 import { ADDRESSES, street } from './support/family';
 import { numbersOf } from './support/forge';
 import { fragments, packet, tcp } from './support/raw-packets';
-import { REPORT_PORT } from '../../src/cli/lab/world';
+import { REPORT_PORT } from '../../src/lab/world';
 import { type ServerName, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 
 jest.setTimeout(180_000);

@@ -1,5 +1,5 @@
 /** What Prometheus gets of a running engine, and that nobody who asks can hold it up. */
-import { METRIC_NAMES } from '../../src/engine/metrics';
+import { METRIC_NAMES } from '../../src/engine/report/metrics';
 import { hangUp } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
 

@@ -1,6 +1,6 @@
 /** Layouts stated twice, in native/ and in TypeScript (batch.h, journal.h): here they are compared. */
-import { loadAddon } from '../../src/engine/binding';
-import { Journal, JOURNAL_LAYOUT } from '../../src/engine/journal';
+import { loadAddon } from '../../src/engine/shared/binding';
+import { Journal, JOURNAL_LAYOUT } from '../../src/engine/shared/journal';
 import { COLUMNS, HEADER_WORDS, PacketBatch, SLOT_BYTES } from '../../src/packet/batch';
 
 test.each([1, 3, 64, 1024])('a batch of %i packets lies alike in C++ and TypeScript', (capacity) => {

@@ -1,6 +1,6 @@
 /** The addon among careless programs: exceptions, garbage, threads, buffers that go away. Nothing crashes or hangs. */
 import * as fs from 'node:fs';
-import { loadAddon, type NativeLoopOptions } from '../../src/engine/binding';
+import { loadAddon, type NativeLoopOptions } from '../../src/engine/shared/binding';
 import { PacketBatch } from '../../src/packet/batch';
 import { ACS, SERVER, TestNetwork, type Running } from './support/netns';
 import { type DriverOptions, type DriverReport } from './support/native-driver';

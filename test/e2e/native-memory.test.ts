@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadAddon } from '../../src/engine/binding';
+import { loadAddon } from '../../src/engine/shared/binding';
 import { eventually } from './support/run-host';
 
 const ADDON = join(__dirname, '..', '..', 'build', 'Release', 'acsplit.node');

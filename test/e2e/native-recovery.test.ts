@@ -2,7 +2,7 @@
  * Verdicts of a dead process that the next one sends again, on real queues. The kernel refuses them where the dead one had
  * sent them: no loss. It accepts them where not: then each refusal that comes later is one.
  */
-import { type LoopCounters } from '../../src/engine/binding';
+import { type LoopCounters } from '../../src/engine/shared/binding';
 import { ACS, TestNetwork } from './support/netns';
 import { type RecoveryOptions } from './support/native-recovery';
 

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { closeQueues, loadAddon, openQueues, type QueueOptions } from '../../src/engine/binding';
+import { closeQueues, loadAddon, openQueues, type QueueOptions } from '../../src/engine/shared/binding';
 import { ACS, SERVER, TestNetwork, type Running } from './support/netns';
 import { type DriverReport } from './support/native-driver';
 import { testInUserNamespace } from './support/user-namespaces';

@@ -1,7 +1,7 @@
 /** The operator's commands on a running engine, with real traffic to see and to steer; and how they fail. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configurationText } from '../../src/cli/lab/engine';
+import { configurationText } from '../../src/lab/engine';
 import { Command, type Ran } from './support/command';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';

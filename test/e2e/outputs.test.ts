@@ -9,7 +9,7 @@
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ADDRESSES, type Role } from '../../src/cli/lab/world';
+import { ADDRESSES, type Role } from '../../src/lab/world';
 import { DoctorHost } from './support/doctor-host';
 import { until } from './support/rules-host';
 

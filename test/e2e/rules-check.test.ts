@@ -1,7 +1,7 @@
 /** `acsplit rules check` against live rules: each that a test deletes, reorders or shadows is named. */
 
-import { parseConfiguration, steeringOf } from '../../src/cli/configuration';
-import { checkRules, type Difference, installRules } from '../../src/rules';
+import { parseConfiguration, steeringOf } from '../../src/configuration/configuration';
+import { checkRules, type Difference, installRules } from '../../src/steering/iptables';
 import { BACK_ENDS, RulesHost } from './support/rules-host';
 
 jest.setTimeout(180_000);

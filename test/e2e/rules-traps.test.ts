@@ -3,7 +3,7 @@
  * firewall as strict as operators have it, strict reverse path filters, and both back ends of iptables.
  */
 
-import { ADDRESSES } from '../../src/cli/lab/world';
+import { ADDRESSES } from '../../src/lab/world';
 import { Capture, isReset, type Sight } from './support/capture';
 import { makePatient } from './support/patience';
 import { BACK_ENDS, type Peer, RulesHost, until } from './support/rules-host';

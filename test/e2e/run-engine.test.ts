@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type Status } from '../../src/engine/status';
+import { type Status } from '../../src/engine/report/status';
 import { sh } from './support/netns';
 import { eventually, RunHost } from './support/run-host';
 

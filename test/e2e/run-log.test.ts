@@ -1,6 +1,6 @@
 /** Whatever becomes of standard error: the engine comes up, goes on, reloads and ends as if nothing were. */
 import { join } from 'node:path';
-import { type Status } from '../../src/engine/status';
+import { type Status } from '../../src/engine/report/status';
 import { eventually, RunHost, type RunningCommand } from './support/run-host';
 
 jest.setTimeout(120_000);

@@ -1,7 +1,7 @@
 /** What comes while `acsplit run` is still starting: signals, from its first moment on, and another version. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Status } from '../../src/engine/status';
+import { type Status } from '../../src/engine/report/status';
 import { eventually, RunHost } from './support/run-host';
 
 jest.setTimeout(120_000);

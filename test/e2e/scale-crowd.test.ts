@@ -1,6 +1,6 @@
 /** Five hundred CPEs at once, each with a story of its own: who saw how many sessions, and that all is forgotten later. */
-import type { CpeSettings } from '../../src/cli/lab/cpe';
-import type { Acs } from '../../src/cli/lab/cast';
+import type { CpeSettings } from '../../src/lab/cpe';
+import type { Acs } from '../../src/lab/cast';
 import { makeCpes, Stage } from './support/stage';
 import { ADDRESSES } from './support/family';
 

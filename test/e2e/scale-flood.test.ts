@@ -7,10 +7,10 @@
  * nobody holds, and the collector must wake the CPE again; how long it lives: docs/architecture.md, "Back at the ITMS".
  */
 import { join } from 'node:path';
-import { settle } from '../../src/cli/lab/cast';
-import { REPORT_PORT } from '../../src/cli/lab/world';
-import { askEngine, controlSocketPath } from '../../src/engine/control';
-import { type Status } from '../../src/engine/status';
+import { settle } from '../../src/lab/cast';
+import { REPORT_PORT } from '../../src/lab/world';
+import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
+import { type Status } from '../../src/engine/report/status';
 import { makeCpes, Stage } from './support/stage';
 import { ADDRESSES } from './support/family';
 

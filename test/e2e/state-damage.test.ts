@@ -7,8 +7,8 @@
  */
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stateFilePath } from '../../src/engine/state-file';
-import { HEADER_BYTES } from '../../src/engine/state-header';
+import { stateFilePath } from '../../src/engine/shared/state-file';
+import { HEADER_BYTES } from '../../src/engine/shared/state-header';
 import { Reason } from '../../src/splitter/reasons';
 import { recordFault } from './support/fault-rows';
 import { expectNothingLost } from './support/faults';
@@ -25,7 +25,7 @@ const LOAD_MS = 700;
 const BULK_BYTES = 1 << 20;
 /** Bounds a failure. */
 const PATIENCE_MS = 30_000;
-/** int32 words of the file's header (src/engine/state-header.ts), and what is said of a flipped bit. */
+/** int32 words of the file's header (src/engine/shared/state-header.ts), and what is said of a flipped bit. */
 const HEADER_WORDS: [word: number, name: string][] = [
   [0, 'magic'],
   [1, 'layout'],

@@ -4,9 +4,9 @@
  */
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { stateFilePath } from '../../src/engine/state-file';
-import { HEADER_BYTES } from '../../src/engine/state-header';
-import { type Status } from '../../src/engine/status';
+import { stateFilePath } from '../../src/engine/shared/state-file';
+import { HEADER_BYTES } from '../../src/engine/shared/state-header';
+import { type Status } from '../../src/engine/report/status';
 import { sh } from './support/netns';
 import { eventually, RunHost, type RunningCommand } from './support/run-host';
 

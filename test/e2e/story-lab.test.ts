@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execute } from '../../src/cli/lab/namespaces';
+import { execute } from '../../src/lab/namespaces';
 import { DIST } from './support/stage';
 
 const LAB = [join(DIST, 'cli', 'main.js'), 'lab'];

@@ -1,6 +1,6 @@
 /** `activation: off`, the safe first day: everything goes to the ITMS, and what would have been diverted is counted. */
-import { Narrator } from '../../src/cli/lab/narrator';
-import { CPE, NEIGHBOUR, playStory } from '../../src/cli/lab/story';
+import { Narrator } from '../../src/lab/narrator';
+import { CPE, NEIGHBOUR, playStory } from '../../src/lab/story';
 import { makeCpes, Stage } from './support/stage';
 
 const [woken, neighbour] = makeCpes(2);

@@ -8,9 +8,9 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as readline from 'node:readline';
-import { cli } from '../../src/cli/lab/engine';
-import { ADDRESSES, end } from '../../src/cli/lab/world';
-import { type Status } from '../../src/engine/status';
+import { cli } from '../../src/lab/engine';
+import { ADDRESSES, end } from '../../src/lab/world';
+import { type Status } from '../../src/engine/report/status';
 import { eventually } from './support/run-host';
 import { type BackEnd, BACK_ENDS, RulesHost, until } from './support/rules-host';
 import { bootedUnits } from './support/systemd-boot';

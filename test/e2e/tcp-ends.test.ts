@@ -1,5 +1,5 @@
 /** How TCP connections begin and end in every lawful way, with either server: the splitter is nowhere to be noticed. */
-import { REPORT_PORT } from '../../src/cli/lab/world';
+import { REPORT_PORT } from '../../src/lab/world';
 import { TcpFlag } from '../../src/packet/tcp';
 import { type Sight } from './support/capture';
 import { forgeFromCpe, forgeFromServer, numbersOf } from './support/forge';

@@ -3,7 +3,7 @@
  * once. Real kernels retransmit; what they would not send is sent raw.
  */
 import { TcpFlag } from '../../src/packet/tcp';
-import { REPORT_PORT } from '../../src/cli/lab/world';
+import { REPORT_PORT } from '../../src/lab/world';
 import { hasFlag } from './support/capture';
 import { forgeFromCpe, forgeFromServer, hexOf, numbersOf } from './support/forge';
 import { eventually } from './support/run-host';

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type PacketsAnswer } from '../../src/engine/packet-trace';
+import { type PacketsAnswer } from '../../src/engine/control/packet-trace';
 import { Command, type Ran } from './support/command';
 import { eventually } from './support/run-host';
 import { hangUp, talk } from './support/tcp-end';

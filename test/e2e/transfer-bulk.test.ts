@@ -2,8 +2,8 @@
  * 100 MiB up and 100 MiB down through connections that were diverted and others that were not, with super-packets
  * (GSO) in the queue and without: what arrives is what was sent.
  */
-import type { Bulk } from '../../src/cli/lab/bulk';
-import type { Acs } from '../../src/cli/lab/cast';
+import type { Bulk } from '../../src/lab/bulk';
+import type { Acs } from '../../src/lab/cast';
 import { makeCpes, Stage } from './support/stage';
 
 const BYTES = 100 << 20;

@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Actor } from '../../src/cli/lab/actor';
-import { cli, configurationText, Engine } from '../../src/cli/lab/engine';
-import { World } from '../../src/cli/lab/world';
+import { Actor } from '../../src/lab/actor';
+import { cli, configurationText, Engine } from '../../src/lab/engine';
+import { World } from '../../src/lab/world';
 import { ADDRESSES, cpeAddress, FAMILY } from './support/family';
 import { icmp, other, packet, PROTOCOLS, tcp, udp, type Carried } from './support/raw-packets';
 import { DIST } from './support/stage';
@@ -71,7 +71,7 @@ async function received(bundle: Bundle): Promise<Record<string, string[]>> {
     cpes: [CPE],
     family: FAMILY,
     outside: true,
-    programs: join(DIST, 'cli', 'lab'),
+    programs: join(DIST, 'lab'),
   });
   try {
     // Kernels limit how many errors they send, which would make a difference by chance.

@@ -1,8 +1,8 @@
 /** `status --watch` on a real terminal and in a pipe, over a real engine that comes and goes. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cli } from '../../src/cli/lab/engine';
-import { type Status } from '../../src/engine/status';
+import { cli } from '../../src/lab/engine';
+import { type Status } from '../../src/engine/report/status';
 import { Command } from './support/command';
 import { eventually } from './support/run-host';
 import { hangUp } from './support/tcp-end';

@@ -6,7 +6,7 @@
  */
 import { PacketBatch, Verdict } from '../../src/packet/batch';
 import { Splitter, SWEEP_SLOTS, type SplitterOptions } from '../../src/splitter/splitter';
-import { SplitterState } from '../../src/splitter/state';
+import { SplitterState } from '../../src/splitter/memory/state';
 import { SimFailure } from './failure';
 import { Cause } from './ledger';
 import { Fate, Model, type Mode, type Outcome, type Room } from './model';

@@ -5,15 +5,15 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startCast, type Cast } from '../../src/cli/lab/cast';
-import { Engine } from '../../src/cli/lab/engine';
-import { World } from '../../src/cli/lab/world';
-import { askEngine, controlSocketPath } from '../../src/engine/control';
-import type { Status } from '../../src/engine/status';
+import { startCast, type Cast } from '../../src/lab/cast';
+import { Engine } from '../../src/lab/engine';
+import { World } from '../../src/lab/world';
+import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
+import type { Status } from '../../src/engine/report/status';
 import { Load, LOAD_CPES, type Outcome } from '../e2e/support/load';
 import { type Judgement, judge, mib, type Sample } from './judge';
 
-const PROGRAMS = join(__dirname, '..', '..', 'dist', 'cli', 'lab');
+const PROGRAMS = join(__dirname, '..', '..', 'dist', 'lab');
 const USAGE = 'usage: npm run soak [-- --minutes N]';
 /** A load is ended, compared and begun anew, so that what the director remembers stays bounded. */
 const ROUND_MS = 15_000;

@@ -8,7 +8,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { PacketBatch } from '../../src/packet/batch';
-import { Observation, observe } from '../../src/engine/observation';
+import { Observation } from '../../src/engine/shared/observation';
+import { observe } from '../../src/engine/worker/observe';
 import { REASONS } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';

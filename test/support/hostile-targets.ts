@@ -4,7 +4,7 @@
  * checksum made right or wrong; not a word of a table changed by a packet that is none of ours.
  */
 import { PacketBatch, PacketFlag, Verdict } from '../../src/packet/batch';
-import { Owners } from '../../src/splitter/owners';
+import { Owners } from '../../src/splitter/memory/owners';
 import { Reason, REASONS, reasonName } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';

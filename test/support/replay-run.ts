@@ -1,6 +1,6 @@
 /** Replays captures in memory, with the topology of test/fixtures/topology.yaml. */
 import { join } from 'node:path';
-import { loadConfiguration } from '../../src/cli/configuration';
+import { loadConfiguration } from '../../src/configuration/configuration';
 import { LineWriter } from '../../src/replay/lines';
 import { PcapWriter } from '../../src/replay/pcap-writer';
 import { PcapngWriter } from '../../src/replay/pcapng-writer';

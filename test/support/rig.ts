@@ -7,7 +7,7 @@ import { PacketBatch, type PacketFlag, Verdict } from '../../src/packet/batch';
 import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
 import { activationEntries, reportEntries, requestEntries } from '../../src/splitter/entries';
-import { EVENTS } from '../../src/splitter/events';
+import { EVENTS } from '../../src/splitter/memory/events';
 import { REASONS, reasonName } from '../../src/splitter/reasons';
 import { Splitter, type SplitterOptions } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';

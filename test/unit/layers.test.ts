@@ -5,7 +5,28 @@ import * as ts from 'typescript';
 import * as library from '../../src';
 
 const SRC = resolve(__dirname, '../../src');
-const RANKS: Record<string, number> = { packet: 0, tables: 1, splitter: 2, engine: 3, replay: 3, rules: 3, cli: 4 };
+const RANKS: Record<string, number> = {
+  packet: 0,
+  tables: 1,
+  splitter: 2,
+  configuration: 3,
+  engine: 3,
+  replay: 3,
+  steering: 3,
+  doctor: 4,
+  lab: 4,
+  cli: 5,
+};
+/** Rooms of the engine that run in, or speak for, one process: what each may import of the others. */
+const ENGINE_ROOMS: Record<string, readonly string[]> = {
+  shared: [],
+  worker: ['shared'],
+  control: ['shared'],
+  report: ['shared'],
+  supervisor: ['shared', 'control', 'report'],
+};
+/** Folders with a face, and how many words its path has: others import that, never a file inside. */
+const FACES: Record<string, number> = { engine: 1, steering: 2 };
 /** src/index.ts, the library's entry, stands above the core and beside nothing. */
 const LIBRARY = { name: 'index.ts', rank: 3 };
 const CORE_RANK = 2;
@@ -59,10 +80,20 @@ function objection(file: SourceFile, imported: string): string | undefined {
   if (!imported.startsWith('.')) {
     return file.rank <= CORE_RANK ? `${file.name}: the core imports no package, found ${imported}` : undefined;
   }
-  const target = relative(SRC, resolve(SRC, file.name, '..', imported)).split(sep)[0];
-  if (target === file.folder) return undefined;
+  const path = relative(SRC, resolve(SRC, file.name, '..', imported)).split(sep);
+  const [target, room] = path;
+  if (target === file.folder) return target === 'engine' ? objectionInEngine(file, room) : undefined;
   const isLower = RANKS[target] < file.rank && (file.folder !== LIBRARY.name || RANKS[target] <= CORE_RANK);
-  return isLower ? undefined : `${file.name} (${file.folder}) may not import ${imported}`;
+  if (!isLower) return `${file.name} (${file.folder}) may not import ${imported}`;
+  if (path.length > (FACES[target] ?? Infinity)) return `${file.name} reaches into ${target}: ${imported}`;
+  return undefined;
+}
+
+/** Within the engine: no file of one process imports the other's, and only the face sees all rooms. */
+function objectionInEngine({ name }: SourceFile, target: string): string | undefined {
+  const room = name.split(sep)[1];
+  if (room === 'index.ts' || target === room) return undefined;
+  return ENGINE_ROOMS[room]?.includes(target) ? undefined : `${name} (engine/${room}) may not import engine/${target}`;
 }
 
 test('every file lies in a folder that has a rank', () => {
@@ -70,10 +101,25 @@ test('every file lies in a folder that has a rank', () => {
   expect(files.length).toBeGreaterThan(20);
 });
 
-test('imports go strictly downwards; engine, replay and rules do not know each other; the library is the core', () => {
+test('imports go strictly downwards; folders of one rank do not know each other; the library is the core', () => {
   const objections = files.flatMap((file) => importsOf(file).map((imported) => objection(file, imported)));
   expect(objections.filter(Boolean)).toEqual([]);
   expect(objections.length).toBeGreaterThan(50);
+});
+
+test.each([
+  ['engine/worker/main.ts', '../supervisor/supervisor', /engine\/worker\) may not import engine\/supervisor/],
+  ['engine/control/operations.ts', '../supervisor/held-state', /engine\/control\) may not import engine\/supervisor/],
+  ['engine/supervisor/supervisor.ts', '../worker/main', /may not import engine\/worker/],
+  ['engine/shared/binding.ts', '../worker/main', /may not import engine\/worker/],
+  ['cli/ask.ts', '../engine/control/ask', /reaches into engine/],
+  ['doctor/rules.ts', '../steering/iptables/check', /reaches into steering/],
+  ['splitter/splitter.ts', '../engine', /may not import/],
+  ['configuration/schema.ts', '../steering/iptables', /may not import/],
+  ['tables/ttl-table.ts', 'node:fs', /imports no package/],
+])('%s importing %s is objected to', (name, imported, complaint) => {
+  const file = files.find((one) => one.name === name);
+  expect(file && objection(file, imported)).toMatch(complaint);
 });
 
 test('packet, tables and splitter have no clock, no chance, no output, no system', () => {

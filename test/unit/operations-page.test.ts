@@ -3,17 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { configurationSchema, keysAt } from '../../src/cli/configuration-schema';
+import { configurationSchema, keysAt } from '../../src/configuration/schema';
 import { Verdict } from '../../src/packet/batch';
-import { labelsOf, METRIC_NAMES } from '../../src/engine/metrics';
-import { SIDES } from '../../src/engine/status';
+import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metrics';
+import { SIDES } from '../../src/engine/report/status';
 import { REASONS } from '../../src/splitter/reasons';
 
 const ROOT = join(__dirname, '..', '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const PAGE = read('docs/operations.md');
 const ENGINE_SOURCES = [
-  ...readdirSync(join(ROOT, 'src/engine')).map((name) => join('src/engine', name)),
+  ...readdirSync(join(ROOT, 'src/engine'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join('src/engine', name)),
   'src/cli/commands/run.ts',
 ];
 
@@ -78,7 +80,7 @@ describe('the configuration', () => {
   });
 
   test('and whether a reload takes it', () => {
-    const source = read('src/engine/reload.ts');
+    const source = read('src/engine/supervisor/reload.ts');
     for (const [, key, , taken] of rows) {
       if (key.startsWith('collectors') || key === 'onEngineDown') continue;
       expect([key, source.includes(`'${key}'`) || source.includes(`    ${key}: `)]).toEqual([key, taken !== 'yes']);

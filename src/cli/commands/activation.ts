@@ -1,7 +1,7 @@
 /** `acsplit activate`, `deactivate`, `pause`, `resume`: the operator's hand on a running engine. */
 
 import { type CommandModule } from 'yargs';
-import { type ActivateAnswer } from '../../engine/worker-commands';
+import { type ActivateAnswer } from '../../engine';
 import { ask, requireAddress } from '../ask';
 import { type GlobalOptions } from '../options';
 

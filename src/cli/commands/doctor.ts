@@ -1,9 +1,9 @@
 /** `acsplit doctor`: everything that must be true on this host, a line each. */
 
 import { type CommandModule } from 'yargs';
-import { loadConfiguration } from '../configuration';
-import { CHECKS, type Diagnosis, diagnose } from '../doctor/checks';
-import { LIVE_HOST } from '../doctor/host';
+import { loadConfiguration } from '../../configuration/configuration';
+import { CHECKS, type Diagnosis, diagnose } from '../../doctor/checks';
+import { LIVE_HOST } from '../../doctor/host';
 import { type GlobalOptions, jsonOption } from '../options';
 
 interface DoctorOptions extends GlobalOptions {

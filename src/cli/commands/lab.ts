@@ -1,13 +1,13 @@
 /** `acsplit lab`: shows the main job live, on real NFQUEUE, in network namespaces of its own. */
 import { type CommandModule } from 'yargs';
-import { Failure, UsageError } from '../errors';
-import { startCast } from '../lab/cast';
-import { Engine } from '../lab/engine';
-import { Narrator } from '../lab/narrator';
-import { namespaceRights, reexecute, REFUSED } from '../lab/rights';
-import { stay } from '../lab/stay';
-import { CPE, NEIGHBOUR, playStory, type Claim } from '../lab/story';
-import { ADDRESSES, REPORT_PORT, World } from '../lab/world';
+import { Failure, UsageError } from '../../configuration/errors';
+import { startCast } from '../../lab/cast';
+import { Engine } from '../../lab/engine';
+import { Narrator } from '../../lab/narrator';
+import { namespaceRights, reexecute, REFUSED } from '../../lab/rights';
+import { stay } from '../../lab/stay';
+import { CPE, NEIGHBOUR, playStory, type Claim } from '../../lab/story';
+import { ADDRESSES, REPORT_PORT, World } from '../../lab/world';
 import { type GlobalOptions, jsonOption } from '../options';
 
 interface LabOptions extends GlobalOptions {

@@ -1,9 +1,17 @@
 /** `acsplit rules show | install | remove | check`: the iptables bundle. */
 
 import { type CommandModule } from 'yargs';
-import { checkRules, familiesOf, type Family, installRules, removeRules, renderRules, RulesError } from '../../rules';
-import { type Configuration, loadConfiguration, steeringOf } from '../configuration';
-import { Failure } from '../errors';
+import {
+  checkRules,
+  familiesOf,
+  type Family,
+  installRules,
+  removeRules,
+  renderRules,
+  RulesError,
+} from '../../steering/iptables';
+import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
+import { Failure } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
 
 interface DataOptions extends GlobalOptions {
@@ -98,7 +106,7 @@ function printCheck(configuration: Configuration, json: boolean): void {
   }
 }
 
-/** What src/rules complains about is a failure of the command, not of this program. */
+/** What src/steering/iptables complains about is a failure of the command, not of this program. */
 function inWords(act: () => void): void {
   try {
     act();

@@ -2,16 +2,20 @@
 
 import pino from 'pino';
 import { type CommandModule } from 'yargs';
-import { loadAddon } from '../../engine/binding';
-import { type Engine, type EngineOptions, startEngine } from '../../engine/engine';
-import { EngineError } from '../../engine/engine-error';
-import { type EngineLog } from '../../engine/engine-log';
-import { openSink } from '../../engine/log-sink';
-import { LogStream } from '../../engine/log-stream';
-import { ServiceManager } from '../../engine/service-manager';
-import { aliveSets } from '../../rules';
-import { loadConfiguration } from '../configuration';
-import { exitCodeOf, Failure } from '../errors';
+import {
+  type Engine,
+  EngineError,
+  type EngineLog,
+  type EngineOptions,
+  loadAddon,
+  LogStream,
+  openSink,
+  ServiceManager,
+  startEngine,
+} from '../../engine';
+import { aliveSets } from '../../steering/iptables';
+import { loadConfiguration } from '../../configuration/configuration';
+import { exitCodeOf, Failure } from '../../configuration/errors';
 import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
 import * as signals from '../run-signals';

@@ -1,10 +1,10 @@
 /** `acsplit status`: tables, verdicts by reason, queues; once, or live with `--watch`. */
 
 import { type CommandModule } from 'yargs';
-import { type Status } from '../../engine/status';
+import { type Status } from '../../engine';
 import { asker } from '../ask';
-import { loadConfiguration } from '../configuration';
-import { UsageError } from '../errors';
+import { loadConfiguration } from '../../configuration/configuration';
+import { UsageError } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { formatStatus } from '../status-text';
 import { watch } from '../watch/watch';

@@ -1,12 +1,12 @@
 /** `acsplit tables requests|activated|connections`: the entries of the running engine. */
 
 import { type CommandModule } from 'yargs';
-import { MAX_ENTRIES, type TableAnswer, type TableName, TABLES } from '../../engine/operations';
+import { MAX_ENTRIES, type TableAnswer, type TableName, TABLES } from '../../engine';
 import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entries';
 import { asker, requireAddress } from '../ask';
 import { Columns } from '../columns';
-import { loadConfiguration } from '../configuration';
-import { UsageError } from '../errors';
+import { loadConfiguration } from '../../configuration/configuration';
+import { UsageError } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { endpoint } from '../trace-text';
 

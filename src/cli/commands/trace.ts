@@ -6,11 +6,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type CommandModule } from 'yargs';
-import { type TraceAnswer, type TraceEvent } from '../../engine/operations';
-import { type PacketsAnswer } from '../../engine/packet-trace';
+import { type PacketsAnswer, type TraceAnswer, type TraceEvent } from '../../engine';
 import { type Ask, asker, requireAddress } from '../ask';
-import { type Configuration, loadConfiguration } from '../configuration';
-import { Failure } from '../errors';
+import { type Configuration, loadConfiguration } from '../../configuration/configuration';
+import { Failure } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { describePacket, formatPacket, type PacketLine, TraceFile } from '../trace-packets';
 import { formatTime, formatTraceEvent } from '../trace-text';

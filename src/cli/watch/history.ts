@@ -1,6 +1,6 @@
 /** What a watcher remembers: the statuses of the last minutes as rates, for numbers and sparklines. Knows no clock. */
 
-import { type Status } from '../../engine/status';
+import { type Status } from '../../engine';
 
 /** A status and when it was taken, in ms of any monotonic clock. */
 export interface Sample {

@@ -4,7 +4,7 @@
  * cells that matter least, and never what was lost.
  */
 
-import { type QueueStatus, type Status } from '../../engine/status';
+import { type QueueStatus, type Status } from '../../engine';
 import { formatDuration, otherLosses } from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';

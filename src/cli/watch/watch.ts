@@ -4,8 +4,8 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Status } from '../../engine/status';
-import { Failure } from '../errors';
+import { type Status } from '../../engine';
+import { Failure } from '../../configuration/errors';
 import { History } from './history';
 import { renderLine, renderWatch, type Screen } from './render';
 import { choosePaint, speaksUtf8 } from './style';

@@ -5,7 +5,7 @@
  */
 const Module = require('node:module');
 const [what, signal] = process.env.AT_START.split(' ');
-const isWorker = process.argv[1]?.endsWith('worker-main.js');
+const isWorker = process.argv[1]?.endsWith('worker/main.js');
 
 /** The first moment of our own code: the program is about to load its commands. */
 if (what === 'signal' && !isWorker) {

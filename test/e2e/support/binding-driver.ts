@@ -3,8 +3,8 @@
  * per packet, `TranscriptLine`. Time counts packets, not seconds, so that two runs are alike.
  */
 import { Verdict, type PacketBatch } from '../../../src/packet/batch';
-import { closeQueues, openQueues } from '../../../src/engine/binding';
-import { startVerdictLoop } from '../../../src/engine/verdict-loop';
+import { closeQueues, openQueues } from '../../../src/engine/shared/binding';
+import { startVerdictLoop } from '../../../src/engine/worker/verdict-loop';
 import { reasonName } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
 import { type Topology } from '../../../src/splitter/topology';

@@ -3,7 +3,7 @@
  * with the product. (tcpdump wants to change its user, which the root of a user namespace may not.)
  */
 import type { ChildProcess } from 'node:child_process';
-import { end, type Role, type World } from '../../../src/cli/lab/world';
+import { end, type Role, type World } from '../../../src/lab/world';
 
 const PATIENCE_MS = 30_000;
 const GLOBAL_HEADER_BYTES = 24;

@@ -1,7 +1,7 @@
 /** An acsplit command of the build under test, while it runs and when it has ended. */
 import { spawn } from 'node:child_process';
-import { cli } from '../../../src/cli/lab/engine';
-import { type World } from '../../../src/cli/lab/world';
+import { cli } from '../../../src/lab/engine';
+import { type World } from '../../../src/lab/world';
 import { eventually } from './run-host';
 
 export interface Ran {

@@ -1,5 +1,5 @@
 /** The CPEs of a world. */
-import type { CpeSettings } from '../../../src/cli/lab/cpe';
+import type { CpeSettings } from '../../../src/lab/cpe';
 import { cpeAddress } from './family';
 
 /** CPEs, in streets of 250, that ask for credentials and open their session soon after they were woken. */

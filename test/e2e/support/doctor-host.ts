@@ -6,10 +6,10 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ChildProcess } from 'node:child_process';
 import { delimiter, join } from 'node:path';
-import { cli } from '../../../src/cli/lab/engine';
-import { end } from '../../../src/cli/lab/world';
-import { type Finding } from '../../../src/cli/doctor/check';
-import { type Outcome } from '../../../src/rules/iptables';
+import { cli } from '../../../src/lab/engine';
+import { end } from '../../../src/lab/world';
+import { type Finding } from '../../../src/doctor/check';
+import { type Outcome } from '../../../src/steering/iptables/iptables';
 import { sh } from './netns';
 import { RulesHost, until } from './rules-host';
 

@@ -5,7 +5,7 @@
  *     cpe ── cpehop ── split ── itmshop ────── itms
  *                        └───── collectorhop ── collector
  */
-import { type Side } from '../../../src/cli/lab/world';
+import { type Side } from '../../../src/lab/world';
 import { FAMILY, IPTABLES } from './family';
 import { type ConnectionRequest, type ReportConnection, TcpStage } from './tcp-stage';
 import { type End } from './tcp-end';

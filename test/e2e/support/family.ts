@@ -2,7 +2,7 @@
  * The family that this run's worlds speak: IPv4, or IPv6 with ACSPLIT_FAMILY=6 in the environment. The tests are the
  * same; the project "e2e, IPv6" of jest.config.js asks for IPv6 for those that every `npm test` runs in both.
  */
-import { PLACES } from '../../../src/cli/lab/world';
+import { PLACES } from '../../../src/lab/world';
 import type { Family } from '../../../src/packet/address';
 
 const asked = process.env.ACSPLIT_FAMILY ?? '4';

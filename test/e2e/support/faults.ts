@@ -1,6 +1,6 @@
 /** Faults under load: something is done to a running engine, again and again, and the load says what it noticed. */
-import { isAlive } from '../../../src/cli/lab/namespaces';
-import type { Status } from '../../../src/engine/status';
+import { isAlive } from '../../../src/lab/namespaces';
+import type { Status } from '../../../src/engine/report/status';
 import { recordFault } from './fault-rows';
 import { Load, type LoadOptions, type Outcome } from './load';
 import { Lookout, pause } from './lookout';

@@ -1,5 +1,5 @@
 /** Packets that no kernel of the test's hosts sent: forged, duplicated, late. What they must fit is read off the wire. */
-import { REPORT_PORT } from '../../../src/cli/lab/world';
+import { REPORT_PORT } from '../../../src/lab/world';
 import { buildTcp } from '../../../src/packet/builder';
 import { TcpFlag } from '../../../src/packet/tcp';
 import { hasFlag, type Sight } from './capture';

@@ -2,10 +2,10 @@
  * Load of every kind at once, until it is told to end: bulk transfers and connection churn, diverted and not. Who was
  * to see each session is known beforehand; `end` compares. Knows no test framework: the soak drives it as well.
  */
-import type { AcsEvent } from '../../../src/cli/lab/acs-actor';
-import type { Bulk } from '../../../src/cli/lab/bulk';
-import { settle, type Cast } from '../../../src/cli/lab/cast';
-import type { CpeSettings } from '../../../src/cli/lab/cpe';
+import type { AcsEvent } from '../../../src/lab/acs-actor';
+import type { Bulk } from '../../../src/lab/bulk';
+import { settle, type Cast } from '../../../src/lab/cast';
+import type { CpeSettings } from '../../../src/lab/cpe';
 import { makeCpes } from './cpes';
 
 const BULK_BYTES = 24 << 20;

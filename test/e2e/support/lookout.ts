@@ -1,9 +1,9 @@
 /** Looks at a running engine from the test's own process, through the memory that the worker writes. */
 import { closeSync, openSync } from 'node:fs';
-import { loadConfiguration } from '../../../src/cli/configuration';
-import { askEngine, controlSocketPath } from '../../../src/engine/control';
-import { mapState, stateFilePath } from '../../../src/engine/state-file';
-import { type Status } from '../../../src/engine/status';
+import { loadConfiguration } from '../../../src/configuration/configuration';
+import { askEngine, controlSocketPath } from '../../../src/engine/control/ask';
+import { mapState, stateFilePath } from '../../../src/engine/shared/state-file';
+import { type Status } from '../../../src/engine/report/status';
 import { type Reason } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
 import { type Stage } from './stage';

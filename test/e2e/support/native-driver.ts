@@ -6,8 +6,8 @@ import { parseAddress } from '../../../src/packet/address';
 import { PacketFlag, Verdict, type PacketBatch } from '../../../src/packet/batch';
 import { rewriteDestination, rewriteSource } from '../../../src/packet/rewrite';
 import { PacketView, Parsed } from '../../../src/packet/view';
-import { closeQueues, openQueues, type LoopCounters, type QueueOptions } from '../../../src/engine/binding';
-import { startVerdictLoop } from '../../../src/engine/verdict-loop';
+import { closeQueues, openQueues, type LoopCounters, type QueueOptions } from '../../../src/engine/shared/binding';
+import { startVerdictLoop } from '../../../src/engine/worker/verdict-loop';
 
 export interface DriverOptions {
   queue: QueueOptions;

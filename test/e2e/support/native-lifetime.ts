@@ -5,7 +5,7 @@
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import * as path from 'node:path';
 import { PacketBatch, Verdict } from '../../../src/packet/batch';
-import { loadAddon, openQueues, type NativeLoop, type NativeLoopOptions } from '../../../src/engine/binding';
+import { loadAddon, openQueues, type NativeLoop, type NativeLoopOptions } from '../../../src/engine/shared/binding';
 
 export type Scenario = keyof typeof scenarios;
 

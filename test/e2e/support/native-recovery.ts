@@ -4,10 +4,10 @@
  * one's `LoopCounters`. Argument: one JSON object, `RecoveryOptions`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { loadAddon, openQueues } from '../../../src/engine/binding';
-import { Journal } from '../../../src/engine/journal';
-import { readQueueCounters } from '../../../src/engine/queue-counters';
-import { startVerdictLoop } from '../../../src/engine/verdict-loop';
+import { loadAddon, openQueues } from '../../../src/engine/shared/binding';
+import { Journal } from '../../../src/engine/shared/journal';
+import { readQueueCounters } from '../../../src/engine/shared/queue-counters';
+import { startVerdictLoop } from '../../../src/engine/worker/verdict-loop';
 import { PacketBatch, Verdict } from '../../../src/packet/batch';
 
 export interface RecoveryOptions {

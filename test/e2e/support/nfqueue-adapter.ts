@@ -4,7 +4,7 @@
  * that a verdict failed, closing a queue.
  */
 import { PacketBatch, Verdict } from '../../../src/packet/batch';
-import { type Decider } from '../../../src/engine/verdict-loop';
+import { type Decider } from '../../../src/engine/worker/verdict-loop';
 
 /** The package's interface, as far as it is used here. */
 interface Nfqueue {

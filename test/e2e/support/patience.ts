@@ -3,7 +3,7 @@
  * rests longer now and then, and what is repeated in vain is on the wires all the same: a second FIN, or a RST of the end
  * that closed last and knows nothing of it any more. Where a test counts packets, or forbids resets, that is noise.
  */
-import { type Role, type World } from '../../../src/cli/lab/world';
+import { type Role, type World } from '../../../src/lab/world';
 
 /** Longer than any rest, shorter than anybody waits: what is really lost is repeated after that. SYNs still after 1 s. */
 const RTO_MIN = '2s';

@@ -1,5 +1,5 @@
 """A host's sockets at command: every call of a test's script is one call into this kernel's TCP, and nothing happens
-by itself. Speaks the actors' protocol (src/cli/lab/lines.ts): {"ask": N, "do": NAME, ...} on stdin, {"answer": N, ...}
+by itself. Speaks the actors' protocol (src/lab/lines.ts): {"ask": N, "do": NAME, ...} on stdin, {"answer": N, ...}
 and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection

@@ -13,7 +13,7 @@ function poisoned(decide) {
   };
 }
 
-if (process.argv[1]?.endsWith('worker-main.js')) {
+if (process.argv[1]?.endsWith('worker/main.js')) {
   const load = Module._load;
   Module._load = function (request, ...rest) {
     const loaded = load.call(this, request, ...rest);

@@ -4,9 +4,9 @@
  * Prints a line when verdicts flow; SIGTERM writes the transcript and ends.
  */
 import { writeFileSync } from 'node:fs';
-import { loadConfiguration } from '../../../src/cli/configuration';
-import { closeQueues, openQueues } from '../../../src/engine/binding';
-import { startVerdictLoop } from '../../../src/engine/verdict-loop';
+import { loadConfiguration } from '../../../src/configuration/configuration';
+import { closeQueues, openQueues } from '../../../src/engine/shared/binding';
+import { startVerdictLoop } from '../../../src/engine/worker/verdict-loop';
 import { type PacketBatch } from '../../../src/packet/batch';
 import { Transcript } from '../../../src/replay/transcript';
 import { Splitter } from '../../../src/splitter/splitter';

@@ -7,15 +7,15 @@ import { type ChildProcess, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import * as readline from 'node:readline';
-import { cli, configurationText } from '../../../src/cli/lab/engine';
-import { end, type Role, World, type WorldOptions } from '../../../src/cli/lab/world';
-import { type Outcome } from '../../../src/rules/iptables';
-import { type System } from '../../../src/rules';
+import { cli, configurationText } from '../../../src/lab/engine';
+import { end, type Role, World, type WorldOptions } from '../../../src/lab/world';
+import { type Outcome } from '../../../src/steering/iptables/iptables';
+import { type System } from '../../../src/steering/iptables';
 import { type BackEnd, linkBackEnd, withoutEmptyTables } from './back-end';
 
 export { BACK_ENDS, type BackEnd, systemProgram } from './back-end';
 
-const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'cli', 'lab');
+const PROGRAMS = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist', 'lab');
 const PEER = join(__dirname, 'line-peer.js');
 
 /** Bounds a failure; whatever is waited for comes within seconds. */
@@ -87,7 +87,7 @@ export class RulesHost {
     this.must(['iptables-restore', '--noflush', '-w', '10'], text);
   }
 
-  /** For src/rules in this process, with the router's iptables behind it. */
+  /** For src/steering/iptables in this process, with the router's iptables behind it. */
   get system(): System {
     return {
       run: (program, words, input) => this.run([program, ...words], input),

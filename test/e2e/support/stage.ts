@@ -4,11 +4,11 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { settle, startCast, type Acs, type Cast } from '../../../src/cli/lab/cast';
-import type { CpeSettings } from '../../../src/cli/lab/cpe';
-import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
-import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
-import { World } from '../../../src/cli/lab/world';
+import { settle, startCast, type Acs, type Cast } from '../../../src/lab/cast';
+import type { CpeSettings } from '../../../src/lab/cpe';
+import { Engine, type EngineOptions } from '../../../src/lab/engine';
+import { namespaceRights, REFUSED } from '../../../src/lab/rights';
+import { World } from '../../../src/lab/world';
 import { Wires } from './wires';
 import { ADDRESSES, FAMILY } from './family';
 
@@ -16,7 +16,7 @@ export { makeCpes } from './cpes';
 
 /** The build under test. */
 export const DIST = join(__dirname, '..', '..', '..', process.env.ACSPLIT_DIST ?? 'dist');
-const PROGRAMS = join(DIST, 'cli', 'lab');
+const PROGRAMS = join(DIST, 'lab');
 
 /** Longer than the grace in which a session may continue, and more than a test's "later" needs. */
 export const LATER_MS = 3000;

@@ -1,6 +1,6 @@
 /** One end of a TCP connection of a test, in the kernel of its host, and the packets that are sent beside it. */
-import type { Actor } from '../../../src/cli/lab/actor';
-import type { Happening } from '../../../src/cli/lab/lines';
+import type { Actor } from '../../../src/lab/actor';
+import type { Happening } from '../../../src/lab/lines';
 
 export type PeerEvent = Happening & (({ event: 'accepted' } & Accepted) | { event: 'packet'; hex: string });
 

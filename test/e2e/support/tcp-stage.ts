@@ -4,16 +4,16 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Actor } from '../../../src/cli/lab/actor';
-import { Engine, type EngineOptions } from '../../../src/cli/lab/engine';
-import { isAlive } from '../../../src/cli/lab/namespaces';
-import { namespaceRights, REFUSED } from '../../../src/cli/lab/rights';
-import { REPORT_PORT, World, type Role, type WorldOptions } from '../../../src/cli/lab/world';
-import { askEngine, controlSocketPath } from '../../../src/engine/control';
-import { stateFilePath } from '../../../src/engine/state-file';
-import { type Status } from '../../../src/engine/status';
+import { Actor } from '../../../src/lab/actor';
+import { Engine, type EngineOptions } from '../../../src/lab/engine';
+import { isAlive } from '../../../src/lab/namespaces';
+import { namespaceRights, REFUSED } from '../../../src/lab/rights';
+import { REPORT_PORT, World, type Role, type WorldOptions } from '../../../src/lab/world';
+import { askEngine, controlSocketPath } from '../../../src/engine/control/ask';
+import { stateFilePath } from '../../../src/engine/shared/state-file';
+import { type Status } from '../../../src/engine/report/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
-import { type TraceAnswer, type TraceEvent } from '../../../src/engine/operations';
+import { type TraceAnswer, type TraceEvent } from '../../../src/engine/control/operations';
 import { eventually } from './run-host';
 import { makePatient } from './patience';
 import { DIST } from './stage';
@@ -21,7 +21,7 @@ import { End, hangUp, talk, type Accepted, type Ends, type Peer, type PeerEvent 
 import { Wires } from './wires';
 import { ADDRESSES, ANY_ADDRESS, FAMILY, IPTABLES } from './family';
 
-const PROGRAMS = join(DIST, 'cli', 'lab');
+const PROGRAMS = join(DIST, 'lab');
 const PEER = join(__dirname, 'peer.py');
 
 /** Port of the CPEs' Connection Request URL; nobody listens at REFUSING_PORT. */

@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { end, type Role, type World } from '../../../src/cli/lab/world';
+import { end, type Role, type World } from '../../../src/lab/world';
 import { readCapture, type ReadPacket } from '../../support/capture-packets';
 import { ADDRESSES } from './family';
 

@@ -5,7 +5,7 @@
  * A connection is more than its ports, which may be used again with another server at once: its packets are known by
  * the CPE's sequence numbers, which begin at the ISN of its SYN.
  */
-import { REPORT_PORT, type World } from '../../../src/cli/lab/world';
+import { REPORT_PORT, type World } from '../../../src/lab/world';
 import { Capture, hasFlag, isReset, type Sight } from './capture';
 import { ADDRESSES } from './family';
 

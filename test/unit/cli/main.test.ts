@@ -1,6 +1,6 @@
 /** The command line's complaints: one line, the near miss, exit status 2. */
 
-import { UsageError } from '../../../src/cli/errors';
+import { UsageError } from '../../../src/configuration/errors';
 import { jsonOption } from '../../../src/cli/options';
 import { createParser } from '../../../src/cli/parser';
 

@@ -1,6 +1,6 @@
 /** A status for people. */
 import { formatDuration, formatStatus } from '../../../src/cli/status-text';
-import { type Status } from '../../../src/engine/status';
+import { type Status } from '../../../src/engine/report/status';
 
 const STATUS: Status = {
   version: '1.2.3',

@@ -1,5 +1,5 @@
 /** The ring of events: what was noted comes back as it was, a slow reader loses the oldest, and damage stays inside. */
-import { EVENTS, Event, EventLog, type EventRow } from '../../../src/splitter/events';
+import { EVENTS, Event, EventLog, type EventRow } from '../../../src/splitter/memory/events';
 import { addressNamed, WORDS } from '../../support/family';
 
 const CPE = addressNamed('245.254.253.252');

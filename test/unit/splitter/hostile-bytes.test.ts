@@ -7,7 +7,7 @@ import { PacketFlag } from '../../../src/packet/batch';
 import { buildTcp } from '../../../src/packet/builder';
 import { reasonName } from '../../../src/splitter/reasons';
 import { Splitter } from '../../../src/splitter/splitter';
-import { SplitterState } from '../../../src/splitter/state';
+import { SplitterState } from '../../../src/splitter/memory/state';
 import { fixtureStories, type QueuedPacket, type Story } from '../../support/fixture-packets';
 import { FAMILY, packetIn, topologyIn } from '../../support/family';
 import { CAPACITY, NOT_REMEMBERED, QUEUES, Target, Targets } from '../../support/hostile-targets';

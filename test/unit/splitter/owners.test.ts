@@ -1,5 +1,5 @@
 /** Owners are stable ids: a reload that reorders, moves or takes away servers moves no diversion. [D] */
-import { MAX_NAME_BYTES, Owners } from '../../../src/splitter/owners';
+import { MAX_NAME_BYTES, Owners } from '../../../src/splitter/memory/owners';
 import { addressNamed } from '../../support/family';
 import { CPE, Rig, SERVERS, TOPOLOGY } from '../../support/rig';
 

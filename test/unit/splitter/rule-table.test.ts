@@ -1,5 +1,5 @@
 /** The rule table itself: every cell, and the type of every combination of flags. [P3, P4] */
-import { Action, actionFor, Origin, PacketType, packetType } from '../../../src/splitter/rules';
+import { Action, actionFor, Origin, PacketType, packetType } from '../../../src/splitter/decide/decision-table';
 
 const TYPES = [PacketType.Syn, PacketType.SynAck, PacketType.Ack, PacketType.Fin, PacketType.Rst];
 

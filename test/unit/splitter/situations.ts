@@ -3,7 +3,7 @@
  * tables' own verbs, so that every combination can be had, also those that traffic brings about once a year.
  */
 import { isSameAddress } from '../../../src/packet/address';
-import { type FamilyState } from '../../../src/splitter/family-state';
+import { type FamilyState } from '../../../src/splitter/memory/family-state';
 import { Seen, type ConnectionTable } from '../../../src/tables/connection-table';
 import { addressNamed } from '../../support/family';
 import { CPE, CPE_PORT, REPORT_PORT, type Rig } from '../../support/rig';

@@ -1,6 +1,6 @@
 /** The tables of constants: every reason and event has words of its own, every default is the one that is documented. */
 import { Verdict } from '../../../src/packet/batch';
-import { EVENTS, Event } from '../../../src/splitter/events';
+import { EVENTS, Event } from '../../../src/splitter/memory/events';
 import { Reason, REASONS, reasonName, VERDICTS } from '../../../src/splitter/reasons';
 import { ACTIVATION_MODES, DEFAULT_LIVES } from '../../../src/splitter/topology';
 

@@ -2,8 +2,8 @@
 import { addressNamed, FAMILY, packetIn, topologyIn, WORDS } from '../../support/family';
 import { parseAddress } from '../../../src/packet/address';
 import { buildTcp } from '../../../src/packet/builder';
-import { FamilyState } from '../../../src/splitter/family-state';
-import { PortClass, type Servers } from '../../../src/splitter/servers';
+import { FamilyState } from '../../../src/splitter/memory/family-state';
+import { PortClass, type Servers } from '../../../src/splitter/memory/servers';
 import { Splitter } from '../../../src/splitter/splitter';
 import { type Topology } from '../../../src/splitter/topology';
 import { ACS, CPE, Rig, TOPOLOGY } from '../../support/rig';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { History } from '../../../../src/cli/watch/history';
 import { countText, renderLine, renderWatch, type Screen } from '../../../../src/cli/watch/render';
 import { inColour, plain } from '../../../../src/cli/watch/style';
-import { type Status } from '../../../../src/engine/status';
+import { type Status } from '../../../../src/engine/report/status';
 
 const GOLDENS = join(__dirname, 'goldens');
 const SCREEN: Screen = { columns: 80, rows: 24, paint: plain, isAscii: false, intervalMs: 1000, clock: '22:37:04' };

@@ -1,0 +1,169 @@
+/**
+ * The configuration file: read, checked, and turned into the topology and the limits that engine and rules share.
+ * Whatever is wrong is refused here, in one line with file, line and column, before anything has been touched.
+ */
+
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { type ActivationMode, type Lives, type OnEngineDown, type Topology } from '../splitter/topology';
+import { findContradictions } from './contradictions';
+import { choicesAt, type ConfigurationShape, configurationSchema, keysAt, UNKNOWN_KEY } from './schema';
+import {
+  type ConfigurationText,
+  describe,
+  MAX_FILE_BYTES,
+  type Path,
+  parseText,
+  type Problem,
+  TextError,
+} from './text';
+import { UsageError } from './errors';
+import { didYouMean } from './near-miss';
+
+export const DEFAULT_CONFIGURATION_FILE = '/etc/acsplit/acsplit.yaml';
+
+export interface Configuration {
+  topology: Topology;
+  activation: ActivationMode;
+  /** Seconds. */
+  lives: Lives;
+  /** Entries of each table. */
+  capacityEntries: number;
+  /** `length` in packets, per queue. */
+  queue: { first: number; length: number; gso: boolean };
+  /**
+   * While no engine runs, `itms`: the kernel alone sends the sessions that CPEs open to the ITMS; `hold`: steered packets
+   * wait or are lost, and none passes unrewritten.
+   */
+  onEngineDown: OnEngineDown;
+  stateDirectory: string;
+  /** Whose members may command the engine; undefined: root alone. */
+  controlGroup: string | undefined;
+  metrics: { listen: string };
+  /** Absolute path of the file all this was read from. */
+  file: string;
+}
+
+/** What the rules are rendered from, besides the topology. */
+export function steeringOf({ queue, onEngineDown }: Configuration): { first: number; onEngineDown: OnEngineDown } {
+  return { first: queue.first, onEngineDown };
+}
+
+/** Reads and checks a configuration file. @throws UsageError, one line that names the place and what was expected. */
+export function loadConfiguration(file: string): Configuration {
+  return parseConfiguration(readText(file), file);
+}
+
+/** `loadConfiguration` for text that is already here; `file` is its name in complaints. */
+export function parseConfiguration(source: string, file: string): Configuration {
+  let text: ConfigurationText;
+  try {
+    text = parseText(source);
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error;
+    throw new UsageError(`${file}:${error.at.line}:${error.at.column}: ${error.message}`);
+  }
+  const parsed = v.safeParse(configurationSchema, text.value);
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => problemOf(issue, text));
+    throw refusal(file, text, problems);
+  }
+  const contradictions = findContradictions(parsed.output);
+  if (contradictions.length > 0) throw refusal(file, text, contradictions);
+  return toConfiguration(parsed.output, file);
+}
+
+function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
+  const { cpe, itms, collectors, reportPorts, itmsPorts } = shape;
+  return {
+    topology: { cpe, itms, collectors, reportPorts, itmsPorts },
+    activation: shape.activation,
+    lives: shape.ttl,
+    capacityEntries: shape.tables.capacity,
+    queue: shape.queue,
+    onEngineDown: shape.onEngineDown,
+    stateDirectory: shape.stateDirectory,
+    controlGroup: shape.controlGroup,
+    metrics: shape.metrics,
+    file: resolve(file),
+  };
+}
+
+/** The first problem in the file's order is told in full; the number of others says that more editing awaits. */
+function refusal(file: string, text: ConfigurationText, problems: Problem[]): UsageError {
+  const placed = problems.map((problem) => ({ ...problem, at: text.position(problem) }));
+  placed.sort(
+    (a, b) =>
+      Number(a.missing ?? false) - Number(b.missing ?? false) || a.at.line - b.at.line || a.at.column - b.at.column,
+  );
+  const [first] = placed;
+  const where = pathText(first.path);
+  const more = placed.length > 1 ? ` (and ${placed.length - 1} more)` : '';
+  return new UsageError(`${file}:${first.at.line}:${first.at.column}: ${where}${first.message}${more}`);
+}
+
+function pathText(path: Path): string {
+  if (path.length === 0) return '';
+  const words = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`));
+  return `${words.join('').slice(1)}: `;
+}
+
+function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
+  const path = issue.path?.map((item) => item.key as PropertyKey) ?? [];
+  if (issue.type === UNKNOWN_KEY) {
+    const key = String(path.at(-1));
+    const parent = path.slice(0, -1);
+    const known = keysAt(parent);
+    const hint = didYouMean(key, known) || `, expected one of ${known.join(', ')}`;
+    return { path: parent, key, message: `unknown key ${describe(key)}${hint}` };
+  }
+  if (path.length > 0 && !text.has(path)) return { path, missing: true, message: `missing, expected ${issue.message}` };
+  const found = path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)[step], text.value);
+  const spelling = typeof found === 'string' ? didYouMean(found, choicesAt(path)) : '';
+  return { path, message: `found ${describe(found)}, expected ${issue.message}${spelling}` };
+}
+
+const OPEN_ERRORS: Record<string, string> = {
+  ENOENT: 'does not exist; write one, or name another with -c FILE',
+  EACCES: 'cannot be read: permission denied; run as root or change its mode',
+  EISDIR: 'is a directory, expected a YAML file',
+  ENOTDIR: 'does not exist: a part of its path is no directory',
+};
+
+function readText(file: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readBounded(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UsageError(`configuration ${file} ${OPEN_ERRORS[code ?? ''] ?? `cannot be read: ${message}`}`);
+  }
+  if (bytes.length > MAX_FILE_BYTES) {
+    throw new UsageError(`configuration ${file} is larger than ${MAX_FILE_BYTES} bytes; this cannot be one`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`configuration ${file} is not UTF-8 text`);
+  }
+}
+
+/** At most one byte more than the limit: the file may be a device without an end. */
+function readBounded(file: string): Buffer {
+  const descriptor = openSync(file, 'r');
+  try {
+    if (fstatSync(descriptor).isDirectory()) throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+    const buffer = Buffer.alloc(MAX_FILE_BYTES + 1);
+    let length = 0;
+    for (;;) {
+      const count = readSync(descriptor, buffer, length, buffer.length - length, null);
+      if (count === 0) break;
+      length += count;
+      if (length === buffer.length) break;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}

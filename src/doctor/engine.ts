@@ -1,0 +1,186 @@
+/** The engine, its state directory, and conntrack beside it. */
+
+import { dirname } from 'node:path';
+import { type Holder, stateFilePath } from '../engine';
+import { Splitter } from '../splitter/splitter';
+import { type OnEngineDown } from '../splitter/topology';
+import { type Configuration } from '../configuration/configuration';
+import { type Check, type Fault } from './check';
+import { acsplit, edit, quoted, restart, sysctl } from './command-line';
+import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
+import { controlHolder } from './sockets';
+
+const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
+
+/** Whether systemd knows the engine. */
+export function hasUnit(host: Host): boolean {
+  return UNIT_FILES.some((file) => visible(host.entry(file)) !== undefined);
+}
+
+interface EngineFacts {
+  answer: EngineAnswer;
+  hasUnit: boolean;
+  /** Whoever has the control socket and gives no proper answer; `restart` ends it and starts it anew. */
+  silent: { holder: Holder; restart: string } | undefined;
+}
+
+async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFacts> {
+  const answer = await host.askEngine(wanted.stateDirectory);
+  const isService = hasUnit(host);
+  const holder = 'complaint' in answer ? controlHolder(host, wanted.stateDirectory) : undefined;
+  const silent = holder && { holder, restart: restart(holder.pid, host, startOf(isService, wanted)) };
+  return { answer, hasUnit: isService, silent };
+}
+
+function startOf(isService: boolean, wanted: Configuration): string {
+  return isService ? 'systemctl start acsplit' : acsplit('run', wanted);
+}
+
+export const engine: Check<EngineFacts> = {
+  name: 'engine',
+  needs: ['queue-owner', 'state-directory'],
+  look: lookAtEngine,
+  judge: ({ answer, hasUnit: isService, silent }, wanted) => {
+    if ('isAbsent' in answer) {
+      const isHeld = wanted.onEngineDown === 'hold';
+      const effect = isHeld ? 'what the rules steer waits and is lost' : 'new sessions all go to the ITMS, others wait';
+      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: startOf(isService, wanted) }];
+    }
+    if ('complaint' in answer && silent) {
+      const says = `${answer.complaint}: it is process ${silent.holder.pid} (${silent.holder.name})`;
+      return [{ level: 'failure', says, mend: silent.restart }];
+    }
+    if ('complaint' in answer) {
+      const mend = isService ? 'systemctl restart acsplit' : acsplit('status', wanted);
+      return [{ level: 'failure', says: answer.complaint, mend }];
+    }
+    const faults: Fault[] = [];
+    const { status } = answer;
+    if (!status.ready) {
+      faults.push({ level: 'warning', says: 'the engine is not ready yet', mend: acsplit('status', wanted) });
+    }
+    if (status.paused) {
+      const says = 'the engine is paused: every session goes to the ITMS';
+      faults.push({ level: 'warning', says, mend: acsplit('resume', wanted) });
+    }
+    return faults;
+  },
+  fine: ({ answer }) => ('status' in answer ? `version ${answer.status.version} answers, verdicts flow` : ''),
+};
+
+interface Directory {
+  entry: Entry | Hidden | undefined;
+  /** The nearest above that exists and may be looked at. */
+  above: string;
+  aboveEntry: Entry | undefined;
+  /** What the state file takes already counts as room. */
+  room: Room;
+  /** Where the file system is mounted, if it is one that can be made larger by a remount. */
+  tmpfs: string | undefined;
+}
+
+function lookAtDirectory(host: Host, { stateDirectory }: Configuration): Directory {
+  const entry = host.entry(stateDirectory);
+  let above = dirname(stateDirectory);
+  while (above !== '/' && visible(host.entry(above)) === undefined) above = dirname(above);
+  const existing = visible(entry) ? stateDirectory : above;
+  const room = host.room(existing);
+  const held = visible(host.entry(stateFilePath(stateDirectory)))?.bytes ?? 0;
+  return {
+    entry,
+    above,
+    aboveEntry: visible(host.entry(above)),
+    room: { ...room, freeBytes: room.freeBytes + held },
+    tmpfs: tmpfsUnder(existing, host.read('/proc/self/mounts') ?? ''),
+  };
+}
+
+/** The tmpfs that a path lies on; `undefined` for any other file system. */
+function tmpfsUnder(path: string, mounts: string): string | undefined {
+  const holding = mounts
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, at]) => at !== undefined && (path === at || path.startsWith(at === '/' ? '/' : `${at}/`)));
+  const nearest = holding.reduce((best, fields) => (fields[1].length >= best[1].length ? fields : best), ['', '', '']);
+  return nearest[2] === 'tmpfs' ? nearest[1] : undefined;
+}
+
+/** Tables, and room for the small files beside them. */
+function wantedBytes({ capacityEntries, topology }: Configuration): number {
+  return Splitter.bufferBytes(capacityEntries, topology) + 2 ** 20;
+}
+
+export const stateDirectory: Check<Directory> = {
+  name: 'state-directory',
+  // Without rights it need not be ours to write to.
+  needs: ['rights'],
+  look: lookAtDirectory,
+  judge: ({ entry, above, aboveEntry, room, tmpfs }, wanted) => {
+    const path = wanted.stateDirectory;
+    const make = `install -d -m 0711 ${quoted(path)}`;
+    if (!entry) {
+      if (aboveEntry?.isDirectory && aboveEntry.isWritable) return roomFaults(room, tmpfs, wanted);
+      return [
+        { level: 'failure', says: `${path} cannot be made: ${above} is no directory to write to`, mend: edit(wanted) },
+      ];
+    }
+    if ('isHidden' in entry) {
+      const says = `${path} cannot be looked at: ${above} does not let this user in`;
+      return [{ level: 'failure', says, mend: `sudo ${acsplit('doctor', wanted)}` }];
+    }
+    if (!entry.isDirectory) {
+      return [{ level: 'failure', says: `${path} is no directory`, mend: `rm ${quoted(path)} && ${make}` }];
+    }
+    if (!entry.isWritable) {
+      return [
+        { level: 'failure', says: `${path} cannot be written to; choose another stateDirectory`, mend: edit(wanted) },
+      ];
+    }
+    if ((entry.mode & 0o002) !== 0) {
+      const says = `everybody may write to ${path} (mode ${entry.mode.toString(8)}), and so steal the control socket`;
+      return [{ level: 'failure', says, mend: `chmod 0711 ${quoted(path)}` }];
+    }
+    return roomFaults(room, tmpfs, wanted);
+  },
+  fine: ({ entry, room }, wanted) => {
+    const there = entry ? `${wanted.stateDirectory} is there` : `${wanted.stateDirectory} can be made`;
+    return `${there}, with ${inMebibytes(room.freeBytes)} of room`;
+  },
+};
+
+function roomFaults({ totalBytes, freeBytes }: Room, tmpfs: string | undefined, wanted: Configuration): Fault[] {
+  const needed = wantedBytes(wanted);
+  if (freeBytes >= needed) return [];
+  const says = `${wanted.stateDirectory} has ${inMebibytes(freeBytes)} of room, tables of ${wanted.capacityEntries} entries take ${inMebibytes(needed)}`;
+  const enough = Math.ceil((totalBytes + needed) / 2 ** 20);
+  const mend = tmpfs === undefined ? edit(wanted) : `mount -o remount,size=${enough}m ${quoted(tmpfs)}`;
+  return [{ level: 'failure', says, mend }];
+}
+
+function inMebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20)} MiB`;
+}
+
+/** Beyond this share the table fills at the next burst; full, it drops what opens a connection. */
+const NEARLY_FULL = 0.8;
+
+export const conntrack: Check<{ count: number; limit: number }> = {
+  name: 'conntrack',
+  look: (host) => {
+    const number = (name: string) => Number(host.read(`/proc/sys/net/netfilter/${name}`) ?? NaN);
+    return { count: number('nf_conntrack_count'), limit: number('nf_conntrack_max') };
+  },
+  judge: ({ count, limit }, { onEngineDown }) => {
+    if (!(count >= limit * NEARLY_FULL)) return [];
+    const says = `${count} of at most ${limit} connections are tracked: when it is full, new ones are dropped (${ours(onEngineDown)})`;
+    return [{ level: 'warning', says, mend: sysctl('net.netfilter.nf_conntrack_max', Math.max(2 * limit, 65_536)) }];
+  },
+  fine: ({ count, limit }, { onEngineDown }) =>
+    Number.isNaN(count)
+      ? 'is not loaded, and need not be'
+      : `${count} of at most ${limit} connections are tracked; ${ours(onEngineDown)}`,
+};
+
+function ours(onEngineDown: OnEngineDown): string {
+  return onEngineDown === 'hold' ? 'ours are not' : 'ours are not while an engine runs';
+}

@@ -1,0 +1,119 @@
+/** Rights and kernel features: nothing is guessed from a version, everything is tried in a scratch network namespace. */
+
+import { join } from 'node:path';
+import { wantedReceiveBufferBytes } from '../engine';
+import { type Family, type Runner, tryBundle } from '../steering/iptables';
+import { type Configuration, steeringOf } from '../configuration/configuration';
+import { type Check, type Fault } from './check';
+import { acsplit, edit, sysctl } from './command-line';
+import { type Host } from './host';
+import { placesOf } from './places';
+import { type QueueTrial, type QueueTrialOptions } from './try-queues';
+
+/** Bit of CapEff in /proc/self/status; linux/capability.h. */
+const CAP_NET_ADMIN = 12n;
+
+export const rights: Check<bigint> = {
+  name: 'rights',
+  look: (host) => BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(host.read('/proc/self/status') ?? '')?.[1] ?? '0'}`),
+  judge: (effective, wanted) => {
+    if (((effective >> CAP_NET_ADMIN) & 1n) === 1n) return [];
+    const says = 'CAP_NET_ADMIN is missing: neither rules nor queues can be had, nor looked at';
+    return [{ level: 'failure', says, mend: `sudo ${acsplit('doctor', wanted)}` }];
+  },
+  fine: () => 'CAP_NET_ADMIN is there',
+};
+
+export const addon: Check<string | undefined> = {
+  name: 'addon',
+  look: (host) => host.addonComplaint(),
+  judge: (complaint) => {
+    if (complaint === undefined) return [];
+    const root = join(__dirname, '..', '..');
+    return [{ level: 'failure', says: complaint, mend: `npm --prefix ${root} run install` }];
+  },
+  fine: () => 'the native addon loads',
+};
+
+/** How one iptables took the whole bundle. */
+export interface BundleTrial {
+  family: Family;
+  /** `iptables`, or one of its two back ends by name. */
+  program: string;
+  complaint: string | undefined;
+  module: string | undefined;
+}
+
+/** Restores the bundle under one back end's programs, each table in a network namespace of its own. */
+function tryUnder(host: Host, wanted: Configuration, family: Family, program: string): BundleTrial {
+  const named = (word: string) => word.replace(/^ip6?tables(?=-restore$)/, program);
+  const run: Runner = (name, words, input) => host.runInScratch(named(name), words.map(named), input);
+  const refusal = tryBundle(wanted.topology, steeringOf(wanted), family, run);
+  return { family, program, complaint: refusal?.message, module: refusal?.module };
+}
+
+/** The default programs of each family; where these refuse, the two back ends by their own names. */
+function lookAtBundle(host: Host, wanted: Configuration): BundleTrial[] {
+  return placesOf(wanted.topology).flatMap(({ family }) => {
+    const program = family === 4 ? 'iptables' : 'ip6tables';
+    const byDefault = tryUnder(host, wanted, family, program);
+    if (byDefault.complaint === undefined) return [byDefault];
+    return [byDefault, ...['nft', 'legacy'].map((name) => tryUnder(host, wanted, family, `${program}-${name}`))];
+  });
+}
+
+export const bundle: Check<BundleTrial[]> = {
+  name: 'kernel-rules',
+  needs: ['rights'],
+  look: lookAtBundle,
+  judge: (trials) =>
+    trials
+      .filter(({ program, complaint }) => !program.includes('-') && complaint !== undefined)
+      .map(({ family, program, complaint, module }): Fault => {
+        const says = `${program} does not take the bundle: ${complaint}`;
+        const other = trials.find((trial) => trial.family === family && trial.complaint === undefined);
+        if (other) {
+          const mend = `update-alternatives --set ${program} /usr/sbin/${other.program}`;
+          return { level: 'failure', says: `${says}; ${other.program} does`, mend };
+        }
+        const name = complaint?.startsWith('ipset is not installed') ? 'ipset' : '--reinstall iptables';
+        const mend = module === undefined ? `apt-get install ${name}` : `modprobe ${module}`;
+        return { level: 'failure', says, mend };
+      }),
+  fine: (trials) =>
+    `${trials.map(({ program }) => program).join(' and ')} took the whole bundle in a scratch namespace`,
+};
+
+function lookAtQueues(host: Host, { queue }: Configuration): QueueTrial {
+  const options: QueueTrialOptions = { ...queue, receiveBufferBytes: wantedReceiveBufferBytes(queue) };
+  const program = join(__dirname, 'try-queues.js');
+  const { status, stdout, stderr } = host.runInScratch(process.execPath, [program, JSON.stringify(options)]);
+  if (status === 0) return JSON.parse(stdout) as QueueTrial;
+  return { code: '', message: stderr.trim().split('\n')[0] || `the trial ended with ${status}` };
+}
+
+export const queues: Check<QueueTrial> = {
+  name: 'kernel-queues',
+  needs: ['rights', 'addon'],
+  look: lookAtQueues,
+  judge: (trial, wanted) => {
+    if ('message' in trial) {
+      const isGso = trial.code === 'EOPNOTSUPP' && wanted.queue.gso;
+      const mend = isGso ? edit(wanted) : 'modprobe nfnetlink_queue';
+      return [{ level: 'failure', says: `in a scratch namespace, ${trial.message}`, mend }];
+    }
+    // The kernel doubles what it is asked for. socket(7)
+    const bytes = wantedReceiveBufferBytes(wanted.queue);
+    if (trial.receiveBufferBytes >= bytes) return [];
+    const says = `the queues' socket gets a buffer of ${inMebibytes(trial.receiveBufferBytes)}, wanted ${inMebibytes(bytes)}: bursts may be lost`;
+    return [{ level: 'warning', says, mend: sysctl('net.core.rmem_max', Math.ceil(bytes / 2)) }];
+  },
+  fine: (trial, { queue }) => {
+    const size = 'message' in trial ? '' : inMebibytes(trial.receiveBufferBytes);
+    return `bound${queue.gso ? ', super-packets as they are' : ''}, with a buffer of ${size}`;
+  },
+};
+
+function inMebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}

@@ -1,0 +1,197 @@
+/**
+ * Does the kernel forward, and where to? Asked of the kernel's own routing, with the interface a packet comes in by, its
+ * source and its ports: so policy routing and reverse path filters answer too.
+ */
+
+import { findForwardingFaults, type HostFault } from '../engine';
+import { type Configuration } from '../configuration/configuration';
+import { type Check, type Fault } from './check';
+import { sysctl } from './command-line';
+import { type Host } from './host';
+import { askIp } from './links';
+import { type Family } from '../steering/iptables';
+import { placesOf, sampleOf, withPrefix } from './places';
+
+export const forwarding: Check<HostFault[]> = {
+  name: 'forwarding',
+  look: (host, { topology }) => findForwardingFaults(topology, (path) => host.read(`/proc/sys/net/${path}`)),
+  judge: (faults) => faults.map(({ says, mend }): Fault => ({ level: 'failure', says, mend })),
+  fine: (_, { topology }) =>
+    `on, for ${placesOf(topology)
+      .map(({ family }) => `IPv${family}`)
+      .join(' and ')}`,
+};
+
+/** One way of one connection between a CPE and a server. */
+export interface Way {
+  family: Family;
+  /** For people: who is to be reached. */
+  what: string;
+  /** What a route is for: a server's address or a CPE network. */
+  destination: string;
+  /** Where packets come in, and where they must leave. */
+  from: string;
+  expected: string;
+  /** Where they leave; `undefined` where the kernel knows no way. */
+  found: string | undefined;
+  /** The reverse path filter of the incoming interface throws them away. */
+  isFiltered: boolean;
+  /** A gateway that other routes of the expected interface use. */
+  gateway: string | undefined;
+}
+
+/** A route that takes a part of a CPE network elsewhere. */
+export interface Detour {
+  part: string;
+  network: string;
+  dev: string;
+  expected: string;
+  family: Family;
+  /** What CPEs there send is thrown away at the expected interface. */
+  isFiltered: boolean;
+}
+
+interface Route {
+  dst?: string;
+  dev?: string;
+  gateway?: string;
+}
+
+/** An ephemeral port, for rules that route by port. */
+const ANY_PORT = '40000';
+
+interface Leg {
+  family: Family;
+  source: string;
+  target: string;
+  in: string;
+  ports: [source: string, destination: string];
+}
+
+/**
+ * A refused source is EXDEV to older kernels and EINVAL to newer ones, which a black hole is too: that one is refused
+ * whoever asks. net/ipv4/route.c, ip_route_input_slow
+ */
+function follow(host: Host, { family, source, target, in: iif, ports }: Leg): Pick<Way, 'found' | 'isFiltered'> {
+  const ask = (words: string[]) => host.run('ip', ['-j', `-${family}`, 'route', 'get', target, ...words]);
+  const packet = ['from', source, 'iif', iif, 'ipproto', 'tcp', 'sport', ports[0], 'dport', ports[1]];
+  const { status, stdout, stderr } = ask(packet);
+  if (status === 0) return { found: (JSON.parse(stdout) as Route[])[0]?.dev, isFiltered: false };
+  const isRefused = /cross-device|Invalid argument/.test(stderr);
+  return { found: undefined, isFiltered: isRefused && ask([]).status === 0 };
+}
+
+function gatewayOf(host: Host, family: Family, device: string): string | undefined {
+  return (askIp<Route[]>(host, [`-${family}`, 'route', 'show', 'dev', device]) ?? []).find(({ gateway }) => gateway)
+    ?.gateway;
+}
+
+/** Every server towards every network and back. */
+function lookAtWays(host: Host, { topology }: Configuration): Way[] {
+  const port = String(topology.reportPorts[0]);
+  return placesOf(topology).flatMap(({ family, acs, cpeInterface, networks, servers }) => {
+    const taken = [acs, ...servers.map(({ address }) => address)];
+    return networks.flatMap((network) =>
+      servers.flatMap((server): Way[] => {
+        const cpe = sampleOf(network, taken);
+        const forth: Leg = { family, source: cpe, target: server.address, in: cpeInterface, ports: [ANY_PORT, port] };
+        const back: Leg = {
+          family,
+          source: server.address,
+          target: cpe,
+          in: server.interface,
+          ports: [port, ANY_PORT],
+        };
+        return [
+          {
+            ...{
+              family,
+              what: server.what,
+              destination: server.address,
+              from: cpeInterface,
+              expected: server.interface,
+            },
+            ...{ gateway: gatewayOf(host, family, server.interface), ...follow(host, forth) },
+          },
+          {
+            ...{ family, what: 'the CPEs', destination: network, from: server.interface, expected: cpeInterface },
+            ...{ gateway: gatewayOf(host, family, cpeInterface), ...follow(host, back) },
+          },
+        ];
+      }),
+    );
+  });
+}
+
+function lookAtDetours(host: Host, { topology }: Configuration): Detour[] {
+  const port = String(topology.reportPorts[0]);
+  return placesOf(topology).flatMap(({ family, acs, cpeInterface, networks, servers }) =>
+    networks.flatMap((network) => {
+      const inside = askIp<Route[]>(host, [`-${family}`, 'route', 'show', 'root', network]) ?? [];
+      return inside
+        .filter(({ dst, dev }) => dst !== undefined && dst !== network && dev !== undefined && dev !== cpeInterface)
+        .map(({ dst, dev }) => {
+          const source = sampleOf(dst!.includes('/') ? dst! : withPrefix(dst!, []), [acs]);
+          const leg: Leg = { family, source, target: servers[0].address, in: cpeInterface, ports: [ANY_PORT, port] };
+          const { isFiltered } = follow(host, leg);
+          return { family, part: dst!, network, dev: dev!, expected: cpeInterface, isFiltered };
+        });
+    }),
+  );
+}
+
+const ip = (family: Family) => (family === 4 ? 'ip' : 'ip -6');
+
+/** `ways` answer for whole networks, `detours` for parts of them. */
+interface Routing {
+  ways: Way[];
+  detours: Detour[];
+}
+
+export const routes: Check<Routing> = {
+  name: 'routes',
+  needs: ['interfaces', 'forwarding'],
+  look: (host, wanted) => ({ ways: lookAtWays(host, wanted), detours: lookAtDetours(host, wanted) }),
+  judge: (routing) => {
+    const wrong = onceEach([...astray(routing), ...parts(routing)]);
+    // A strict filter follows the routes: where one is wrong, it is the route that must be mended.
+    return wrong.length > 0 ? wrong : onceEach(filtered(routing));
+  },
+  fine: ({ ways }) => `${ways.length} ways between CPEs and servers pass rp_filter and leave by the right interface`,
+};
+
+function astray({ ways, detours }: Routing): Fault[] {
+  // A detour may take the very address that stood for its network: it is told once, as a detour.
+  const isDetour = (way: Way) => detours.some(({ network, dev }) => network === way.destination && dev === way.found);
+  return ways
+    .filter((way) => !way.isFiltered && way.found !== way.expected && !isDetour(way))
+    .map(({ family, what, destination, expected, found, gateway }): Fault => {
+      const where = found === undefined ? 'have no route' : `leave through ${found}`;
+      const via = gateway === undefined ? '' : ` via ${gateway}`;
+      const mend = `${ip(family)} route replace ${destination}${via} dev ${expected}`;
+      return { level: 'failure', says: `packets for ${what} (${destination}) ${where}, expected ${expected}`, mend };
+    });
+}
+
+function parts({ detours }: Routing): Fault[] {
+  return detours.map(({ family, part, network, dev, expected, isFiltered }): Fault => {
+    const also = isFiltered ? `; and the rp_filter of ${expected} throws away what these CPEs send` : '';
+    const says = `a part of the CPEs' ${network}, ${part}, is routed through ${dev}, expected ${expected}${also}`;
+    return { level: 'failure', says, mend: `${ip(family)} route delete ${part} dev ${dev}` };
+  });
+}
+
+/** Right routes, and the filter is of another opinion: kernels differ in how it reads rules that route by port or mark. */
+function filtered({ ways }: Routing): Fault[] {
+  return ways
+    .filter(({ isFiltered }) => isFiltered)
+    .map(({ from, what, destination }): Fault => {
+      const says = `the rp_filter of ${from} throws away packets for ${what} (${destination}), though the way back is right`;
+      return { level: 'failure', says, mend: sysctl('net.ipv4.conf.IF.rp_filter', 2, from) };
+    });
+}
+
+/** Several ways may suffer from one cause: the one mend is printed once. */
+function onceEach(faults: Fault[]): Fault[] {
+  return faults.filter((fault, i) => faults.findIndex(({ mend }) => mend === fault.mend) === i);
+}

@@ -1,0 +1,97 @@
+/** The live iptables rules: ours as they must be, the host's own not in their way. What is a difference, src/steering/iptables says. */
+
+import { checkRules, type Difference, RulesError } from '../steering/iptables';
+import { type Configuration, steeringOf } from '../configuration/configuration';
+import { type Check, type Fault, type Level } from './check';
+import { acsplit } from './command-line';
+import { type Host } from './host';
+
+interface Found {
+  ours: Difference[];
+  foreign: Difference[];
+  policies: Difference[];
+}
+
+/** Rules of ours, or missing ones, stand in our chains or lead there; whatever else is named is somebody else's. */
+function isOurs({ chain, kind, rule }: Difference): boolean {
+  if (chain === '' || chain.startsWith('ACSPLIT-') || rule.includes('ACSPLIT-')) return true;
+  return kind === 'missing' || kind === 'reordered';
+}
+
+function isPolicy({ rule }: Difference): boolean {
+  return rule.startsWith('policy ');
+}
+
+function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
+  try {
+    const all = checkRules(wanted.topology, steeringOf(wanted), {
+      run: (...words) => host.run(...words),
+      interfaces: () => [],
+      hasIpv6: () => host.read('/proc/net/if_inet6') !== undefined,
+    });
+    const others = all.filter((difference) => !isOurs(difference));
+    return {
+      ours: all.filter(isOurs),
+      foreign: others.filter((difference) => !isPolicy(difference)),
+      policies: others.filter(isPolicy),
+    };
+  } catch (error) {
+    if (error instanceof RulesError) return error;
+    throw error;
+  }
+}
+
+/** What `rules check` says before and after the words that introduce its command. */
+function split({ message }: Difference): { says: string; mend: string } {
+  const found =
+    /^(.*); (?:to put ours last, )?(?:run|change it|delete it|delete or narrow it|delete them there): (.*)$/.exec(
+      message,
+    );
+  return found ? { says: found[1], mend: found[2] } : { says: message, mend: '' };
+}
+
+function asFault(level: Exclude<Level, 'ok'>, difference: Difference, wanted: Configuration): Fault {
+  const { says, mend } = split(difference);
+  return { level, says, mend: mend.startsWith('acsplit ') ? acsplit(mend.slice('acsplit '.length), wanted) : mend };
+}
+
+export const ownRules: Check<Found | RulesError> = {
+  name: 'rules',
+  needs: ['rights', 'interfaces'],
+  look: lookAtRules,
+  judge: (found, wanted) => {
+    if (found instanceof RulesError)
+      return [{ level: 'failure', says: found.message, mend: acsplit('rules check', wanted) }];
+    if (found.ours.length === 0) return [];
+    const faults = found.ours.map((difference) => asFault('failure', difference, wanted));
+    const distinct = faults.filter(({ mend }, i) => faults.findIndex((other) => other.mend === mend) === i);
+    return distinct.map((fault) => {
+      const others = faults.filter(({ mend }) => mend === fault.mend).length - 1;
+      return others === 0 ? fault : { ...fault, says: `${fault.says} (and ${others} more)` };
+    });
+  },
+  fine: () => 'all of ours are there, in order',
+};
+
+export const foreignRules: Check<Found | RulesError> = {
+  name: 'foreign-rules',
+  needs: ['rights', 'rules'],
+  look: lookAtRules,
+  judge: (found, wanted) =>
+    found instanceof RulesError
+      ? []
+      : found.foreign.map((difference) => {
+          const level = difference.kind === 'skipped' ? 'warning' : 'failure';
+          return asFault(level, difference, wanted);
+        }),
+  fine: () => "none of the host's other rules (Docker, ufw, …) is in the way",
+};
+
+export const policies: Check<Found | RulesError> = {
+  name: 'forward-policy',
+  needs: ['rights', 'rules'],
+  look: lookAtRules,
+  judge: (found, wanted) =>
+    found instanceof RulesError ? [] : found.policies.map((difference) => asFault('failure', difference, wanted)),
+  fine: () => 'no policy drops our traffic: where FORWARD drops, our accepts come first',
+};

@@ -1,0 +1,31 @@
+/**
+ * A program of its own, started in a scratch network namespace: binds the queues as the engine would, prints what came
+ * of it as JSON, and ends, which gives them back.
+ */
+
+import { closeQueues, openQueues, type QueueError, SIDES } from '../engine';
+
+export interface QueueTrialOptions {
+  first: number;
+  length: number;
+  gso: boolean;
+  receiveBufferBytes: number;
+}
+
+/** What the kernel granted; or why it did not. */
+export type QueueTrial = { receiveBufferBytes: number } | { code: string; message: string };
+
+function tryQueues(options: QueueTrialOptions): QueueTrial {
+  try {
+    const { fd, receiveBufferBytes } = openQueues({ ...options, count: SIDES.length });
+    closeQueues(fd);
+    return { receiveBufferBytes };
+  } catch (error) {
+    return { code: (error as QueueError).code ?? '', message: (error as Error).message };
+  }
+}
+
+if (require.main === module) {
+  const options = JSON.parse(process.argv[2]) as QueueTrialOptions;
+  process.stdout.write(`${JSON.stringify(tryQueues(options))}\n`);
+}

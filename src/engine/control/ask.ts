@@ -1,0 +1,86 @@
+/** The asking end of the control socket: one request, one answer, and what a silent or odd answer means in words. */
+
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { type ControlRequest } from '../shared/control-request';
+import { EngineError } from '../shared/engine-error';
+
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+
+/** Nobody listens at the socket. */
+export class NoEngineError extends EngineError {}
+
+/** Somebody listens, and does not speak as an engine should. */
+class OddAnswerError extends EngineError {}
+
+export function controlSocketPath(stateDirectory: string): string {
+  return join(stateDirectory, 'control.sock');
+}
+
+/**
+ * Asks the engine behind `path` and gives its result.
+ * @throws NoEngineError when nobody listens; EngineError when it refuses, or is silent for `timeoutMs`
+ */
+export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_000): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    const received: Buffer[] = [];
+    let size = 0;
+    const fail = (error: Error) => {
+      socket.destroy();
+      reject(error);
+    };
+    socket.setTimeout(timeoutMs, () => fail(new OddAnswerError(`the engine at ${path} does not answer`)));
+    socket.on('connect', () => socket.end(`${JSON.stringify(request)}\n`));
+    socket.on('data', (chunk) => {
+      received.push(chunk);
+      size += chunk.length;
+      if (size > MAX_RESPONSE_BYTES) fail(new OddAnswerError(`the engine at ${path} answers without end`));
+    });
+    socket.on('end', () => {
+      try {
+        resolve(readResponse(Buffer.concat(received).toString('utf8'), path));
+      } catch (error) {
+        fail(error as Error);
+      }
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(connectError(error, path)));
+  });
+}
+
+/** No file, a file that is no socket, a socket without a listener. */
+const NOBODY_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENOTSOCK', 'ECONNREFUSED']);
+
+function connectError(error: NodeJS.ErrnoException, path: string): EngineError {
+  if (NOBODY_CODES.has(error.code ?? '')) {
+    return new NoEngineError(`no engine is running here (nobody listens at ${path}); start one with: acsplit run`);
+  }
+  if (error.code === 'EACCES' || error.code === 'EPERM') {
+    return new EngineError(`permission denied at ${path}; run as root, or as a member of the socket's group`);
+  }
+  return new EngineError(`cannot reach the engine at ${path}: ${error.message}`);
+}
+
+function readResponse(text: string, path: string): unknown {
+  let response: { ok?: unknown; result?: unknown; error?: unknown };
+  try {
+    response = JSON.parse(text) as typeof response;
+  } catch {
+    throw new OddAnswerError(`the engine at ${path} broke off its answer`);
+  }
+  if (response.ok === true) return response.result;
+  throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
+}
+
+/** @throws EngineError when an engine lives behind `path`, with its process id when it tells. */
+export async function refuseLivingEngine(path: string): Promise<void> {
+  let pid = '';
+  try {
+    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown };
+    pid = ` (pid ${String(status.pid)})`;
+  } catch (error) {
+    if (error instanceof NoEngineError) return;
+    if (!(error instanceof OddAnswerError)) throw error;
+  }
+  throw new EngineError(`an engine is already running${pid}: it answers at ${path}; stop it first`);
+}

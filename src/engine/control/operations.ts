@@ -1,0 +1,129 @@
+/**
+ * What an operator may ask of a running engine over the control socket; what changes something is in worker/commands.ts.
+ * Every argument comes from outside and is checked here; every answer is bounded.
+ */
+
+import { formatAddress } from '../../packet/address';
+import {
+  type ActivationEntry,
+  activationEntries,
+  type ConnectionEntry,
+  type Page,
+  reportEntries,
+  requestEntries,
+} from '../../splitter/entries';
+import { EVENTS, type EventRow } from '../../splitter/memory/events';
+import { type Splitter } from '../../splitter/splitter';
+import { type ControlCommands } from './control';
+import { type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
+import { engineLag, engineTime } from '../shared/engine-clock';
+import { EngineError } from '../shared/engine-error';
+import { type StateHeader } from '../shared/state-header';
+
+/** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */
+export const MAX_ENTRIES = 5000;
+/** Slots looked at for one answer at the most: some milliseconds. */
+const MAX_SLOTS = 1_048_576;
+
+export const TABLES = ['requests', 'activated', 'connections'] as const;
+export type TableName = (typeof TABLES)[number];
+
+export interface TableAnswer extends Page<ConnectionEntry | ActivationEntry> {
+  /** In the whole table, of all CPEs; those that have just died and are not swept yet among them. */
+  count: number;
+}
+
+/** An event as it goes over the socket. */
+export interface TraceEvent {
+  /** CLOCK_BOOTTIME in ms. */
+  timeMs: number;
+  event: string;
+  cpe: string;
+  /** 0 where no connection is concerned. */
+  cpePort: number;
+  /** The port at the ACS address. */
+  port: number;
+  /** 'itms', or the collector's name. */
+  owner: string;
+}
+
+export interface TraceAnswer {
+  /** Differs when the engine's memory was made anew: numbers begin anew. */
+  engine: string;
+  /** Differs after a restart of the engine, whose memory may outlive it. */
+  run: string;
+  /** Workers of this run that were started again. */
+  restarts: number;
+  nowMs: number;
+  /** To be given as `since` the next time. */
+  next: number;
+  /** Events that had been overwritten before they could be read. */
+  missed: number;
+  events: TraceEvent[];
+}
+
+/** Who looks on. */
+export interface Onlooker {
+  /** A splitter over the engine's memory that only looks. */
+  look: () => Splitter;
+  /** That memory's name, and its clock's hands: after it has been made anew, events are numbered from 0. */
+  header: () => Pick<StateHeader, 'id' | 'hands'>;
+  /** CLOCK_BOOTTIME in ms. */
+  clock: () => number;
+  run: string;
+  restarts: () => number;
+}
+
+export function operations({ look, header, clock, run, restarts }: Onlooker): ControlCommands {
+  return {
+    tables: (request) => readTable(look(), request, engineTime(header().hands)),
+    events: (request) => ({ ...readEvents(look(), request, header(), clock()), run, restarts: restarts() }),
+  };
+}
+
+function readTable(splitter: Splitter, request: ControlRequest, nowMs: number): TableAnswer {
+  const cpe = request.cpe === undefined ? undefined : cpeOf(request);
+  if (cpe) refuseStranger(splitter, cpe);
+  const from = wholeNumber(request, 'from', 0, 0);
+  const limit = Math.min(wholeNumber(request, 'limit', MAX_ENTRIES, 1), MAX_ENTRIES);
+  const { state, tables } = splitter;
+  state.advance(nowMs);
+  const search = { cpe, from, limit, slots: MAX_SLOTS };
+  switch (request.table) {
+    case 'requests':
+      return { ...requestEntries(state, search), count: tables.connectionRequests.count };
+    case 'activated':
+      return { ...activationEntries(state, search), count: tables.activatedCpes.count };
+    case 'connections':
+      return { ...reportEntries(state, search), count: tables.reportConnections.count };
+    default:
+      throw new EngineError(`a table is one of ${TABLES.join(', ')}`);
+  }
+}
+
+function wholeNumber(request: ControlRequest, name: string, absent: number, least: number): number {
+  const value = request[name] ?? absent;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
+  throw new EngineError(`${name} must be a whole number from ${least}`);
+}
+
+function readEvents(
+  splitter: Splitter,
+  request: ControlRequest,
+  { id, hands }: Pick<StateHeader, 'id' | 'hands'>,
+  nowMs: number,
+): Omit<TraceAnswer, 'run' | 'restarts'> {
+  const lagMs = engineLag(hands);
+  const { events, owners } = splitter.state;
+  const since = wholeNumber(request, 'since', events.written, 0);
+  const answer = { engine: id, nowMs, next: events.written, missed: 0, events: [] as TraceEvent[] };
+  answer.next = events.readSince(since, (row) => answer.events.push(asTraceEvent(row, owners.name(row.owner), lagMs)));
+  answer.missed = Math.max(0, answer.next - since - answer.events.length);
+  return answer;
+}
+
+function asTraceEvent(row: EventRow, owner: string, lagMs: number): TraceEvent {
+  const { cpePort, port } = row;
+  const timeMs = row.timeMs + lagMs;
+  return { timeMs, event: EVENTS[row.event] ?? 'unknown', cpe: formatAddress(row.cpe), cpePort, port, owner };
+}

@@ -1,0 +1,36 @@
+/**
+ * The engine's one face towards the rest of the program: starting it, asking a running one, and what the answers hold.
+ * Whoever only asks loads neither the supervisor nor the addon.
+ */
+import type { Engine, EngineOptions } from './supervisor/supervisor';
+
+export { askEngine, controlSocketPath, NoEngineError } from './control/ask';
+export {
+  MAX_ENTRIES,
+  type TableAnswer,
+  type TableName,
+  TABLES,
+  type TraceAnswer,
+  type TraceEvent,
+} from './control/operations';
+export { type PacketsAnswer, type TracedPacket } from './control/packet-trace';
+export { openSink } from './report/log-sink';
+export { LogStream } from './report/log-stream';
+export { type QueueStatus, SIDES, type Status } from './report/status';
+export { closeQueues, loadAddon, openQueues, type QueueError } from './shared/binding';
+export { type ActivateAnswer, type ControlRequest } from './shared/control-request';
+export { EngineError } from './shared/engine-error';
+export { type EngineLog } from './shared/engine-log';
+export { findQueueHolder, findQueuePort, findSocketHolder, type Holder } from './shared/queue-owner';
+export { stateFilePath } from './shared/state-file';
+export { findForwardingFaults, type HostFault } from './supervisor/host-checks';
+export { wantedReceiveBufferBytes } from './supervisor/queues';
+export { ServiceManager } from './supervisor/service-manager';
+export { type Engine, type EngineOptions };
+
+/** Starts the supervisor in this process; see supervisor.ts. */
+export function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded when wanted
+  const supervisor = require('./supervisor/supervisor') as typeof import('./supervisor/supervisor');
+  return supervisor.startEngine(options, stopped);
+}

@@ -1,0 +1,189 @@
+/**
+ * The engine's figures for Prometheus: read from a status snapshot and from the verdict loop's own memory when somebody
+ * scrapes, never kept up to date meanwhile. Names and units by https://prometheus.io/docs/practices/naming/; what to do
+ * about each is in docs/operations.md, the alert rules in docs/alerts.yaml.
+ */
+
+import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import { Verdict } from '../../packet/batch';
+import { REASONS } from '../../splitter/reasons';
+import { type LoopCounters } from '../shared/binding';
+import { type Histogram } from '../shared/histogram';
+import { type Observation } from '../shared/observation';
+import { SIDES, type Status } from './status';
+
+export interface Snapshot {
+  status: Status;
+  observation: Observation;
+  loop: LoopCounters;
+}
+
+const VERDICT_NAMES: Readonly<Record<number, string>> = {
+  [Verdict.Drop]: 'drop',
+  [Verdict.Accept]: 'accept',
+  [Verdict.AcceptRewritten]: 'rewrite',
+};
+const TABLE_NAMES = {
+  connectionRequests: 'connection_requests',
+  activatedCpes: 'activated_cpes',
+  reportConnections: 'report_connections',
+} as const;
+
+type Labels = Record<string, string>;
+type Sample = readonly [labels: Labels, value: number];
+type Read = (snapshot: Snapshot) => Sample[];
+
+const one =
+  (read: (snapshot: Snapshot) => number): Read =>
+  (snapshot) => [[{}, read(snapshot)]];
+const flag = (is: boolean) => (is ? 1 : 0);
+
+const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
+  ['acsplit_ready', '1 while verdicts flow', one(({ status }) => flag(status.ready))],
+  ['acsplit_paused', '1 while the operator has paused diverting', one(({ status }) => flag(status.paused))],
+  ['acsplit_info', 'Version and activation, as labels; always 1', ({ status }) => [[info(status), 1]]],
+  ['acsplit_uptime_seconds', 'Since the engine was started', one(({ status }) => status.uptimeMs / 1000)],
+  ['acsplit_table_entries', 'Entries of a table', (snapshot) => tables(snapshot, 'count')],
+  ['acsplit_table_capacity_entries', 'Entries a table can hold', (snapshot) => tables(snapshot, 'capacity')],
+  [
+    'acsplit_queue_waiting_packets',
+    'Packets in a queue without a verdict; absent where the kernel does not tell',
+    (snapshot) => queues(snapshot, 'waiting'),
+  ],
+];
+
+const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
+  ['acsplit_packets_total', 'Packets decided, by side, verdict and reason', packets],
+  ['acsplit_events_total', 'What happened to activations and connections', events],
+  ['acsplit_table_full_total', 'Entries that a full table refused', (snapshot) => tables(snapshot, 'full')],
+  [
+    'acsplit_queue_dropped_packets_total',
+    'Dropped: the queue was full',
+    (snapshot) => queues(snapshot, 'queueDropped'),
+  ],
+  [
+    'acsplit_queue_user_dropped_packets_total',
+    'Dropped: the receive buffer was full',
+    (snapshot) => queues(snapshot, 'userDropped'),
+  ],
+  [
+    'acsplit_queue_lost_packets_total',
+    'Numbered by the kernel and never seen here, for whatever reason',
+    (snapshot) => queues(snapshot, 'lost'),
+  ],
+  ['acsplit_verdict_errors_total', 'Verdicts that the kernel refused', one(({ loop }) => loop.verdictErrors)],
+  ['acsplit_verdicts_late_total', 'Verdicts for packets that were flushed', one(({ loop }) => loop.verdictsLate)],
+  ['acsplit_unparsed_messages_total', 'Messages without a legible packet', one(({ loop }) => loop.unparsed)],
+  [
+    'acsplit_recovered_packets_total',
+    'Packets that a dead worker had read and the next decided',
+    one(({ loop }) => loop.recovered),
+  ],
+  [
+    'acsplit_given_up_packets_total',
+    'Packets of a batch that killed two workers, dropped',
+    one(({ loop }) => loop.givenUp),
+  ],
+  [
+    'acsplit_worker_restarts_total',
+    'Workers that died and were started again',
+    one(({ status }) => status.workers.reduce((sum, { restarts }) => sum + restarts, 0)),
+  ],
+];
+
+const HISTOGRAMS: readonly (readonly [name: string, help: string, of: (observation: Observation) => Histogram])[] = [
+  ['acsplit_batch_packets', 'Packets decided in one go', ({ batchPackets }) => batchPackets],
+  ['acsplit_batch_decide_seconds', 'Time to decide one batch', ({ decideSeconds }) => decideSeconds],
+];
+
+export const METRIC_NAMES: readonly string[] = [...GAUGES, ...COUNTERS, ...HISTOGRAMS].map(([name]) => name);
+
+/** Renders what a scrape gets. @param look taken anew for every scrape, once */
+export function makeMetrics(look: () => Snapshot): { contentType: string; render(): Promise<string> } {
+  const registry = new Registry();
+  let snapshot: Snapshot;
+  for (const [name, help, read] of GAUGES) {
+    const gauge: Gauge = new Gauge({
+      ...{ name, help, labelNames: labelsOf(name), registers: [registry] },
+      collect: () => {
+        gauge.reset();
+        for (const [labels, value] of read(snapshot)) gauge.set(labels, value);
+      },
+    });
+  }
+  for (const [name, help, read] of COUNTERS) {
+    const counter: Counter = new Counter({
+      ...{ name, help, labelNames: labelsOf(name), registers: [registry] },
+      collect: () => {
+        counter.reset();
+        for (const [labels, value] of read(snapshot)) counter.inc(labels, value);
+      },
+    });
+  }
+  for (const [name, help, of] of HISTOGRAMS) {
+    registry.registerMetric(countedElsewhere(name, help, () => of(snapshot.observation)));
+  }
+  const render = () => {
+    snapshot = look();
+    return registry.metrics();
+  };
+  return { contentType: registry.contentType, render };
+}
+
+export function labelsOf(name: string): string[] {
+  if (name === 'acsplit_packets_total') return ['side', 'verdict', 'reason'];
+  if (name === 'acsplit_events_total') return ['event'];
+  if (name === 'acsplit_info') return ['version', 'activation'];
+  if (name.startsWith('acsplit_table_')) return ['table'];
+  return name.startsWith('acsplit_queue_') ? ['side', 'queue'] : [];
+}
+
+function info({ version, activation }: Status): Labels {
+  return { version, activation };
+}
+
+/** Every reason of every side that occurred. */
+function packets({ observation }: Snapshot): Sample[] {
+  return SIDES.flatMap((side, queue) =>
+    REASONS.map(([reason, verdict], number): Sample => [
+      { side, verdict: VERDICT_NAMES[verdict], reason },
+      observation.packets(queue, number),
+    ]).filter(([, count]) => count > 0),
+  );
+}
+
+function events({ status }: Snapshot): Sample[] {
+  return Object.entries(status.events).map(([event, count]) => [{ event }, count]);
+}
+
+function tables({ status }: Snapshot, field: 'count' | 'capacity' | 'full'): Sample[] {
+  const names = Object.keys(TABLE_NAMES) as (keyof typeof TABLE_NAMES)[];
+  return names.map((name) => [{ table: TABLE_NAMES[name] }, status.tables[name][field]]);
+}
+
+/** Nothing, rather than 0, for what the kernel does not tell. */
+function queues({ status }: Snapshot, field: 'waiting' | 'queueDropped' | 'userDropped' | 'lost'): Sample[] {
+  return status.queues.flatMap((queue): Sample[] => {
+    const value = queue[field];
+    return value === null ? [] : [[{ side: queue.side, queue: String(queue.number) }, value]];
+  });
+}
+
+/** prom-client's own histogram counts by itself; this one was counted in the verdict loop. */
+function countedElsewhere(name: string, help: string, look: () => Histogram): Metric {
+  const get = () => {
+    const histogram = look();
+    const upTo = histogram.cumulative();
+    const buckets = Array.from(histogram.bounds, (le, i) => ({
+      ...{ metricName: `${name}_bucket`, labels: { le: String(le) }, value: upTo[i] },
+    }));
+    const values = [
+      ...buckets,
+      { metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: histogram.count },
+      { metricName: `${name}_sum`, labels: {}, value: histogram.sum },
+      { metricName: `${name}_count`, labels: {}, value: histogram.count },
+    ];
+    return Promise.resolve({ name, help, type: 'histogram', values, aggregator: 'sum' });
+  };
+  return { name, help, get, reset: () => undefined } as unknown as Metric;
+}

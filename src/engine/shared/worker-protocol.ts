@@ -1,0 +1,98 @@
+/** What supervisor and worker say to each other, over Node's IPC channel, and the descriptors that a worker inherits. */
+import { PacketBatch } from '../../packet/batch';
+import { type ActivationMode, type Lives, type Topology } from '../../splitter/topology';
+import { type ControlRequest } from './control-request';
+import { Journal } from './journal';
+import { Observation } from './observation';
+
+/** Descriptor numbers in the worker. */
+export const FD = { channel: 3, queue: 4, batch: 5, state: 6 } as const;
+
+/** What a reload may change. */
+export interface Rules {
+  topology: Topology;
+  activation: ActivationMode;
+  lives: Lives;
+}
+
+/** The same, as a worker has them. */
+export interface WorkerRules extends Rules {
+  /** See EngineClock. */
+  longestStallMs: number;
+}
+
+export interface WorkerStart {
+  kind: 'start';
+  version: string;
+  /** Process id of the supervisor. */
+  parent: number;
+  rules: WorkerRules;
+  capacityEntries: number;
+  firstQueue: number;
+  /** int32, for tables that are not there yet. */
+  seed: number;
+}
+
+/** What is asked and answered. */
+interface Asked {
+  id: number;
+  /** By `monotonicMs`: after that nobody waits for it any more, and it must not be done. */
+  untilMs: number;
+}
+
+export interface WorkerCommand extends Asked {
+  kind: 'command';
+  request: ControlRequest;
+}
+
+export interface WorkerReload extends Asked {
+  kind: 'reload';
+  rules: WorkerRules;
+}
+
+/** Are you there? */
+export interface WorkerPing extends Asked {
+  kind: 'ping';
+}
+
+export interface WorkerStop {
+  kind: 'stop';
+}
+
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerPing | WorkerStop;
+
+export type FromWorker =
+  /** The worker waits to be told what to do. */
+  | { kind: 'up' }
+  /** Verdicts flow. */
+  | { kind: 'ready' }
+  /** So long nobody decided: the worker was stopped, or had no processor. */
+  | { kind: 'stalled'; ms: number }
+  | { kind: 'answer'; id: number; result?: unknown; error?: string }
+  /** Verdicts of a kind are refused by the kernel. */
+  | { kind: 'verdict-refused'; code: string; message: string }
+  /** The tables cannot be taken over. */
+  | { kind: 'state-unusable'; message: string }
+  /** Another version is installed than the one that the supervisor was started from. */
+  | { kind: 'upgraded'; version: string };
+
+/** CLOCK_MONOTONIC, which is one for all processes; `performance.now()` begins with each. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+/** Packets of one batch. */
+export const BATCH_CAPACITY = 64;
+
+const PAGE = 4096;
+
+/** The memory that the supervisor owns: the batch in hand, its journal, what is observed; each on pages of its own. */
+export const BATCH_MEMORY = (() => {
+  const journalAt = Math.ceil(PacketBatch.regionBytes(BATCH_CAPACITY) / PAGE) * PAGE;
+  const journalBytes = Math.ceil(Journal.bytes(BATCH_CAPACITY) / PAGE) * PAGE;
+  const observationAt = journalAt + journalBytes;
+  const observationBytes = Math.ceil(Observation.BYTES / PAGE) * PAGE;
+  const bytes = observationAt + observationBytes;
+  return { regionBytes: journalAt, journalAt, journalBytes, observationAt, observationBytes, bytes } as const;
+})();

@@ -1,0 +1,109 @@
+/** The state file as the supervisor holds it: opened before any worker, looked at beside it, made anew between two. */
+import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import { Splitter } from '../../splitter/splitter';
+import { engineTime } from '../shared/engine-clock';
+import { type EngineLog } from '../shared/engine-log';
+import { type QueueCounters, readQueueCounters } from '../shared/queue-counters';
+import { beginAnew, openState, type StateFile, type StateOptions } from '../shared/state-file';
+import { type StateHeader } from '../shared/state-header';
+import { decidedSoFar } from '../report/status';
+import { type Rules } from '../shared/worker-protocol';
+
+export interface HeldStateOptions extends Rules {
+  capacityEntries: number;
+  stateDirectory: string;
+  queue: { first: number };
+  log: EngineLog;
+}
+
+export class HeldState {
+  /** Looks at the worker's memory. */
+  look: Splitter;
+  /**
+   * What `look` counted by queue when this engine opened its queues; less than 0 where it has begun anew since, while the
+   * kernel counted on.
+   */
+  earlier: readonly number[];
+  private file: StateFile;
+
+  /** @throws EngineError, see openState */
+  constructor(private options: HeldStateOptions) {
+    this.file = openState(this.fileOptions());
+    const { replaced, isPauseUnknown, header } = this.file;
+    if (replaced !== undefined) {
+      const message = anew(replaced, isPauseUnknown ? undefined : header.paused);
+      options.log.warn({ event: 'state-replaced', reason: replaced, paused: header.paused }, message);
+    }
+    this.look = this.lookAt();
+    this.earlier = [...this.look.counters.byQueue];
+  }
+
+  get fd(): number {
+    return this.file.fd;
+  }
+
+  get header(): StateHeader {
+    return this.file.header;
+  }
+
+  /** `look`, with the time of the worker's last look. */
+  asOfNow(): Splitter {
+    this.look.state.advance(engineTime(this.header.hands));
+    return this.look;
+  }
+
+  /** The same memory, by other rules. */
+  reload(options: HeldStateOptions): void {
+    this.options = options;
+    this.look = this.lookAt();
+  }
+
+  /**
+   * Only ever between two workers.
+   * @param reason why these tables are of no use
+   * @throws Error where they cannot begin anew
+   */
+  replace(reason: string, kernel: readonly QueueCounters[] = readQueueCounters()): void {
+    const { byQueue } = this.look.counters;
+    const { first } = this.options.queue;
+    this.earlier = this.earlier.map((earlier, i) => {
+      const queue = kernel.find(({ number }) => number === first + i);
+      return queue ? -decidedSoFar(queue, byQueue[i] - earlier) : 0;
+    });
+    const message = anew(reason, beginAnew(this.file, this.fileOptions()));
+    this.options.log.error({ event: 'state-replaced', reason, paused: this.header.paused }, message);
+    this.look = this.lookAt();
+  }
+
+  close(): void {
+    closeSync(this.file.fd);
+  }
+
+  private fileOptions(): StateOptions {
+    const { options } = this;
+    const { stateDirectory, capacityEntries, topology } = options;
+    return {
+      directory: stateDirectory,
+      capacityEntries,
+      memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
+      tryOut: (memory) => void new Splitter({ ...options, seed: seed(), buffer: memory }),
+    };
+  }
+
+  private lookAt(): Splitter {
+    return new Splitter({ ...this.options, seed: 0, buffer: this.file.memory, isReader: true });
+  }
+}
+
+/** @param paused undefined where nobody can tell what it was */
+function anew(reason: string, paused: boolean | undefined): string {
+  const words = `tables begin anew: ${reason}`;
+  if (paused === undefined) return `${words}; diverting is not paused: if it was, acsplit pause`;
+  return paused ? `${words}; diverting stays paused` : words;
+}
+
+/** For the hashes of tables that are not there yet. */
+export function seed(): number {
+  return randomBytes(4).readInt32LE();
+}

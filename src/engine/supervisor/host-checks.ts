@@ -1,0 +1,69 @@
+/** What the host must offer before an engine may start, and what it should. Reads /proc, changes nothing. */
+
+import { readFileSync } from 'node:fs';
+import { type Topology } from '../../splitter/topology';
+import { EngineError } from '../shared/engine-error';
+
+/** Interfaces of a topology, each once, with the key that names it. */
+function interfacesOf(topology: Topology): Map<string, string> {
+  const keys = new Map<string, string>([[topology.cpe.interface, 'cpe.interface']]);
+  if (!keys.has(topology.itms.interface)) keys.set(topology.itms.interface, 'itms.interface');
+  for (const collector of topology.collectors) {
+    if (!keys.has(collector.interface)) keys.set(collector.interface, `collectors.${collector.name}.interface`);
+  }
+  return keys;
+}
+
+/** From /proc and not from /sys: the latter shows the network namespace it was mounted in, not always ours. */
+function presentInterfaces(file: string): string[] {
+  const rows = readFileSync(file, 'utf8').split('\n').slice(2);
+  return rows.map((row) => row.slice(0, row.lastIndexOf(':')).trim()).filter((name) => name !== '');
+}
+
+/** @throws EngineError naming the first interface that this host does not have, and those it has. */
+export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): void {
+  const present = presentInterfaces(file);
+  for (const [name, key] of interfacesOf(topology)) {
+    if (present.includes(name)) continue;
+    const others = present.filter((other) => other !== 'lo').sort();
+    const have = others.length > 0 ? others.slice(0, 12).join(', ') : 'only lo';
+    throw new EngineError(`${key}: interface "${name}" does not exist on this host (it has ${have})`);
+  }
+}
+
+/** A setting under which packets would be lost behind our back. */
+export interface HostFault {
+  says: string;
+  /** The command that mends it. */
+  mend: string;
+}
+
+/** One line each, for a log. */
+export function findHostWarnings(topology: Topology, directory = '/proc/sys/net'): string[] {
+  const read = (path: string): string | undefined => {
+    try {
+      return readFileSync(`${directory}/${path}`, 'utf8');
+    } catch {
+      return undefined;
+    }
+  };
+  return findForwardingFaults(topology, read).map(({ says, mend }) => `${says}: ${mend}`);
+}
+
+/** `read` gives a file below /proc/sys/net; what cannot be read is nothing to complain of. */
+export function findForwardingFaults(topology: Topology, read: (path: string) => string | undefined): HostFault[] {
+  const isOff = (path: string) => read(path)?.trim() === '0';
+  const faults: HostFault[] = [];
+  const all = 'ipv4/ip_forward';
+  if (isOff(all)) faults.push({ says: 'this host does not forward packets', mend: 'sysctl -w net.ipv4.ip_forward=1' });
+  for (const name of interfacesOf(topology).keys()) {
+    if (isOff(all) || !isOff(`ipv4/conf/${name}/forwarding`)) continue;
+    const mend = `sysctl -w net.ipv4.conf.${name.replaceAll('.', '/')}.forwarding=1`;
+    faults.push({ says: `${name} does not forward packets`, mend });
+  }
+  // IPv6 asks one setting for all interfaces. Documentation/networking/ip-sysctl.rst, conf/all/forwarding
+  if (topology.cpe.address.ipv6 !== undefined && isOff('ipv6/conf/all/forwarding')) {
+    faults.push({ says: 'this host does not forward IPv6', mend: 'sysctl -w net.ipv6.conf.all.forwarding=1' });
+  }
+  return faults;
+}

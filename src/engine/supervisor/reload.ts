@@ -1,0 +1,35 @@
+/** What a running engine can be told anew, and what takes a restart. */
+import { families } from '../../splitter/topology';
+import { EngineError } from '../shared/engine-error';
+import { type QueueSettings } from './queues';
+import { type Rules } from '../shared/worker-protocol';
+
+export interface Reloadable extends Rules {
+  capacityEntries: number;
+  queue: QueueSettings;
+  stateDirectory: string;
+  controlGroup: string | undefined;
+  metrics: { listen: string };
+}
+
+/** @throws EngineError naming the first key whose change takes a restart */
+export function requireReloadable(now: Reloadable, wanted: Reloadable): void {
+  const fixed = (options: Reloadable): Record<string, unknown> => ({
+    'address families': families(options.topology).join(' and '),
+    'cpe.interface': options.topology.cpe.interface,
+    'itms.interface': options.topology.itms.interface,
+    'tables.capacity': options.capacityEntries,
+    'queue.first': options.queue.first,
+    'queue.length': options.queue.length,
+    'queue.gso': options.queue.gso,
+    stateDirectory: options.stateDirectory,
+    controlGroup: options.controlGroup,
+    'metrics.listen': options.metrics.listen,
+  });
+  const [before, after] = [fixed(now), fixed(wanted)];
+  for (const key of Object.keys(before)) {
+    if (before[key] === after[key]) continue;
+    const change = `${String(before[key])} to ${String(after[key])}`;
+    throw new EngineError(`${key} changed from ${change}, which takes a restart; nothing was changed`);
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * `acsplit run`: the supervisor. Opens and binds the queues, maps the state file, owns the batch in hand, serves the
+ * control socket and keeps a worker alive, which does nothing but decide. Brought up in an order that leaves nothing
+ * behind when a step fails, and taken down in the reverse. docs/decisions/crash-only.md
+ */
+
+import { randomBytes } from 'node:crypto';
+import { closeSync } from 'node:fs';
+import { Splitter } from '../../splitter/splitter';
+import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
+import { controlSocketPath, refuseLivingEngine } from '../control/ask';
+import { type KeptControl, keepControl } from '../control/control-keeper';
+import { DeadMansSwitch, type SelfEmptyingSet, takeoverMs } from './dead-mans-switch';
+import { LONGEST_STALL_MS } from '../shared/engine-clock';
+import { EngineError } from '../shared/engine-error';
+import { type EngineLog } from '../shared/engine-log';
+import { HeldState, seed } from './held-state';
+import { findHostWarnings, requireInterfaces } from './host-checks';
+import { Journal } from '../shared/journal';
+import { watchLosses } from './loss-watch';
+import { makeMetrics } from '../report/metrics';
+import { type MetricsServer, serveMetrics } from '../report/metrics-server';
+import { Observation } from '../shared/observation';
+import { operations } from '../control/operations';
+import { packetTrace } from '../control/packet-trace';
+import { openEngineQueues, type QueueSettings, wantedReceiveBufferBytes } from './queues';
+import { readQueueCounters } from '../shared/queue-counters';
+import { requireReloadable } from './reload';
+import { composeStatus, SIDES, type Status } from '../report/status';
+import { Watchdog } from './watchdog';
+import { CHANGES } from '../shared/control-request';
+import { WorkerKeeper } from './worker-keeper';
+import { BATCH_MEMORY, type Rules, type WorkerRules } from '../shared/worker-protocol';
+
+export interface EngineOptions extends Rules {
+  capacityEntries: number;
+  queue: QueueSettings;
+  stateDirectory: string;
+  /** Whose members may use the control socket, besides root. */
+  controlGroup: string | undefined;
+  /** Kept full while verdicts flow: the rules send CPEs to the ITMS when they are not. None with `hold`. */
+  aliveSets: readonly SelfEmptyingSet[];
+  /** Where Prometheus may ask. */
+  metrics: { listen: string };
+  version: string;
+  log: EngineLog;
+}
+
+export interface Engine {
+  /** Answers what was read, closes the queues, removes the control socket. Idempotent. */
+  stop(): Promise<void>;
+  /** Other rules for the running engine; no session is lost. @throws EngineError, and everything stays as it was */
+  reload(options: EngineOptions): Promise<void>;
+  /** The worker answers, and gives verdicts on what waits. */
+  isAlive(): Promise<boolean>;
+  /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */
+  finished: Promise<void>;
+}
+
+/**
+ * @param stopped ends the start at once, wherever it is
+ * @throws EngineError, one line, or when stopped whatever that led to; and nothing is left behind
+ */
+export async function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
+  await refuseLivingEngine(controlSocketPath(options.stateDirectory));
+  stopped.throwIfAborted();
+  requireInterfaces(options.topology);
+  requireSound(options);
+  const supervisor = new Supervisor(options);
+  try {
+    await supervisor.start(stopped);
+  } catch (error) {
+    await supervisor.takeDown();
+    throw error;
+  }
+  return supervisor;
+}
+
+/** A topology that cannot be is refused here, and not by every worker anew. */
+function requireSound(rules: Rules): void {
+  try {
+    new Splitter({ ...rules, capacityEntries: 16, seed: 0 });
+  } catch (error) {
+    throw new EngineError((error as Error).message, { cause: error });
+  }
+}
+
+/** Before there is a loop. */
+const NOTHING_LOST = { verdictsLate: 0, unparsed: 0, givenUp: 0 };
+
+class Supervisor implements Engine {
+  readonly finished: Promise<void>;
+  private options: EngineOptions;
+  private readonly startedMs = performance.now();
+  /** Names this run of the engine to those who trace it. */
+  private readonly run = randomBytes(8).toString('hex');
+  private readonly log: EngineLog;
+  /** Not before the queues are ours: whose they are may have the file mapped. */
+  private held: HeldState | undefined;
+  private opened: OpenedQueues | undefined;
+  private batchFd = -1;
+  private journal: Journal | undefined;
+  private observation: Observation | undefined;
+  private control: KeptControl | undefined;
+  private metrics: MetricsServer | undefined;
+  private losses: { stop(): void } | undefined;
+  private watchdog: Watchdog | undefined;
+  private aliveSwitch: DeadMansSwitch | undefined;
+  private keeper: WorkerKeeper | undefined;
+  private stopping: Promise<void> | undefined;
+  private isDown: Promise<void> | undefined;
+  private finish: () => void = () => undefined;
+  private fail: (error: Error) => void = () => undefined;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+    this.log = options.log;
+    this.finished = new Promise((resolve, reject) => {
+      this.finish = resolve;
+      this.fail = reject;
+    });
+    this.finished.catch(() => undefined);
+  }
+
+  async start(stopped: AbortSignal): Promise<void> {
+    const { options, log } = this;
+    const { queue } = options;
+    this.opened = await openEngineQueues(queue, stopped);
+    this.held = new HeldState(options);
+    const addon = loadAddon();
+    this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
+    const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
+    this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
+    this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
+    const path = controlSocketPath(options.stateDirectory);
+    this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
+    const trace = packetTrace({
+      ring: this.observation.ring,
+      run: this.run,
+      clock: boottimeMs,
+      isCpe: (address) => this.state.look.isCpe(address),
+    });
+    const commands = { ...this.commands(this.keeper), ...trace };
+    this.control = await keepControl({ path, commands, group: options.controlGroup, log });
+    await this.beginUnless(stopped, this.keeper);
+    this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
+    this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.observation);
+    this.losses = watchLosses({ losses: () => this.status().losses, log });
+    this.metrics = await this.serveMetrics(this.observation, this.journal);
+    this.warnOfHost(this.opened);
+    const queues = SIDES.map((_, i) => queue.first + i);
+    log.info(
+      { event: 'ready', queues, activation: options.activation, control: path, worker: this.keeper.pid },
+      'verdicts flow',
+    );
+  }
+
+  /** What a start takes long over is the worker's own. */
+  private async beginUnless(stopped: AbortSignal, keeper: WorkerKeeper): Promise<void> {
+    stopped.throwIfAborted();
+    const stop = () => void keeper.stop();
+    stopped.addEventListener('abort', stop);
+    await keeper.begin().finally(() => stopped.removeEventListener('abort', stop));
+    stopped.throwIfAborted();
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.takeDown().then(() => {
+      this.log.info({ event: 'stopped' }, 'queues closed');
+      this.finish();
+    });
+    return this.stopping;
+  }
+
+  async reload(options: EngineOptions): Promise<void> {
+    requireReloadable(this.options, options);
+    requireInterfaces(options.topology);
+    requireSound(options);
+    await this.keeper?.ask({ kind: 'reload', rules: rulesOf(options) });
+    this.options = options;
+    this.state.reload(options);
+  }
+
+  async isAlive(): Promise<boolean> {
+    return (this.watchdog?.isCalm ?? false) && ((await this.keeper?.isAlive()) ?? false);
+  }
+
+  /** Whatever has come up goes down again. Idempotent. */
+  takeDown(): Promise<void> {
+    this.isDown ??= this.closeAll();
+    return this.isDown;
+  }
+
+  private async closeAll(): Promise<void> {
+    this.aliveSwitch?.stop();
+    this.watchdog?.stop();
+    this.losses?.stop();
+    await this.keeper?.stop();
+    if (this.opened) closeQueues(this.opened.fd);
+    await this.control?.close();
+    await this.metrics?.close();
+    if (this.batchFd >= 0) closeSync(this.batchFd);
+    this.held?.close();
+  }
+
+  private get state(): HeldState {
+    if (!this.held) throw new EngineError('the engine is still starting');
+    return this.held;
+  }
+
+  private makeKeeper(queueFd: number, journal: Journal, { batchPackets }: Observation): WorkerKeeper {
+    return new WorkerKeeper({
+      log: this.log,
+      descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
+      start: () => {
+        const { version, capacityEntries, queue } = this.options;
+        return { version, rules: rulesOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
+      },
+      decided: () => batchPackets.count,
+      isHolding: () => journal.isHolding,
+      onStart: () => this.watchdog?.restart(),
+      onStateUnusable: (reason) => this.state.replace(reason),
+      onHopeless: (reason) => {
+        this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
+      },
+    });
+  }
+
+  private makeWatchdog(keeper: WorkerKeeper, queueFd: number, journal: Journal): Watchdog {
+    const { isReadable } = loadAddon();
+    const watched = {
+      hasUnread: () => keeper.ready && isReadable(queueFd),
+      // A batch that a dead worker left is decided before the next one is ready.
+      isHolding: () => keeper.working && journal.isHolding,
+      steps: () => steps(journal),
+    };
+    return new Watchdog(watched, () => keeper.bite());
+  }
+
+  private makeSwitch(keeper: WorkerKeeper, watchdog: Watchdog, { batchPackets }: Observation): DeadMansSwitch {
+    const isCalm = () => keeper.trusted && watchdog.isCalm;
+    const sets = () => this.options.aliveSets;
+    return new DeadMansSwitch({ sets, decided: () => batchPackets.count, isCalm, log: this.log });
+  }
+
+  private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
+    const metrics = makeMetrics(() => ({ status: this.status(), observation, loop: journal.counters() }));
+    const { listen } = this.options.metrics;
+    return serveMetrics({ listen, isReady: () => this.keeper?.ready ?? false, metrics, log: this.log });
+  }
+
+  private commands(keeper: WorkerKeeper) {
+    const changes = CHANGES.map((command) => [
+      command,
+      (request: Record<string, unknown>) => keeper.ask({ kind: 'command', request: { ...request, command } }),
+    ]);
+    return {
+      status: () => this.status(),
+      ...operations({
+        look: () => this.state.look,
+        header: () => this.state.header,
+        clock: boottimeMs,
+        run: this.run,
+        restarts: () => keeper.restarts,
+      }),
+      ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
+    };
+  }
+
+  private status(): Status {
+    const { options, keeper, state, journal } = this;
+    const look = state.asOfNow();
+    return composeStatus({
+      version: options.version,
+      isReady: keeper?.ready ?? false,
+      uptimeMs: performance.now() - this.startedMs,
+      pid: process.pid,
+      worker: { pid: keeper?.pid ?? 0, restarts: keeper?.restarts ?? 0 },
+      paused: state.header.paused,
+      activation: options.activation,
+      splitter: look,
+      eventCounts: look.state.events.counts,
+      earlier: state.earlier,
+      firstQueue: options.queue.first,
+      queues: readQueueCounters(),
+      loop: journal?.counters() ?? NOTHING_LOST,
+    });
+  }
+
+  /** What an engine that runs should say of the host; a start that fails says only why it failed. */
+  private warnOfHost(opened: OpenedQueues): void {
+    const { topology, queue } = this.options;
+    for (const warning of findHostWarnings(topology)) this.log.warn({ event: 'host' }, warning);
+    const wanted = wantedReceiveBufferBytes(queue);
+    if (opened.receiveBufferBytes >= wanted) return;
+    this.log.warn(
+      { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted },
+      'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
+    );
+  }
+}
+
+function rulesOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerRules {
+  const longestStallMs = aliveSets.length > 0 ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
+  return { topology, activation, lives, longestStallMs };
+}
+
+/** System calls of the workers so far. */
+function steps(journal: Journal): number {
+  const { receiveCalls, sendCalls } = journal.counters();
+  return receiveCalls + sendCalls;
+}

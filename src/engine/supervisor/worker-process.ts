@@ -1,0 +1,65 @@
+/** One worker as the supervisor sees it: a child process with the engine's descriptors, and why it died. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { FD, type FromWorker, type ToWorker } from '../shared/worker-protocol';
+
+const PROGRAM = join(__dirname, '..', 'worker', 'main.js');
+/** What is kept of a worker's last words. */
+const MAX_WORDS = 8192;
+
+export interface Descriptors {
+  queue: number;
+  batch: number;
+  state: number;
+}
+
+export interface Death {
+  /** One line. */
+  reason: string;
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+export class WorkerProcess {
+  /** Never rejects. */
+  readonly died: Promise<Death>;
+  private readonly child: ChildProcess;
+  private words = '';
+
+  constructor(descriptors: Descriptors, hear: (message: FromWorker) => void) {
+    const stdio: (number | 'ignore' | 'pipe' | 'ipc')[] = ['ignore', 'ignore', 'pipe'];
+    stdio[FD.channel] = 'ipc';
+    stdio[FD.queue] = descriptors.queue;
+    stdio[FD.batch] = descriptors.batch;
+    stdio[FD.state] = descriptors.state;
+    this.child = spawn(process.execPath, [PROGRAM], { stdio });
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.words = (this.words + chunk.toString()).slice(-MAX_WORDS)));
+    this.child.on('message', hear);
+    this.died = new Promise((resolve) => {
+      this.child.once('error', (error) => resolve({ reason: error.message, code: null, signal: null }));
+      this.child.once('close', (code, signal) => resolve({ reason: this.reason(code, signal), code, signal }));
+    });
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** A worker that is dying hears nothing, and that is no error. */
+  tell(message: ToWorker): void {
+    if (this.child.connected) this.child.send(message, () => undefined);
+  }
+
+  kill(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  /** The exception's own line where Node printed a stack, else the last words. */
+  private reason(code: number | null, signal: NodeJS.Signals | null): string {
+    const lines = this.words.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
+    const exception = lines.find((line) => /^(Uncaught )?\w*Error\b.*:/.test(line));
+    const ending = signal === null ? `exit code ${code}` : `killed by ${signal}`;
+    const last = exception ?? lines.at(-1);
+    return last === undefined ? ending : `${ending}: ${last.trim().slice(0, 500)}`;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The worker's program: the verdict loop and nothing else, started by the supervisor (worker-process.ts) and killed at
+ * any instant. Owns nothing: queue socket, batch and tables come as descriptors and stay when it dies.
+ *
+ * It is the only writer of the tables; what an operator wants changed comes as a command.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Splitter } from '../../splitter/splitter';
+import { loadAddon, type QueueError } from '../shared/binding';
+import { type ControlRequest } from '../shared/control-request';
+import { EngineClock } from '../shared/engine-clock';
+import { Observation } from '../shared/observation';
+import { mapState } from '../shared/state-file';
+import { type StateHeader } from '../shared/state-header';
+import { observe } from './observe';
+import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
+import { changes } from './commands';
+import {
+  BATCH_CAPACITY,
+  BATCH_MEMORY,
+  FD,
+  type FromWorker,
+  monotonicMs,
+  type Rules,
+  type ToWorker,
+  type WorkerRules,
+  type WorkerStart,
+} from '../shared/worker-protocol';
+
+/** Ends at once; the supervisor has the last line of standard error as the reason. */
+function fail(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(1);
+}
+
+function tell(message: FromWorker): void {
+  process.send?.(message);
+}
+
+/** The tables cannot be taken over: they must be made anew before a worker can run. */
+class StateUnusable extends Error {}
+
+class Worker {
+  private splitter: Splitter;
+  private readonly loop: VerdictLoop;
+  private readonly header: StateHeader;
+  private readonly memory: ArrayBuffer;
+  private readonly clock: EngineClock;
+
+  constructor(private readonly start: WorkerStart) {
+    const addon = loadAddon();
+    const { header, memory } = mapState(FD.state, Splitter.bufferBytes(start.capacityEntries, start.rules.topology));
+    this.header = header;
+    this.memory = memory;
+    try {
+      this.splitter = this.takeOver(start.rules);
+    } catch (error) {
+      throw new StateUnusable((error as Error).message);
+    }
+    const { longestStallMs } = start.rules;
+    const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms) =>
+      tell({ kind: 'stalled', ms }),
+    );
+    this.clock = clock;
+    this.loop = startVerdictLoop({
+      fd: FD.queue,
+      firstQueue: start.firstQueue,
+      splitter: observe(
+        {
+          decide: (batch, nowMs) => this.splitter.decide(batch, clock.look(nowMs)),
+          sweep: (nowMs) => this.splitter.sweep(clock.look(nowMs)),
+        },
+        new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
+        () => performance.now(),
+      ),
+      region: addon.mapFile(FD.batch, 0, BATCH_MEMORY.regionBytes),
+      journal: addon.mapFile(FD.batch, BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes),
+      capacity: BATCH_CAPACITY,
+      onError: onLoopError,
+    });
+    tell({ kind: 'ready' });
+  }
+
+  take(message: ToWorker): void {
+    // Whoever asked has been told that nobody answers.
+    if ('untilMs' in message && monotonicMs() > message.untilMs) return;
+    switch (message.kind) {
+      case 'command':
+        return this.answer(message.id, () => this.change(message.request));
+      case 'reload':
+        return this.answer(message.id, () => this.reload(message.rules));
+      case 'ping':
+        return this.answer(message.id, () => undefined);
+      case 'stop':
+        this.loop.stop();
+        process.exit(0);
+    }
+  }
+
+  private reload(rules: WorkerRules): void {
+    this.splitter = this.takeOver(rules);
+    this.clock.longestStallMs = rules.longestStallMs;
+  }
+
+  /** A splitter over the tables as they stand: diversions and activations stay, rules and lives are the new ones. */
+  private takeOver(rules: Rules): Splitter {
+    const { capacityEntries, seed } = this.start;
+    const splitter = new Splitter({ ...rules, capacityEntries, seed, buffer: this.memory });
+    splitter.paused = this.header.paused;
+    return splitter;
+  }
+
+  private change(request: ControlRequest): unknown {
+    const nowMs = this.clock.look(loadAddon().boottimeMs());
+    return changes(this.splitter, this.header, nowMs)[request.command](request);
+  }
+
+  private answer(id: number, act: () => unknown): void {
+    try {
+      tell({ kind: 'answer', id, result: act() });
+    } catch (error) {
+      tell({ kind: 'answer', id, error: (error as Error).message });
+    }
+  }
+}
+
+function onLoopError(error: QueueError): void {
+  if (error.syscall !== 'verdict') fail(`the verdict loop broke off: ${error.message}`);
+  tell({ kind: 'verdict-refused', code: error.code, message: error.message });
+}
+
+function begin(start: WorkerStart): Worker | undefined {
+  const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  if (version !== start.version) {
+    tell({ kind: 'upgraded', version });
+    return undefined;
+  }
+  if (!loadAddon().dieWithParent(start.parent)) fail('the supervisor is gone');
+  try {
+    return new Worker(start);
+  } catch (error) {
+    if (!(error instanceof StateUnusable)) throw error;
+    tell({ kind: 'state-unusable', message: (error as Error).message });
+    return undefined;
+  }
+}
+
+let worker: Worker | undefined;
+process.on('message', (message: ToWorker) => {
+  if (message.kind === 'start') worker = begin(message);
+  else if (message.kind === 'stop' && worker === undefined) process.exit(0);
+  else worker?.take(message);
+});
+process.on('disconnect', () => process.exit(0));
+// Signals to the whole group (Ctrl-C) are the supervisor's to answer: it tells us when.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+tell({ kind: 'up' });

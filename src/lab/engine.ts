@@ -1,0 +1,147 @@
+/** The splitter of a lab world: its configuration, the rules installed, `acsplit run` in its namespace. */
+import type { ChildProcess } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Family } from '../packet/address';
+import { type OnEngineDown } from '../splitter/topology';
+import type { ActivationMode } from '../splitter/topology';
+import { execute } from './namespaces';
+import { end, PLACES, REPORT_PORT, type World } from './world';
+
+export interface EngineOptions {
+  activation?: ActivationMode;
+  gso?: boolean;
+  secondCollector?: boolean;
+  onEngineDown?: OnEngineDown;
+  /** Of the addresses; IPv4 unless asked otherwise. */
+  family?: Family;
+  /** Seconds; lives that differ from the defaults. */
+  ttl?: Record<string, number>;
+}
+
+/** The keys of `status --json` that we read. (docs/operations.md) */
+export interface Status {
+  ready: boolean;
+  tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', { count: number }>;
+  packets: { received: number; rewritten: number; dropped: number; byReason: Record<string, number> };
+}
+
+/** Bounds a start that never gets ready; a start takes about a second. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 50;
+/** Characters of the log that are kept. */
+const MOST_SAID = 65_536;
+/** Plenty for a handful of CPEs. */
+const CAPACITY_ENTRIES = 65_536;
+
+export class Engine {
+  private said = '';
+
+  private constructor(
+    private readonly world: World,
+    readonly configurationFile: string,
+    private readonly child: ChildProcess,
+  ) {
+    const listen = (chunk: Buffer): void => {
+      this.said = (this.said + chunk.toString()).slice(-MOST_SAID);
+    };
+    child.stdout!.on('data', listen);
+    child.stderr!.on('data', listen);
+  }
+
+  /** Installs the rules, starts the engine and waits until verdicts flow. */
+  static async start(world: World, options: EngineOptions = {}): Promise<Engine> {
+    const file = join(world.directory, 'acsplit.yaml');
+    writeFileSync(file, configurationText(world.directory, { family: world.family, ...options }));
+    await world.run('split', cli(world, 'rules', 'install', '-c', file));
+    return Engine.run(world, file);
+  }
+
+  /**
+   * Starts the engine alone, over whatever rules there are, and waits until verdicts flow.
+   * @param through words of a command that runs a command, such as env(1)
+   */
+  static async run(world: World, file: string, through: readonly string[] = []): Promise<Engine> {
+    const engine = new Engine(world, file, world.start('split', [...through, ...cli(world, 'run', '-c', file)]));
+    await engine.untilReady();
+    return engine;
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  /** Events of this kind among the log's last lines. */
+  events(name: string): Record<string, unknown>[] {
+    const lines = this.said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name);
+  }
+
+  /** What `acsplit status --json` says. */
+  async status(): Promise<Status> {
+    return JSON.parse(await execute(cli(this.world, 'status', '--json', '-c', this.configurationFile))) as Status;
+  }
+
+  /** Asks for the status until it fits; the engine counts a packet before the packet arrives anywhere. */
+  async untilStatus(fits: (status: Status) => boolean, what: string): Promise<Status> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const status = await this.status();
+      if (fits(status)) return status;
+      if (Date.now() > deadline) throw new Error(`engine: waited ${READY_TIMEOUT_MS} ms for ${what}`);
+      await pause(POLL_MS);
+    }
+  }
+
+  /** Ends the engine with SIGTERM, as systemd would; answers its exit code. */
+  async stop(): Promise<number | null> {
+    await end(this.child);
+    return this.child.exitCode;
+  }
+
+  private async untilReady(): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const { exitCode, signalCode } = this.child;
+      if (exitCode !== null || signalCode !== null) {
+        throw new Error(`the engine ended (${signalCode ?? exitCode}): ${this.said.trim()}`);
+      }
+      if (this.events('ready').length > 0) return;
+      if (Date.now() > deadline)
+        throw new Error(`the engine was not ready within ${READY_TIMEOUT_MS} ms: ${this.said.slice(-4000)}`);
+      await pause(POLL_MS);
+    }
+  }
+}
+
+/** The command line of an acsplit command, from the same build as the programs of this folder. */
+export function cli(world: World, ...argv: string[]): string[] {
+  return [process.execPath, join(world.programs, '..', 'cli', 'main.js'), ...argv];
+}
+
+/** @param directory of the run; the engine's state goes below it */
+export function configurationText(directory: string, options: EngineOptions): string {
+  const places = PLACES[options.family ?? 'ipv4'];
+  const collectors = [`  - { name: c1, interface: eth2, address: ${places.collector} }`];
+  if (options.secondCollector === true) {
+    collectors.push(`  - { name: c2, interface: eth2, address: ${places.secondCollector} }`);
+  }
+  return [
+    `cpe: { interface: eth0, address: ${places.acs}, networks: [${places.cpeNetwork}] }`,
+    `itms: { interface: eth1, address: ${places.itms} }`,
+    'collectors:',
+    ...collectors,
+    `reportPorts: [${REPORT_PORT}]`,
+    `activation: ${options.activation ?? 'auto'}`,
+    `ttl: ${JSON.stringify(options.ttl ?? {})}`,
+    `tables: { capacity: ${CAPACITY_ENTRIES} }`,
+    `queue: { gso: ${options.gso ?? true} }`,
+    `onEngineDown: ${options.onEngineDown ?? 'itms'}`,
+    `stateDirectory: ${join(directory, 'state')}`,
+    '',
+  ].join('\n');
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

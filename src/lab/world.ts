@@ -1,0 +1,289 @@
+/**
+ * A small world on one machine: network namespaces joined by veth pairs, addresses as in the README.
+ *
+ *   cpe namespace                 split namespace                     itms namespace
+ *   eth0 10.1.x.x ─────────────── eth0 10.1.0.1   eth1 10.2.0.1 ───── eth0 10.2.0.2
+ *   (one address per CPE)                         eth2 10.3.0.1 ───── eth0 10.3.0.2, 10.3.0.3   collector namespace
+ *                                                 eth3 10.4.0.1 ───── eth0 10.4.0.2             outside namespace
+ *
+ * The splitter's namespace forwards and checks reverse paths strictly, as routers do. The outside namespace, a
+ * fourth network that has nothing to do with TR-069, is made on demand.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Family } from '../packet/address';
+import { execute, ipBatch, isAlive, isStale, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
+
+export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
+/** Hosts that a router of their own may stand before. */
+export type Side = 'cpe' | 'itms' | 'collector';
+/** Every namespace. */
+export type Room = Role | `${Side}hop`;
+
+/** Who lives where, in one family. */
+export interface Places {
+  acs: string;
+  itms: string;
+  collector: string;
+  secondCollector: string;
+  outside: string;
+  cpeNetwork: string;
+  /** The splitter's own addresses on the other wires; on the CPEs' it is the ACS address. */
+  routers: { itms: string; collector: string; outside: string };
+  /** Begin of the addresses between hops, before the number of the link and of its end. */
+  transit: string;
+}
+
+export const PLACES: Readonly<Record<Family, Places>> = {
+  ipv4: {
+    acs: '10.1.0.1',
+    itms: '10.2.0.2',
+    collector: '10.3.0.2',
+    secondCollector: '10.3.0.3',
+    outside: '10.4.0.2',
+    cpeNetwork: '10.1.0.0/16',
+    routers: { itms: '10.2.0.1', collector: '10.3.0.1', outside: '10.4.0.1' },
+    transit: '10.9.',
+  },
+  ipv6: {
+    acs: '2001:db8:1::1',
+    itms: '2001:db8:2::2',
+    collector: '2001:db8:3::2',
+    secondCollector: '2001:db8:3::3',
+    outside: '2001:db8:4::2',
+    cpeNetwork: '2001:db8:1::/64',
+    routers: { itms: '2001:db8:2::1', collector: '2001:db8:3::1', outside: '2001:db8:4::1' },
+    transit: 'fd09::',
+  },
+};
+
+/** The family that the lab plays in. */
+export const ADDRESSES = PLACES.ipv4;
+
+export const REPORT_PORT = 7547;
+
+export interface WorldOptions {
+  /** Addresses of the CPEs, in the CPEs' network, all on the one interface of the CPEs' namespace. */
+  cpes: readonly string[];
+  /** IPv4 unless asked otherwise. */
+  family?: Family;
+  /** Adds the fourth network. */
+  outside?: boolean;
+  /** A router between the splitter and each of CPEs, ITMS and collection servers, so that a narrow link may lie behind it. */
+  hops?: boolean;
+  /** Where the actors' compiled programs are. */
+  programs?: string;
+}
+
+/** Makes a router of a namespace; where the kernel has no IPv6, of IPv4 alone. */
+const FORWARD = [
+  'echo 1 > /proc/sys/net/ipv4/ip_forward',
+  'if [ -e /proc/sys/net/ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/all/forwarding; fi',
+].join('\n');
+
+/** How long a process may take to end after SIGTERM before it is killed. */
+const END_TIMEOUT_MS = 10_000;
+
+export class World {
+  readonly prefix = nextPrefix();
+  /** Files of this run: configuration, state, captures. Removed with the world. */
+  readonly directory = mkdtempSync(join(tmpdir(), `${this.prefix}-`));
+  readonly programs: string;
+  readonly family: Family;
+  /** Everybody's addresses but the CPEs'. */
+  readonly places: Places;
+  private readonly roles: Room[];
+  private readonly children = new Set<ChildProcess>();
+  private readonly exitTrap = (): void => this.closeNow();
+
+  private constructor(private readonly options: WorldOptions) {
+    this.programs = options.programs ?? __dirname;
+    this.family = options.family ?? 'ipv4';
+    this.places = PLACES[this.family];
+    const hops = options.hops === true ? (['cpehop', 'itmshop', 'collectorhop'] as const) : [];
+    const outside = options.outside === true ? (['outside'] as const) : [];
+    this.roles = ['cpe', 'split', 'itms', 'collector', ...outside, ...hops];
+    process.once('exit', this.exitTrap);
+  }
+
+  /** Builds the world. What dead runs left behind goes first; a failure half way leaves nothing. */
+  static async create(options: WorldOptions): Promise<World> {
+    removeStaleNamespaces();
+    removeStaleDirectories();
+    const world = new World(options);
+    try {
+      await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
+      if (world.family === 'ipv6') await world.trustAddresses();
+      await world.wire();
+      await world.tune();
+      return world;
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  namespace(role: Room): string {
+    return `${this.prefix}-${role}`;
+  }
+
+  /**
+   * The command line that runs `argv` inside a namespace. `ip netns exec` replaces itself, so the pid of the child
+   * is the pid of the program; the death signal ends it when this process is killed before it can clean up.
+   */
+  inside(role: Room, argv: readonly string[]): string[] {
+    return ['setpriv', '--pdeathsig', 'TERM', 'ip', 'netns', 'exec', this.namespace(role), ...argv];
+  }
+
+  /** Runs a command in a namespace to its end; answers its standard output, rejects with what it said. */
+  run(role: Room, argv: readonly string[], timeoutMs?: number): Promise<string> {
+    return execute(this.inside(role, argv), timeoutMs);
+  }
+
+  /**
+   * Starts a program in a namespace, its three streams piped. In a process group of its own: a terminal's Ctrl-C
+   * goes to this process alone, which then ends the others in order.
+   */
+  start(role: Room, argv: readonly string[]): ChildProcess {
+    const [file, ...rest] = this.inside(role, argv) as [string, ...string[]];
+    const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    child.stdin?.on('error', () => {}); // It ended while we were writing: its exit tells.
+    this.children.add(child);
+    child.once('exit', () => this.children.delete(child));
+    child.once('error', () => this.children.delete(child));
+    return child;
+  }
+
+  /** Ends all programs (SIGTERM, later SIGKILL), then removes namespaces and files. May be called twice. */
+  async close(): Promise<void> {
+    await Promise.all([...this.children].map((child) => end(child)));
+    this.closeNow();
+  }
+
+  private closeNow(): void {
+    process.removeListener('exit', this.exitTrap);
+    for (const child of this.children) child.kill('SIGKILL');
+    removeNamespaces(this.roles.map((role) => this.namespace(role)));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Without detection of duplicates: a tentative link-local address asks for no neighbour, for a second or two. */
+  private async trustAddresses(): Promise<void> {
+    const script = 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad';
+    await Promise.all(this.roles.map((role) => this.run(role, ['sh', '-c', script])));
+  }
+
+  private async wire(): Promise<void> {
+    const { acs, routers, ...hosts } = this.places;
+    await ipBatch(['link set lo up'], this.namespace('split'));
+    const [cpeBits, serverBits] = this.family === 'ipv6' ? [64, 64] : [16, 24];
+    await this.join(0, 'cpe', acs, this.options.cpes, cpeBits);
+    await this.join(1, 'itms', routers.itms, [hosts.itms], serverBits);
+    await this.join(2, 'collector', routers.collector, [hosts.collector, hosts.secondCollector], serverBits);
+    if (this.options.outside === true) await this.join(3, 'outside', routers.outside, [hosts.outside], serverBits);
+  }
+
+  /** The splitter's interface `index`, and whoever lives behind it. */
+  private async join(index: number, role: Side | 'outside', router: string, hosts: readonly string[], bits: number) {
+    if (this.options.hops === true && role !== 'outside') return this.joinOverHop(index, role, router, hosts);
+    const near = `eth${index}`;
+    const routerLines = [
+      `link add ${near} type veth peer name eth0 netns ${this.namespace(role)}`,
+      this.addressLine(`${router}/${bits}`, near),
+      `link set ${near} up`,
+    ];
+    const hostLines = [
+      'link set lo up',
+      ...hosts.map((address) => this.addressLine(`${address}/${bits}`, 'eth0')),
+      'link set eth0 up',
+      `route add ${this.everywhere} via ${router}`,
+    ];
+    await ipBatch(routerLines, this.namespace('split'));
+    await ipBatch(hostLines, this.namespace(role));
+  }
+
+  /** split ethN ── eth0 hop eth1 ── eth0 host; every address of the other networks is routed. */
+  private async joinOverHop(index: number, role: Side, router: string, hosts: readonly string[]) {
+    const { transit } = this.places;
+    const [separator, single, pair] = this.family === 'ipv6' ? [':', 128, 112] : ['.', 32, 24];
+    const place = (link: number, end: number) => `${transit}${link}${separator}${end}`;
+    const [left, right] = [index * 2 + 1, index * 2 + 2];
+    const near = `eth${index}`;
+    const hop: Room = `${role}hop`;
+    const network = role === 'cpe' ? this.places.cpeNetwork : undefined;
+    const behind = network === undefined ? hosts.map((address) => `${address}/${single}`) : [network];
+    await ipBatch(
+      [
+        `link add ${near} type veth peer name eth0 netns ${this.namespace(hop)}`,
+        this.addressLine(`${router}/${single}`, near),
+        this.addressLine(`${place(left, 1)}/${pair}`, near),
+        `link set ${near} up`,
+        ...behind.map((destination) => `route add ${destination} via ${place(left, 2)}`),
+      ],
+      this.namespace('split'),
+    );
+    await ipBatch(
+      [
+        'link set lo up',
+        this.addressLine(`${place(left, 2)}/${pair}`, 'eth0'),
+        'link set eth0 up',
+        `link add eth1 type veth peer name eth0 netns ${this.namespace(role)}`,
+        this.addressLine(`${place(right, 1)}/${pair}`, 'eth1'),
+        'link set eth1 up',
+        `route add ${this.everywhere} via ${place(left, 1)}`,
+        // Among the CPEs' addresses is the ACS address.
+        `route add ${router}/${single} via ${place(left, 1)}`,
+        ...behind.map((destination) => `route add ${destination} via ${place(right, 2)}`),
+      ],
+      this.namespace(hop),
+    );
+    await ipBatch(
+      [
+        'link set lo up',
+        this.addressLine(`${place(right, 2)}/${pair}`, 'eth0'),
+        ...hosts.map((address) => this.addressLine(`${address}/${single}`, 'lo')),
+        'link set eth0 up',
+        `route add ${this.everywhere} via ${place(right, 1)}`,
+      ],
+      this.namespace(role),
+    );
+    await this.run(hop, ['sh', '-e', '-c', FORWARD]);
+  }
+
+  private get everywhere(): string {
+    return this.family === 'ipv6' ? '::/0' : 'default';
+  }
+
+  /** Without detection of duplicates an IPv6 address is good at once. */
+  private addressLine(address: string, device: string): string {
+    return `address add ${address} dev ${device}${this.family === 'ipv6' ? ' nodad' : ''}`;
+  }
+
+  private async tune(): Promise<void> {
+    const script = [FORWARD, 'for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > "$filter"; done'];
+    await this.run('split', ['sh', '-e', '-c', script.join('\n')]);
+  }
+}
+
+function removeStaleDirectories(): void {
+  for (const name of readdirSync(tmpdir())) {
+    if (!isStale(name, isAlive)) continue;
+    try {
+      rmSync(join(tmpdir(), name), { recursive: true });
+    } catch {
+      // Another user's: theirs to remove.
+    }
+  }
+}
+
+/** Asks a program to end and waits for it; kills it when it does not listen. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const killer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
+  child.kill(signal);
+  await gone;
+  clearTimeout(killer);
+}

@@ -1,0 +1,110 @@
+/**
+ * The rule table: what is done with a packet, by where it comes from, its port and its type. [P3, P4]
+ * The port is the one at the ACS address: the destination of a CPE's packet, the source of a server's.
+ */
+import { TcpFlag } from '../../packet/tcp';
+import { type PacketView } from '../../packet/view';
+
+/** Row of the table: the side that a packet comes from, and the class of its port. */
+export const enum Origin {
+  CpeReportPort,
+  CpeItmsPort,
+  CpeOtherPort,
+  ItmsReportPort,
+  ItmsOtherPort,
+  CollectorReportPort,
+  CollectorOtherPort,
+}
+
+/** Column of the table. [P4], SYN+ACK and RST [D]. */
+export const enum PacketType {
+  Syn,
+  /** Counts as an ACK [P7], except that it says a SYN was answered. */
+  SynAck,
+  /** ACK, data. */
+  Ack,
+  Fin,
+  Rst,
+  /** SYN with FIN or RST, or none of the flags: never of a real TCP. */
+  Malformed,
+}
+
+export const enum Action {
+  OpenReport,
+  FollowReport,
+  ToItms,
+  RefuseSyn,
+  FollowAnswer,
+  OpenRequest,
+  FollowRequest,
+  ServeReport,
+  RefuseServerSyn,
+  ServeItms,
+}
+
+const TYPES = 5;
+
+// prettier-ignore
+const RULES = new Uint8Array([
+  //                        SYN                     SYN+ACK               ACK, data             FIN                   RST
+  /* cpe, report port */    Action.OpenReport,      Action.FollowReport,  Action.FollowReport,  Action.FollowReport,  Action.FollowReport,
+  /* cpe, itms port */      Action.ToItms,          Action.ToItms,        Action.ToItms,        Action.ToItms,        Action.ToItms,
+  /* cpe, other port */     Action.RefuseSyn,       Action.FollowAnswer,  Action.FollowAnswer,  Action.FollowAnswer,  Action.FollowAnswer,
+  /* itms, report port */   Action.ServeItms,       Action.ServeItms,     Action.ServeItms,     Action.ServeItms,     Action.ServeItms,
+  /* itms, other port */    Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FollowRequest, Action.FollowRequest,
+  /* collector, report */   Action.RefuseServerSyn, Action.ServeReport,   Action.ServeReport,   Action.ServeReport,   Action.ServeReport,
+  /* collector, other */    Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FollowRequest, Action.FollowRequest,
+]);
+// OpenReport       an activated CPE's SYN goes to its collector and is remembered, any other to the ITMS. [P10]
+// FollowReport     a remembered connection stays with its server, an unknown one is the ITMS's. [P10, D]
+// RefuseSyn        not forwarded. [P11]
+// FollowAnswer     the answer finds the server that asked; a 2xx to a collector arms. [D]
+// OpenRequest      remembered, so that the answers find back. [P6], the ITMS's [D]
+// FollowRequest    the CPE sees the ACS address; a collector's FIN is the patent's sign of success. [P7, P9]
+// ServeReport      the collector's side of a remembered report connection; any other is not its own. [P7, P8]
+// RefuseServerSyn  a server does not open connections from the port on which CPEs report. [D]
+// ServeItms        the ITMS, unless the connection is a collector's. [D]
+
+/** @param type anything but Malformed */
+export function actionFor(origin: Origin, type: PacketType): Action {
+  return RULES[origin * TYPES + type];
+}
+
+const OPEN_CLOSE = TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Fin | TcpFlag.Rst;
+
+/** The type of a packet by its TCP flags: RST before SYN+ACK before SYN before FIN before ACK. */
+export function packetType(flags: number): PacketType {
+  switch (flags & OPEN_CLOSE) {
+    case TcpFlag.Ack:
+      return PacketType.Ack;
+    case TcpFlag.Syn:
+      return PacketType.Syn;
+    case TcpFlag.Syn | TcpFlag.Ack:
+      return PacketType.SynAck;
+    case TcpFlag.Fin:
+    case TcpFlag.Fin | TcpFlag.Ack:
+      return PacketType.Fin;
+    case TcpFlag.Rst:
+    case TcpFlag.Rst | TcpFlag.Ack:
+    case TcpFlag.Rst | TcpFlag.Fin:
+    case TcpFlag.Rst | TcpFlag.Fin | TcpFlag.Ack:
+      return PacketType.Rst;
+    default:
+      return PacketType.Malformed;
+  }
+}
+
+/** A SYN takes one sequence number, and data may come with it (RFC 7413). */
+const MAX_SYN_LENGTH = 1 << 16;
+
+/**
+ * Of a RST: does it answer the SYN of this ISN? It acknowledges the SYN then, and no more than could have come with it;
+ * any other answers another packet, or is a forger's guess, and the opener ignores it (RFC 9293 sections 3.5.2 and
+ * 3.10.7.3).
+ *
+ * @param isn int32
+ */
+export function isRefusal(view: PacketView, isn: number): boolean {
+  const acknowledged = (view.acknowledgement - isn) | 0;
+  return (view.flags & TcpFlag.Ack) !== 0 && acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;
+}

@@ -1,0 +1,102 @@
+/**
+ * The rules over one address family: which side a packet comes from, of what type it is, and what is done with it.
+ * Both families run this code, each over tables of its own: a CPE's two addresses are two CPEs here.
+ */
+import { PacketFlag } from '../../packet/batch';
+import { Parsed, type PacketView } from '../../packet/view';
+import { Activation } from './activation';
+import { type FamilyState } from '../memory/family-state';
+import { Forward } from './forward';
+import { IcmpErrors } from './icmp-errors';
+import { ITMS } from '../memory/owners';
+import { Reason } from '../reasons';
+import { ReportDecisions } from './reports';
+import { RequestDecisions } from './requests';
+import { Action, actionFor, Origin, PacketType, packetType } from './decision-table';
+import { PortClass, type Servers } from '../memory/servers';
+import { type Settings } from '../settings';
+
+export class FamilyDecision {
+  private readonly servers: Servers;
+  private readonly forward: Forward;
+  private readonly reports: ReportDecisions;
+  private readonly requests: RequestDecisions;
+  private readonly icmp: IcmpErrors;
+  /** Owner id of the server that the packet in hand comes from. */
+  private sender = ITMS;
+
+  constructor(
+    private readonly view: PacketView,
+    state: FamilyState,
+    settings: Settings,
+  ) {
+    this.servers = state.servers;
+    this.forward = new Forward(view, this.servers);
+    const activation = new Activation(settings, state);
+    this.reports = new ReportDecisions(view, state, settings, this.forward);
+    this.requests = new RequestDecisions(view, state, activation, this.forward);
+    this.icmp = new IcmpErrors(view, state);
+  }
+
+  /** Decides the packet in the view. @param parsed what came of it, from Icmp on @param flags PacketFlag bits */
+  decide(parsed: Parsed, queue: number, flags: number): Reason {
+    if (parsed === Parsed.Icmp) return this.icmp.decide(queue, flags);
+    const fromCpe = queue === 0;
+    if (!(fromCpe ? this.isFromCpe() : this.isFromServer())) return Reason.NotOurs;
+    if (parsed === Parsed.SourceRouted) return Reason.SourceRouted;
+    if (parsed === Parsed.Fragment) return Reason.Fragment;
+    if (parsed === Parsed.MalformedTcp) return Reason.MalformedTcp;
+    const type = packetType(this.view.flags);
+    if (type === PacketType.Malformed) return Reason.MalformedFlags;
+    if (flags & PacketFlag.Truncated) return Reason.Truncated;
+    return this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type), type);
+  }
+
+  private apply(action: Action, type: PacketType): Reason {
+    switch (action) {
+      case Action.OpenReport:
+        return this.reports.open();
+      case Action.FollowReport:
+        return this.reports.follow(type);
+      case Action.ToItms:
+        return this.forward.toOwner(ITMS, Reason.ItmsPort);
+      case Action.RefuseSyn:
+        return Reason.SynOtherPort;
+      case Action.FollowAnswer:
+        return this.requests.answer(type);
+      case Action.OpenRequest:
+        return this.requests.open(this.sender);
+      case Action.FollowRequest:
+        return this.requests.follow(type, this.sender);
+      case Action.ServeReport:
+        return this.reports.serve(type, this.sender);
+      case Action.RefuseServerSyn:
+        return Reason.SynFromReportPort;
+      case Action.ServeItms:
+        return this.reports.serveItms();
+    }
+  }
+
+  // ---- which side ----
+
+  private isFromCpe(): boolean {
+    return this.servers.isAcs(this.view.destination);
+  }
+
+  private isFromServer(): boolean {
+    this.sender = this.servers.ownerAt(this.view.source);
+    return this.sender >= 0 && this.servers.isCpe(this.view.destination);
+  }
+
+  private originOfCpe(): Origin {
+    const port = this.servers.portClass(this.view.destinationPort);
+    if (port === PortClass.Report) return Origin.CpeReportPort;
+    return port === PortClass.Itms ? Origin.CpeItmsPort : Origin.CpeOtherPort;
+  }
+
+  private originOfServer(): Origin {
+    const isReport = this.servers.portClass(this.view.sourcePort) === PortClass.Report;
+    if (this.sender === ITMS) return isReport ? Origin.ItmsReportPort : Origin.ItmsOtherPort;
+    return isReport ? Origin.CollectorReportPort : Origin.CollectorOtherPort;
+  }
+}

@@ -1,0 +1,27 @@
+/** The rewrites that the rules share: a CPE's packet to a server, a server's packet as from the ACS address. [P3] */
+import { rewriteDestination, rewriteSource } from '../../packet/rewrite';
+import { type PacketView } from '../../packet/view';
+import { Reason } from '../reasons';
+import { type Servers } from '../memory/servers';
+
+export class Forward {
+  constructor(
+    private readonly view: PacketView,
+    readonly servers: Servers,
+  ) {}
+
+  /** To the server, or to the ITMS where the server is no longer configured. */
+  toOwner(owner: number, reason: Reason): Reason {
+    if (this.servers.isConfigured(owner)) {
+      rewriteDestination(this.view, this.servers.addressOf(owner));
+      return reason;
+    }
+    rewriteDestination(this.view, this.servers.itmsAddress);
+    return Reason.OwnerGone;
+  }
+
+  asAcs(reason: Reason): Reason {
+    rewriteSource(this.view, this.servers.acsAddress);
+    return reason;
+  }
+}

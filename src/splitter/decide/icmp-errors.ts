@@ -1,0 +1,133 @@
+/**
+ * ICMP errors about connections that cross the splitter: translated both ways, as a NAT must (RFC 5508 section 4), so
+ * that path-MTU discovery works through it. [D] Which error appears where: design of the bundle, iptables/README.md.
+ *
+ *     came in on          addressed to   quotes           becomes
+ *     first interface     ACS            ACS -> CPE       to the server, quoting server -> CPE
+ *     second, third       CPE            CPE -> server    quoting CPE -> ACS; of the server itself: from the ACS address
+ *     this host's own     ACS            ACS -> CPE       as from the first interface
+ *     this host's own     CPE            CPE -> server    as from the second or third
+ *
+ * Whoever sent the error, a host or a router on the way, keeps its address, unless it is a server, which the CPE must
+ * not see. Only the owner of the quoted connection is told. Nothing is remembered of an error: anybody can forge one.
+ */
+import { isSameAddress } from '../../packet/address';
+import { PacketFlag } from '../../packet/batch';
+import { IcmpError, Quote } from '../../packet/icmp';
+import {
+  rewriteOuterDestination,
+  rewriteOuterSource,
+  rewriteQuotedDestination,
+  rewriteQuotedDestinationPort,
+  rewriteQuotedSource,
+  rewriteQuotedSourcePort,
+} from '../../packet/rewrite-icmp';
+import { type PacketView } from '../../packet/view';
+import { type FamilyState } from '../memory/family-state';
+import { ITMS } from '../memory/owners';
+import { Reason } from '../reasons';
+import { PortClass } from '../memory/servers';
+
+/** By queue: 0 first interface, 1 and 2 the servers', 3 errors that this host sends itself. */
+const FROM_CPES = 0;
+const OF_THIS_HOST = 3;
+const NOBODY = -1;
+
+export class IcmpErrors {
+  private readonly error: IcmpError;
+
+  constructor(
+    private readonly view: PacketView,
+    private readonly state: FamilyState,
+  ) {
+    this.error = new IcmpError(state.servers.acsAddress.length);
+  }
+
+  /** Decides the packet in the view, which has parsed as Icmp. @param flags PacketFlag bits */
+  decide(queue: number, flags: number): Reason {
+    const { error } = this;
+    const quote = error.parse(this.view);
+    if (quote === Quote.NotTcp) return Reason.NotTcp;
+    if (quote === Quote.Unreadable) return Reason.IcmpUnreadable;
+    const mayQuoteAcs = queue === FROM_CPES || queue === OF_THIS_HOST;
+    if (mayQuoteAcs && this.quotesAcs()) return this.toServer(flags);
+    if (queue !== FROM_CPES && this.quotesServer()) return this.toCpe(flags);
+    return Reason.IcmpNotOurs;
+  }
+
+  private quotesAcs(): boolean {
+    const { error } = this;
+    const { servers } = this.state;
+    return (
+      servers.isAcs(error.destination) && servers.isAcs(error.quotedSource) && servers.isCpe(error.quotedDestination)
+    );
+  }
+
+  private quotesServer(): boolean {
+    const { error } = this;
+    const { servers } = this.state;
+    return (
+      isSameAddress(error.destination, error.quotedSource) &&
+      servers.isCpe(error.quotedSource) &&
+      servers.ownerAt(error.quotedDestination) !== NOBODY
+    );
+  }
+
+  /** About a packet that left as from the ACS address: to whoever sent it. */
+  private toServer(flags: number): Reason {
+    const { error } = this;
+    const { servers, requests, reports } = this.state;
+    const { quotedDestination: cpe, quotedDestinationPort: cpePort, quotedSourcePort: port } = error;
+    let owner = ITMS;
+    let ownPort = port;
+    const portClass = servers.portClass(port);
+    if (portClass === PortClass.Report) {
+      const slot = reports.find(cpe, cpePort, port);
+      if (slot >= 0) owner = reports.owner(slot);
+    } else if (portClass === PortClass.Other) {
+      const slot = requests.find(cpe, cpePort, port);
+      if (slot >= 0) {
+        owner = requests.owner(slot);
+        ownPort = requests.ownPort(slot);
+      }
+    }
+    // What a server that is no longer configured sent is nobody's to hear of.
+    if (!servers.isConfigured(owner)) return Reason.IcmpNotOurs;
+    if (flags & PacketFlag.Truncated) return Reason.Truncated;
+    const address = servers.addressOf(owner);
+    rewriteQuotedSource(error, address);
+    if (ownPort !== port) rewriteQuotedSourcePort(error, ownPort);
+    rewriteOuterDestination(error, address);
+    return Reason.IcmpToOwner;
+  }
+
+  /** About a CPE's packet on its way to a server: as if it had been on its way to the ACS address. */
+  private toCpe(flags: number): Reason {
+    const { error } = this;
+    const { servers, requests } = this.state;
+    const { quotedSource: cpe, quotedSourcePort: cpePort, quotedDestinationPort: ownPort } = error;
+    const owner = servers.ownerAt(error.quotedDestination);
+    let port = ownPort;
+    if (servers.portClass(ownPort) === PortClass.Report) {
+      if (!this.hasReport(owner)) return Reason.IcmpNotOurs;
+    } else {
+      const slot = requests.peekOwned(cpe, cpePort, ownPort, owner);
+      if (slot >= 0) port = requests.visiblePort(slot);
+    }
+    if (flags & PacketFlag.Truncated) return Reason.Truncated;
+    rewriteQuotedDestination(error, servers.acsAddress);
+    if (port !== ownPort) rewriteQuotedDestinationPort(error, port);
+    if (servers.ownerAt(error.source) !== NOBODY) rewriteOuterSource(error, servers.acsAddress);
+    return Reason.IcmpAsAcs;
+  }
+
+  /** A collector has the report connections that are recorded as its own, the ITMS all that are not a collector's. */
+  private hasReport(owner: number): boolean {
+    const { error } = this;
+    const { servers, reports } = this.state;
+    const slot = reports.find(error.quotedSource, error.quotedSourcePort, error.quotedDestinationPort);
+    if (slot < 0) return owner === ITMS;
+    const recorded = reports.owner(slot);
+    return servers.isConfigured(recorded) ? recorded === owner : owner === ITMS;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * What happened to activations and connections, beside the packets' own reasons: counted, and the last few kept in a
+ * ring that a reader may follow at its own pace. Memory is handed in; the packet path only writes.
+ */
+import { type Address } from '../../packet/address';
+
+export const enum Event {
+  ArmedByResponse,
+  ArmedByFin,
+  /** A second collector succeeded while the first's activation stood unused. */
+  Contended,
+  /** The ITMS's own request succeeded: the CPE's session is the ITMS's. */
+  EndedByItms,
+  /** No room to arm. */
+  ActivationTableFull,
+  /** The status line of an answer was split over segments: not judged. */
+  AnswerSplit,
+  /** An answer that was judged before came again. */
+  AnswerRepeated,
+  Diverted,
+  DivertedInGrace,
+  /** `off`: this session would have been diverted. */
+  WouldDivert,
+  /** A report connection was closed by both ends, reset, or refused. */
+  Closed,
+  Remapped,
+  ArmedByHand,
+  EndedByHand,
+}
+
+export const EVENTS: readonly string[] = [
+  'armed-by-response',
+  'armed-by-fin',
+  'contended',
+  'ended-by-itms',
+  'activation-table-full',
+  'answer-split',
+  'answer-repeated',
+  'diverted',
+  'diverted-in-grace',
+  'would-divert',
+  'closed',
+  'remapped',
+  'armed-by-hand',
+  'ended-by-hand',
+];
+
+const RING_ROWS = 4096;
+/** Event and words of the address, ports, owner, address. */
+const ROW_WORDS = 7;
+const ADDRESS_AT = 3;
+const EVENT_MASK = 0xff;
+const ADDRESS_WORDS_SHIFT = 8;
+const MAX_ADDRESS_WORDS = 4;
+const WRITTEN = 0;
+
+/** A row of the ring, as text would show it. */
+export interface EventRow {
+  event: Event;
+  timeMs: number;
+  cpe: Address;
+  cpePort: number;
+  port: number;
+  /** Owner id of the server concerned. */
+  owner: number;
+}
+
+export class EventLog {
+  readonly counts: Float64Array;
+  private readonly head: Float64Array;
+  private readonly rows: Int32Array;
+  private readonly times: Float64Array;
+  private nowMs = 0;
+
+  static readonly BYTES = (EVENTS.length + 1 + RING_ROWS) * 8 + RING_ROWS * ROW_WORDS * 4;
+
+  constructor(buffer: ArrayBuffer, at: number) {
+    this.counts = new Float64Array(buffer, at, EVENTS.length);
+    this.head = new Float64Array(buffer, at + EVENTS.length * 8, 1);
+    this.times = new Float64Array(buffer, at + (EVENTS.length + 1) * 8, RING_ROWS);
+    this.rows = new Int32Array(buffer, at + (EVENTS.length + 1 + RING_ROWS) * 8, RING_ROWS * ROW_WORDS);
+  }
+
+  advance(nowMs: number): void {
+    this.nowMs = nowMs;
+  }
+
+  add(event: Event, cpe: Address, cpePort: number, port: number, owner: number): void {
+    this.counts[event]++;
+    const written = this.written;
+    const row = (written % RING_ROWS) * ROW_WORDS;
+    this.times[written % RING_ROWS] = this.nowMs;
+    this.rows[row] = event | (cpe.length << ADDRESS_WORDS_SHIFT);
+    this.rows[row + 1] = (cpePort << 16) | port;
+    this.rows[row + 2] = owner;
+    for (let word = 0; word < cpe.length; word++) this.rows[row + ADDRESS_AT + word] = cpe[word];
+    this.head[WRITTEN] = written + 1;
+  }
+
+  /** Events written since the ring was made. */
+  get written(): number {
+    const written = this.head[WRITTEN];
+    // Damaged, it would have a reader count for ever.
+    return written >= 0 && written <= Number.MAX_SAFE_INTEGER && written % 1 === 0 ? written : 0;
+  }
+
+  /** Calls `visit` for each event from number `since` on that the ring still holds; returns the number to go on from. */
+  readSince(since: number, visit: (row: EventRow) => void): number {
+    const written = this.written;
+    for (let n = Math.max(since, written - RING_ROWS); n < written; n++) {
+      const row = (n % RING_ROWS) * ROW_WORDS;
+      visit({
+        event: this.rows[row] & EVENT_MASK,
+        timeMs: this.times[n % RING_ROWS],
+        cpe: this.cpe(row),
+        cpePort: this.rows[row + 1] >>> 16,
+        port: this.rows[row + 1] & 0xffff,
+        owner: this.rows[row + 2],
+      });
+    }
+    return written;
+  }
+  /** Of one of the two lengths, whatever a damaged row says. */
+  private cpe(row: number): Address {
+    const isIpv6 = this.rows[row] >>> ADDRESS_WORDS_SHIFT === MAX_ADDRESS_WORDS;
+    const addressAt = row + ADDRESS_AT;
+    return this.rows.slice(addressAt, addressAt + (isIpv6 ? MAX_ADDRESS_WORDS : 1));
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * What a splitter remembers of one address family: its servers, the three tables and the pin cache. A family that the
+ * topology does not have takes no memory. Owners and events are all families' (state.ts).
+ */
+import { ADDRESS_WORDS, type Family } from '../../packet/address';
+import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
+import { ConnectionTable, type ConnectionLives } from '../../tables/connection-table';
+import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';
+import { PinCache } from '../../tables/pin-cache';
+import { type EventLog } from './events';
+import { type Owners } from './owners';
+import { Servers } from './servers';
+import { type Lives, type Topology } from '../topology';
+
+/** Outside Linux' default ephemeral range (32768 to 60999). */
+export const REMAP_RANGE: RemapRange = { first: 61000, last: 65535 };
+
+export interface FamilyOptions {
+  family: Family;
+  topology: Topology;
+  lives: Lives;
+  capacityEntries: number;
+  seed: number;
+  isReader?: boolean | undefined;
+}
+
+export class FamilyState {
+  readonly family: Family;
+  readonly servers: Servers;
+  readonly requests: ConnectionRequests;
+  readonly activated: ActivatedCpes;
+  readonly reports: ConnectionTable;
+  readonly pins: PinCache;
+
+  static bytes(capacityEntries: number, family: Family): number {
+    const words = ADDRESS_WORDS[family];
+    return (
+      ConnectionRequests.bytes(capacityEntries, words) +
+      ActivatedCpes.bytes(capacityEntries, words) +
+      ConnectionTable.bytes(capacityEntries, words) +
+      PinCache.bytes(words)
+    );
+  }
+
+  /** @param buffer memory of `FamilyState.bytes` from `at` (8-aligned), zeroed or of an earlier run */
+  constructor(
+    options: FamilyOptions,
+    buffer: ArrayBuffer,
+    at: number,
+    readonly owners: Owners,
+    readonly events: EventLog,
+  ) {
+    const { family, capacityEntries, seed, isReader } = options;
+    const addressWords = ADDRESS_WORDS[family];
+    const lives = millisecondsOf(options.lives);
+    const memory = (tableAt: number) => ({ buffer, at: tableAt, capacityEntries, addressWords, seed, isReader });
+    const activatedAt = at + ConnectionRequests.bytes(capacityEntries, addressWords);
+    const reportsAt = activatedAt + ActivatedCpes.bytes(capacityEntries, addressWords);
+    const pinsAt = reportsAt + ConnectionTable.bytes(capacityEntries, addressWords);
+    this.family = family;
+    this.servers = new Servers(options.topology, owners, family);
+    this.requests = new ConnectionRequests(memory(at), lives.requests, REMAP_RANGE);
+    this.activated = new ActivatedCpes(memory(activatedAt), lives.activations);
+    this.reports = new ConnectionTable(memory(reportsAt), lives.reports);
+    // The cache has no header: its lines are found again only by the seed that stands in a table's.
+    this.pins = new PinCache(buffer, pinsAt, addressWords, this.reports.table.hashSeed);
+  }
+
+  advance(nowMs: number): void {
+    this.requests.advance(nowMs);
+    this.activated.table.advance(nowMs);
+    this.reports.table.advance(nowMs);
+    this.pins.advance(nowMs);
+  }
+
+  sweep(slots: number): void {
+    this.requests.sweep(slots);
+    this.activated.table.sweep(slots);
+    this.reports.table.sweep(slots);
+  }
+}
+
+/** The lives in seconds that users configure, as the tables want them. */
+function millisecondsOf(lives: Lives): {
+  requests: ConnectionLives;
+  reports: ConnectionLives;
+  activations: ActivationLives;
+} {
+  const common = {
+    establishedMs: lives.established * 1000,
+    finOneMs: lives.finOne * 1000,
+    finBothMs: lives.finBoth * 1000,
+    resetMs: lives.reset * 1000,
+  };
+  const reports = { ...common, unansweredMs: lives.reportUnanswered * 1000 };
+  return {
+    requests: { ...common, unansweredMs: lives.requestUnanswered * 1000 },
+    reports,
+    activations: { ...reports, armedMs: lives.armed * 1000, graceMs: lives.grace * 1000 },
+  };
+}

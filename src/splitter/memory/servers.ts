@@ -1,0 +1,130 @@
+/**
+ * The topology of one address family in the form that a packet is compared with: addresses as words, one byte per port,
+ * owners by id.
+ */
+import {
+  type Address,
+  ADDRESS_WORDS,
+  type Family,
+  familyOf,
+  type Network,
+  parseAddress,
+  parseNetwork,
+} from '../../packet/address';
+import { ITMS, type Owners } from './owners';
+import { type Addresses, type Topology } from '../topology';
+
+export const enum PortClass {
+  Other,
+  Report,
+  Itms,
+}
+
+const NOBODY = 0;
+
+export class Servers {
+  /** What CPEs know. */
+  readonly acsAddress: Address;
+  readonly itmsAddress: Address;
+  /** int32 words of an address. */
+  private readonly words: number;
+  /** PortClass by port number. */
+  private readonly portClasses = new Uint8Array(65536);
+  /** By number of the server, from 1 on; 0 is NOBODY. */
+  private readonly addresses: Address[] = [];
+  private readonly owners: number[] = [-1];
+  /** Number of the next server with the same last word, or NOBODY. */
+  private readonly nextAlike: number[] = [NOBODY];
+  /** Last word of an address to the number of a server. On 64-bit V8 both are small integers: nothing is allocated. */
+  private readonly serverByWord = new Map<number, number>();
+  /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
+  private readonly serverByOwner = new Uint8Array(1 << 16);
+  /** The CPEs' networks, one behind the other: the words of the base, then those of the mask. */
+  private readonly networks: Int32Array;
+
+  /** Throws RangeError on a topology that configuration should have refused. */
+  constructor(
+    topology: Topology,
+    owners: Owners,
+    private readonly family: Family,
+  ) {
+    this.words = ADDRESS_WORDS[family];
+    this.acsAddress = this.addressOfHost(topology.cpe.address);
+    this.itmsAddress = this.addressOfHost(topology.itms.address);
+    this.addresses.push(new Int32Array(this.words));
+    const networks = topology.cpe.networks.map(networkOf).filter(({ base }) => familyOf(base) === family);
+    this.networks = Int32Array.from(networks.flatMap(({ base, mask }) => [...base, ...mask]));
+    for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
+    for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
+    this.add(this.itmsAddress, ITMS);
+    for (const { name, address } of topology.collectors) this.add(this.addressOfHost(address), owners.idOf(name));
+  }
+
+  portClass(port: number): PortClass {
+    return this.portClasses[port];
+  }
+
+  /** Owner id of the server with this address, or -1. */
+  ownerAt(address: Address): number {
+    let server = this.serverByWord.get(address[this.words - 1]);
+    if (server === undefined) return -1;
+    while (server !== NOBODY && !this.isSame(this.addresses[server], address)) server = this.nextAlike[server];
+    return this.owners[server];
+  }
+
+  /** False for an owner that a reload has taken away. */
+  isConfigured(owner: number): boolean {
+    return this.serverByOwner[owner] !== NOBODY;
+  }
+
+  /** Of a configured owner. */
+  addressOf(owner: number): Address {
+    return this.addresses[this.serverByOwner[owner]];
+  }
+
+  isAcs(address: Address): boolean {
+    return this.isSame(address, this.acsAddress);
+  }
+
+  /** True for an address in one of the CPEs' networks. */
+  isCpe(address: Address): boolean {
+    const { words, networks } = this;
+    for (let base = 0; base < networks.length; base += 2 * words) {
+      let word = 0;
+      while (word < words && (address[word] & networks[base + words + word]) === networks[base + word]) word++;
+      if (word === words) return true;
+    }
+    return false;
+  }
+
+  /** Both of this family. */
+  private isSame(one: Address, other: Address): boolean {
+    for (let word = this.words - 1; word >= 0; word--) if (one[word] !== other[word]) return false;
+    return true;
+  }
+
+  private addressOfHost(addresses: Addresses): Address {
+    const text = addresses[this.family] ?? 'none';
+    const address = parseAddress(text);
+    if (!address || familyOf(address) !== this.family || address.every((word) => word === 0)) {
+      throw new RangeError(`not an address of ${this.family}: ${text}`);
+    }
+    return address;
+  }
+
+  private add(address: Address, owner: number): void {
+    if (this.ownerAt(address) >= 0) throw new RangeError('two servers with one address');
+    const server = this.addresses.push(address) - 1;
+    const lastWord = address[this.words - 1];
+    this.owners.push(owner);
+    this.nextAlike.push(this.serverByWord.get(lastWord) ?? NOBODY);
+    this.serverByWord.set(lastWord, server);
+    this.serverByOwner[owner] = server;
+  }
+}
+
+function networkOf(text: string): Network {
+  const network = parseNetwork(text);
+  if (!network) throw new RangeError(`not a network: ${text}`);
+  return network;
+}

@@ -1,0 +1,236 @@
+/** The live rules against the rendered ones: every difference in one line, with what to do about it. */
+
+import { type Topology } from '../../splitter/topology';
+import { type ChainDifference, compareChain } from './compare';
+import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
+import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
+import { SYSTEM, type System } from './install';
+import { saveRules } from './iptables';
+import { renderTables, type RenderedTable, type Steering, type TableName } from './render';
+import { canonical } from './rule';
+import {
+  isBuiltIn,
+  isOwn,
+  type Jump,
+  jumpsToOwn,
+  OWN_PREFIX,
+  parseRendered,
+  parseRuleset,
+  type Ruleset,
+  type Table,
+  targetOf,
+} from './ruleset';
+import { aliveSetName, aliveSets, readSet, wantedKind } from './sets';
+import { type Station, stations } from './traffic';
+
+export interface Difference {
+  family: Family;
+  kind: ChainDifference['kind'] | Obstacle;
+  table: TableName;
+  chain: string;
+  /** The rule this is about, as iptables-save prints it, without `-A CHAIN`. */
+  rule: string;
+  /** One line for people: where, what, and what to do. */
+  message: string;
+}
+
+const MEND = 'run: acsplit rules install';
+
+/** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
+export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
+  const configured = familiesOf(topology);
+  const rules = FAMILIES.flatMap((family) => {
+    if (!configured.includes(family)) return family === 4 || system.hasIpv6() ? leftovers(system, family) : [];
+    const saved = saveRules(system.run, family);
+    const other = inOtherBackEnd(topology, steering, saved, system, family);
+    return [...compareRules(topology, steering, saved, family), ...other];
+  });
+  return [...rules, ...checkSets(topology, steering, system)];
+}
+
+/** The sets that the rules look at. While a rule names one, it cannot go; it may never have been made, or by others. */
+function checkSets(topology: Topology, { onEngineDown }: Steering, system: System): Difference[] {
+  const wanted = aliveSets(topology, onEngineDown).map(({ family }) => family);
+  return FAMILIES.flatMap((family): Difference[] => {
+    const name = aliveSetName(family);
+    const differ = (kind: Difference['kind'], what: string, mend = MEND): Difference[] => [
+      { kind, family, table: 'raw', chain: '', rule: '', message: `${inFamily(family)}set ${name}: ${what}; ${mend}` },
+    ];
+    const live = readSet(system.run, family);
+    if (!wanted.includes(family)) {
+      return live === undefined ? [] : differ('unexpected', 'it is here, but the configuration asks for none such');
+    }
+    if (live === undefined) return differ('missing', 'this set of ours is missing');
+    if (!live.isWrong) return [];
+    const again = 'run: acsplit rules remove && acsplit rules install';
+    return differ('changed', `found "${live.kind}", expected "${wantedKind(family)}"`, again);
+  });
+}
+
+/** Tables of a text that iptables-save printed in which something of ours stands. */
+function ownTables(saved: string): TableName[] {
+  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
+  return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as TableName);
+}
+
+/** Rules of ours in a family that is configured no more. */
+function leftovers(system: System, family: Family): Difference[] {
+  return ownTables(saveRules(system.run, family)).map((table) => {
+    const what = `rules of ours stand here, but no IPv${family} address is configured`;
+    const message = `${inFamily(family)}table ${table}: ${what}; ${MEND}`;
+    return { kind: 'unexpected', family, table, chain: '', rule: '', message };
+  });
+}
+
+/**
+ * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold rules
+ * in either: ours would queue each packet twice, and what others drop there no accept of ours overrules.
+ */
+function inOtherBackEnd(
+  topology: Topology,
+  { onEngineDown }: Steering,
+  saved: string,
+  system: System,
+  family: Family,
+): Difference[] {
+  const other = `${PROGRAM[family]}-${saved.includes('(nf_tables)') ? 'legacy' : 'nft'}`;
+  const { status, stdout } = system.run(`${other}-save`, []);
+  if (status !== 0) return [];
+  const own = ownTables(stdout).map((table): Difference => {
+    const remedy = `delete them there: ${other}-save | grep -v ${OWN_PREFIX} | ${other}-restore`;
+    const message = `${inFamily(family)}table ${table}: rules of ours stand in ${other} as well; ${remedy}`;
+    return { kind: 'duplicate', family, table, chain: '', rule: '', message };
+  });
+  // There everything of ours only passes: it is queued and accepted elsewhere.
+  const passing = stations(topology, family, onEngineDown).map((station): Station => ({ ...station, role: 'passes' }));
+  const foreign = foreignRules(passing, parseRuleset(stdout), other);
+  return [...own, ...foreign.map((found) => ({ family, ...found, message: `${other}: ${found.message}` }))];
+}
+
+/** `checkRules` for one family's rules that iptables-save has already printed. */
+export function compareRules(topology: Topology, steering: Steering, saved: string, family: Family = 4): Difference[] {
+  const live = parseRuleset(saved);
+  const own = renderTables(topology, steering, family).flatMap((rendered) => compareTable(rendered, live));
+  const all = [...own, ...foreignRules(stations(topology, family, steering.onEngineDown), live, PROGRAM[family])];
+  return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
+}
+
+/** In front of what is said about IPv6; what is said about IPv4 goes without. */
+function inFamily(family: Family): string {
+  return family === 6 ? 'IPv6 ' : '';
+}
+
+/** A difference within one family. */
+type Found = Omit<Difference, 'family'>;
+
+function compareTable({ family, name, text }: RenderedTable, live: Ruleset): Found[] {
+  const wanted = parseRendered(text);
+  const table: Table = live.get(name) ?? new Map();
+  const ownChains = [...table.keys()].filter(isOwn);
+  if (ownChains.length === 0) {
+    const message = `table ${name}: none of our rules is installed; ${MEND}`;
+    return [{ kind: 'missing', table: name, chain: '', rule: '', message }];
+  }
+  const differences = wanted.jumps.flatMap((jump) => compareJump(name, jump, table));
+  for (const { name: chain, rules } of wanted.chains) {
+    const there = table.get(chain);
+    if (!there) {
+      const message = `${name} ${chain}: this chain of ours is missing; ${MEND}`;
+      differences.push({ kind: 'missing', table: name, chain, rule: '', message });
+    } else {
+      differences.push(...compareChain(rules, there.rules).map((found) => describe(name, chain, found)));
+    }
+  }
+  for (const chain of ownChains.filter((own) => !wanted.chains.some((c) => c.name === own))) {
+    const message = `${name} ${chain}: this chain bears a name of ours, but the configuration asks for none such; ${MEND}`;
+    differences.push({ kind: 'unexpected', table: name, chain, rule: '', message });
+  }
+  return [...differences, ...strayJumps({ family, name }, wanted.jumps, table)];
+}
+
+function compareJump(table: TableName, jump: Jump, live: Table): Found[] {
+  const jumps = (live.get(jump.chain)?.rules ?? []).filter(jumpsToOwn);
+  const same = jumps.filter((rule) => targetOf(rule) === targetOf(jump.rule));
+  return compareChain([jump.rule], same).map((found) => describe(table, jump.chain, found));
+}
+
+/** Jumps into our chains from where the bundle has none. In a chain that is not ours, only its owner may delete it. */
+function strayJumps(
+  { family, name: table }: Pick<RenderedTable, 'family' | 'name'>,
+  wanted: readonly Jump[],
+  live: Table,
+): Found[] {
+  return [...live.values()]
+    .filter(({ name }) => !isOwn(name))
+    .flatMap((chain) => chain.rules.filter(jumpsToOwn).map((rule) => ({ chain, rule })))
+    .filter(({ chain, rule }) => !wanted.some((j) => j.chain === chain.name && targetOf(j.rule) === targetOf(rule)))
+    .map(({ chain, rule }) => {
+      const remedy = isBuiltIn(chain) ? MEND : `delete it: ${PROGRAM[family]} -t ${table} -D ${chain.name} ${rule}`;
+      const message = `${table} ${chain.name}: "${rule}" leads into a chain of ours from where none of our rules does; ${remedy}`;
+      return { kind: 'unexpected', table, chain: chain.name, rule, message };
+    });
+}
+
+function describe(table: TableName, chain: string, found: ChainDifference): Found {
+  const at = `${table} ${chain}`;
+  switch (found.kind) {
+    case 'missing':
+      return {
+        kind: 'missing',
+        table,
+        chain,
+        rule: found.wanted,
+        message: `${at}: missing "${found.wanted}"; ${MEND}`,
+      };
+    case 'reordered': {
+      const message = `${at}: "${found.wanted}" is not in its place; ${MEND}`;
+      return { kind: 'reordered', table, chain, rule: found.wanted, message };
+    }
+    case 'changed': {
+      const message = `${at}: found "${found.live}", expected "${found.wanted}"; ${MEND}`;
+      return { kind: 'changed', table, chain, rule: found.live, message };
+    }
+    case 'duplicate': {
+      const message = `${at}: "${found.live}" is there more than once; ${MEND}`;
+      return { kind: 'duplicate', table, chain, rule: found.live, message };
+    }
+    case 'unexpected': {
+      const { live, shadowed } = found;
+      const effect = shadowed.length === 0 ? '' : ` and shadows ${shadowed.map((rule) => `"${rule}"`).join(', ')}`;
+      const message = `${at}: "${live}" is none of our rules${effect}; ${MEND}`;
+      return { kind: shadowed.length > 0 ? 'shadows' : 'unexpected', table, chain, rule: live, message };
+    }
+  }
+}
+
+/** One line per foreign rule, however much of our traffic it touches. */
+function foreignRules(passed: readonly Station[], live: Ruleset, program: string): Found[] {
+  const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: TableName }>();
+  for (const station of passed) {
+    for (const found of findObstacles(station, live)) {
+      const key = `${found.table} ${found.chain} ${canonical(found.rule)} ${found.obstacle}`;
+      const known = byRule.get(key) ?? { ...found, table: station.table, whats: new Set<string>() };
+      known.whats.add(found.what);
+      byRule.set(key, known);
+    }
+  }
+  return [...byRule.values()].map((found) => {
+    const { obstacle, table, chain, rule, whats } = found;
+    const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), program)}`;
+    return { kind: obstacle, table, chain, rule, message };
+  });
+}
+
+function inWords({ obstacle, table, chain, rule, jump }: ForeignRule, whats: string, program: string): string {
+  const ours = jump === undefined ? 'our rules' : `our "${jump}"`;
+  if (rule.startsWith('policy')) return `${rule} drops ${whats}; change it: ${program} -t ${table} -P ${chain} ACCEPT`;
+  const remedy = `delete or narrow it: ${program} -t ${table} -D ${chain} ${rule}`;
+  switch (obstacle) {
+    case 'drops':
+      return `"${rule}" is not ours and may take away ${whats}; ${remedy}`;
+    case 'shadows':
+      return `"${rule}" is not ours, comes before ${ours} and shadows it for ${whats}; ${table === 'mangle' ? remedy : MEND}`;
+    case 'skipped':
+      return `"${rule}" is not ours and comes behind ${ours}, so it never sees ${whats}; to put ours last, ${MEND}`;
+  }
+}

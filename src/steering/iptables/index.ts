@@ -1,0 +1,10 @@
+/** The iptables bundle: rendered from the topology, installed, removed, compared with what is live. */
+
+export { checkRules, type Difference } from './check';
+export { installRules, removeRules, type System } from './install';
+export { familiesOf, type Family } from './family';
+export { renderRules, type Steering } from './render';
+export { type Outcome, type Runner, runProgram } from './iptables';
+export { RulesError } from './rules-error';
+export { type AliveSet, aliveSets, type LiveSet, readSet } from './sets';
+export { tryBundle } from './trial';

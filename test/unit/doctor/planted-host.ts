@@ -1,0 +1,74 @@
+/** A host of plain facts for doctor's checks: in good health, but for what a test plants. */
+
+import { parseConfiguration } from '../../../src/configuration/configuration';
+import { type EngineAnswer, type Entry, type Hidden, type Host } from '../../../src/doctor/host';
+import { type Outcome } from '../../../src/steering/iptables';
+
+export const CONFIGURATION = parseConfiguration(
+  [
+    'cpe: { interface: eth0, address: 10.1.0.1, networks: [10.1.0.0/16] }',
+    'itms: { interface: eth1, address: 10.2.0.2 }',
+    'collectors: [{ name: c1, interface: eth2, address: 10.3.0.2 }]',
+    'reportPorts: [7547]',
+  ].join('\n'),
+  '/etc/acsplit/acsplit.yaml',
+);
+
+export const done = (stdout = ''): Outcome => ({ status: 0, stdout, stderr: '' });
+export const refused = (stderr: string, status = 2): Outcome => ({ status, stdout: '', stderr });
+
+/** The set of the bundle, in good health. */
+const SETS: Record<string, Outcome> = {
+  'ipset restore': done(),
+  'ipset list -terse ACSPLIT-ALIVE4': aliveSet(2),
+  'ipset list -terse ACSPLIT-ALIVE6': refused('ipset v7.17: The set with the given name does not exist', 1),
+};
+
+/** As ipset 7.17 prints it. */
+export function aliveSet(entries: number, type = 'hash:net', family = 'inet'): Outcome {
+  const header = `family ${family} hashsize 64 maxelem 16 timeout 3 bucketsize 12 initval 0x1b4a1da5`;
+  const lines = ['Name: ACSPLIT-ALIVE4', `Type: ${type}`, 'Revision: 7', `Header: ${header}`];
+  return done([...lines, 'Size in memory: 584', 'References: 1', `Number of entries: ${entries}`, ''].join('\n'));
+}
+
+export interface Plants {
+  files?: Record<string, string>;
+  entries?: Record<string, Entry>;
+  /** By the beginning of the command line; the longest that fits answers. */
+  programs?: Record<string, Outcome>;
+  holders?: Record<number, { pid: number; name: string } | { isHidden: true }>;
+  engine?: EngineAnswer;
+  freeBytes?: number;
+  addonComplaint?: string;
+}
+
+export function plantedHost(plants: Plants = {}): Host {
+  const run = (program: string, words: readonly string[]): Outcome => {
+    // What a shell runs after it has made a set.
+    const line = (program === 'sh' ? words.slice(2) : [program, ...words]).join(' ');
+    const programs = { ...SETS, ...plants.programs };
+    const fitting = Object.keys(programs).filter((beginning) => line.startsWith(beginning));
+    const longest = fitting.sort((a, b) => b.length - a.length)[0];
+    return longest === undefined ? refused(`${line}: not planted`) : programs[longest];
+  };
+  return {
+    read: (file) => plants.files?.[file],
+    entry: (path) => plantedEntry(plants.entries ?? {}, path),
+    room: () => ({ totalBytes: 2 ** 40, freeBytes: plants.freeBytes ?? 2 ** 40 }),
+    run,
+    runInScratch: run,
+    queueHolder: (queue) => plants.holders?.[queue],
+    socketHolder: (inode) => plants.holders?.[Number(inode)] as { pid: number; name: string } | undefined,
+    askEngine: () => Promise.resolve(plants.engine ?? { isAbsent: true }),
+    addonComplaint: () => plants.addonComplaint,
+  };
+}
+
+/** As path_resolution(7) has it: below a file nothing is, below a directory that lets nobody in nothing can be seen. */
+function plantedEntry(entries: Record<string, Entry>, path: string): Entry | Hidden | undefined {
+  const above = Object.keys(entries).filter((other) => path.startsWith(`${other}/`));
+  const fromTheRoot = above.sort((a, b) => a.length - b.length).map((other) => entries[other]);
+  const barrier = fromTheRoot.find(({ isDirectory, mode }) => !isDirectory || (mode & 0o111) === 0);
+  if (barrier === undefined) return entries[path];
+  return barrier.isDirectory ? { isHidden: true } : undefined;
+}

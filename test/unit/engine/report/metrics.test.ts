@@ -1,0 +1,162 @@
+/** What a scrape gets of a snapshot, and the server's bounds. */
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { PacketBatch, Verdict } from '../../../../src/packet/batch';
+import { Reason } from '../../../../src/splitter/reasons';
+import { makeMetrics, METRIC_NAMES } from '../../../../src/engine/report/metrics';
+import { type MetricsServer, serveMetrics } from '../../../../src/engine/report/metrics-server';
+import { Observation } from '../../../../src/engine/shared/observation';
+import { observe } from '../../../../src/engine/worker/observe';
+import { type Status } from '../../../../src/engine/report/status';
+
+const table = { count: 3, capacity: 64, full: 2 };
+const STATUS: Status = {
+  ...{ version: '1.2.3', pid: 7, ready: true, paused: false, activation: 'auto', uptimeMs: 1500 },
+  workers: [{ pid: 77, restarts: 4 }],
+  tables: { connectionRequests: table, activatedCpes: table, reportConnections: table },
+  packets: { received: 3, rewritten: 3, accepted: 3, dropped: 0, byReason: {} },
+  events: { diverted: 9 },
+  queues: [
+    { number: 0, side: 'cpe', received: 3, waiting: 5, queueDropped: 1, userDropped: 0, lost: 0 },
+    { number: 1, side: 'itms', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
+  ],
+  losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
+};
+const LOOP = {
+  ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
+  ...{ unparsed: 0, lost: 0, recovered: 1, givenUp: 0 },
+};
+
+function observed(): Observation {
+  const observation = new Observation(new ArrayBuffer(Observation.BYTES));
+  const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(4)), 4);
+  let clock = 0;
+  const decide = (all: PacketBatch) => {
+    all.verdict.fill(Verdict.AcceptRewritten, 0, all.count);
+    all.reason.fill(Reason.ToItms, 0, all.count);
+    clock += 0.03;
+  };
+  const decider = observe({ decide, sweep: () => undefined }, observation, () => clock);
+  for (let i = 0; i < 3; i++) batch.push(0, new Uint8Array(40));
+  decider.decide(batch, 1);
+  return observation;
+}
+
+test('every line of a scrape', async () => {
+  const observation = observed();
+  const { contentType, render } = makeMetrics(() => ({ status: STATUS, observation, loop: LOOP }));
+  expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+  const first = await render();
+  const lines = first.split('\n');
+  for (const expected of [
+    'acsplit_ready 1',
+    'acsplit_info{version="1.2.3",activation="auto"} 1',
+    'acsplit_uptime_seconds 1.5',
+    'acsplit_packets_total{side="cpe",verdict="rewrite",reason="to-itms"} 3',
+    'acsplit_events_total{event="diverted"} 9',
+    'acsplit_table_entries{table="activated_cpes"} 3',
+    'acsplit_table_full_total{table="report_connections"} 2',
+    'acsplit_queue_waiting_packets{side="cpe",queue="0"} 5',
+    'acsplit_worker_restarts_total 4',
+    'acsplit_verdicts_late_total 3',
+    'acsplit_batch_packets_bucket{le="2"} 0',
+    'acsplit_batch_packets_bucket{le="4"} 1',
+    'acsplit_batch_packets_bucket{le="+Inf"} 1',
+    'acsplit_batch_packets_sum 3',
+    'acsplit_batch_decide_seconds_bucket{le="0.000025"} 0',
+    'acsplit_batch_decide_seconds_bucket{le="0.00005"} 1',
+    'acsplit_batch_decide_seconds_count 1',
+  ]) {
+    expect(lines).toContain(expected);
+  }
+  // What the kernel does not tell is absent, and not 0.
+  expect(first).not.toContain('acsplit_queue_waiting_packets{side="itms"');
+  // Counters are the engine's own sums: a second scrape adds nothing.
+  expect(await render()).toBe(first);
+});
+
+test('names follow the conventions: a prefix, base units, _total for counters alone', async () => {
+  const text = await makeMetrics(() => ({ status: STATUS, observation: observed(), loop: LOOP })).render();
+  for (const name of METRIC_NAMES) {
+    expect(name).toMatch(/^acsplit_[a-z]+(_[a-z]+)*$/);
+    const type = new RegExp(`^# TYPE ${name} (\\w+)$`, 'm').exec(text)?.[1];
+    expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+    expect(name).not.toMatch(/_(ms|milliseconds|microseconds|kb|percent)\b/);
+  }
+});
+
+describe('the server', () => {
+  const said: { event: string }[] = [];
+  const log = {
+    info: () => undefined,
+    warn: (fields: object) => said.push(fields as { event: string }),
+    error: () => undefined,
+  };
+  let server: MetricsServer | undefined;
+  let isReady = true;
+  const metrics = { contentType: 'text/plain', render: () => Promise.resolve('x 1\n') };
+  const serve = async (listen = '127.0.0.1:0') =>
+    (server = await serveMetrics({ listen, isReady: () => isReady, metrics, log }));
+  afterEach(() => server?.close());
+
+  function ask(path: string, method = 'GET', body = ''): Promise<{ status: number; text: string }> {
+    const [host, port] = (server?.address ?? '').split(':');
+    return new Promise((resolve, reject) => {
+      const asking = httpRequest({ host, port, path, method, agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      asking.on('error', reject);
+      asking.end(body);
+    });
+  }
+
+  test('alive is not ready', async () => {
+    await serve();
+    expect(await ask('/metrics')).toEqual({ status: 200, text: 'x 1\n' });
+    expect(await ask('/healthz?x')).toEqual({ status: 200, text: 'ok\n' });
+    isReady = false;
+    expect(await ask('/readyz')).toEqual({ status: 503, text: 'no verdicts flow\n' });
+    expect((await ask('/healthz')).status).toBe(200);
+    isReady = true;
+  });
+
+  test.each(['POST', 'PUT', 'DELETE', 'HEAD', 'OPTIONS'])('%s is refused: only GET', async (method) => {
+    await serve();
+    expect((await ask('/metrics', method, method === 'POST' ? 'x'.repeat(100_000) : '')).status).toBe(405);
+  });
+
+  test('a header beyond 8 KiB is refused, and so is a seventeenth connection', async () => {
+    await serve();
+    const [host, port] = (server?.address ?? '').split(':');
+    const answer = await new Promise<string>((resolve) => {
+      let text = '';
+      const socket = connect(Number(port), host, () =>
+        socket.write(`GET / HTTP/1.1\r\nx: ${'y'.repeat(10_000)}\r\n\r\n`),
+      );
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+    const sockets = Array.from({ length: 20 }, () => connect(Number(port), host));
+    const closed = await new Promise<number>((resolve) => {
+      let count = 0;
+      for (const socket of sockets) {
+        socket.on('error', () => undefined);
+        socket.on('close', () => ++count === 4 && resolve(count));
+      }
+    });
+    expect(closed).toBe(4);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test('an address that is taken is one warning, and no failure', async () => {
+    await serve();
+    const other = await serveMetrics({ listen: server?.address ?? '', isReady: () => true, metrics, log });
+    expect(other.address).toBeUndefined();
+    expect(said.at(-1)).toMatchObject({ event: 'metrics-unavailable', code: 'EADDRINUSE' });
+    await other.close();
+  });
+});

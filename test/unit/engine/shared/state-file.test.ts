@@ -1,0 +1,221 @@
+/** The state file: taken over when it fits exactly, made anew when it does not, and always with a reason. */
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beginAnew, openState, type StateFile, stateFilePath } from '../../../../src/engine/shared/state-file';
+import { HEADER_BYTES, StateHeader } from '../../../../src/engine/shared/state-header';
+import { parseAddress } from '../../../../src/packet/address';
+import { Splitter } from '../../../../src/splitter/splitter';
+import { TOPOLOGY } from '../../../support/rig';
+
+const CAPACITY = 64;
+const MEMORY_BYTES = Splitter.bufferBytes(CAPACITY, TOPOLOGY);
+const SHAPE = { capacityEntries: CAPACITY, memoryBytes: MEMORY_BYTES };
+
+let directory: string;
+let open: StateFile[] = [];
+beforeEach(() => {
+  directory = join(mkdtempSync(join(tmpdir(), 'acsplit-state-')), 'state');
+});
+afterEach(() => {
+  for (const { fd } of open) closeSync(fd);
+  open = [];
+  rmSync(join(directory, '..'), { recursive: true });
+});
+
+function take(capacityEntries = CAPACITY): StateFile {
+  const state = openState({
+    directory,
+    capacityEntries,
+    memoryBytes: Splitter.bufferBytes(capacityEntries, TOPOLOGY),
+    tryOut: (buffer) => void new Splitter({ topology: TOPOLOGY, activation: 'auto', capacityEntries, seed: 3, buffer }),
+  });
+  open.push(state);
+  return state;
+}
+
+/** Leaves a state behind in which a CPE is activated. */
+function leave(): void {
+  const { memory } = take();
+  const splitter = new Splitter({
+    topology: TOPOLOGY,
+    activation: 'auto',
+    capacityEntries: CAPACITY,
+    seed: 3,
+    buffer: memory,
+  });
+  splitter.activate(parseAddress('10.1.7.1')!, 'c1', 1000);
+}
+
+function activated(state: StateFile): number {
+  const splitter = new Splitter({
+    ...{
+      topology: TOPOLOGY,
+      activation: 'auto',
+      capacityEntries: CAPACITY,
+      seed: 4,
+      buffer: state.memory,
+      isReader: true,
+    },
+  });
+  return splitter.tables.activatedCpes.count;
+}
+
+const path = (): string => stateFilePath(directory);
+
+test('where there is none, one is made: private, reserved in full, without a warning', () => {
+  const state = take();
+  expect(state.replaced).toBeUndefined();
+  const { mode, size, blocks } = statSync(path());
+  expect([mode & 0o777, size]).toEqual([0o600, HEADER_BYTES + MEMORY_BYTES]);
+  expect(blocks * 512).toBeGreaterThanOrEqual(size);
+  expect(existsSync(`${path()}.new`)).toBe(false);
+});
+
+test('what another run left is taken over, and so is a pause', () => {
+  leave();
+  open[0]!.header.paused = true;
+  const next = take();
+  expect([next.replaced, activated(next), next.header.paused, next.header.id]).toEqual([
+    undefined,
+    1,
+    true,
+    open[0]!.header.id,
+  ]);
+});
+
+const damages: [string, RegExp, () => void][] = [
+  ['empty', /cut short/, () => truncateSync(path(), 0)],
+  ['cut in the header', /cut short/, () => truncateSync(path(), 100)],
+  ['cut in the tables', /it has \d+ bytes instead of \d+/, () => truncateSync(path(), HEADER_BYTES + 5000)],
+  ['a byte too long', /it has \d+ bytes instead of \d+/, () => writeFileSync(path(), 'x', { flag: 'a' })],
+  ['somebody else’s', /not a state file of ours/, () => writeFileSync(path(), Buffer.alloc(100_000, 'x'))],
+  ['all zeros', /not a state file of ours/, () => writeFileSync(path(), Buffer.alloc(100_000))],
+  ['of another boot', /header is damaged|booted since/, () => flip(6 * 32 + 3)],
+  ['a torn table', /table/, () => overwriteTables()],
+];
+
+test.each(damages)('%s: made anew, and said why', (_what, reason, damage) => {
+  leave();
+  damage();
+  const next = take();
+  expect(next.replaced).toMatch(reason);
+  expect(activated(next)).toBe(0);
+  const again = take();
+  expect(again.replaced).toBeUndefined();
+});
+
+test('of another capacity: both numbers are said', () => {
+  leave();
+  expect(take(128).replaced).toBe('tables.capacity was 64 and is 128');
+});
+
+describe('a pause', () => {
+  const rows: [string, boolean, () => StateFile][] = [
+    ['outlives another capacity', true, () => take(128)],
+    ['outlives tables that are cut short', true, () => (truncateSync(path(), HEADER_BYTES + 5000), take())],
+    ['outlives torn tables', true, () => (overwriteTables(), take())],
+    ['is unknown after a damaged header', false, () => (flip(3 * 32), take())],
+    ['is unknown after a file of somebody else', false, () => (writeFileSync(path(), Buffer.alloc(9999)), take())],
+    ['is unknown after a header that is cut short', false, () => (truncateSync(path(), 100), take())],
+  ];
+  test.each(rows)('%s', (_, isKept, replace) => {
+    leave();
+    open[0]!.header.paused = true;
+    const { replaced, header, isPauseUnknown } = replace();
+    expect(replaced).toBeDefined();
+    expect([header.paused, isPauseUnknown]).toEqual([isKept, !isKept]);
+  });
+});
+
+test('tables begin anew in their file: it is the same, empty, whole, and whoever looks on sees it', () => {
+  leave();
+  const [state] = open;
+  const before = statSync(path());
+  const { id } = state!.header;
+  overwriteTables();
+  expect(take().replaced).toMatch(/table/);
+  const after = statSync(path());
+  expect([after.ino, after.size, after.blocks]).toEqual([before.ino, before.size, before.blocks]);
+  expect(activated(state!)).toBe(0);
+  expect(state!.header.id).not.toBe(id);
+});
+
+test('who dies while tables begin anew leaves a file that is noticed', () => {
+  leave();
+  const whole = { ...open[0]!, fd: -1 };
+  const options = {
+    ...{ directory, ...SHAPE },
+    tryOut: () => {
+      throw new Error('killed');
+    },
+  };
+  const write = jest.spyOn(StateHeader.prototype, 'write').mockImplementation(() => {
+    throw new Error('killed');
+  });
+  expect(() => beginAnew(whole, options)).toThrow('killed');
+  write.mockRestore();
+  expect(take().replaced).toBe('it is not a state file of ours');
+});
+
+test('no room: one line, and what is there stays, with its pause', () => {
+  leave();
+  open[0]!.header.paused = true;
+  const large = { directory, capacityEntries: 2 * CAPACITY, memoryBytes: 2 ** 50, tryOut: () => undefined };
+  expect(() => openState(large)).toThrow(
+    /^no room for the state file: \S+ must hold 1073741825 MiB; lower tables\.capacity .*\(ENOSPC\)$/,
+  );
+  const next = take();
+  expect([next.replaced, activated(next), next.header.paused]).toEqual([undefined, 1, true]);
+});
+
+test('a flipped bit anywhere in the header is noticed', () => {
+  const buffer = new ArrayBuffer(HEADER_BYTES);
+  const header = new StateHeader(buffer);
+  header.write(SHAPE);
+  expect(header.objection(SHAPE)).toBeUndefined();
+  const bytes = new Uint8Array(buffer);
+  for (let bit = 0; bit < 11 * 32; bit++) {
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+    expect([bit, header.objection(SHAPE)]).toEqual([bit, expect.stringMatching(/damaged|not a state file/)]);
+    bytes[bit >> 3]! ^= 1 << (bit & 7);
+  }
+});
+
+test('a symbolic link is not followed', () => {
+  leave();
+  const elsewhere = join(directory, '..', 'elsewhere');
+  writeFileSync(elsewhere, 'precious');
+  rmSync(path());
+  symlinkSync(elsewhere, path());
+  expect(take().replaced).toMatch(/ELOOP/);
+  expect(readFileSync(elsewhere, 'utf8')).toBe('precious');
+});
+
+test('a file in the way of the directory is said in one line', () => {
+  writeFileSync(directory, '');
+  expect(() => take()).toThrow(/^state directory \S+ cannot be made: /);
+});
+
+function flip(bit: number): void {
+  const bytes = readFileSync(path());
+  bytes[bit >> 3]! ^= 1 << (bit & 7);
+  writeFileSync(path(), bytes);
+}
+
+/** Everything behind the header overwritten. */
+function overwriteTables(): void {
+  const bytes = readFileSync(path());
+  bytes.fill(0x5a, HEADER_BYTES);
+  writeFileSync(path(), bytes);
+}

@@ -1,0 +1,142 @@
+/** When the sets are filled and when no more; what is said when they cannot be. */
+import { DeadMansSwitch, type SelfEmptyingSet } from '../../../../src/engine/supervisor/dead-mans-switch';
+
+const SETS: SelfEmptyingSet[] = [
+  { name: 'four', family: 4, seconds: 3 },
+  { name: 'six', family: 6, seconds: 3 },
+];
+
+/** A switch under fake timers, with what it has filled and said. */
+function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfEmptyingSet[]; code?: string }) {
+  const filled: { atMs: number; name: string }[] = [];
+  const said: object[] = [];
+  const from = performance.now();
+  const nowMs = () => performance.now() - from;
+  const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
+  const dead = new DeadMansSwitch(
+    { sets: () => given.sets ?? SETS, decided: () => given.decided ?? 0, isCalm: () => given.isAlive, log },
+    {
+      fill: ({ name }) => {
+        if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
+        filled.push({ atMs: nowMs(), name });
+      },
+      nowMs,
+    },
+  );
+  const lastMs = () => filled.at(-1)?.atMs ?? -1;
+  return { dead, filled, said, lastMs };
+}
+
+beforeEach(() => void jest.useFakeTimers());
+afterEach(() => void jest.useRealTimers());
+
+test('every set is filled at once, and twice a second', () => {
+  const { dead, filled } = make({ isAlive: true });
+  jest.advanceTimersByTime(1000);
+  dead.stop();
+  expect(filled.map(({ atMs, name }) => `${name} ${atMs}`)).toEqual(
+    [0, 500, 1000].flatMap((ms) => [`four ${ms}`, `six ${ms}`]),
+  );
+});
+
+test('a worker that gives no sign of life any more is let go of: the sets are empty within 5 s of the last', () => {
+  const given = { isAlive: true };
+  const { dead, lastMs } = make(given);
+  jest.advanceTimersByTime(10_000);
+  given.isAlive = false;
+  jest.advanceTimersByTime(20_000);
+  dead.stop();
+  expect(lastMs()).toBeGreaterThan(10_000);
+  expect(lastMs() + 3000).toBeLessThanOrEqual(15_000);
+});
+
+test('one that is back within 3.5 s was never missed, at whatever moment it died', () => {
+  for (let diesMs = 0; diesMs < 1000; diesMs += 50) {
+    const given = { isAlive: true };
+    const { dead, filled } = make(given);
+    jest.advanceTimersByTime(5000 + diesMs);
+    given.isAlive = false;
+    jest.advanceTimersByTime(3500);
+    given.isAlive = true;
+    jest.advanceTimersByTime(1000);
+    dead.stop();
+    const times = filled.filter(({ name }) => name === 'four').map(({ atMs }) => atMs);
+    const pauses = times.slice(1).map((time, i) => time - times[i]!);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(3000);
+  }
+});
+
+test('who comes back later says for how long the kernel went on alone; who was not missed says nothing', () => {
+  const given = { isAlive: true };
+  const { dead, said } = make(given);
+  jest.advanceTimersByTime(10_000);
+  given.isAlive = false;
+  jest.advanceTimersByTime(3400);
+  given.isAlive = true;
+  jest.advanceTimersByTime(10_000);
+  expect(said).toEqual([]);
+  given.isAlive = false;
+  jest.advanceTimersByTime(10_000);
+  given.isAlive = true;
+  jest.advanceTimersByTime(2000);
+  dead.stop();
+  // The last renewal was up to 1.5 s after the last sign of life; the first after it, up to 0.5 s after the next.
+  expect(said).toEqual([{ event: 'fallback', fallenMs: expect.any(Number) as number }]);
+  const { fallenMs } = said[0] as { fallenMs: number };
+  expect(fallenMs).toBeGreaterThanOrEqual(5500);
+  expect(fallenMs).toBeLessThanOrEqual(7500);
+});
+
+test('a worker that dies before each look, and has given verdicts each time, is alive', () => {
+  const given = { isAlive: false, decided: 0 };
+  const { dead, filled } = make(given);
+  for (let second = 0; second < 10; second++) {
+    given.decided += 2;
+    jest.advanceTimersByTime(1000);
+  }
+  dead.stop();
+  expect(filled.filter(({ name }) => name === 'four').length).toBeGreaterThanOrEqual(20);
+});
+
+test('nothing is filled before there was a sign of life', () => {
+  const { dead, filled } = make({ isAlive: false });
+  jest.advanceTimersByTime(2000);
+  dead.stop();
+  expect(filled).toEqual([]);
+});
+
+test('nor after it was stopped; what was filled last is left to its time', () => {
+  const { dead, lastMs } = make({ isAlive: true });
+  jest.advanceTimersByTime(1200);
+  dead.stop();
+  jest.advanceTimersByTime(5000);
+  expect(lastMs()).toBe(1000);
+});
+
+test('a reload may take the sets away', () => {
+  const given: { isAlive: boolean; sets?: readonly SelfEmptyingSet[] } = { isAlive: true };
+  const { dead, filled } = make(given);
+  given.sets = [];
+  jest.advanceTimersByTime(2000);
+  dead.stop();
+  expect(filled).toHaveLength(2);
+});
+
+test('a set that is not there is no fault: the rules are not installed yet', () => {
+  const { dead, said } = make({ isAlive: true, code: 'ENOENT' });
+  dead.stop();
+  expect(said).toEqual([]);
+});
+
+test('any other refusal is said once for each set, and again when it comes again', () => {
+  const given: { isAlive: boolean; code?: string } = { isAlive: true, code: 'EPERM' };
+  const { dead, said } = make(given);
+  jest.advanceTimersByTime(5000);
+  expect(said).toEqual(SETS.map(({ name }) => ({ event: 'switch', set: name, code: 'EPERM' })));
+  delete given.code;
+  jest.advanceTimersByTime(1000);
+  given.code = 'EPROTO';
+  jest.advanceTimersByTime(1000);
+  dead.stop();
+  expect(said).toHaveLength(4);
+});

@@ -1,0 +1,33 @@
+/** Whose namespaces may be removed: ours, of processes that are gone, and nothing else. */
+import { isAlive, isStale, nextPrefix } from '../../../src/lab/namespaces';
+
+const nobodyLives = (): boolean => false;
+
+describe('stale namespaces', () => {
+  it.each([
+    ['acsplit-123-1-cpe', true],
+    ['acsplit-123-2-collector', true],
+    ['acsplit-123-1-Xy_0aZ', true],
+    ['acsplit', false],
+    ['acsplit-123-cpe', false],
+    ['acsplit-run-cpe', false],
+    ['acsplit-123-1-', false],
+    ['my-acsplit-123-1-cpe', false],
+    ['acsplit-123-1-cpe-backup', false],
+    ['', false],
+  ])('%s of a dead process: removed is %p', (name, stale) => {
+    expect(isStale(name, nobodyLives)).toBe(stale);
+  });
+
+  it('those of a living process stay, whoever it belongs to', () => {
+    expect(isStale('acsplit-123-1-cpe', (pid) => pid === 123)).toBe(false);
+    expect(isAlive(process.pid)).toBe(true);
+    expect(isAlive(1)).toBe(true);
+    // Above the highest process id that Linux gives.
+    expect(isAlive(2 ** 22 + 1)).toBe(false);
+  });
+
+  it('each world has names of its own', () => {
+    expect(nextPrefix()).not.toBe(nextPrefix());
+  });
+});
