@@ -2,7 +2,8 @@
 
 import { join } from 'node:path';
 import { wantedReceiveBufferBytes } from '../engine';
-import { type Family, type Runner, tryBundle } from '../steering/iptables';
+import { type Family } from '../packet/address';
+import { type Runner, tryBundle } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { acsplit, edit, sysctl } from './command-line';
@@ -55,7 +56,7 @@ function tryUnder(host: Host, wanted: Configuration, family: Family, program: st
 /** The default programs of each family; where these refuse, the two back ends by their own names. */
 function lookAtBundle(host: Host, wanted: Configuration): BundleTrial[] {
   return placesOf(wanted.topology).flatMap(({ family }) => {
-    const program = family === 4 ? 'iptables' : 'ip6tables';
+    const program = family === 'ipv4' ? 'iptables' : 'ip6tables';
     const byDefault = tryUnder(host, wanted, family, program);
     if (byDefault.complaint === undefined) return [byDefault];
     return [byDefault, ...['nft', 'legacy'].map((name) => tryUnder(host, wanted, family, `${program}-${name}`))];

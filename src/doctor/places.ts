@@ -1,8 +1,7 @@
 /** The configuration's servers and networks family by family, and an address that stands for a whole network. */
 
-import { formatAddress, isInNetwork, parseAddress, parseNetwork } from '../packet/address';
-import { type Family } from '../steering/iptables';
-import { type Addresses, type Topology } from '../splitter/topology';
+import { type Family, familyOf, formatAddress, isInNetwork, parseAddress, parseNetwork } from '../packet/address';
+import { families, type Topology } from '../splitter/topology';
 
 export interface Server {
   /** For people: `the ITMS`, `collector c1`. */
@@ -26,25 +25,20 @@ export function placesOf({ cpe, itms, collectors }: Topology): Places[] {
     { what: 'the ITMS', ...itms },
     ...collectors.map((collector) => ({ what: `collector ${collector.name}`, ...collector })),
   ];
-  return ([4, 6] as const).flatMap((family): Places[] => {
-    const acs = addressOf(cpe.address, family);
-    if (acs === undefined) return [];
-    const networks = cpe.networks.filter((network) => network.includes(':') === (family === 6));
+  return families({ cpe }).map((family): Places => {
+    const acs = cpe.address[family]!;
+    const networks = cpe.networks.filter((network) => familyOf(parseNetwork(network)!.base) === family);
     const servers = named.flatMap(({ what, interface: name, address }): Server[] => {
-      const own = addressOf(address, family);
+      const own = address[family];
       return own === undefined ? [] : [{ what, interface: name, address: own }];
     });
-    return [{ family, acs, cpeInterface: cpe.interface, networks, servers }];
+    return { family, acs, cpeInterface: cpe.interface, networks, servers };
   });
 }
 
 /** Every interface of the topology, each once, the CPEs' first. */
 export function interfacesOf({ cpe, itms, collectors }: Topology): string[] {
   return [...new Set([cpe, itms, ...collectors].map(({ interface: name }) => name))];
-}
-
-function addressOf(addresses: Addresses, family: Family): string | undefined {
-  return addresses[family === 4 ? 'ipv4' : 'ipv6'];
 }
 
 /** A host's address in the middle of the network, none of `taken`: routes are asked for this one. */

@@ -4,12 +4,13 @@
  */
 
 import { findForwardingFaults, type HostFault } from '../engine';
+import { FAMILY_NAMES } from '../configuration/address';
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { sysctl } from './command-line';
 import { type Host } from './host';
 import { askIp } from './links';
-import { type Family } from '../steering/iptables';
+import { type Family } from '../packet/address';
 import { placesOf, sampleOf, withPrefix } from './places';
 
 export const forwarding: Check<HostFault[]> = {
@@ -18,9 +19,12 @@ export const forwarding: Check<HostFault[]> = {
   judge: (faults) => faults.map(({ says, mend }): Fault => ({ level: 'failure', says, mend })),
   fine: (_, { topology }) =>
     `on, for ${placesOf(topology)
-      .map(({ family }) => `IPv${family}`)
+      .map(({ family }) => FAMILY_NAMES[family])
       .join(' and ')}`,
 };
+
+/** Of ip(8). */
+const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' };
 
 /** One way of one connection between a CPE and a server. */
 export interface Way {
@@ -73,7 +77,7 @@ interface Leg {
  * whoever asks. net/ipv4/route.c, ip_route_input_slow
  */
 function follow(host: Host, { family, source, target, in: iif, ports }: Leg): Pick<Way, 'found' | 'isFiltered'> {
-  const ask = (words: string[]) => host.run('ip', ['-j', `-${family}`, 'route', 'get', target, ...words]);
+  const ask = (words: string[]) => host.run('ip', ['-j', OPTION[family], 'route', 'get', target, ...words]);
   const packet = ['from', source, 'iif', iif, 'ipproto', 'tcp', 'sport', ports[0], 'dport', ports[1]];
   const { status, stdout, stderr } = ask(packet);
   if (status === 0) return { found: (JSON.parse(stdout) as Route[])[0]?.dev, isFiltered: false };
@@ -82,7 +86,7 @@ function follow(host: Host, { family, source, target, in: iif, ports }: Leg): Pi
 }
 
 function gatewayOf(host: Host, family: Family, device: string): string | undefined {
-  return (askIp<Route[]>(host, [`-${family}`, 'route', 'show', 'dev', device]) ?? []).find(({ gateway }) => gateway)
+  return (askIp<Route[]>(host, [OPTION[family], 'route', 'show', 'dev', device]) ?? []).find(({ gateway }) => gateway)
     ?.gateway;
 }
 
@@ -127,7 +131,7 @@ function lookAtDetours(host: Host, { topology }: Configuration): Detour[] {
   const port = String(topology.reportPorts[0]);
   return placesOf(topology).flatMap(({ family, acs, cpeInterface, networks, servers }) =>
     networks.flatMap((network) => {
-      const inside = askIp<Route[]>(host, [`-${family}`, 'route', 'show', 'root', network]) ?? [];
+      const inside = askIp<Route[]>(host, [OPTION[family], 'route', 'show', 'root', network]) ?? [];
       return inside
         .filter(({ dst, dev }) => dst !== undefined && dst !== network && dev !== undefined && dev !== cpeInterface)
         .map(({ dst, dev }) => {
@@ -140,7 +144,7 @@ function lookAtDetours(host: Host, { topology }: Configuration): Detour[] {
   );
 }
 
-const ip = (family: Family) => (family === 4 ? 'ip' : 'ip -6');
+const ip = (family: Family) => (family === 'ipv4' ? 'ip' : 'ip -6');
 
 /** `ways` answer for whole networks, `detours` for parts of them. */
 interface Routing {

@@ -30,7 +30,7 @@ export interface Topology {
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 /** The families that a topology carries: those of its ACS address. */
-export function families(topology: Topology): Family[] {
+export function families(topology: Pick<Topology, 'cpe'>): Family[] {
   return FAMILIES.filter((family) => topology.cpe.address[family] !== undefined);
 }
 

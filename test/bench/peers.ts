@@ -130,7 +130,7 @@ async function installRules(rig: Rig): Promise<void> {
   writeFileSync(file, configurationText(rig.world.directory, {}));
   await rig.world.run('split', cli(rig.world, 'rules', 'install', '-c', file));
   for (const half of ['0.0.0.0/1', '128.0.0.0/1']) {
-    await rig.world.run('split', ['ipset', '-exist', 'add', aliveSetName(4), half, 'timeout', '0']);
+    await rig.world.run('split', ['ipset', '-exist', 'add', aliveSetName('ipv4'), half, 'timeout', '0']);
   }
 }
 

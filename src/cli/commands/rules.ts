@@ -3,13 +3,14 @@
 import { type CommandModule } from 'yargs';
 import {
   checkRules,
-  familiesOf,
-  type Family,
+  type Difference,
   installRules,
   removeRules,
   renderRules,
   RulesError,
 } from '../../steering/iptables';
+import { type Family } from '../../packet/address';
+import { families } from '../../splitter/topology';
 import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { Failure } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
@@ -56,9 +57,9 @@ const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
     inWords(() => {
       const configuration = loadConfiguration(config);
       const { topology } = configuration;
-      const shown = (family ?? familiesOf(topology)[0]) as Family;
+      const shown = family === undefined ? families(topology)[0] : family === 4 ? 'ipv4' : 'ipv6';
       const text = renderRules(topology, steeringOf(configuration), shown);
-      process.stdout.write(json ? `${JSON.stringify({ family: shown, rules: text }, null, 2)}\n` : text);
+      process.stdout.write(json ? `${JSON.stringify({ family: digitOf(shown), rules: text }, null, 2)}\n` : text);
     }),
 };
 
@@ -97,13 +98,22 @@ const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
 
 function printCheck(configuration: Configuration, json: boolean): void {
   const differences = checkRules(configuration.topology, steeringOf(configuration));
-  if (json) process.stdout.write(`${JSON.stringify(differences, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(differences.map(inDigits), null, 2)}\n`);
   else for (const { message } of differences) process.stdout.write(`${message}\n`);
   if (differences.length > 0) {
     process.exitCode = 1;
   } else if (!json) {
     process.stdout.write('the rules are installed as configured, and nothing is in their way\n');
   }
+}
+
+/** The command line and its JSON know the families by number. */
+function digitOf(family: Family): 4 | 6 {
+  return family === 'ipv4' ? 4 : 6;
+}
+
+function inDigits(difference: Difference): object {
+  return { ...difference, family: digitOf(difference.family) };
 }
 
 /** What src/steering/iptables complains about is a failure of the command, not of this program. */

@@ -3,13 +3,14 @@
  * that the rules look at. Let go of, by whatever death, they empty themselves, and the kernel alone sends the CPEs to the
  * ITMS. docs/decisions/engine-down.md
  */
+import { type Family } from '../../packet/address';
 import { loadAddon, type SystemError } from '../shared/binding';
 import { type EngineLog } from '../shared/engine-log';
 
 /** A set in the kernel (ipset) that empties itself. */
 export interface SelfEmptyingSet {
   name: string;
-  family: 4 | 6;
+  family: Family;
   /** What is put in is out again after so long. */
   seconds: number;
 }
@@ -32,7 +33,7 @@ export interface SwitchSystem {
 }
 
 const SYSTEM: SwitchSystem = {
-  fill: ({ name, family, seconds }) => loadAddon().fillSet(name, family, seconds),
+  fill: ({ name, family, seconds }) => loadAddon().fillSet(name, family === 'ipv4' ? 4 : 6, seconds),
   nowMs: () => performance.now(),
 };
 

@@ -1,12 +1,13 @@
 /** The live rules against the rendered ones: every difference in one line, with what to do about it. */
 
-import { type Topology } from '../../splitter/topology';
+import { type Family } from '../../packet/address';
+import { families, type Topology } from '../../splitter/topology';
 import { type ChainDifference, compareChain } from './compare';
-import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
+import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
 import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
 import { SYSTEM, type System } from './install';
 import { saveRules } from './iptables';
-import { renderTables, type RenderedTable, type Steering, type TableName } from './render';
+import { renderTables, type RenderedTable, type Steering, type IptablesTable } from './render';
 import { canonical } from './rule';
 import {
   isBuiltIn,
@@ -26,7 +27,7 @@ import { type Station, stations } from './traffic';
 export interface Difference {
   family: Family;
   kind: ChainDifference['kind'] | Obstacle;
-  table: TableName;
+  table: IptablesTable;
   chain: string;
   /** The rule this is about, as iptables-save prints it, without `-A CHAIN`. */
   rule: string;
@@ -38,9 +39,9 @@ const MEND = 'run: acsplit rules install';
 
 /** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
 export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
-  const configured = familiesOf(topology);
+  const configured = families(topology);
   const rules = FAMILIES.flatMap((family) => {
-    if (!configured.includes(family)) return family === 4 || system.hasIpv6() ? leftovers(system, family) : [];
+    if (!configured.includes(family)) return family === 'ipv4' || system.hasIpv6() ? leftovers(system, family) : [];
     const saved = saveRules(system.run, family);
     const other = inOtherBackEnd(topology, steering, saved, system, family);
     return [...compareRules(topology, steering, saved, family), ...other];
@@ -68,15 +69,15 @@ function checkSets(topology: Topology, { onEngineDown }: Steering, system: Syste
 }
 
 /** Tables of a text that iptables-save printed in which something of ours stands. */
-function ownTables(saved: string): TableName[] {
+function ownTables(saved: string): IptablesTable[] {
   const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
-  return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as TableName);
+  return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as IptablesTable);
 }
 
 /** Rules of ours in a family that is configured no more. */
 function leftovers(system: System, family: Family): Difference[] {
   return ownTables(saveRules(system.run, family)).map((table) => {
-    const what = `rules of ours stand here, but no IPv${family} address is configured`;
+    const what = `rules of ours stand here, but no ${FAMILY_NAMES[family]} address is configured`;
     const message = `${inFamily(family)}table ${table}: ${what}; ${MEND}`;
     return { kind: 'unexpected', family, table, chain: '', rule: '', message };
   });
@@ -108,7 +109,12 @@ function inOtherBackEnd(
 }
 
 /** `checkRules` for one family's rules that iptables-save has already printed. */
-export function compareRules(topology: Topology, steering: Steering, saved: string, family: Family = 4): Difference[] {
+export function compareRules(
+  topology: Topology,
+  steering: Steering,
+  saved: string,
+  family: Family = 'ipv4',
+): Difference[] {
   const live = parseRuleset(saved);
   const own = renderTables(topology, steering, family).flatMap((rendered) => compareTable(rendered, live));
   const all = [...own, ...foreignRules(stations(topology, family, steering.onEngineDown), live, PROGRAM[family])];
@@ -117,7 +123,7 @@ export function compareRules(topology: Topology, steering: Steering, saved: stri
 
 /** In front of what is said about IPv6; what is said about IPv4 goes without. */
 function inFamily(family: Family): string {
-  return family === 6 ? 'IPv6 ' : '';
+  return family === 'ipv6' ? 'IPv6 ' : '';
 }
 
 /** A difference within one family. */
@@ -148,7 +154,7 @@ function compareTable({ family, name, text }: RenderedTable, live: Ruleset): Fou
   return [...differences, ...strayJumps({ family, name }, wanted.jumps, table)];
 }
 
-function compareJump(table: TableName, jump: Jump, live: Table): Found[] {
+function compareJump(table: IptablesTable, jump: Jump, live: Table): Found[] {
   const jumps = (live.get(jump.chain)?.rules ?? []).filter(jumpsToOwn);
   const same = jumps.filter((rule) => targetOf(rule) === targetOf(jump.rule));
   return compareChain([jump.rule], same).map((found) => describe(table, jump.chain, found));
@@ -171,7 +177,7 @@ function strayJumps(
     });
 }
 
-function describe(table: TableName, chain: string, found: ChainDifference): Found {
+function describe(table: IptablesTable, chain: string, found: ChainDifference): Found {
   const at = `${table} ${chain}`;
   switch (found.kind) {
     case 'missing':
@@ -205,7 +211,7 @@ function describe(table: TableName, chain: string, found: ChainDifference): Foun
 
 /** One line per foreign rule, however much of our traffic it touches. */
 function foreignRules(passed: readonly Station[], live: Ruleset, program: string): Found[] {
-  const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: TableName }>();
+  const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: IptablesTable }>();
   for (const station of passed) {
     for (const found of findObstacles(station, live)) {
       const key = `${found.table} ${found.chain} ${canonical(found.rule)} ${found.obstacle}`;

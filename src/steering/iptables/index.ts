@@ -2,7 +2,6 @@
 
 export { checkRules, type Difference } from './check';
 export { installRules, removeRules, type System } from './install';
-export { familiesOf, type Family } from './family';
 export { renderRules, type Steering } from './render';
 export { type Outcome, type Runner, runProgram } from './iptables';
 export { RulesError } from './rules-error';

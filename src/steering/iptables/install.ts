@@ -6,10 +6,11 @@
  */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { type Topology } from '../../splitter/topology';
-import { FAMILIES, familiesOf, type Family, PROGRAM } from './family';
+import { type Family } from '../../packet/address';
+import { families as familiesOf, type Topology } from '../../splitter/topology';
+import { FAMILIES, PROGRAM } from './family';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
-import { renderTables, type Steering, TABLE_NAMES, type TableName } from './render';
+import { renderTables, type Steering, IPTABLES_TABLES, type IptablesTable } from './render';
 import {
   type Chain,
   isBuiltIn,
@@ -49,7 +50,7 @@ const NOTHING: OwnPart = { chains: [], jumpLines: [] };
 /** One table of one family, as it shall be or was. */
 interface Place {
   family: Family;
-  name: TableName;
+  name: IptablesTable;
 }
 
 type Wanted = Place & { part: OwnPart };
@@ -85,7 +86,7 @@ export function removeRules(system: System = SYSTEM): void {
   const wanted = places()
     .reverse()
     .map((place): Wanted => ({ ...place, part: NOTHING }));
-  change(wanted, readLive(system, [4]), system);
+  change(wanted, readLive(system, ['ipv4']), system);
   destroySets(system.run);
 }
 
@@ -95,12 +96,12 @@ function without(families: readonly Family[]): Family[] {
 
 /** In the order of installing. */
 function places(): Place[] {
-  return TABLE_NAMES.flatMap((name) => FAMILIES.map((family) => ({ family, name })));
+  return IPTABLES_TABLES.flatMap((name) => FAMILIES.map((family) => ({ family, name })));
 }
 
 /** What is live in both families. Where the kernel has no IPv6, and nobody asks for it, nothing can be. */
 export function readLive(system: System, required: readonly Family[]): Live {
-  const readable = FAMILIES.filter((family) => family === 4 || required.includes(family) || system.hasIpv6());
+  const readable = FAMILIES.filter((family) => family === 'ipv4' || required.includes(family) || system.hasIpv6());
   return new Map(readable.map((family) => [family, parseRuleset(saveRules(system.run, family))]));
 }
 
@@ -132,7 +133,7 @@ function takeBack(tables: readonly Place[], before: Live, system: System, cause:
       if (text !== undefined) restoreRules(system.run, place.family, text);
     }
   } catch (error) {
-    const names = tables.map(({ family, name }) => (family === 4 ? name : `${name} of IPv6`)).join(', ');
+    const names = tables.map(({ family, name }) => (family === 'ipv4' ? name : `${name} of IPv6`)).join(', ');
     throw new RulesError(
       `${cause.message}; and taking back table ${names} failed: ${(error as Error).message}; run: acsplit rules remove`,
       { cause },

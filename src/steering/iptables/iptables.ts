@@ -4,7 +4,8 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { type Family, PROGRAM } from './family';
+import { type Family } from '../../packet/address';
+import { PROGRAM } from './family';
 import { RulesError } from './rules-error';
 
 export interface Outcome {
@@ -49,7 +50,7 @@ export function saveRules(run: Runner, family: Family): string {
   if (outcome.status !== 0) throw explain(program, outcome);
   const incompatible = /^# Table `(nat|filter|raw|mangle)' is incompatible/m.exec(outcome.stdout);
   if (incompatible) {
-    const list = `nft list table ${family === 4 ? 'ip' : 'ip6'} ${incompatible[1]}`;
+    const list = `nft list table ${family === 'ipv4' ? 'ip' : 'ip6'} ${incompatible[1]}`;
     throw new RulesError(
       `table ${incompatible[1]} holds rules that ${PROGRAM[family]} cannot read; see them with: ${list}`,
     );

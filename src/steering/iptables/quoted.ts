@@ -6,7 +6,7 @@
  * header is 40 bytes: an error behind extension headers, or about a packet that has some, is not recognised.
  */
 
-import { type Family, type Network } from './family';
+import { type Family, familyOf, type Network } from '../../packet/address';
 
 /** Behind an IPv4 header of any length. [RFC 791 3.1] */
 const BEHIND_IPV4 = '0x0>>0x16&0x3c@';
@@ -21,7 +21,7 @@ const TCP = 6;
 
 /** An ICMP error, of a kind that reports on a packet, which quotes a TCP packet. [RFC 792, RFC 4443] */
 export function errorAboutTcp(family: Family): string {
-  if (family === 4) {
+  if (family === 'ipv4') {
     const protocol = BEHIND_IPV4 + hex(QUOTE_AT + IPV4_PROTOCOL_WORD_AT);
     return `${BEHIND_IPV4}0x0>>0x18=0x3,0xb:0xc&&${protocol}>>0x10&0xff=${hex(TCP)}`;
   }
@@ -30,21 +30,20 @@ export function errorAboutTcp(family: Family): string {
 }
 
 /** An ICMP error that quotes a packet to this address or network. */
-export function quotesDestination({ family, words, prefixBits }: Network): string {
-  const tests: string[] = [];
-  for (const [index, word] of words.entries()) {
-    const bits = Math.min(32, prefixBits - index * 32);
-    if (bits <= 0) break;
+export function quotesDestination({ base, mask }: Network): string {
+  const family = familyOf(base);
+  const tests = Array.from(base, (word, index): string[] => {
+    if (mask[index] === 0) return [];
     const at = wordOfDestination(family) + index * 4;
-    const mask = bits === 32 ? '' : `&${hex(-(2 ** (32 - bits)) >>> 0)}`;
-    tests.push(`${family === 4 ? BEHIND_IPV4 : ''}${hex(at)}${mask}=${hex(word >>> 0)}`);
-  }
-  // A network of all addresses: whatever is quoted.
+    const masked = mask[index] === -1 ? '' : `&${hex(mask[index] >>> 0)}`;
+    return [`${family === 'ipv4' ? BEHIND_IPV4 : ''}${hex(at)}${masked}=${hex(word >>> 0)}`];
+  }).flat();
+  // The network of all addresses: any quoted packet matches.
   return tests.length === 0 ? '0x0=0x0:0xffffffff' : tests.join('&&');
 }
 
 function wordOfDestination(family: Family): number {
-  return family === 4 ? QUOTE_AT + IPV4_DESTINATION_AT : IPV6_HEADER_BYTES + QUOTE_AT + IPV6_DESTINATION_AT;
+  return family === 'ipv4' ? QUOTE_AT + IPV4_DESTINATION_AT : IPV6_HEADER_BYTES + QUOTE_AT + IPV6_DESTINATION_AT;
 }
 
 function hex(value: number): string {

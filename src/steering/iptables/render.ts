@@ -5,8 +5,9 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Addresses, type OnEngineDown, type Topology } from '../../splitter/topology';
-import { addressIn, asText, contains, familiesOf, type Family, ICMP, type Network, parseNetwork } from './family';
+import { type Family, familyOf, type Network, parseNetwork } from '../../packet/address';
+import { type Addresses, families, type OnEngineDown, type Topology } from '../../splitter/topology';
+import { addressIn, asText, contains, FAMILY_NAMES, ICMP, readNetwork } from './family';
 import { errorAboutTcp, quotesDestination } from './quoted';
 import { RulesError } from './rules-error';
 import { aliveSetName, createLine } from './sets';
@@ -24,7 +25,7 @@ export interface Steering extends QueueNumbers {
 
 export interface RenderedTable {
   family: Family;
-  name: TableName;
+  name: IptablesTable;
   /** From `*table` to `COMMIT`, comments included. */
   text: string;
 }
@@ -33,8 +34,8 @@ export interface RenderedTable {
  * In the order of installing: guards, notrack, the fallback, queues. Removed in reverse. At no moment does nat take what
  * an engine is to see.
  */
-export const TABLE_NAMES = ['filter', 'raw', 'nat', 'mangle'] as const;
-export type TableName = (typeof TABLE_NAMES)[number];
+export const IPTABLES_TABLES = ['filter', 'raw', 'nat', 'mangle'] as const;
+export type IptablesTable = (typeof IPTABLES_TABLES)[number];
 
 const TEMPLATES = join(__dirname, '..', '..', '..', 'iptables');
 
@@ -42,23 +43,25 @@ const TEMPLATES = join(__dirname, '..', '..', '..', 'iptables');
 const MULTIPORT_LIMIT = 15;
 
 /** All tables of a family as one text for iptables-restore. @throws RulesError for what cannot be written as rules */
-export function renderRules(topology: Topology, steering: Steering, family: Family = 4): string {
+export function renderRules(topology: Topology, steering: Steering, family: Family = 'ipv4'): string {
   return renderTables(topology, steering, family)
     .map(({ text }) => text)
     .join('\n');
 }
 
 /** The tables of a family one by one, in the order of installing. @throws RulesError */
-export function renderTables(topology: Topology, steering: Steering, family: Family = 4): RenderedTable[] {
-  if (!familiesOf(topology).includes(family)) {
-    throw new RulesError(`no IPv${family} address is configured, so there are no IPv${family} rules`);
+export function renderTables(topology: Topology, steering: Steering, family: Family = 'ipv4'): RenderedTable[] {
+  if (!families(topology).includes(family)) {
+    throw new RulesError(
+      `no ${FAMILY_NAMES[family]} address is configured, so there are no ${FAMILY_NAMES[family]} rules`,
+    );
   }
   const values = templateValues(topology, steering, family);
-  const names = TABLE_NAMES.filter((name) => name !== 'nat' || steering.onEngineDown === 'itms');
+  const names = IPTABLES_TABLES.filter((name) => name !== 'nat' || steering.onEngineDown === 'itms');
   return names.map((name) => ({ family, name, text: fillTemplate(readTemplate(name), values) }));
 }
 
-function readTemplate(name: TableName): string {
+function readTemplate(name: IptablesTable): string {
   const file = join(TEMPLATES, `${name}.rules`);
   try {
     return readFileSync(file, 'utf8');
@@ -74,7 +77,7 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
     const network = asNetwork(server.address, family);
     return { interface: checkedInterface(server.interface), network, ...asWords(network) };
   });
-  const networks = cpe.networks.map(checkedNetwork).filter((network) => network.family === family);
+  const networks = cpe.networks.map(checkedNetwork).filter(({ base }) => familyOf(base) === family);
   const words = servers.map(({ network: _, ...rest }) => rest);
   const isFallback = steering.onEngineDown === 'itms';
   return {
@@ -127,14 +130,14 @@ function checkedInterface(name: string): string {
 
 function asNetwork(addresses: Addresses, family: Family): Network {
   const text = addressIn(addresses, family) ?? '';
-  const network = text.includes('/') ? undefined : parseNetwork(text);
-  if (network?.family === family) return network;
-  throw new RulesError(`"${text}" cannot be written into a rule: expected an IPv${family} address`);
+  const network = text.includes('/') ? undefined : readNetwork(text);
+  if (network && familyOf(network.base) === family) return network;
+  throw new RulesError(`"${text}" cannot be written into a rule: expected an ${FAMILY_NAMES[family]} address`);
 }
 
 function checkedNetwork(text: string): Network {
-  const network = text.includes('/') ? parseNetwork(text) : undefined;
-  if (network?.isExact) return network;
+  const network = parseNetwork(text);
+  if (network) return network;
   throw new RulesError(`"${text}" cannot be written into a rule: expected an IPv4 or IPv6 network without host bits`);
 }
 

@@ -1,6 +1,6 @@
 /** One rule's text taken apart into options, and the one spelling in which two rules can be compared. */
 
-import { parseNetwork, rangeOf } from './family';
+import { rangeOf, readNetwork } from './family';
 
 export interface Option {
   /** With its dashes, in the short form where iptables-save prints that: `-s`, `--dports`. */
@@ -72,7 +72,7 @@ function sortedList(text: string): string {
 
 /** An address range as numbers, both ends included. `undefined` for what is no address or network of either family. */
 export function addressRange(text: string): [bigint, bigint] | undefined {
-  const network = parseNetwork(text);
+  const network = readNetwork(text);
   return network && rangeOf(network);
 }
 

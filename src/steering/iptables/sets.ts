@@ -5,8 +5,9 @@
  * after them. docs/decisions/engine-down.md
  */
 
-import { type OnEngineDown, type Topology } from '../../splitter/topology';
-import { FAMILIES, familiesOf, type Family } from './family';
+import { type Family } from '../../packet/address';
+import { families, type OnEngineDown, type Topology } from '../../splitter/topology';
+import { FAMILIES } from './family';
 import { type Outcome, type Runner } from './iptables';
 import { RulesError } from './rules-error';
 
@@ -28,21 +29,24 @@ const ALIVE_SECONDS = 3;
 const DESTROY_PATIENCE_MS = 5000;
 const DESTROY_INTERVAL_MS = 50;
 
-const TYPES: Readonly<Record<Family, string>> = { 4: 'hash:net family inet', 6: 'hash:net family inet6' };
+const TYPES: Readonly<Record<Family, string>> = {
+  ipv4: 'hash:net family inet',
+  ipv6: 'hash:net family inet6',
+};
 /** A set of this type takes no prefix of length 0. */
 const HALVES: Readonly<Record<Family, readonly string[]>> = {
-  4: ['0.0.0.0/1', '128.0.0.0/1'],
-  6: ['::/1', '8000::/1'],
+  ipv4: ['0.0.0.0/1', '128.0.0.0/1'],
+  ipv6: ['::/1', '8000::/1'],
 };
 
 export function aliveSetName(family: Family): string {
-  return `ACSPLIT-ALIVE${family}`;
+  return `ACSPLIT-ALIVE${family === 'ipv4' ? 4 : 6}`;
 }
 
 /** The sets that a topology's rules look at; none with `hold`. */
 export function aliveSets(topology: Topology, onEngineDown: OnEngineDown): AliveSet[] {
   if (onEngineDown === 'hold') return [];
-  return familiesOf(topology).map((family) => ({ name: aliveSetName(family), family, seconds: ALIVE_SECONDS }));
+  return families(topology).map((family) => ({ name: aliveSetName(family), family, seconds: ALIVE_SECONDS }));
 }
 
 /** A line for `ipset restore`, or behind `ipset` in a shell. */

@@ -3,9 +3,10 @@
  * these instead of with single packets, so "may this rule touch our traffic?" has an answer.
  */
 
+import { type Family, familyOf, parseNetwork } from '../../packet/address';
 import { type OnEngineDown, type Topology } from '../../splitter/topology';
-import { addressIn, type Family, parseNetwork } from './family';
-import { type TableName } from './render';
+import { addressIn } from './family';
+import { type IptablesTable } from './render';
 
 export interface Traffic {
   /** For people. */
@@ -32,7 +33,7 @@ export interface Traffic {
 export type Role = 'marks' | 'decides' | 'admits' | 'passes';
 
 export interface Station {
-  table: TableName;
+  table: IptablesTable;
   chain: string;
   role: Role;
   traffic: Traffic;
@@ -60,7 +61,7 @@ export function stations(topology: Topology, family: Family, onEngineDown: OnEng
   const side: Side = {
     interface: cpe.interface,
     acs: addressIn(cpe.address, family)!,
-    networks: cpe.networks.filter((network) => parseNetwork(network)?.family === family),
+    networks: cpe.networks.filter((network) => familyOf(parseNetwork(network)!.base) === family),
     ports: [...reportPorts, ...itmsPorts],
   };
   const groups = serverGroups(topology, family);

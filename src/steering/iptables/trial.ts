@@ -1,7 +1,7 @@
 /** The bundle put to the test: would this kernel and this iptables take it? Into a place where it does no harm. */
 
+import { type Family } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
-import { type Family } from './family';
 import { restoreRules, type Runner } from './iptables';
 import { renderTables, type Steering } from './render';
 import { RulesError } from './rules-error';

@@ -2,8 +2,8 @@
 import { DeadMansSwitch, type SelfEmptyingSet } from '../../../../src/engine/supervisor/dead-mans-switch';
 
 const SETS: SelfEmptyingSet[] = [
-  { name: 'four', family: 4, seconds: 3 },
-  { name: 'six', family: 6, seconds: 3 },
+  { name: 'four', family: 'ipv4', seconds: 3 },
+  { name: 'six', family: 'ipv6', seconds: 3 },
 ];
 
 /** A switch under fake timers, with what it has filled and said. */

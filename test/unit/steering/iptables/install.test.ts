@@ -1,6 +1,7 @@
 /** Installing and removing with a system that is not there: order, what is taken back, and how failures read. */
 
-import { type Family, installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
+import { type Family } from '../../../../src/packet/address';
+import { installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
 import { type Outcome } from '../../../../src/steering/iptables/iptables';
 import { type Topology } from '../../../../src/splitter/topology';
 import { HOLD, ITMS, plain } from './topologies';
@@ -96,8 +97,8 @@ const live = (family: Family, steering = HOLD) =>
       /^\*(\w+)$/gm,
       '*$1\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]',
     );
-const INSTALLED = live(4);
-const INSTALLED_IPV6 = live(6);
+const INSTALLED = live('ipv4');
+const INSTALLED_IPV6 = live('ipv6');
 
 /** The topology without IPv6. */
 const ONLY_IPV4: Topology = {
@@ -234,7 +235,8 @@ describe('with `itms`', () => {
     for (const name of names) system.sets.add(name);
     return system;
   };
-  const installed = () => withSets(host(live(4, ITMS), undefined, live(6, ITMS)), 'ACSPLIT-ALIVE4', 'ACSPLIT-ALIVE6');
+  const installed = () =>
+    withSets(host(live('ipv4', ITMS), undefined, live('ipv6', ITMS)), 'ACSPLIT-ALIVE4', 'ACSPLIT-ALIVE6');
 
   it('sets come before the rules that name them, nat before the queues', () => {
     const system = host();

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderRules, type Steering } from '../../../../src/steering/iptables';
-import { asText, parseNetwork } from '../../../../src/steering/iptables/family';
+import { asText, readNetwork } from '../../../../src/steering/iptables/family';
 import { fillTemplate } from '../../../../src/steering/iptables/template';
 import { type Topology } from '../../../../src/splitter/topology';
 import { HOLD, ITMS, plain, TOPOLOGIES } from './topologies';
@@ -13,12 +13,12 @@ const isUpdating = process.env.UPDATE_GOLDENS === '1';
 
 describe('the rendered rules are, word for word, those stored under goldens/', () => {
   const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) =>
-    ([4, 6] as const).flatMap((family) =>
+    (['ipv4', 'ipv6'] as const).flatMap((family) =>
       (['hold', 'itms'] as const).map((onEngineDown) => [name, family, onEngineDown, topology] as const),
     ),
   );
-  it.each(rows)('%s, IPv%s, %s', (name, family, onEngineDown, topology) => {
-    const file = [name, ...(onEngineDown === 'itms' ? ['itms'] : []), ...(family === 6 ? ['ipv6'] : []), 'rules'];
+  it.each(rows)('%s, %s, %s', (name, family, onEngineDown, topology) => {
+    const file = [name, ...(onEngineDown === 'itms' ? ['itms'] : []), ...(family === 'ipv6' ? ['ipv6'] : []), 'rules'];
     const golden = join(__dirname, 'goldens', file.join('.'));
     const rendered = renderRules(topology, { first: 4, onEngineDown }, family);
     if (isUpdating) writeFileSync(golden, rendered);
@@ -61,7 +61,7 @@ it('every rule and every chain of a template is explained by a comment, or stand
 
 it('a family without addresses has no rules, and says so in one line', () => {
   const ipv4 = { ...plain, cpe: { ...plain.cpe, address: { ipv4: '10.1.0.1' } } };
-  expect(() => renderRules(ipv4, HOLD, 6)).toThrow(/^no IPv6 address is configured, so there are no IPv6 rules$/);
+  expect(() => renderRules(ipv4, HOLD, 'ipv6')).toThrow(/^no IPv6 address is configured, so there are no IPv6 rules$/);
 });
 
 describe('addresses as iptables-save prints them, which is how inet_ntop(3) writes them [RFC 5952]', () => {
@@ -80,7 +80,7 @@ describe('addresses as iptables-save prints them, which is how inet_ntop(3) writ
     ['::1', '::1/128'],
     ['fe80::', 'fe80::/128'],
   ];
-  it.each(rows)('%s is %s', (text, printed) => expect(asText(parseNetwork(text)!)).toBe(printed));
+  it.each(rows)('%s is %s', (text, printed) => expect(asText(readNetwork(text)!)).toBe(printed));
 
   const wrong = [
     '',
@@ -93,7 +93,7 @@ describe('addresses as iptables-save prints them, which is how inet_ntop(3) writ
     'fe80::1%eth0',
   ];
   it.each([...wrong, '::1/ffff::', '10.0.0.0/8/8', '::/01', 'localhost'])('"%s" is none', (text) =>
-    expect(parseNetwork(text)).toBeUndefined(),
+    expect(readNetwork(text)).toBeUndefined(),
   );
 });
 

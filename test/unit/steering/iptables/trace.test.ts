@@ -1,6 +1,7 @@
 /** Single packets walked through the rendered rules: what is steered, what is held, what is left alone. */
 
-import { type Family, renderRules } from '../../../../src/steering/iptables';
+import { type Family } from '../../../../src/packet/address';
+import { renderRules } from '../../../../src/steering/iptables';
 import { type Topology } from '../../../../src/splitter/topology';
 import { HOLD, ITMS as SENDING, manyPorts, plain, severalNetworks, sharedInterface } from './topologies';
 import { type Connection, type Router, trace, type TracedPacket } from './tracer';
@@ -23,7 +24,7 @@ interface Places {
 }
 
 const IPV4: Places = {
-  family: 4,
+  family: 'ipv4',
   acs: '10.1.0.1',
   itms: '10.2.0.2',
   collector: '10.3.0.2',
@@ -44,7 +45,7 @@ const IPV4: Places = {
 };
 
 const IPV6: Places = {
-  family: 6,
+  family: 'ipv6',
   acs: '2001:db8:1::1',
   itms: '2001:db8:2::2',
   collector: '2001:db8:3::2',
@@ -448,7 +449,7 @@ describe.each([
       const packet = about({ in: 'eth0', source: places.hop, destination: places.acs }, places.acs, places.cpe);
       return trace(rules, router, { ...packet, error: { ...packet.error!, type } }, engine).includes('queue 0');
     });
-    expect(steeredTypes).toEqual(places.family === 4 ? [3, 11, 12] : [1, 2, 3, 4]);
+    expect(steeredTypes).toEqual(places.family === 'ipv4' ? [3, 11, 12] : [1, 2, 3, 4]);
   });
 });
 
