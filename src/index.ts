@@ -3,7 +3,7 @@
  *
  *     const splitter = new Splitter({ topology, activation: 'auto', capacityEntries: 1024, seed: 1 });
  *     const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(64)), 64);
- *     batch.push(0, packet);
+ *     batch.push(Side.Cpe, packet);
  *     splitter.decide(batch, nowMs);
  *     reasonName(batch.reason[0]); // 'to-itms'
  */
@@ -20,7 +20,7 @@ export {
   parseIpv4Network,
   parseNetwork,
 } from './packet/address';
-export { PacketBatch, PacketFlag, Verdict } from './packet/batch';
+export { PacketBatch, PacketFlag, Side, type SideName, SIDES, Verdict } from './packet/batch';
 export { buildTcp, type TcpPacket } from './packet/builder';
 export { TcpFlag } from './packet/tcp';
 export { PacketView, Parsed } from './packet/view';

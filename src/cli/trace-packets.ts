@@ -6,11 +6,10 @@
 
 import { closeSync, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { type TracedPacket } from '../engine';
-import { Verdict } from '../packet/batch';
+import { Side, SIDES, Verdict } from '../packet/batch';
 import { DescriptorSink } from '../replay/byte-io';
 import { type CaptureInterface } from '../replay/capture-reader';
 import { PcapngWriter } from '../replay/pcapng-writer';
-import { SIDES } from '../replay/side';
 import { describeBytes } from '../replay/transcript';
 import { verdictName } from '../replay/verdict-name';
 import { reasonName } from '../splitter/reasons';
@@ -21,8 +20,6 @@ import { fileFailure, giveUp } from './file-errors';
 const RAW_IP = 101;
 /** Captures of Connection Requests hold credentials. */
 const PRIVATE_MODE = 0o600;
-const QUEUE_OF_HOST = 3;
-const SIDE_NAMES = [...SIDES, 'host'];
 
 /** What is said of a packet, in text and JSON alike. */
 export interface PacketLine {
@@ -42,7 +39,7 @@ export function describePacket(traced: TracedPacket): PacketLine {
   const after = Buffer.from(traced.after, 'base64');
   const isRewritten = traced.verdict === Verdict.AcceptRewritten;
   return {
-    side: SIDE_NAMES[traced.queue] ?? '?',
+    side: SIDES[traced.queue] ?? '?',
     type,
     packet: endpoints,
     became: isRewritten ? describeBytes(after).endpoints : undefined,
@@ -118,7 +115,7 @@ export class TraceFile {
   private interfaceOf({ queue }: TracedPacket, bytes: Buffer): CaptureInterface {
     const source = describeBytes(bytes).endpoints.split(' ')[0] ?? '';
     const collector = this.collectors.get(source) ?? this.collectors.get(source.replace(/^\[|\]?:\d+$/g, ''));
-    return (queue === 2 ? collector : undefined) ?? this.interfaces[Math.min(queue, QUEUE_OF_HOST)];
+    return (queue === Side.Collector ? collector : undefined) ?? this.interfaces[Math.min(queue, Side.Host)];
   }
 }
 

@@ -1,7 +1,8 @@
 /** Who else sits where our packets go: another program on our queues, a listener that would take the CPEs' answers. */
 
 import { parseAddress } from '../packet/address';
-import { controlSocketPath, type Holder, SIDES } from '../engine';
+import { SIDES } from '../packet/batch';
+import { controlSocketPath, type Holder } from '../engine';
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { edit, stop } from './command-line';

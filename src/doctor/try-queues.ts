@@ -3,7 +3,8 @@
  * of it as JSON, and ends, which gives them back.
  */
 
-import { closeQueues, openQueues, type QueueError, SIDES } from '../engine';
+import { SIDES } from '../packet/batch';
+import { closeQueues, openQueues, type QueueError } from '../engine';
 
 export interface QueueTrialOptions {
   first: number;

@@ -5,18 +5,11 @@
 import type { Engine, EngineOptions } from './supervisor/supervisor';
 
 export { askEngine, controlSocketPath, NoEngineError } from './control/ask';
-export {
-  MAX_ENTRIES,
-  type TableAnswer,
-  type TableName,
-  TABLES,
-  type TraceAnswer,
-  type TraceEvent,
-} from './control/operations';
+export { MAX_ENTRIES, type TableAnswer, type TraceAnswer, type TraceEvent } from './control/operations';
 export { type PacketsAnswer, type TracedPacket } from './control/packet-trace';
 export { openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
-export { type QueueStatus, SIDES, type Status } from './report/status';
+export { type QueueStatus, type Status } from './report/status';
 export { closeQueues, loadAddon, openQueues, type QueueError } from './shared/binding';
 export { type ActivateAnswer, type ControlRequest } from './shared/control-request';
 export { EngineError } from './shared/engine-error';

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Family } from '../packet/address';
 import { type OnEngineDown } from '../splitter/topology';
+import type { TableName } from '../splitter/table-list';
 import type { ActivationMode } from '../splitter/topology';
 import { execute } from './namespaces';
 import { end, PLACES, REPORT_PORT, type World } from './world';
@@ -22,7 +23,7 @@ export interface EngineOptions {
 /** The keys of `status --json` that we read. (docs/operations.md) */
 export interface Status {
   ready: boolean;
-  tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', { count: number }>;
+  tables: Record<TableName, { count: number }>;
   packets: { received: number; rewritten: number; dropped: number; byReason: Record<string, number> };
 }
 

@@ -17,6 +17,22 @@ export const SLOT_BYTES = 65536 + 4096;
 
 export const COLUMNS = ['queue', 'packetId', 'flags', 'offset', 'length', 'verdict', 'reason'] as const;
 
+/** Where a packet comes from: what the `queue` column holds, counted from the first of the engine's queues. [P2] */
+export const enum Side {
+  /** First interface. */
+  Cpe,
+  /** Second interface. */
+  Itms,
+  /** Third interface: all collectors. */
+  Collector,
+  /** ICMP errors that this host sends itself. */
+  Host,
+}
+
+/** Names of the sides, by Side. */
+export const SIDES = ['cpe', 'itms', 'collector', 'host'] as const;
+export type SideName = (typeof SIDES)[number];
+
 /** Bits of the `flags` column. */
 export const enum PacketFlag {
   /** NFQA_SKB_CSUMNOTREADY: the TCP checksum holds only the pseudo-header's sum; native fills it in on sending. */
@@ -45,7 +61,7 @@ export class PacketBatch {
   /** The whole region as bytes; `offset` is relative to it. */
   readonly bytes: Uint8Array;
   readonly header: Int32Array;
-  /** Which of the engine's queues: 0 first, 1 second, 2 third interface, 3 ICMP errors of this host. */
+  /** Side by packet; the queue it came from, counted from the engine's first. */
   readonly queue: Int32Array;
   /** The kernel's packet id, unsigned 32 bits in an int32; counts per queue. */
   readonly packetId: Int32Array;
@@ -91,13 +107,13 @@ export class PacketBatch {
   }
 
   /** Appends a packet by copying it into the next slot; for drivers other than the live queue. Returns its index. */
-  push(queue: number, packet: Uint8Array, flags = 0): number {
+  push(side: Side, packet: Uint8Array, flags = 0): number {
     const index = this.count;
     if (index >= this.capacity) throw new RangeError('batch is full');
     if (packet.length > SLOT_BYTES) throw new RangeError('packet larger than a slot');
     const at = PacketBatch.slotsOffset(this.capacity) + index * SLOT_BYTES;
     this.bytes.set(packet, at);
-    this.queue[index] = queue;
+    this.queue[index] = side;
     this.packetId[index] = index + 1;
     this.flags[index] = flags;
     this.offset[index] = at;

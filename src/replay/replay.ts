@@ -18,7 +18,7 @@ import { openCapture, WINDOW_BYTES } from './open-capture';
 import { PcapReader } from './pcap-reader';
 import { type PcapFlavour } from './pcap-writer';
 import { PendingPackets } from './pending';
-import { SideChooser, type SideName } from './side';
+import { SideChooser, type CapturedSide } from './side';
 import { type Transcript } from './transcript';
 
 /** Seed of the splitter's hashes in a replay: the same capture gives the same run. */
@@ -38,7 +38,7 @@ export interface ReplayOptions {
   splitter: Splitter;
   topology: Topology;
   /** Where every packet comes in; by interface name or address when absent. */
-  side?: SideName;
+  side?: CapturedSide;
   /** Makes the output's writer once the inputs are open; closed when the replay ends. */
   openWriter?: (flavour: PcapFlavour) => CaptureWriter;
   /** Write dropped packets too, as they came. */
@@ -192,7 +192,7 @@ class Replay {
     const isCut = reader.originalBytes > capturedBytes;
     batch.offset[i] = ipAt === NO_IP ? packetAt : ipAt;
     batch.length[i] = length;
-    batch.queue[i] = this.sides.queueOf(captureInterface, batch.bytes, ipAt, length);
+    batch.queue[i] = this.sides.sideOf(captureInterface, batch.bytes, ipAt, length);
     batch.flags[i] = isCut ? PacketFlag.Snapped : 0;
     batch.packetId[i] = 0;
     batch.count = i + 1;

@@ -3,65 +3,61 @@
  * of the configuration's and stands for one side; else the source address does. [P2]
  */
 import { type Address, familyOf, parseAddress } from '../packet/address';
+import { Side, type SideName, SIDES } from '../packet/batch';
 import { readI32 } from '../packet/bytes';
 import * as ipv4 from '../packet/ipv4';
 import * as ipv6 from '../packet/ipv6';
 import { type Topology } from '../splitter/topology';
 import { type CaptureInterface } from './capture-reader';
 
-/** By queue number: 0 first, 1 second, 2 third interface. */
-export const SIDES = ['cpe', 'itms', 'collector'] as const;
-export type SideName = (typeof SIDES)[number];
+/** Sides whose packets a capture may hold; errors of this host come in nowhere. */
+export const CAPTURED_SIDES = ['cpe', 'itms', 'collector'] as const satisfies readonly SideName[];
+export type CapturedSide = (typeof CAPTURED_SIDES)[number];
 
-const enum Queue {
-  Cpe = 0,
-  Itms = 1,
-  Collector = 2,
-}
 const BY_ADDRESS = -1;
 
 interface Server {
   address: Address;
-  queue: Queue;
+  side: Side;
 }
 
 export class SideChooser {
   private readonly servers: Record<'ipv4' | 'ipv6', Server[]> = { ipv4: [], ipv6: [] };
-  private readonly sidesByName = new Map<string, Set<Queue>>();
+  private readonly sidesByName = new Map<string, Set<Side>>();
   private lastInterface: CaptureInterface | undefined = undefined;
-  private lastQueue: number = BY_ADDRESS;
+  private lastSide: number = BY_ADDRESS;
 
   /** @param side overrides both name and address */
   constructor(
     topology: Topology,
-    private readonly side?: SideName,
+    private readonly side?: CapturedSide,
   ) {
-    for (const text of Object.values(topology.itms.address)) this.addServer(text, Queue.Itms);
+    for (const text of Object.values(topology.itms.address)) this.addServer(text, Side.Itms);
     for (const collector of topology.collectors) {
-      for (const text of Object.values(collector.address)) this.addServer(text, Queue.Collector);
+      for (const text of Object.values(collector.address)) this.addServer(text, Side.Collector);
     }
-    this.add(topology.cpe.interface, Queue.Cpe);
-    this.add(topology.itms.interface, Queue.Itms);
-    for (const collector of topology.collectors) this.add(collector.interface, Queue.Collector);
+    this.add(topology.cpe.interface, Side.Cpe);
+    this.add(topology.itms.interface, Side.Itms);
+    for (const collector of topology.collectors) this.add(collector.interface, Side.Collector);
   }
 
   /** @param ipAt offset of the IP header, of which `length` bytes are here; 0 when there is none */
-  queueOf(captureInterface: CaptureInterface, bytes: Uint8Array, ipAt: number, length: number): number {
+  sideOf(captureInterface: CaptureInterface, bytes: Uint8Array, ipAt: number, length: number): number {
     if (captureInterface !== this.lastInterface) {
       this.lastInterface = captureInterface;
-      this.lastQueue = this.queueByName(captureInterface.name);
+      this.lastSide = this.sideByName(captureInterface.name);
     }
-    return this.lastQueue === BY_ADDRESS ? this.queueByAddress(bytes, ipAt, length) : this.lastQueue;
+    return this.lastSide === BY_ADDRESS ? this.sideByAddress(bytes, ipAt, length) : this.lastSide;
   }
 
-  private queueByName(name: string): number {
+  private sideByName(name: string): number {
     if (this.side) return SIDES.indexOf(this.side);
     const sides = this.sidesByName.get(name);
     // An interface that two sides share says nothing.
     return sides?.size === 1 ? [...sides][0] : BY_ADDRESS;
   }
 
-  private queueByAddress(bytes: Uint8Array, ipAt: number, length: number): number {
+  private sideByAddress(bytes: Uint8Array, ipAt: number, length: number): number {
     const version = length > 0 ? bytes[ipAt] >>> 4 : 0;
     if (version === 4 && length >= ipv4.MIN_HEADER_BYTES) {
       return sideOfServer(this.servers.ipv4, bytes, ipAt + ipv4.SOURCE);
@@ -69,28 +65,28 @@ export class SideChooser {
     if (version === 6 && length >= ipv6.HEADER_BYTES) {
       return sideOfServer(this.servers.ipv6, bytes, ipAt + ipv6.SOURCE);
     }
-    return Queue.Cpe;
+    return Side.Cpe;
   }
 
-  private addServer(text: string, queue: Queue): void {
+  private addServer(text: string, side: Side): void {
     const address = parseAddress(text);
-    if (address) this.servers[familyOf(address)].push({ address, queue });
+    if (address) this.servers[familyOf(address)].push({ address, side });
   }
 
-  private add(name: string, side: Queue): void {
-    const sides = this.sidesByName.get(name) ?? new Set<Queue>();
+  private add(name: string, side: Side): void {
+    const sides = this.sidesByName.get(name) ?? new Set<Side>();
     this.sidesByName.set(name, sides.add(side));
   }
 }
 
 /** Whose the source address at `at` is; a CPE's when no server's. */
-function sideOfServer(servers: readonly Server[], bytes: Uint8Array, at: number): Queue {
+function sideOfServer(servers: readonly Server[], bytes: Uint8Array, at: number): Side {
   const first = readI32(bytes, at);
   for (let i = 0; i < servers.length; i++) {
-    const { address, queue } = servers[i];
-    if (address[0] === first && standsAt(address, bytes, at)) return queue;
+    const { address, side } = servers[i];
+    if (address[0] === first && standsAt(address, bytes, at)) return side;
   }
-  return Queue.Cpe;
+  return Side.Cpe;
 }
 
 function standsAt(address: Address, bytes: Uint8Array, at: number): boolean {

@@ -5,7 +5,7 @@
  *     0.000000 cpe       SYN        10.1.7.1:40001 > 10.1.0.1:7547  10.1.7.1:40001 > 10.2.0.2:7547  0 rewritten to-itms
  */
 import { formatIpv4, formatIpv6 } from '../packet/address';
-import { type PacketBatch, PacketFlag, Verdict } from '../packet/batch';
+import { type PacketBatch, PacketFlag, SIDES, Verdict } from '../packet/batch';
 import { readI32, readU16 } from '../packet/bytes';
 import { ExtensionHeaders } from '../packet/extension-headers';
 import * as ipv4 from '../packet/ipv4';
@@ -15,7 +15,6 @@ import { EVENTS } from '../splitter/memory/events';
 import { reasonName } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type LineSink } from './lines';
-import { SIDES } from './side';
 import { verdictName } from './verdict-name';
 
 const NANOSECONDS = 1_000_000_000;

@@ -4,6 +4,7 @@ import { type ConnectionTable, Seen } from '../tables/connection-table';
 import { type TtlTable } from '../tables/ttl-table';
 import { type FamilyState } from './memory/family-state';
 import { type SplitterState } from './memory/state';
+import { type TableName } from './table-list';
 
 export interface ConnectionEntry {
   cpe: string;
@@ -124,3 +125,12 @@ function phaseOf(connections: ConnectionTable, slot: number): ConnectionEntry['p
   if (connections.has(slot, Seen.FinOfCpe | Seen.FinOfServer)) return 'fin';
   return connections.isAnswered(slot) ? 'established' : 'unanswered';
 }
+
+/** Each table's entries. */
+export const ENTRIES: Readonly<
+  Record<TableName, (state: SplitterState, search: Search) => Page<ConnectionEntry | ActivationEntry>>
+> = {
+  connectionRequests: requestEntries,
+  activatedCpes: activationEntries,
+  reportConnections: reportEntries,
+};

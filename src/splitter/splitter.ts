@@ -6,13 +6,14 @@
  */
 import { type Address } from '../packet/address';
 import { Parsed, PacketView } from '../packet/view';
-import { type PacketBatch, PacketFlag } from '../packet/batch';
+import { type PacketBatch, PacketFlag, Side } from '../packet/batch';
 import { Event } from './memory/events';
 import { FamilyDecision } from './decide/family-decision';
 import { type FamilyState } from './memory/family-state';
 import { Reason, VERDICTS } from './reasons';
 import { type Settings } from './settings';
-import { type Counters, type SplitterOptions, SplitterState, type TableCounts, type TableName } from './memory/state';
+import { type Counters, type SplitterOptions, SplitterState, type TableCounts } from './memory/state';
+import { type TableName } from './table-list';
 import { type ActivationMode, families, type Topology } from './topology';
 
 export { type SplitterOptions };
@@ -83,7 +84,7 @@ export class Splitter {
       batch.reason[i] = reason;
       batch.verdict[i] = VERDICTS[reason];
       byReason[reason]++;
-      byQueue[batch.queue[i] & 3]++;
+      byQueue[batch.queue[i] & Side.Host]++;
     }
   }
 

@@ -32,7 +32,7 @@ function packetsOf(content: Uint8Array): QueuedPacket[] {
     const bytes = Uint8Array.from(one.bytes.subarray(at));
     const from = { linkType: one.linkType, name: one.interface, snapLength: 0 };
     const ms = one.seconds * 1000 + Math.floor(one.nanoseconds / 1e6);
-    packets.push({ bytes, queue: sides.queueOf(from, bytes, 0, bytes.length), ms });
+    packets.push({ bytes, queue: sides.sideOf(from, bytes, 0, bytes.length), ms });
   }
   return packets;
 }

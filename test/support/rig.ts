@@ -3,7 +3,7 @@
  * `to c1: diverted`. Every packet that leaves is checked: right checksums by a full sum, nothing changed but addresses
  * and ports, and a CPE sees no other address than the ACS's.
  */
-import { PacketBatch, type PacketFlag, Verdict } from '../../src/packet/batch';
+import { PacketBatch, type PacketFlag, Side, Verdict } from '../../src/packet/batch';
 import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
 import { activationEntries, reportEntries, requestEntries } from '../../src/splitter/entries';
@@ -36,7 +36,7 @@ export const TOPOLOGY: Topology = {
   itmsPorts: [ITMS_PORT],
 };
 
-const QUEUES: Record<Party, number> = { cpe: 0, itms: 1, c1: 2, c2: 2 };
+const SIDE_OF: Record<Party, Side> = { cpe: Side.Cpe, itms: Side.Itms, c1: Side.Collector, c2: Side.Collector };
 
 export const FLAGS = {
   SYN: TcpFlag.Syn,
@@ -170,11 +170,11 @@ export class Rig {
     return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
   }
 
-  /** Any packet, ICMP for one, on a queue: judged by whoever sends it. */
-  decideBytes(queue: number, packet: Uint8Array, flags: PacketFlag | 0): Pick<Outcome, 'verdict' | 'reason' | 'bytes'> {
+  /** Any packet, ICMP for one, from a side: judged by whoever sends it. */
+  decideBytes(side: Side, packet: Uint8Array, flags: PacketFlag | 0): Pick<Outcome, 'verdict' | 'reason' | 'bytes'> {
     const { batch } = this;
     batch.count = 0;
-    batch.push(queue, packet, flags);
+    batch.push(side, packet, flags);
     this.splitter.decide(batch, this.nowMs);
     return { verdict: batch.verdict[0], reason: reasonName(batch.reason[0]), bytes: batch.packet(0).slice() };
   }
@@ -188,7 +188,7 @@ export class Rig {
   sendBytes(from: Party, packet: Uint8Array, flags: PacketFlag | 0 = 0): Outcome {
     const { batch } = this;
     batch.count = 0;
-    batch.push(QUEUES[from], packet, flags);
+    batch.push(SIDE_OF[from], packet, flags);
     this.splitter.decide(batch, this.nowMs);
     const verdict: Verdict = batch.verdict[0];
     const reason = reasonName(batch.reason[0]);

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { configurationSchema, keysAt } from '../../src/configuration/schema';
 import { Verdict } from '../../src/packet/batch';
 import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metrics';
-import { SIDES } from '../../src/engine/report/status';
+import { SIDES } from '../../src/packet/batch';
 import { REASONS } from '../../src/splitter/reasons';
 
 const ROOT = join(__dirname, '..', '..');

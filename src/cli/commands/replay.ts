@@ -9,7 +9,7 @@ import { LineReader } from '../../replay/line-reader';
 import { type LineSink, LineTee, LineWriter } from '../../replay/lines';
 import { PcapWriter } from '../../replay/pcap-writer';
 import { PcapngWriter } from '../../replay/pcapng-writer';
-import { type SideName, SIDES } from '../../replay/side';
+import { CAPTURED_SIDES, type CapturedSide } from '../../replay/side';
 import { type ReplaySummary, summarize, summaryLines } from '../../replay/summary';
 import { Transcript } from '../../replay/transcript';
 import { INLINING_FLAG } from '../../splitter/inlining';
@@ -27,7 +27,7 @@ interface ReplayOptions extends GlobalOptions {
   transcript: string | undefined;
   expect: string | undefined;
   activation: ActivationMode | undefined;
-  side: SideName | undefined;
+  side: CapturedSide | undefined;
   'keep-dropped': boolean;
   json: boolean;
 }
@@ -56,7 +56,7 @@ function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
     .option('expect', text('compare with this transcript; exit 1 if it differs'))
     .option('activation', { choices: ACTIVATION_MODES, requiresArg: true, describe: 'instead of the configured one' })
     .option('side', {
-      choices: SIDES,
+      choices: CAPTURED_SIDES,
       requiresArg: true,
       describe: 'where every packet came in (else by interface name, else by address)',
     })

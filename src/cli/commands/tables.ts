@@ -1,7 +1,8 @@
 /** `acsplit tables requests|activated|connections`: the entries of the running engine. */
 
 import { type CommandModule } from 'yargs';
-import { MAX_ENTRIES, type TableAnswer, type TableName, TABLES } from '../../engine';
+import { MAX_ENTRIES, type TableAnswer } from '../../engine';
+import { TABLES, type TableWord } from '../../splitter/table-list';
 import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entries';
 import { asker, requireAddress } from '../ask';
 import { Columns } from '../columns';
@@ -11,7 +12,7 @@ import { type GlobalOptions, jsonOption } from '../options';
 import { endpoint } from '../trace-text';
 
 interface TablesOptions extends GlobalOptions {
-  table: TableName;
+  table: TableWord;
   cpe?: string | undefined;
   limit: number;
   json: boolean;
@@ -22,7 +23,7 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
   describe: 'entries of the running engine: requests (HASH 1), activated (HASH 2), connections (HASH 3)',
   builder: (parser) =>
     parser
-      .positional('table', { choices: TABLES, demandOption: true, describe: 'which table' })
+      .positional('table', { choices: TABLES.map(({ word }) => word), demandOption: true, describe: 'which table' })
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only the entries of this CPE' })
       .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'entries at the most' })
       .option('json', jsonOption)
@@ -72,7 +73,7 @@ function jsonPrinter(): Printer {
   };
 }
 
-function textPrinter(table: TableName): Printer {
+function textPrinter(table: TableWord): Printer {
   const isActivated = table === 'activated';
   const columns = new Columns(isActivated ? ACTIVATION_HEADS : CONNECTION_HEADS);
   const format = (entries: TableAnswer['entries']) =>

@@ -5,6 +5,7 @@
  */
 
 import { type QueueStatus, type Status } from '../../engine';
+import { TABLES } from '../../splitter/table-list';
 import { formatDuration, otherLosses } from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';
@@ -132,11 +133,6 @@ function alsoLost(status: Status, { paint }: Screen): string[] {
 }
 
 function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
-  const names = [
-    ['connectionRequests', 'connection requests'],
-    ['activatedCpes', 'activated CPEs'],
-    ['reportConnections', 'report connections'],
-  ] as const;
   const isWide = columns >= LABEL + 3 * NUMBER + 2 + BAR;
   const line = (label: string, count: string, capacity: string, fill: string, refused: string) =>
     [
@@ -152,7 +148,7 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
     isWide ? `  ${'FILL'.padEnd(BAR)}` : right('FILL'),
     right('REFUSED'),
   );
-  const lines = names.map(([name, label]) => {
+  const lines = TABLES.map(({ name, title }) => {
     const { count, capacity, full } = status.tables[name];
     const share = capacity === 0 ? 0 : count / capacity;
     const colour = share >= NEARLY_FULL ? 'red' : share >= FULLISH ? 'yellow' : 'green';
@@ -161,7 +157,7 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
       ? `  ${paint(colour, gauge(share, BAR - 7, isAscii))}${percent.padStart(7)}`
       : paint(colour, right(percent));
     const refused = full > 0 ? paint('red', right(countText(full))) : right('0');
-    return line(label, countText(count), countText(capacity), fill, refused);
+    return line(title, countText(count), countText(capacity), fill, refused);
   });
   return [paint('dim', head), ...lines];
 }

@@ -4,16 +4,10 @@
  */
 
 import { formatAddress } from '../../packet/address';
-import {
-  type ActivationEntry,
-  activationEntries,
-  type ConnectionEntry,
-  type Page,
-  reportEntries,
-  requestEntries,
-} from '../../splitter/entries';
+import { type ActivationEntry, type ConnectionEntry, ENTRIES, type Page } from '../../splitter/entries';
 import { EVENTS, type EventRow } from '../../splitter/memory/events';
 import { type Splitter } from '../../splitter/splitter';
+import { tableOfWord, TABLES } from '../../splitter/table-list';
 import { type ControlCommands } from './control';
 import { type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
 import { engineLag, engineTime } from '../shared/engine-clock';
@@ -24,9 +18,6 @@ import { type StateHeader } from '../shared/state-header';
 export const MAX_ENTRIES = 5000;
 /** Slots looked at for one answer at the most: some milliseconds. */
 const MAX_SLOTS = 1_048_576;
-
-export const TABLES = ['requests', 'activated', 'connections'] as const;
-export type TableName = (typeof TABLES)[number];
 
 export interface TableAnswer extends Page<ConnectionEntry | ActivationEntry> {
   /** In the whole table, of all CPEs; those that have just died and are not swept yet among them. */
@@ -89,16 +80,9 @@ function readTable(splitter: Splitter, request: ControlRequest, nowMs: number): 
   const { state, tables } = splitter;
   state.advance(nowMs);
   const search = { cpe, from, limit, slots: MAX_SLOTS };
-  switch (request.table) {
-    case 'requests':
-      return { ...requestEntries(state, search), count: tables.connectionRequests.count };
-    case 'activated':
-      return { ...activationEntries(state, search), count: tables.activatedCpes.count };
-    case 'connections':
-      return { ...reportEntries(state, search), count: tables.reportConnections.count };
-    default:
-      throw new EngineError(`a table is one of ${TABLES.join(', ')}`);
-  }
+  const table = tableOfWord(request.table);
+  if (table === undefined) throw new EngineError(`a table is one of ${TABLES.map(({ word }) => word).join(', ')}`);
+  return { ...ENTRIES[table](state, search), count: tables[table].count };
 }
 
 function wholeNumber(request: ControlRequest, name: string, absent: number, least: number): number {

@@ -5,12 +5,13 @@
  */
 
 import { Counter, Gauge, type Metric, Registry } from 'prom-client';
-import { Verdict } from '../../packet/batch';
+import { SIDES, Verdict } from '../../packet/batch';
 import { REASONS } from '../../splitter/reasons';
+import { TABLES } from '../../splitter/table-list';
 import { type LoopCounters } from '../shared/binding';
 import { type Histogram } from '../shared/histogram';
 import { type Observation } from '../shared/observation';
-import { SIDES, type Status } from './status';
+import { type Status } from './status';
 
 export interface Snapshot {
   status: Status;
@@ -23,11 +24,6 @@ const VERDICT_NAMES: Readonly<Record<number, string>> = {
   [Verdict.Accept]: 'accept',
   [Verdict.AcceptRewritten]: 'rewrite',
 };
-const TABLE_NAMES = {
-  connectionRequests: 'connection_requests',
-  activatedCpes: 'activated_cpes',
-  reportConnections: 'report_connections',
-} as const;
 
 type Labels = Record<string, string>;
 type Sample = readonly [labels: Labels, value: number];
@@ -157,8 +153,7 @@ function events({ status }: Snapshot): Sample[] {
 }
 
 function tables({ status }: Snapshot, field: 'count' | 'capacity' | 'full'): Sample[] {
-  const names = Object.keys(TABLE_NAMES) as (keyof typeof TABLE_NAMES)[];
-  return names.map((name) => [{ table: TABLE_NAMES[name] }, status.tables[name][field]]);
+  return TABLES.map(({ name, metric }) => [{ table: metric }, status.tables[name][field]]);
 }
 
 /** Nothing, rather than 0, for what the kernel does not tell. */

@@ -1,9 +1,10 @@
 /** What `acsplit status --json` prints: composed here, from the splitter's counters and the kernel's. */
 
-import { Verdict } from '../../packet/batch';
+import { type SideName, SIDES, Verdict } from '../../packet/batch';
 import { EVENTS } from '../../splitter/memory/events';
 import { REASONS, reasonName, VERDICTS } from '../../splitter/reasons';
 import { type Splitter } from '../../splitter/splitter';
+import { type TableName, TABLES } from '../../splitter/table-list';
 import { type ActivationMode } from '../../splitter/topology';
 import { type LoopCounters } from '../shared/binding';
 import { type QueueCounters } from '../shared/queue-counters';
@@ -19,7 +20,7 @@ export interface TableStatus {
 export interface QueueStatus {
   number: number;
   /** Whose packets; `host`: ICMP errors that this host's own kernel sends about them. */
-  side: (typeof SIDES)[number];
+  side: SideName;
   /** Packets that were decided. */
   received: number;
   /** Packets without a verdict yet; null, as the next two, where the kernel does not let us see. */
@@ -55,7 +56,7 @@ export interface Status {
   activation: ActivationMode;
   uptimeMs: number;
   workers: { pid: number; restarts: number }[];
-  tables: Record<'connectionRequests' | 'activatedCpes' | 'reportConnections', TableStatus>;
+  tables: Record<TableName, TableStatus>;
   /** `accepted` counts every packet that was let through, `rewritten` those of them that left changed. */
   packets: { received: number; rewritten: number; accepted: number; dropped: number; byReason: Record<string, number> };
   /** What happened to activations and connections, by event: those that occurred. */
@@ -83,13 +84,9 @@ export interface StatusParts {
   loop: Pick<LoopCounters, 'verdictsLate' | 'unparsed' | 'givenUp'>;
 }
 
-/** The queues, from the first number on. */
-export const SIDES = ['cpe', 'itms', 'collector', 'host'] as const;
-
 export function composeStatus(parts: StatusParts): Status {
   const { splitter } = parts;
   const queues = SIDES.map((side, i) => queueStatus(parts, side, i));
-  const { connectionRequests, activatedCpes, reportConnections } = splitter.tables;
   return {
     version: parts.version,
     pid: parts.pid,
@@ -98,11 +95,7 @@ export function composeStatus(parts: StatusParts): Status {
     activation: parts.activation,
     uptimeMs: Math.round(parts.uptimeMs),
     workers: [parts.worker],
-    tables: {
-      connectionRequests: tableStatus(connectionRequests),
-      activatedCpes: tableStatus(activatedCpes),
-      reportConnections: tableStatus(reportConnections),
-    },
+    tables: tablesStatus(splitter.tables),
     packets: packetStatus(splitter.counters.byReason),
     events: eventStatus(parts.eventCounts),
     queues,
@@ -110,8 +103,12 @@ export function composeStatus(parts: StatusParts): Status {
   };
 }
 
-function tableStatus(table: { count: number; capacityEntries: number; full: number }): TableStatus {
-  return { count: table.count, capacity: table.capacityEntries, full: table.full };
+function tablesStatus(counts: Splitter['tables']): Status['tables'] {
+  const rows = TABLES.map(({ name }): [TableName, TableStatus] => {
+    const { count, capacityEntries, full } = counts[name];
+    return [name, { count, capacity: capacityEntries, full }];
+  });
+  return Object.fromEntries(rows) as Status['tables'];
 }
 
 /** Only reasons that occurred, so that what happened stands out. */

@@ -4,11 +4,10 @@
  * in: the worker writes, the supervisor reads without asking. Nothing here allocates on the packet path.
  */
 
-import { type PacketBatch } from '../../packet/batch';
+import { type PacketBatch, Side, SIDES } from '../../packet/batch';
 import { Histogram } from './histogram';
 import { PacketRing } from './packet-ring';
 
-const SIDES = 4;
 /** Room for reasons to come; the memory's shape does not depend on how many there are. */
 const MAX_REASONS = 128;
 
@@ -16,7 +15,7 @@ const BATCH_BOUNDS = Float64Array.of(1, 2, 4, 8, 16, 32, 64);
 /** Seconds. A packet takes about a microsecond. */
 const TIME_BOUNDS = Float64Array.of(5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 5e-2, 0.25);
 
-const COUNTS_BYTES = SIDES * MAX_REASONS * 8;
+const COUNTS_BYTES = SIDES.length * MAX_REASONS * 8;
 const SIZES_AT = COUNTS_BYTES;
 const TIMES_AT = SIZES_AT + Histogram.bytes(BATCH_BOUNDS);
 const RING_AT = TIMES_AT + Histogram.bytes(TIME_BOUNDS);
@@ -32,7 +31,7 @@ export class Observation {
 
   /** @param buffer zeroed, or in use by another process @param at a multiple of 8 */
   constructor(buffer: ArrayBuffer, at = 0) {
-    this.counts = new Float64Array(buffer, at, SIDES * MAX_REASONS);
+    this.counts = new Float64Array(buffer, at, SIDES.length * MAX_REASONS);
     this.batchPackets = new Histogram(BATCH_BOUNDS, buffer, at + SIZES_AT);
     this.decideSeconds = new Histogram(TIME_BOUNDS, buffer, at + TIMES_AT);
     this.ring = new PacketRing(buffer, at + RING_AT);
@@ -45,6 +44,7 @@ export class Observation {
 
   count(batch: PacketBatch): void {
     const { counts } = this;
-    for (let i = 0; i < batch.count; i++) counts[(batch.queue[i] & 3) * MAX_REASONS + (batch.reason[i] & 127)]++;
+    for (let i = 0; i < batch.count; i++)
+      counts[(batch.queue[i] & Side.Host) * MAX_REASONS + (batch.reason[i] & 127)]++;
   }
 }

@@ -1,7 +1,7 @@
 /** The engine's queues: how large their receive buffer must be, and opening them. */
 import { type OpenedQueues, openQueues, type QueueError } from '../shared/binding';
 import { EngineError } from '../shared/engine-error';
-import { SIDES } from '../report/status';
+import { SIDES } from '../../packet/batch';
 
 export interface QueueSettings {
   first: number;

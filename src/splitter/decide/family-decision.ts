@@ -2,7 +2,7 @@
  * The rules over one address family: which side a packet comes from, of what type it is, and what is done with it.
  * Both families run this code, each over tables of its own: a CPE's two addresses are two CPEs here.
  */
-import { PacketFlag } from '../../packet/batch';
+import { PacketFlag, Side } from '../../packet/batch';
 import { Parsed, type PacketView } from '../../packet/view';
 import { Activation } from './activation';
 import { type FamilyState } from '../memory/family-state';
@@ -39,9 +39,9 @@ export class FamilyDecision {
   }
 
   /** Decides the packet in the view. @param parsed what came of it, from Icmp on @param flags PacketFlag bits */
-  decide(parsed: Parsed, queue: number, flags: number): Reason {
-    if (parsed === Parsed.Icmp) return this.icmp.decide(queue, flags);
-    const fromCpe = queue === 0;
+  decide(parsed: Parsed, side: Side, flags: number): Reason {
+    if (parsed === Parsed.Icmp) return this.icmp.decide(side, flags);
+    const fromCpe = side === Side.Cpe;
     if (!(fromCpe ? this.isFromCpe() : this.isFromServer())) return Reason.NotOurs;
     if (parsed === Parsed.SourceRouted) return Reason.SourceRouted;
     if (parsed === Parsed.Fragment) return Reason.Fragment;

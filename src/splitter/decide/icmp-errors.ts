@@ -12,7 +12,7 @@
  * not see. Only the owner of the quoted connection is told. Nothing is remembered of an error: anybody can forge one.
  */
 import { isSameAddress } from '../../packet/address';
-import { PacketFlag } from '../../packet/batch';
+import { PacketFlag, Side } from '../../packet/batch';
 import { IcmpError, Quote } from '../../packet/icmp';
 import {
   rewriteOuterDestination,
@@ -28,9 +28,6 @@ import { ITMS } from '../memory/owners';
 import { Reason } from '../reasons';
 import { PortClass } from '../memory/servers';
 
-/** By queue: 0 first interface, 1 and 2 the servers', 3 errors that this host sends itself. */
-const FROM_CPES = 0;
-const OF_THIS_HOST = 3;
 const NOBODY = -1;
 
 export class IcmpErrors {
@@ -44,14 +41,14 @@ export class IcmpErrors {
   }
 
   /** Decides the packet in the view, which has parsed as Icmp. @param flags PacketFlag bits */
-  decide(queue: number, flags: number): Reason {
+  decide(side: Side, flags: number): Reason {
     const { error } = this;
     const quote = error.parse(this.view);
     if (quote === Quote.NotTcp) return Reason.NotTcp;
     if (quote === Quote.Unreadable) return Reason.IcmpUnreadable;
-    const mayQuoteAcs = queue === FROM_CPES || queue === OF_THIS_HOST;
+    const mayQuoteAcs = side === Side.Cpe || side === Side.Host;
     if (mayQuoteAcs && this.quotesAcs()) return this.toServer(flags);
-    if (queue !== FROM_CPES && this.quotesServer()) return this.toCpe(flags);
+    if (side !== Side.Cpe && this.quotesServer()) return this.toCpe(flags);
     return Reason.IcmpNotOurs;
   }
 

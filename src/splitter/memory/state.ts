@@ -1,9 +1,11 @@
 /** All memory of a splitter, laid out in one buffer: owners, counters, events, then the tables of each family. */
 import { type Address, type Family, familyOf } from '../../packet/address';
+import { SIDES } from '../../packet/batch';
 import { EventLog } from './events';
 import { FamilyState } from './family-state';
 import { Owners } from './owners';
 import { REASONS } from '../reasons';
+import { type TableName } from '../table-list';
 import { type ActivationMode, DEFAULT_LIVES, families, type Lives, type Topology } from '../topology';
 
 export interface SplitterOptions {
@@ -27,7 +29,7 @@ export interface SplitterOptions {
 export interface Counters {
   /** Packets by Reason. */
   byReason: Float64Array;
-  /** Packets by queue: CPE, ITMS, collector, ICMP errors of this host. */
+  /** Packets by Side. */
   byQueue: Float64Array;
 }
 
@@ -39,10 +41,6 @@ export interface TableCounts {
   full: number;
 }
 
-export type TableName = 'connectionRequests' | 'activatedCpes' | 'reportConnections';
-
-const QUEUES = 4;
-
 export class SplitterState {
   readonly owners: Owners;
   readonly counters: Counters;
@@ -53,7 +51,7 @@ export class SplitterState {
   readonly families: readonly FamilyState[];
 
   static bytes(capacityEntries: number, carried: readonly Family[]): number {
-    const common = Owners.BYTES + (REASONS.length + QUEUES) * 8 + EventLog.BYTES;
+    const common = Owners.BYTES + (REASONS.length + SIDES.length) * 8 + EventLog.BYTES;
     return carried.reduce((bytes, family) => bytes + FamilyState.bytes(capacityEntries, family), common);
   }
 
@@ -73,7 +71,7 @@ export class SplitterState {
     this.owners = new Owners(buffer, take(Owners.BYTES));
     this.counters = {
       byReason: new Float64Array(buffer, take(REASONS.length * 8), REASONS.length),
-      byQueue: new Float64Array(buffer, take(QUEUES * 8), QUEUES),
+      byQueue: new Float64Array(buffer, take(SIDES.length * 8), SIDES.length),
     };
     this.events = new EventLog(buffer, take(EventLog.BYTES));
     const lives = { ...DEFAULT_LIVES, ...options.lives };

@@ -2,7 +2,7 @@
  * ICMP errors: whoever sent the packet that could not go on hears of it, and sees it quoted as it left. [D] Every
  * packet that crosses in these tests is the very one that the splitter let out; every checksum is added up in full.
  */
-import { PacketFlag, Verdict } from '../../../src/packet/batch';
+import { PacketFlag, Side, Verdict } from '../../../src/packet/batch';
 import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { addressNamed, FAMILY, nameOfAddress, packetIn, textOf } from '../../support/family';
 import { buildError, readError, TYPES } from '../../support/icmp';
@@ -28,7 +28,7 @@ const PAYLOAD = 'x'.repeat(1400);
 const [LEAST_HEADER, ADDRESS_BYTES] = FAMILY === 'ipv4' ? [20, 4] : [40, 16];
 
 type From = 'cpe' | 'itms' | 'c1' | 'this host';
-const QUEUES: Record<From, number> = { cpe: 0, itms: 1, c1: 2, 'this host': 3 };
+const SIDE_OF: Record<From, Side> = { cpe: Side.Cpe, itms: Side.Itms, c1: Side.Collector, 'this host': Side.Host };
 
 /** `server`'s packet to the CPE, and the CPE's to the ACS, with 1400 bytes; as they came and as they left. */
 function fromServer(rig: Rig, server: Server, port: number, cpePort: number): Outcome {
@@ -64,7 +64,7 @@ function tell(
     quoted,
   });
   const before = JSON.stringify(rig.remembered());
-  const outcome = rig.decideBytes(QUEUES[from], packet, fields.flags ?? 0);
+  const outcome = rig.decideBytes(SIDE_OF[from], packet, fields.flags ?? 0);
   expect(JSON.stringify(rig.remembered())).toBe(before);
   const error = readError(outcome.bytes);
   expect(error.sumsAreRight).toBe(true);
