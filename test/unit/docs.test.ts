@@ -60,6 +60,43 @@ describe('a page names only commands and options that there are', () => {
   });
 });
 
+describe('the record of licences', () => {
+  const RECORD = read('docs/decisions/licence.md');
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { dev?: boolean; devOptional?: boolean }>;
+  };
+  // typescript is devOptional: an optional peer of valibot, which no installation of acsplit brings along.
+  const installed = Object.entries(packages).flatMap(([path, { dev, devOptional }]) =>
+    path === '' || dev || devOptional ? [] : [path],
+  );
+  const nameOf = (path: string) => path.replace(/^.*node_modules\//, '');
+  const licences = new Map<string, string[]>();
+  for (const path of installed) {
+    const { license } = JSON.parse(read(join(path, 'package.json'))) as { license: string };
+    licences.set(license, [...(licences.get(license) ?? []), nameOf(path)]);
+  }
+
+  test('has a line for each licence, and no other', () => {
+    const lines = [...RECORD.matchAll(/^- ([\w.-]+), compatible/gm)].map(([, licence]) => licence);
+    expect(lines.sort()).toEqual([...licences.keys()].sort());
+  });
+
+  test.each([...licences])('lists every package that is installed under %s, and no other', (licence, names) => {
+    const item = new RegExp(`^- ${licence}, compatible.*\\n(?:  .*\\n)*`, 'm').exec(RECORD)?.[0] ?? '';
+    const listed = [...item.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+    expect(listed.sort()).toEqual(names.sort());
+  });
+});
+
+test('the record of dependencies lists every package of package.json, and no other', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  const cells = [...read('docs/decisions/dependencies.md').matchAll(/^\| ([^|]+) \|/gm)].map(([, cell]) => cell.trim());
+  const listed = cells.flatMap((cell) => cell.split(', ')).map((name) => name.replace(/ [\d.]+$/, ''));
+  const types = Object.keys(devDependencies).filter((name) => name.startsWith('@types/'));
+  const used = [...Object.keys(dependencies), ...Object.keys(devDependencies)].filter((name) => !types.includes(name));
+  expect(listed.filter((name) => !/^(package|-+)$/.test(name)).sort()).toEqual(used.sort());
+});
+
 test('the configuration of the README is one', () => {
   const yaml = /```yaml\n(.*?)```/s.exec(read('README.md'))?.[1] ?? '';
   const folder = mkdtempSync(join(tmpdir(), 'acsplit-readme-'));
