@@ -4,46 +4,55 @@ const common = {
   transform: { '^.+\\.ts$': '<rootDir>/scripts/jest-transform.js' },
 };
 
+const inTest = (...paths) => paths.map((path) => `<rootDir>/test/${path}.test.ts`);
+
 /** Tests that name hosts by IPv4 addresses, which test/support/family.ts takes for IPv6 ones in a project of its own. */
-const OF_BOTH_FAMILIES = [
-  'model/agreement',
-  'property/checksum',
+const OF_BOTH_FAMILIES = inTest(
   'scenarios/stor*',
   'unit/splitter/*',
   'unit/tables/{activated-cpes,connection-*,pin-cache}',
-].map((path) => `<rootDir>/test/${path}.test.ts`);
+);
+const DEEP_OF_BOTH_FAMILIES = inTest('deep/model', 'deep/packet/checksum', 'deep/splitter/*');
 
 /** Those that every run repeats over IPv6; with ACSPLIT_FAMILY=6 in the environment all others do as well. */
-const END_TO_END_OVER_BOTH = [
-  'story-auto',
-  'story-fin',
-  'story-collectors',
-  'requests-race',
-  'tcp-ends',
-  'tcp-collisions',
-  'errors-hosts',
-  'errors-path-mtu',
-  'fragments',
-  'untouched',
-  'engine-down',
-].map((name) => `<rootDir>/test/e2e/${name}.test.ts`);
+const END_TO_END_OVER_BOTH = inTest(
+  'e2e/story-auto',
+  'e2e/story-fin',
+  'e2e/story-collectors',
+  'e2e/requests-race',
+  'e2e/tcp-ends',
+  'e2e/tcp-collisions',
+  'e2e/errors-hosts',
+  'e2e/errors-path-mtu',
+  'e2e/fragments',
+  'e2e/untouched',
+  'e2e/engine-down',
+);
+
+/** A project, and one that repeats a part of it over IPv6. */
+const project = (displayName, testMatch) => ({ ...common, displayName, testMatch });
+const overIpv6 = (displayName, testMatch) => ({
+  ...project(displayName, testMatch),
+  globals: { ACSPLIT_FAMILY: 'ipv6' },
+});
 
 /**
- * `pure` needs no kernel and no addon; `pure, IPv6` is those of its tests that run over both families, over the other
- * one; `e2e` runs on real NFQUEUE in network namespaces, `e2e, IPv6` a part of it over IPv6.
+ * - `pure` needs Node and the packages of npm, and nothing else; each of its files takes two seconds at most.
+ * - `deep` is as pure, but takes longer, or runs the compiled program.
+ * - `host` needs programs of other packages (scripts/setup.sh installs them).
+ * - `e2e` runs on real NFQUEUE in network namespaces.
  */
 module.exports = {
   reporters: ['default', '<rootDir>/scripts/summary-line.js'],
   // Bounds a hang; no test is judged by its time.
   testTimeout: 60_000,
   projects: [
-    {
-      ...common,
-      displayName: 'pure',
-      testMatch: ['<rootDir>/test/{unit,scenarios,property,model,sim,fuzz}/**/*.test.ts'],
-    },
-    { ...common, displayName: 'pure, IPv6', testMatch: OF_BOTH_FAMILIES, globals: { ACSPLIT_FAMILY: 'ipv6' } },
-    { ...common, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
-    { ...common, displayName: 'e2e, IPv6', testMatch: END_TO_END_OVER_BOTH, globals: { ACSPLIT_FAMILY: 'ipv6' } },
+    project('pure', inTest('!(deep|host|e2e)/**/*')),
+    overIpv6('pure, IPv6', OF_BOTH_FAMILIES),
+    project('deep', inTest('deep/**/*')),
+    overIpv6('deep, IPv6', DEEP_OF_BOTH_FAMILIES),
+    project('host', inTest('host/**/*')),
+    project('e2e', inTest('e2e/**/*')),
+    overIpv6('e2e, IPv6', END_TO_END_OVER_BOTH),
   ],
 };

@@ -108,7 +108,7 @@ async function runJest() {
   const workers = jestArguments.some((word) => /^(-w|-i|--maxWorkers|--runInBand)/.test(word))
     ? []
     : [`--maxWorkers=${Math.max(LEAST_WORKERS, Math.floor(availableParallelism() / 2))}`];
-  const projects = reason === undefined ? [] : ['--selectProjects', 'pure', 'pure, IPv6'];
+  const projects = reason === undefined ? [] : ['--selectProjects', 'pure', 'pure, IPv6', 'deep', 'deep, IPv6', 'host'];
   const report = ['--json', `--outputFile=${RESULTS_FILE}`, `--cacheDirectory=${CACHE_FOLDER}`];
   rmSync(RESULTS_FILE, { force: true });
 

@@ -95,7 +95,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run sim -- --load hourly': 'a part of the one above',
   'npm run sim -- --load polling': 'a part of the one above',
   'npm run sim -- --load storm': 'a part of the one above',
-  'npm run sim -- --planted --write': 'takes minutes; test/sim/simulation.test.ts hunts most of these bugs',
+  'npm run sim -- --planted --write': 'takes minutes; test/deep/simulation.test.ts hunts most of these bugs',
   "ACSPLIT_FAMILY=6 npx jest --selectProjects e2e --testPathPatterns 'e2e/(story-(auto|fin|collectors)|requests|tcp|transfer|untouched)'":
     'these tests once more; `npm test` runs a part of them so',
   'acsplit tables requests --cpe ADDRESS': 'a synopsis',

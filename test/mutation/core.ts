@@ -36,7 +36,7 @@ const OF_BOTH_FAMILIES = [
   'scenarios/stories',
 ];
 /** Over IPv4 only: it takes longer, and says little more of IPv6. */
-const OF_IPV4 = ['unit/splitter/killed'];
+const OF_IPV4 = ['deep/splitter/killed'];
 
 for (const name of OF_EITHER_FAMILY) load(name);
 over('ipv6', OF_BOTH_FAMILIES);

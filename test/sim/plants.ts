@@ -8,11 +8,11 @@ export interface Plant {
   replace: string;
 }
 
-const REPORT = 'splitter/report-rules.ts';
-const REQUEST = 'splitter/request-rules.ts';
-const ACTIVATION = 'splitter/activation.ts';
-const RULES = 'splitter/rules.ts';
-const STATE = 'splitter/family-state.ts';
+const REPORT = 'splitter/decide/reports.ts';
+const REQUEST = 'splitter/decide/requests.ts';
+const ACTIVATION = 'splitter/decide/activation.ts';
+const RULES = 'splitter/decide/decision-table.ts';
+const STATE = 'splitter/memory/family-state.ts';
 const ACTIVATED = 'tables/activated-cpes.ts';
 const CONNECTIONS = 'tables/connection-table.ts';
 const TTL = 'tables/ttl-table.ts';

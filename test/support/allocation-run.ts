@@ -1,6 +1,6 @@
 /**
  * Decides packets for a while and writes on stdout how many bytes of JavaScript heap that took: a child process of
- * test/unit/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
+ * test/deep/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
  *
  * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show; or `observed`,
  * to decide them as the worker does, counted and timed, or `traced`, with every packet kept besides; or `once`, to decide

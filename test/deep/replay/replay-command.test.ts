@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCapture } from '../support/capture-packets';
-import { FIXTURES, TOPOLOGY_FILE } from '../support/replay-run';
-import { TemporaryFolder } from '../support/temporary';
-import { transpileProduct } from '../support/transpiled';
+import { readCapture } from '../../support/capture-packets';
+import { FIXTURES, TOPOLOGY_FILE } from '../../support/replay-run';
+import { TemporaryFolder } from '../../support/temporary';
+import { transpileProduct } from '../../support/transpiled';
 
 const folder = new TemporaryFolder();
 const ACSPLIT = transpileProduct(folder.path);

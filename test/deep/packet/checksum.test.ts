@@ -1,11 +1,16 @@
 /** The checksums that are updated (RFC 1624 equation 3) against the ones computed in full by a naive twin. */
 import * as fc from 'fast-check';
-import { buildTcp, type Extension, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
-import { finish, sum, updateInt32, updateWord } from '../../src/packet/checksum';
-import { rewriteDestination, rewriteDestinationPort, rewriteSource, rewriteSourcePort } from '../../src/packet/rewrite';
-import { Parsed, PacketView } from '../../src/packet/view';
-import { FAMILY, WORDS } from '../support/family';
-import { carriedAt, checksumFields, checksumsOf, complement, difference, wordSum } from '../support/naive-checksum';
+import { buildTcp, type Extension, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../../src/packet/builder';
+import { finish, sum, updateInt32, updateWord } from '../../../src/packet/checksum';
+import {
+  rewriteDestination,
+  rewriteDestinationPort,
+  rewriteSource,
+  rewriteSourcePort,
+} from '../../../src/packet/rewrite';
+import { Parsed, PacketView } from '../../../src/packet/view';
+import { FAMILY, WORDS } from '../../support/family';
+import { carriedAt, checksumFields, checksumsOf, complement, difference, wordSum } from '../../support/naive-checksum';
 
 const RUNS = { numRuns: 2000 };
 /** The words at which one's-complement arithmetic bends are as likely as all others. */

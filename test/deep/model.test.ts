@@ -10,9 +10,9 @@ import { ACTIVATION_MODES, type ActivationMode } from '../../src/splitter/topolo
 import { addressNamed, FAMILY, packetIn, textOf } from '../support/family';
 import { packetEnds } from '../support/packet-ends';
 import { ACS, FLAGS, ITMS_PORT, type Outcome, type Party, Rig, SERVERS, TOPOLOGY } from '../support/rig';
-import { type Decision, Model, type World } from './model';
-import { type Connection, phaseOf } from './model-connections';
-import { type Act, acts, actText, type Sent } from './traffic';
+import { type Decision, Model, type World } from '../model/model';
+import { type Connection, phaseOf } from '../model/model-connections';
+import { type Act, acts, actText, type Sent } from '../model/traffic';
 
 /** The rules are the same code for both families: what the second is to show is seen sooner. */
 const RUNS = Number(process.env.MODEL_RUNS ?? (FAMILY === 'ipv6' ? 400 : 1250));

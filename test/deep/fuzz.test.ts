@@ -1,7 +1,7 @@
 /** The fuzz target, for as many inputs as take some seconds; `npm run fuzz -- --seconds N` takes more. */
 import { REASONS } from '../../src/splitter/reasons';
-import { Fuzzer } from './fuzzer';
-import { seeds, writeInput } from './seeds';
+import { Fuzzer } from '../fuzz/fuzzer';
+import { seeds, writeInput } from '../fuzz/seeds';
 
 const INPUTS = 60_000;
 /** Chosen once: another finds what another finds, by hand. */

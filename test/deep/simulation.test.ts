@@ -7,18 +7,19 @@ import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as ts from 'typescript';
-import { commandOf, DEFAULTS, type SimOptions } from './options';
-import { broken, Scratch } from './planted-bugs';
-import { PLANTS } from './plants';
-import { summaryOf } from './report';
-import { shrink } from './shrink';
-import { variedOptions } from './varied';
-import { readOrder } from './words';
-import { type SimResult, World } from './world';
+import { commandOf, DEFAULTS, type SimOptions } from '../sim/options';
+import { broken, Scratch } from '../sim/planted-bugs';
+import { PLANTS } from '../sim/plants';
+import { summaryOf } from '../sim/report';
+import { shrink } from '../sim/shrink';
+import { variedOptions } from '../sim/varied';
+import { readOrder } from '../sim/words';
+import { type SimResult, World } from '../sim/world';
 
 const ROOT = resolve(__dirname, '..', '..');
 const RUN_TS = join(ROOT, 'scripts', 'run-ts.js');
-const MAIN = join(__dirname, 'main.ts');
+const SIM = join(ROOT, 'test', 'sim');
+const MAIN = join(SIM, 'main.ts');
 
 jest.setTimeout(300_000);
 
@@ -72,13 +73,13 @@ test.each([
 });
 
 describe('checkers, model and hosts are strangers to the core', () => {
-  const files = readdirSync(__dirname).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const files = readdirSync(SIM).filter((name) => name.endsWith('.ts'));
   /** The one that drives the core. */
   const DRIVER = 'splitter-box.ts';
   /** Beside the driver's column layout, only the simulation's own files and Node's modules. */
   const importsOf = (name: string): string[] => {
     const found: string[] = [];
-    const source = readFileSync(join(__dirname, name), 'utf8');
+    const source = readFileSync(join(SIM, name), 'utf8');
     const visit = (node: ts.Node): void => {
       const parent = node.parent as ts.Node | undefined;
       const isCall =
