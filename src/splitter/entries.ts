@@ -50,8 +50,8 @@ export function requestEntries(state: SplitterState, search: Search): Page<Conne
   return walk(
     state,
     search,
-    ({ requests }) => requests,
-    connectionEntry((of, slot) => of.requests.ownPort(slot)),
+    ({ connectionRequests }) => connectionRequests,
+    connectionEntry((of, slot) => of.connectionRequests.ownPort(slot)),
   );
 }
 
@@ -59,8 +59,8 @@ export function reportEntries(state: SplitterState, search: Search): Page<Connec
   return walk(
     state,
     search,
-    ({ reports }) => reports,
-    connectionEntry((of, slot) => of.reports.visiblePort(slot)),
+    ({ reportConnections }) => reportConnections,
+    connectionEntry((of, slot) => of.reportConnections.visiblePort(slot)),
   );
 }
 
@@ -68,7 +68,7 @@ export function activationEntries(state: SplitterState, search: Search): Page<Ac
   return walk(
     state,
     search,
-    ({ activated }) => activated,
+    ({ activatedCpes }) => activatedCpes,
     (activated, slot, { owners }) => ({
       cpe: formatAddress(activated.cpe(slot)),
       collector: owners.name(activated.owner(slot)),

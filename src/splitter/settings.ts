@@ -1,4 +1,4 @@
-/** What an operator may change while the splitter runs; the rules of all families look at the one object. */
+/** What an operator may change while the splitter runs; both families' decisions read this one object. */
 import { type ActivationMode } from './topology';
 
 export interface Settings {

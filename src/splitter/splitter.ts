@@ -2,7 +2,7 @@
  * The splitter: decides each packet of a batch, rewrites it in place and keeps the three tables.
  *
  * Pure: knows no clock, socket or log; time is an argument, memory is handed in. Live queue, replay, simulation and
- * benchmark all drive this one class. Cites CN104618491B as [P n], our own rules as [D] (docs/patent-map.md).
+ * benchmark all drive this one class. Cites CN104618491B as [P n], what is ours as [D] (docs/patent-map.md).
  */
 import { type Address } from '../packet/address';
 import { Parsed, PacketView } from '../packet/view';
@@ -103,22 +103,22 @@ export class Splitter {
   activate(cpe: Address, collector: string, nowMs: number): boolean {
     const owner = this.collectors.get(collector);
     if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
-    const { activated } = this.familyState(cpe);
+    const { activatedCpes } = this.familyState(cpe);
     this.state.advance(nowMs);
-    const armed = activated.arm(cpe, owner) >= 0;
+    const armed = activatedCpes.arm(cpe, owner) >= 0;
     this.state.events.add(armed ? Event.ArmedByHand : Event.ActivationTableFull, cpe, 0, 0, owner);
     return armed;
   }
 
   /** The operator's hand: the CPE's next session is the ITMS's, one that runs stays. False where it was so before. */
   deactivate(cpe: Address, nowMs: number): boolean {
-    const activated = this.state.familyOf(cpe)?.activated;
-    if (!activated) return false;
+    const activatedCpes = this.state.familyOf(cpe)?.activatedCpes;
+    if (!activatedCpes) return false;
     this.state.advance(nowMs);
-    const slot = activated.find(cpe);
+    const slot = activatedCpes.find(cpe);
     if (slot < 0) return false;
-    this.state.events.add(Event.EndedByHand, cpe, 0, 0, activated.owner(slot));
-    activated.remove(slot);
+    this.state.events.add(Event.EndedByHand, cpe, 0, 0, activatedCpes.owner(slot));
+    activatedCpes.remove(slot);
     return true;
   }
 
@@ -137,7 +137,7 @@ export class Splitter {
     if (parsed === Parsed.MalformedIp) return Reason.MalformedIp;
     if (parsed === Parsed.NotTcp) return Reason.NotTcp;
     if (parsed === Parsed.Jumbogram) return Reason.Jumbogram;
-    const rules = view.isIpv6 ? this.ipv6 : this.ipv4;
-    return rules === undefined ? Reason.NotOurs : rules.decide(parsed, batch.queue[i], flags);
+    const decision = view.isIpv6 ? this.ipv6 : this.ipv4;
+    return decision === undefined ? Reason.NotOurs : decision.decide(parsed, batch.queue[i], flags);
   }
 }

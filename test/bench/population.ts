@@ -40,7 +40,7 @@ export function liveCpe(n: number): number {
 
 /** Gives `entries` CPEs an answered entry in every table, each of the collector of owner id 1 to `collectors` in turn. */
 export function populate(splitter: Splitter, entries: number, nowMs: number, collectors = 1): void {
-  const { reports, requests, activated } = splitter.state.ipv4!;
+  const { reportConnections: reports, connectionRequests: requests, activatedCpes: activated } = splitter.state.ipv4!;
   const cpe = new Int32Array(1);
   splitter.state.advance(nowMs);
   for (let n = 0; n < entries; n++) {
@@ -56,7 +56,7 @@ export function populate(splitter: Splitter, entries: number, nowMs: number, col
 export function prepareForLoad(splitter: Splitter, nowMs: number): void {
   const [first] = NETWORKS.collectors.split('/');
   for (let n = 0; n < ACTIVATED_CPES; n++) splitter.activate(Int32Array.of(parseIpv4(first)! + n), 'c1', nowMs);
-  const { reports } = splitter.state.ipv4!;
+  const { reportConnections: reports } = splitter.state.ipv4!;
   for (let n = 0; n < FLOOD.cpes; n++) {
     reports.mark(
       reports.open(Int32Array.of(parseIpv4(FLOOD.firstCpe)! + n), FLOOD.port, PORTS.report, 1, 0),

@@ -142,7 +142,7 @@ function measureSweeps(): Slowest[] {
     lives: LIVES,
   } as const;
   const splitter = new Splitter(options);
-  const steps = Math.ceil(splitter.state.ipv4!.requests.table.slotCount / SWEEP_SLOTS);
+  const steps = Math.ceil(splitter.state.ipv4!.connectionRequests.table.slotCount / SWEEP_SLOTS);
   const passes = Array.from({ length: PASSES }, () => {
     populate(splitter, entries, nowMs);
     const alive = timed(steps, () => splitter.sweep(nowMs));

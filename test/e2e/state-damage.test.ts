@@ -207,7 +207,7 @@ function flipInUse(bytes: Uint8Array, from: number): void {
 
 /** Every diverted connection becomes a stranger's: of an owner that nobody has been told of. */
 function loseOwners({ splitter }: Lookout): void {
-  const { table } = splitter.state.families[0]!.reports;
+  const { table } = splitter.state.families[0]!.reportConnections;
   for (let slot = 0; slot < table.slotCount; slot++) {
     if (table.isLive(slot)) table.setState(slot, (table.state(slot) & 0xffff) | ((1000 + random(60_000)) << 16));
   }

@@ -11,7 +11,7 @@ const TESTS = join(__dirname, '..');
 /** Cheap ones first: a mutant is dead at the first test that fails. */
 const OF_EITHER_FAMILY = [
   'unit/splitter/tables-of-words',
-  'unit/splitter/rule-table',
+  'unit/splitter/decision-table',
   'unit/tables/ttl-table',
   'unit/tables/ttl-table-damage',
   'unit/tables/ttl-table-crash',

@@ -74,8 +74,8 @@ export class SplitterBox {
       activations: false,
       reports: false,
       hasRequest: (cpe, cpePort, port) =>
-        this.splitter.state.ipv4!.requests.find(Int32Array.of(cpe), cpePort, port) >= 0,
-      hasActivation: (cpe) => this.splitter.state.ipv4!.activated.find(Int32Array.of(cpe)) >= 0,
+        this.splitter.state.ipv4!.connectionRequests.find(Int32Array.of(cpe), cpePort, port) >= 0,
+      hasActivation: (cpe) => this.splitter.state.ipv4!.activatedCpes.find(Int32Array.of(cpe)) >= 0,
     };
     this.model = new Model(options.activation, this.room);
   }
@@ -264,7 +264,7 @@ export class SplitterBox {
   audit(): void {
     if (!this.isRunning || !this.options.isChecked) return;
     const nowMs = Math.floor(this.timeline.nowMs);
-    const slots = this.splitter.state.ipv4!.requests.table.slotCount;
+    const slots = this.splitter.state.ipv4!.connectionRequests.table.slotCount;
     for (let swept = 0; swept < 3 * slots + SWEEP_SLOTS; swept += SWEEP_SLOTS) this.splitter.sweep(nowMs);
     const seen = JSON.stringify(this.counts());
     const must = JSON.stringify(this.model.counts(nowMs));
@@ -275,7 +275,7 @@ export class SplitterBox {
   checkEmpty(): void {
     this.audit();
     const { requests, activations, reports } = this.counts();
-    const left = requests + activations + reports + this.splitter.state.ipv4!.requests.remapCount;
+    const left = requests + activations + reports + this.splitter.state.ipv4!.connectionRequests.remapCount;
     if (left !== 0) throw new SimFailure('tables', this.timeline.nowMs, `${left} entries are left after the end`);
   }
 
@@ -285,7 +285,7 @@ export class SplitterBox {
     const most = options.capacityEntries - BATCH_PACKETS;
     const counts = this.counts();
     const mostRemaps = Math.max(64, options.capacityEntries / 16) - BATCH_PACKETS;
-    room.requests = counts.requests >= most || this.splitter.state.ipv4!.requests.remapCount >= mostRemaps;
+    room.requests = counts.requests >= most || this.splitter.state.ipv4!.connectionRequests.remapCount >= mostRemaps;
     room.activations = counts.activations >= most;
     room.reports = counts.reports >= most;
     return room.requests || room.activations || room.reports;

@@ -51,24 +51,24 @@ export class Activation {
    * @param sequence int32, of the first payload byte
    */
   judge(slot: number, bytes: Uint8Array, payloadAt: number, payloadLength: number, sequence: number): void {
-    const { requests } = this.state;
+    const { connectionRequests } = this.state;
     const answer = readAnswer(bytes, payloadAt, payloadLength);
     if (answer === Answer.Other) {
-      requests.mark(slot, Seen.OtherData);
+      connectionRequests.mark(slot, Seen.OtherData);
       return;
     }
-    requests.mark(slot, Seen.Http);
-    if (requests.wasJudged(slot, sequence)) {
-      this.note(Event.AnswerRepeated, slot, requests.owner(slot));
+    connectionRequests.mark(slot, Seen.Http);
+    if (connectionRequests.wasJudged(slot, sequence)) {
+      this.note(Event.AnswerRepeated, slot, connectionRequests.owner(slot));
       return;
     }
     if (answer === Answer.Split) {
-      this.note(Event.AnswerSplit, slot, requests.owner(slot));
+      this.note(Event.AnswerSplit, slot, connectionRequests.owner(slot));
       return;
     }
     // In this order: killed in between, the next worker judges this packet again.
     if (answer === Answer.Success) this.succeeded(slot);
-    requests.judged(slot, sequence);
+    connectionRequests.judged(slot, sequence);
   }
 
   /**
@@ -76,22 +76,22 @@ export class Activation {
    * only where the CPE answered in something that is not HTTP. A CPE that said nothing was not woken.
    */
   finished(slot: number): void {
-    const { requests } = this.state;
+    const { connectionRequests } = this.state;
     const mode = this.settings.activation;
-    if (requests.owner(slot) === ITMS) return;
-    const spokeOtherOnly = requests.has(slot, Seen.OtherData) && !requests.has(slot, Seen.Http);
+    if (connectionRequests.owner(slot) === ITMS) return;
+    const spokeOtherOnly = connectionRequests.has(slot, Seen.OtherData) && !connectionRequests.has(slot, Seen.Http);
     const arms = mode === 'fin' || ((mode === 'auto' || mode === 'off') && spokeOtherOnly);
     if (arms) this.arm(slot, Event.ArmedByFin);
   }
 
   private succeeded(slot: number): void {
-    const { requests, activated } = this.state;
-    if (requests.owner(slot) === ITMS) {
+    const { connectionRequests, activatedCpes } = this.state;
+    if (connectionRequests.owner(slot) === ITMS) {
       // The CPE's one session will be the ITMS's; where one of a collector runs, the next, and no grace follows it.
-      const standing = activated.find(requests.cpe(slot));
+      const standing = activatedCpes.find(connectionRequests.cpe(slot));
       if (standing < 0) return;
-      const owner = activated.owner(standing);
-      activated.remove(standing);
+      const owner = activatedCpes.owner(standing);
+      activatedCpes.remove(standing);
       this.note(Event.EndedByItms, slot, owner);
     } else if (this.settings.activation !== 'fin') {
       this.arm(slot, Event.ArmedByResponse);
@@ -99,22 +99,28 @@ export class Activation {
   }
 
   private arm(slot: number, event: Event): void {
-    const { requests, activated, servers } = this.state;
-    const owner = requests.owner(slot);
+    const { connectionRequests, activatedCpes, servers } = this.state;
+    const owner = connectionRequests.owner(slot);
     // A collector that a reload has taken away gets nothing, and keeps nothing from another.
     if (!servers.isConfigured(owner)) return;
-    const cpe = requests.cpe(slot);
-    const standing = activated.find(cpe);
-    const rival = standing >= 0 && activated.isArmed(standing) ? activated.owner(standing) : owner;
+    const cpe = connectionRequests.cpe(slot);
+    const standing = activatedCpes.find(cpe);
+    const rival = standing >= 0 && activatedCpes.isArmed(standing) ? activatedCpes.owner(standing) : owner;
     if (rival !== owner && servers.isConfigured(rival)) {
       this.note(Event.Contended, slot, owner);
       return;
     }
-    this.note(activated.arm(cpe, owner) < 0 ? Event.ActivationTableFull : event, slot, owner);
+    this.note(activatedCpes.arm(cpe, owner) < 0 ? Event.ActivationTableFull : event, slot, owner);
   }
 
   private note(event: Event, slot: number, owner: number): void {
-    const { requests, events } = this.state;
-    events.add(event, requests.cpe(slot), requests.cpePort(slot), requests.visiblePort(slot), owner);
+    const { connectionRequests, events } = this.state;
+    events.add(
+      event,
+      connectionRequests.cpe(slot),
+      connectionRequests.cpePort(slot),
+      connectionRequests.visiblePort(slot),
+      owner,
+    );
   }
 }

@@ -1,4 +1,4 @@
-/** The rewrites that the rules share: a CPE's packet to a server, a server's packet as from the ACS address. [P3] */
+/** The rewrites that all decisions share: a CPE's packet to a server, a server's packet as from the ACS address. [P3] */
 import { rewriteDestination, rewriteSource } from '../../packet/rewrite';
 import { type PacketView } from '../../packet/view';
 import { Reason } from '../reasons';

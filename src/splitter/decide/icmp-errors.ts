@@ -24,11 +24,9 @@ import {
 } from '../../packet/rewrite-icmp';
 import { type PacketView } from '../../packet/view';
 import { type FamilyState } from '../memory/family-state';
-import { ITMS } from '../memory/owners';
+import { ITMS, NOBODY } from '../memory/owners';
 import { Reason } from '../reasons';
 import { PortClass } from '../memory/servers';
-
-const NOBODY = -1;
 
 export class IcmpErrors {
   private readonly error: IcmpError;
@@ -73,19 +71,19 @@ export class IcmpErrors {
   /** About a packet that left as from the ACS address: to whoever sent it. */
   private toServer(flags: number): Reason {
     const { error } = this;
-    const { servers, requests, reports } = this.state;
+    const { servers, connectionRequests, reportConnections } = this.state;
     const { quotedDestination: cpe, quotedDestinationPort: cpePort, quotedSourcePort: port } = error;
     let owner = ITMS;
     let ownPort = port;
     const portClass = servers.portClass(port);
     if (portClass === PortClass.Report) {
-      const slot = reports.find(cpe, cpePort, port);
-      if (slot >= 0) owner = reports.owner(slot);
+      const slot = reportConnections.find(cpe, cpePort, port);
+      if (slot >= 0) owner = reportConnections.owner(slot);
     } else if (portClass === PortClass.Other) {
-      const slot = requests.find(cpe, cpePort, port);
+      const slot = connectionRequests.find(cpe, cpePort, port);
       if (slot >= 0) {
-        owner = requests.owner(slot);
-        ownPort = requests.ownPort(slot);
+        owner = connectionRequests.owner(slot);
+        ownPort = connectionRequests.ownPort(slot);
       }
     }
     // What a server that is no longer configured sent is nobody's to hear of.
@@ -101,15 +99,15 @@ export class IcmpErrors {
   /** About a CPE's packet on its way to a server: as if it had been on its way to the ACS address. */
   private toCpe(flags: number): Reason {
     const { error } = this;
-    const { servers, requests } = this.state;
+    const { servers, connectionRequests } = this.state;
     const { quotedSource: cpe, quotedSourcePort: cpePort, quotedDestinationPort: ownPort } = error;
     const owner = servers.ownerAt(error.quotedDestination);
     let port = ownPort;
     if (servers.portClass(ownPort) === PortClass.Report) {
       if (!this.hasReport(owner)) return Reason.IcmpNotOurs;
     } else {
-      const slot = requests.peekOwned(cpe, cpePort, ownPort, owner);
-      if (slot >= 0) port = requests.visiblePort(slot);
+      const slot = connectionRequests.peekOwned(cpe, cpePort, ownPort, owner);
+      if (slot >= 0) port = connectionRequests.visiblePort(slot);
     }
     if (flags & PacketFlag.Truncated) return Reason.Truncated;
     rewriteQuotedDestination(error, servers.acsAddress);
@@ -121,10 +119,10 @@ export class IcmpErrors {
   /** A collector has the report connections that are recorded as its own, the ITMS all that are not a collector's. */
   private hasReport(owner: number): boolean {
     const { error } = this;
-    const { servers, reports } = this.state;
-    const slot = reports.find(error.quotedSource, error.quotedSourcePort, error.quotedDestinationPort);
+    const { servers, reportConnections } = this.state;
+    const slot = reportConnections.find(error.quotedSource, error.quotedSourcePort, error.quotedDestinationPort);
     if (slot < 0) return owner === ITMS;
-    const recorded = reports.owner(slot);
+    const recorded = reportConnections.owner(slot);
     return servers.isConfigured(recorded) ? recorded === owner : owner === ITMS;
   }
 }

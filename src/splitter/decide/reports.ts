@@ -26,32 +26,32 @@ export class ReportDecisions {
   /** SYN of a CPE. [P10] */
   open(): Reason {
     const { view } = this;
-    const { reports, activated } = this.state;
-    const known = reports.find(view.source, view.sourcePort, view.destinationPort);
+    const { reportConnections, activatedCpes } = this.state;
+    const known = reportConnections.find(view.source, view.sourcePort, view.destinationPort);
     if (known < 0) return this.steer();
-    if (this.wasInterrupted(known)) return this.divert(activated.find(view.source), known);
-    if (reports.isn(known) === view.sequence) {
-      if (!reports.isAnswered(known)) {
-        reports.touch(known);
-        activated.repeated(view.source, view.sourcePort, view.destinationPort);
+    if (this.wasInterrupted(known)) return this.divert(activatedCpes.find(view.source), known);
+    if (reportConnections.isn(known) === view.sequence) {
+      if (!reportConnections.isAnswered(known)) {
+        reportConnections.touch(known);
+        activatedCpes.repeated(view.source, view.sourcePort, view.destinationPort);
       }
-      return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);
+      return this.forward.toOwner(reportConnections.owner(known), Reason.SynRepeated);
     }
     // TCP's own half-open discovery settles a new SYN onto a live connection; a forged one must not kill it.
-    if (!reports.isClosing(known) && reports.idleMs(known) < SILENT_MS) {
-      return this.forward.toOwner(reports.owner(known), Reason.SynOntoLive);
+    if (!reportConnections.isClosing(known) && reportConnections.idleMs(known) < SILENT_MS) {
+      return this.forward.toOwner(reportConnections.owner(known), Reason.SynOntoLive);
     }
-    reports.remove(known);
+    reportConnections.remove(known);
     return this.steer();
   }
 
   /** A new connection: does an activation stand? [P10] */
   private steer(): Reason {
     const { view } = this;
-    const { activated, pins, events, reports } = this.state;
-    const slot = activated.find(view.source);
-    if (slot < 0 || !activated.stands(slot)) return this.synToItms(Reason.ToItms);
-    const owner = activated.owner(slot);
+    const { activatedCpes, pins, events, reportConnections } = this.state;
+    const slot = activatedCpes.find(view.source);
+    if (slot < 0 || !activatedCpes.stands(slot)) return this.synToItms(Reason.ToItms);
+    const owner = activatedCpes.owner(slot);
     if (!this.forward.servers.isConfigured(owner)) return this.synToItms(Reason.OwnerGone);
     if (pins.isPinned(view.source, view.sourcePort, view.destinationPort, view.sequence)) {
       return this.synToItms(Reason.Pinned);
@@ -59,36 +59,36 @@ export class ReportDecisions {
     const { isPaused, activation } = this.settings;
     if (isPaused || activation === 'off') {
       // The session that this activation stood for is the ITMS's now: it must not divert a later one.
-      activated.remove(slot);
+      activatedCpes.remove(slot);
       if (isPaused) return this.synToItms(Reason.Paused);
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
       return this.synToItms(Reason.WouldDivert);
     }
-    const before = activated.reserve(slot, view.sourcePort, view.destinationPort);
-    const opened = reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
+    const before = activatedCpes.reserve(slot, view.sourcePort, view.destinationPort);
+    const opened = reportConnections.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
     if (opened >= 0) return this.divert(slot, opened);
-    activated.unreserve(slot, before);
+    activatedCpes.unreserve(slot, before);
     return this.synToItms(Reason.ReportTableFull);
   }
 
   /** A worker was killed between opening this entry and consuming the activation that was reserved for it. */
   private wasInterrupted(known: number): boolean {
     const { view } = this;
-    const { reports, activated } = this.state;
-    const slot = activated.find(view.source);
+    const { reportConnections, activatedCpes } = this.state;
+    const slot = activatedCpes.find(view.source);
     // In grace an activation is reserved for the connection that was closed.
-    if (slot < 0 || reports.isClosing(known)) return false;
-    return activated.stands(slot) && activated.isReserved(slot, view.sourcePort, view.destinationPort);
+    if (slot < 0 || reportConnections.isClosing(known)) return false;
+    return activatedCpes.stands(slot) && activatedCpes.isReserved(slot, view.sourcePort, view.destinationPort);
   }
 
   /** @param opened the report connection's entry */
   private divert(slot: number, opened: number): Reason {
     const { view } = this;
-    const { activated, events, reports } = this.state;
-    const owner = reports.owner(opened);
-    const inGrace = activated.isGrace(slot);
-    reports.begin(opened, view.sequence);
-    activated.consume(slot, view.sourcePort, view.destinationPort);
+    const { activatedCpes, events, reportConnections } = this.state;
+    const owner = reportConnections.owner(opened);
+    const inGrace = activatedCpes.isGrace(slot);
+    reportConnections.begin(opened, view.sequence);
+    activatedCpes.consume(slot, view.sourcePort, view.destinationPort);
     const event = inGrace ? Event.DivertedInGrace : Event.Diverted;
     events.add(event, view.source, view.sourcePort, view.destinationPort, owner);
     return this.forward.toOwner(owner, inGrace ? Reason.DivertedInGrace : Reason.Diverted);
@@ -103,8 +103,8 @@ export class ReportDecisions {
   /** Anything else of a CPE. [D] */
   follow(type: PacketType): Reason {
     const { view } = this;
-    const { reports } = this.state;
-    const slot = reports.find(view.source, view.sourcePort, view.destinationPort);
+    const { reportConnections } = this.state;
+    const slot = reportConnections.find(view.source, view.sourcePort, view.destinationPort);
     // Never recreated from data: a reused port would be hijacked. [D]
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
     if (type === PacketType.Rst) {
@@ -113,20 +113,20 @@ export class ReportDecisions {
       this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
       if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfCpe);
     }
-    reports.keep(slot);
-    return this.forward.toOwner(reports.owner(slot), Reason.ReportToOwner);
+    reportConnections.keep(slot);
+    return this.forward.toOwner(reportConnections.owner(slot), Reason.ReportToOwner);
   }
 
   /** A collector's packet from the report port. [P7, P8] */
   serve(type: PacketType, sender: number): Reason {
     const { view } = this;
-    const { reports, activated } = this.state;
-    const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
-    const isOwn = slot >= 0 && reports.owner(slot) === sender;
+    const { reportConnections, activatedCpes } = this.state;
+    const slot = reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
+    const isOwn = slot >= 0 && reportConnections.owner(slot) === sender;
     if (type === PacketType.Rst) {
       if (slot >= 0 && !isOwn) return Reason.NotOwner;
-      if (isOwn && reports.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
-      else if (isOwn && isRefusal(view, reports.isn(slot))) this.refused(slot);
+      if (isOwn && reportConnections.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
+      else if (isOwn && isRefusal(view, reportConnections.isn(slot))) this.refused(slot);
       return this.forward.asAcs(Reason.ReportReset);
     }
     // The CPE must see one peer: narrower than [P7].
@@ -134,58 +134,70 @@ export class ReportDecisions {
     this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
     // A server that is still opening has reset a stray packet, not its connection. RFC 9293 section 3.10.7.4
     if (type === PacketType.SynAck) this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
-    if (type === PacketType.SynAck && !reports.isAnswered(slot)) {
+    if (type === PacketType.SynAck && !reportConnections.isAnswered(slot)) {
       // In this order: killed in between, the next worker sees this answer as the first again.
-      activated.answered(view.destination, view.destinationPort, view.sourcePort);
-      reports.mark(slot, Seen.Answer);
+      activatedCpes.answered(view.destination, view.destinationPort, view.sourcePort);
+      reportConnections.mark(slot, Seen.Answer);
     }
     if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfServer);
-    reports.keep(slot);
+    reportConnections.keep(slot);
     return this.forward.asAcs(type === PacketType.Fin ? Reason.ReportFinished : Reason.ReportAnswered);
   }
 
   /** The collector takes no connection: its entry goes, and the CPE's next SYN is the ITMS's. [D] */
   private refused(slot: number): void {
-    const { reports, events } = this.state;
-    events.add(Event.Closed, reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot), reports.owner(slot));
-    reports.remove(slot);
+    const { reportConnections, events } = this.state;
+    events.add(
+      Event.Closed,
+      reportConnections.cpe(slot),
+      reportConnections.cpePort(slot),
+      reportConnections.visiblePort(slot),
+      reportConnections.owner(slot),
+    );
+    reportConnections.remove(slot);
   }
 
   /** A packet of the ITMS from the report port. [D] */
   serveItms(): Reason {
     const { view } = this;
-    const { reports } = this.state;
-    const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
+    const { reportConnections } = this.state;
+    const slot = reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
     const isCollectors =
-      slot >= 0 && !reports.isClosing(slot) && this.forward.servers.isConfigured(reports.owner(slot));
+      slot >= 0 &&
+      !reportConnections.isClosing(slot) &&
+      this.forward.servers.isConfigured(reportConnections.owner(slot));
     return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
   }
 
   /** A RST did not end the connection: it was a forgery, or answered one. The activation first, so that a crash loses neither. */
   private lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer, other: Seen): void {
-    const { reports, activated } = this.state;
-    if (!reports.has(slot, mark)) return;
-    if (!reports.has(slot, other)) {
-      activated.lifted(reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot));
+    const { reportConnections, activatedCpes } = this.state;
+    if (!reportConnections.has(slot, mark)) return;
+    if (!reportConnections.has(slot, other)) {
+      activatedCpes.lifted(
+        reportConnections.cpe(slot),
+        reportConnections.cpePort(slot),
+        reportConnections.visiblePort(slot),
+      );
     }
-    reports.lift(slot, mark);
+    reportConnections.lift(slot, mark);
   }
 
   /** A FIN or RST of a report connection passed: its time is set [P8], grace begins or ends [D]. */
   private closeReport(slot: number, mark: Seen): void {
-    const { reports, activated, events } = this.state;
-    const cpe = reports.cpe(slot);
-    const cpePort = reports.cpePort(slot);
-    const port = reports.visiblePort(slot);
-    const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
+    const { reportConnections, activatedCpes, events } = this.state;
+    const cpe = reportConnections.cpe(slot);
+    const cpePort = reportConnections.cpePort(slot);
+    const port = reportConnections.visiblePort(slot);
+    const wasClosed = reportConnections.isReset(slot) || reportConnections.isFinished(slot);
     // Touched first: a crash between the two must not leave a shorter life that is already over.
-    reports.touch(slot);
-    reports.mark(slot, mark);
-    if (mark === Seen.FinOfCpe || mark === Seen.FinOfServer) activated.finished(cpe, cpePort, port);
+    reportConnections.touch(slot);
+    reportConnections.mark(slot, mark);
+    if (mark === Seen.FinOfCpe || mark === Seen.FinOfServer) activatedCpes.finished(cpe, cpePort, port);
     // A server that has said FIN has closed in order: a RST after that ends no session.
-    else if (!reports.has(slot, Seen.FinOfServer)) activated.reset(cpe, cpePort, port);
-    if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {
-      events.add(Event.Closed, cpe, cpePort, port, reports.owner(slot));
+    else if (!reportConnections.has(slot, Seen.FinOfServer)) activatedCpes.reset(cpe, cpePort, port);
+    if (!wasClosed && (reportConnections.isReset(slot) || reportConnections.isFinished(slot))) {
+      events.add(Event.Closed, cpe, cpePort, port, reportConnections.owner(slot));
     }
   }
 }

@@ -24,25 +24,25 @@ export class RequestDecisions {
   /** A CPE's packet to a port that is neither a report port nor the ITMS's. [D] */
   answer(type: PacketType): Reason {
     const { view } = this;
-    const { requests } = this.state;
-    const slot = requests.find(view.source, view.sourcePort, view.destinationPort);
+    const { connectionRequests } = this.state;
+    const slot = connectionRequests.find(view.source, view.sourcePort, view.destinationPort);
     // The ITMS's own requests must survive a loss of state.
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.AnswerToItms);
-    const owner = requests.owner(slot);
-    const ownPort = requests.ownPort(slot);
+    const owner = connectionRequests.owner(slot);
+    const ownPort = connectionRequests.ownPort(slot);
     if (type === PacketType.Rst) {
-      if (requests.isAnswered(slot)) {
+      if (connectionRequests.isAnswered(slot)) {
         // Touched first: a crash between the two must not leave a shorter life that is already over.
-        requests.touch(slot);
-        requests.mark(slot, Seen.RstOfCpe);
-      } else if (isRefusal(view, requests.isn(slot))) {
-        requests.remove(slot);
+        connectionRequests.touch(slot);
+        connectionRequests.mark(slot, Seen.RstOfCpe);
+      } else if (isRefusal(view, connectionRequests.isn(slot))) {
+        connectionRequests.remove(slot);
       }
     } else {
-      requests.lift(slot, Seen.RstOfServer);
-      if (type === PacketType.SynAck) requests.mark(slot, Seen.Answer);
-      requests.keep(slot);
-      if (type === PacketType.Fin) requests.mark(slot, Seen.FinOfCpe);
+      connectionRequests.lift(slot, Seen.RstOfServer);
+      if (type === PacketType.SynAck) connectionRequests.mark(slot, Seen.Answer);
+      connectionRequests.keep(slot);
+      if (type === PacketType.Fin) connectionRequests.mark(slot, Seen.FinOfCpe);
       if (view.payloadLength > 0) {
         // A SYN takes one sequence number before the data (RFC 9293 section 3.4).
         const sequence = type === PacketType.SynAck ? (view.sequence + 1) | 0 : view.sequence;
@@ -56,19 +56,19 @@ export class RequestDecisions {
   /** SYN of a server. [P6] */
   open(sender: number): Reason {
     const { view } = this;
-    const { requests, events } = this.state;
-    const own = requests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
+    const { connectionRequests, events } = this.state;
+    const own = connectionRequests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
     if (own >= 0) {
-      const repeated = requests.isn(own) === view.sequence;
-      if (!repeated) requests.reopen(own, view.sequence);
-      else if (!requests.isAnswered(own)) requests.touch(own);
+      const repeated = connectionRequests.isn(own) === view.sequence;
+      if (!repeated) connectionRequests.reopen(own, view.sequence);
+      else if (!connectionRequests.isAnswered(own)) connectionRequests.touch(own);
       return this.asRequest(own, repeated ? Reason.RequestRepeated : Reason.RequestOpened);
     }
     const { destination, destinationPort, sourcePort, sequence } = view;
-    const collides = requests.find(destination, destinationPort, sourcePort) >= 0;
+    const collides = connectionRequests.find(destination, destinationPort, sourcePort) >= 0;
     const slot = collides
-      ? requests.openRemapped(destination, destinationPort, sourcePort, sender, sequence)
-      : requests.open(destination, destinationPort, sourcePort, sender, sequence);
+      ? connectionRequests.openRemapped(destination, destinationPort, sourcePort, sender, sequence)
+      : connectionRequests.open(destination, destinationPort, sourcePort, sender, sequence);
     if (slot < 0) {
       // Failing leans to the ITMS. [D]
       if (sender === ITMS) return this.forward.asAcs(Reason.RequestUnrecorded);
@@ -81,27 +81,27 @@ export class RequestDecisions {
   /** Anything else of a server. [P7, P9] */
   follow(type: PacketType, sender: number): Reason {
     const { view } = this;
-    const { requests } = this.state;
-    const slot = requests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
+    const { connectionRequests } = this.state;
+    const slot = connectionRequests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
     if (slot < 0) return this.forward.asAcs(Reason.RequestUnknown);
     if (type === PacketType.Rst) {
-      requests.touch(slot);
-      requests.mark(slot, Seen.RstOfServer);
+      connectionRequests.touch(slot);
+      connectionRequests.mark(slot, Seen.RstOfServer);
       return this.asRequest(slot, Reason.RequestReset);
     }
-    requests.lift(slot, Seen.RstOfCpe);
-    requests.keep(slot);
-    if (type === PacketType.Fin && !requests.has(slot, Seen.FinOfServer)) {
+    connectionRequests.lift(slot, Seen.RstOfCpe);
+    connectionRequests.keep(slot);
+    if (type === PacketType.Fin && !connectionRequests.has(slot, Seen.FinOfServer)) {
       // In this order: killed in between, the next worker sees this FIN as the first again.
       this.activation.finished(slot);
-      requests.mark(slot, Seen.FinOfServer);
+      connectionRequests.mark(slot, Seen.FinOfServer);
     }
     return this.asRequest(slot, type === PacketType.Fin ? Reason.RequestFinished : Reason.RequestFollowed);
   }
 
   private asRequest(slot: number, reason: Reason): Reason {
-    const { requests } = this.state;
-    if (requests.has(slot, Seen.Remapped)) rewriteSourcePort(this.view, requests.visiblePort(slot));
+    const { connectionRequests } = this.state;
+    if (connectionRequests.has(slot, Seen.Remapped)) rewriteSourcePort(this.view, connectionRequests.visiblePort(slot));
     return this.forward.asAcs(reason);
   }
 }

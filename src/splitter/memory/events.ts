@@ -28,22 +28,25 @@ export const enum Event {
   EndedByHand,
 }
 
-export const EVENTS: readonly string[] = [
-  'armed-by-response',
-  'armed-by-fin',
-  'contended',
-  'ended-by-itms',
-  'activation-table-full',
-  'answer-split',
-  'answer-repeated',
-  'diverted',
-  'diverted-in-grace',
-  'would-divert',
-  'closed',
-  'remapped',
-  'armed-by-hand',
-  'ended-by-hand',
-];
+const NAMES: Readonly<Record<Event, string>> = {
+  [Event.ArmedByResponse]: 'armed-by-response',
+  [Event.ArmedByFin]: 'armed-by-fin',
+  [Event.Contended]: 'contended',
+  [Event.EndedByItms]: 'ended-by-itms',
+  [Event.ActivationTableFull]: 'activation-table-full',
+  [Event.AnswerSplit]: 'answer-split',
+  [Event.AnswerRepeated]: 'answer-repeated',
+  [Event.Diverted]: 'diverted',
+  [Event.DivertedInGrace]: 'diverted-in-grace',
+  [Event.WouldDivert]: 'would-divert',
+  [Event.Closed]: 'closed',
+  [Event.Remapped]: 'remapped',
+  [Event.ArmedByHand]: 'armed-by-hand',
+  [Event.EndedByHand]: 'ended-by-hand',
+};
+
+/** Names by number. */
+export const EVENTS: readonly string[] = Object.values(NAMES);
 
 const RING_ROWS = 4096;
 /** Event and words of the address, ports, owner, address. */

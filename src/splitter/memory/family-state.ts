@@ -27,9 +27,9 @@ export interface FamilyOptions {
 export class FamilyState {
   readonly family: Family;
   readonly servers: Servers;
-  readonly requests: ConnectionRequests;
-  readonly activated: ActivatedCpes;
-  readonly reports: ConnectionTable;
+  readonly connectionRequests: ConnectionRequests;
+  readonly activatedCpes: ActivatedCpes;
+  readonly reportConnections: ConnectionTable;
   readonly pins: PinCache;
 
   static bytes(capacityEntries: number, family: Family): number {
@@ -59,24 +59,24 @@ export class FamilyState {
     const pinsAt = reportsAt + ConnectionTable.bytes(capacityEntries, addressWords);
     this.family = family;
     this.servers = new Servers(options.topology, owners, family);
-    this.requests = new ConnectionRequests(memory(at), lives.requests, REMAP_RANGE);
-    this.activated = new ActivatedCpes(memory(activatedAt), lives.activations);
-    this.reports = new ConnectionTable(memory(reportsAt), lives.reports);
+    this.connectionRequests = new ConnectionRequests(memory(at), lives.requests, REMAP_RANGE);
+    this.activatedCpes = new ActivatedCpes(memory(activatedAt), lives.activations);
+    this.reportConnections = new ConnectionTable(memory(reportsAt), lives.reports);
     // The cache has no header: its lines are found again only by the seed that stands in a table's.
-    this.pins = new PinCache(buffer, pinsAt, addressWords, this.reports.table.hashSeed);
+    this.pins = new PinCache(buffer, pinsAt, addressWords, this.reportConnections.table.hashSeed);
   }
 
   advance(nowMs: number): void {
-    this.requests.advance(nowMs);
-    this.activated.table.advance(nowMs);
-    this.reports.table.advance(nowMs);
+    this.connectionRequests.advance(nowMs);
+    this.activatedCpes.table.advance(nowMs);
+    this.reportConnections.table.advance(nowMs);
     this.pins.advance(nowMs);
   }
 
   sweep(slots: number): void {
-    this.requests.sweep(slots);
-    this.activated.table.sweep(slots);
-    this.reports.table.sweep(slots);
+    this.connectionRequests.sweep(slots);
+    this.activatedCpes.table.sweep(slots);
+    this.reportConnections.table.sweep(slots);
   }
 }
 

@@ -5,6 +5,8 @@
 
 /** Id of the ITMS, in every list. */
 export const ITMS = 0;
+/** In place of an id: no server. */
+export const NOBODY = -1;
 const MAX_OWNERS = 1024;
 /** Bytes of a name, in UTF-8, at the most. */
 export const MAX_NAME_BYTES = 31;

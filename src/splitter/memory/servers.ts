@@ -11,7 +11,7 @@ import {
   parseAddress,
   parseNetwork,
 } from '../../packet/address';
-import { ITMS, type Owners } from './owners';
+import { ITMS, NOBODY, type Owners } from './owners';
 import { type Addresses, type Topology } from '../topology';
 
 export const enum PortClass {
@@ -20,7 +20,8 @@ export const enum PortClass {
   Itms,
 }
 
-const NOBODY = 0;
+/** In place of a server's number. */
+const NO_SERVER = 0;
 
 export class Servers {
   /** What CPEs know. */
@@ -30,11 +31,11 @@ export class Servers {
   private readonly words: number;
   /** PortClass by port number. */
   private readonly portClasses = new Uint8Array(65536);
-  /** By number of the server, from 1 on; 0 is NOBODY. */
+  /** By number of the server, from 1 on; 0 is NO_SERVER. */
   private readonly addresses: Address[] = [];
-  private readonly owners: number[] = [-1];
-  /** Number of the next server with the same last word, or NOBODY. */
-  private readonly nextAlike: number[] = [NOBODY];
+  private readonly owners: number[] = [NOBODY];
+  /** Number of the next server with the same last word, or NO_SERVER. */
+  private readonly nextAlike: number[] = [NO_SERVER];
   /** Last word of an address to the number of a server. On 64-bit V8 both are small integers: nothing is allocated. */
   private readonly serverByWord = new Map<number, number>();
   /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
@@ -64,17 +65,17 @@ export class Servers {
     return this.portClasses[port];
   }
 
-  /** Owner id of the server with this address, or -1. */
+  /** Owner id of the server with this address, or NOBODY. */
   ownerAt(address: Address): number {
     let server = this.serverByWord.get(address[this.words - 1]);
-    if (server === undefined) return -1;
-    while (server !== NOBODY && !this.isSame(this.addresses[server], address)) server = this.nextAlike[server];
+    if (server === undefined) return NOBODY;
+    while (server !== NO_SERVER && !this.isSame(this.addresses[server], address)) server = this.nextAlike[server];
     return this.owners[server];
   }
 
   /** False for an owner that a reload has taken away. */
   isConfigured(owner: number): boolean {
-    return this.serverByOwner[owner] !== NOBODY;
+    return this.serverByOwner[owner] !== NO_SERVER;
   }
 
   /** Of a configured owner. */
@@ -113,11 +114,11 @@ export class Servers {
   }
 
   private add(address: Address, owner: number): void {
-    if (this.ownerAt(address) >= 0) throw new RangeError('two servers with one address');
+    if (this.ownerAt(address) !== NOBODY) throw new RangeError('two servers with one address');
     const server = this.addresses.push(address) - 1;
     const lastWord = address[this.words - 1];
     this.owners.push(owner);
-    this.nextAlike.push(this.serverByWord.get(lastWord) ?? NOBODY);
+    this.nextAlike.push(this.serverByWord.get(lastWord) ?? NO_SERVER);
     this.serverByWord.set(lastWord, server);
     this.serverByOwner[owner] = server;
   }

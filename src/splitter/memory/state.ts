@@ -91,9 +91,9 @@ export class SplitterState {
   /** The three tables by their public names. */
   get tables(): Record<TableName, TableCounts> {
     return {
-      connectionRequests: added(this.families.map(({ requests }) => requests.table)),
-      activatedCpes: added(this.families.map(({ activated }) => activated.table)),
-      reportConnections: added(this.families.map(({ reports }) => reports.table)),
+      connectionRequests: added(this.families.map(({ connectionRequests }) => connectionRequests.table)),
+      activatedCpes: added(this.families.map(({ activatedCpes }) => activatedCpes.table)),
+      reportConnections: added(this.families.map(({ reportConnections }) => reportConnections.table)),
     };
   }
 

@@ -57,7 +57,7 @@ test('an owner beyond every list means the ITMS', () => {
   const buffer = memory.slice(0);
   const words = new Int32Array(buffer);
   const rig = new Rig({ capacityEntries: CAPACITY }).restart({ buffer });
-  const { table } = rig.splitter.state.families[0].reports;
+  const { table } = rig.splitter.state.families[0].reportConnections;
   for (let slot = 0; slot < table.slotCount; slot++) {
     if (table.isLive(slot)) table.setState(slot, (table.state(slot) & 0xffff) | (0xfff0 << 16));
   }

@@ -132,7 +132,12 @@ function killAt(splitter: Splitter, nth: number): () => number {
         return true;
       },
     });
-  const { requests, activated, reports, pins } = splitter.state[FAMILY]!;
+  const {
+    connectionRequests: requests,
+    activatedCpes: activated,
+    reportConnections: reports,
+    pins,
+  } = splitter.state[FAMILY]!;
   const tables = [requests.table, (requests as unknown as { remaps: object }).remaps, activated.table, reports.table];
   for (const table of tables as unknown as Record<'rows' | 'header', Int32Array>[]) {
     table.rows = watched(table.rows);

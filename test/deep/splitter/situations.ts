@@ -90,14 +90,14 @@ function open(table: ConnectionTable, cpePort: number, port: number, owner: Owne
 function report(owner: Owner, phases: Phase[]): Situation[] {
   return phases.map(([name, seen, idleMs]) => ({
     name: `${owner} ${name}`,
-    parts: [{ idleMs, put: (state) => open(state.reports, REPORT_CPE_PORT, REPORT_PORT, owner, seen) }],
+    parts: [{ idleMs, put: (state) => open(state.reportConnections, REPORT_CPE_PORT, REPORT_PORT, owner, seen) }],
   }));
 }
 
 function request(owner: Owner, phases: Phase[]): Situation[] {
   return phases.map(([name, seen, idleMs]) => ({
     name: `${owner} ${name}`,
-    parts: [{ idleMs, put: (state) => open(state.requests, CPE_PORT, SERVER_PORT, owner, seen) }],
+    parts: [{ idleMs, put: (state) => open(state.connectionRequests, CPE_PORT, SERVER_PORT, owner, seen) }],
   }));
 }
 
@@ -126,8 +126,8 @@ export const REQUESTS: Situation[] = [
 /** The CPE's answer of sequence JUDGED has been judged. */
 function judged(owner: Owner): Situation {
   const put = (state: FamilyState) => {
-    open(state.requests, CPE_PORT, SERVER_PORT, owner, Seen.Answer | Seen.Http);
-    state.requests.judged(state.requests.find(cpe, CPE_PORT, SERVER_PORT), JUDGED);
+    open(state.connectionRequests, CPE_PORT, SERVER_PORT, owner, Seen.Answer | Seen.Http);
+    state.connectionRequests.judged(state.connectionRequests.find(cpe, CPE_PORT, SERVER_PORT), JUDGED);
   };
   return { name: `${owner} answer judged`, parts: [{ idleMs: SECOND, put }] };
 }
@@ -135,9 +135,9 @@ function judged(owner: Owner): Situation {
 /** c1 asked from the port that c2 already had: the CPE knows it by another port. */
 function remapped(): Situation {
   const put = (state: FamilyState) => {
-    open(state.requests, CPE_PORT, SERVER_PORT, 'c2', Seen.Answer);
-    const slot = state.requests.openRemapped(cpe, CPE_PORT, SERVER_PORT, OWNERS.c1, ISN);
-    state.requests.mark(slot, Seen.Answer);
+    open(state.connectionRequests, CPE_PORT, SERVER_PORT, 'c2', Seen.Answer);
+    const slot = state.connectionRequests.openRemapped(cpe, CPE_PORT, SERVER_PORT, OWNERS.c1, ISN);
+    state.connectionRequests.mark(slot, Seen.Answer);
   };
   return { name: 'c2 established, c1 remapped', parts: [{ idleMs: SECOND, put }] };
 }
@@ -145,12 +145,12 @@ function remapped(): Situation {
 // ---- activations ----
 
 function armed(owner: Owner, idleMs: number): Part {
-  return { idleMs, put: (state) => void state.activated.arm(cpe, OWNERS[owner]) };
+  return { idleMs, put: (state) => void state.activatedCpes.arm(cpe, OWNERS[owner]) };
 }
 
 /** Consumed by another report connection of the CPE. */
 function consumed(owner: Owner, idleMs: number, then: 'unanswered' | 'answered' | 'finished' | 'reset'): Part {
-  const put = ({ activated }: FamilyState) => {
+  const put = ({ activatedCpes: activated }: FamilyState) => {
     activated.consume(activated.arm(cpe, OWNERS[owner]), 40999, REPORT_PORT);
     if (then !== 'unanswered') activated.answered(cpe, 40999, REPORT_PORT);
     if (then === 'finished') activated.finished(cpe, 40999, REPORT_PORT);
@@ -189,19 +189,19 @@ function pinned(idleMs: number): Part {
 /** Strangers take what room there is. */
 const FULL_REPORTS: Part = {
   idleMs: 0,
-  put: ({ reports }) => {
+  put: ({ reportConnections: reports }) => {
     for (let port = 1; reports.open(stranger, port, REPORT_PORT, OWNERS.c2, 1) >= 0; port++);
   },
 };
 const FULL_ACTIVATED: Part = {
   idleMs: 0,
-  put: ({ activated }) => {
+  put: ({ activatedCpes: activated }) => {
     for (const other = stranger.slice(); activated.arm(other, OWNERS.c2) >= 0; other[0]++);
   },
 };
 const FULL_REQUESTS: Part = {
   idleMs: 0,
-  put: ({ requests }) => {
+  put: ({ connectionRequests: requests }) => {
     for (let port = 1; requests.open(stranger, CPE_PORT, port, OWNERS.c2, 1) >= 0; port++);
   },
 };
@@ -234,7 +234,7 @@ const SAYS: [bit: number, says: string][] = [
 
 /** The connections that the packets of these tests may belong to, and the age of the youngest. */
 export function connectionsKnown(rig: Rig, port: number): { connections: string; connectionAgeMs: number } {
-  const { reports, requests } = rig.splitter.state.families[0];
+  const { reportConnections: reports, connectionRequests: requests } = rig.splitter.state.families[0];
   const table: ConnectionTable = port === REPORT_PORT ? reports : requests;
   const said: string[] = [];
   let connectionAgeMs = Infinity;
@@ -256,7 +256,7 @@ export function connectionsKnown(rig: Rig, port: number): { connections: string;
 }
 
 export function activationKnown(rig: Rig): { activation: string; activationAgeMs: number } {
-  const { activated } = rig.splitter.state.families[0];
+  const { activatedCpes: activated } = rig.splitter.state.families[0];
   const slot = activated.find(cpe);
   return { activation: rig.activation(), activationAgeMs: slot < 0 ? Infinity : activated.table.ageMs(slot) };
 }

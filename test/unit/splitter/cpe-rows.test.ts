@@ -10,7 +10,11 @@ beforeEach(() => {
 });
 
 test('the usual CPE’s entries lie in slot 0 of their tables, which is easily taken for none', () => {
-  const { requests, activated, reports } = rig.wake().splitter.state[FAMILY]!;
+  const {
+    connectionRequests: requests,
+    activatedCpes: activated,
+    reportConnections: reports,
+  } = rig.wake().splitter.state[FAMILY]!;
   rig.divert();
   const cpe = addressNamed(CPE);
   expect(requests.find(cpe, CPE_PORT, PORT)).toBe(0);

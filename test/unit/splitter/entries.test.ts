@@ -108,7 +108,7 @@ describe('pages', () => {
     expect(whole.entries.map(({ cpe }) => cpe.includes(':'))).toEqual(
       Array.from({ length: 2 * CPES }, (_, n) => n >= CPES),
     );
-    const { table: ofIpv4 } = state.ipv4!.activated;
+    const { table: ofIpv4 } = state.ipv4!.activatedCpes;
     const pages = Math.max(Math.ceil((2 * CPES) / search.limit), (2 * ofIpv4.slotCount) / (search.slots ?? Infinity));
     const joined: unknown[] = [];
     let read = 0;

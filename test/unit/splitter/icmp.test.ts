@@ -377,7 +377,7 @@ if (FAMILY === 'ipv6') {
 test('the remapped Connection Request of these tests lies in slot 0', () => {
   const rig = new Rig({ seed: REMAPPED_SEED });
   remapped(rig);
-  expect(rig.splitter.state[FAMILY]!.requests.find(addressNamed(CPE), 7170, 61000)).toBe(0);
+  expect(rig.splitter.state[FAMILY]!.connectionRequests.find(addressNamed(CPE), 7170, 61000)).toBe(0);
 });
 
 test('the names of these tests are of this family', () => {

@@ -143,7 +143,9 @@ describe('both families side by side', () => {
     splitter.activate(C1.ipv6, 'c1', 1000);
     splitter.activate(at('10.1.7.2'), 'c1', 1000);
     expect(splitter.tables.activatedCpes).toEqual({ count: 3, capacityEntries: 2 * CAPACITY, full: 0 });
-    expect([splitter.state.ipv4?.activated.table.count, splitter.state.ipv6?.activated.table.count]).toEqual([2, 1]);
+    expect([splitter.state.ipv4?.activatedCpes.table.count, splitter.state.ipv6?.activatedCpes.table.count]).toEqual([
+      2, 1,
+    ]);
     expect([splitter.isCpe(C1.ipv4), splitter.isCpe(C1.ipv6)]).toEqual([true, true]);
   });
 
@@ -159,8 +161,8 @@ describe('both families side by side', () => {
       }
     };
     for (const part of [state.owners, state.counters, state.events]) visit(part, 0);
-    for (const { requests, activated, reports, pins } of state.families) {
-      for (const part of [requests, activated, reports, pins]) visit(part, 1);
+    for (const { connectionRequests, activatedCpes, reportConnections, pins } of state.families) {
+      for (const part of [connectionRequests, activatedCpes, reportConnections, pins]) visit(part, 1);
     }
     // A table's header is looked at as words and as times.
     const apart = [...new Map(parts.sort(([a], [b]) => a - b)).entries()];
