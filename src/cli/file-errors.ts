@@ -1,4 +1,4 @@
-/** Trouble with files, in words. */
+/** Error messages for files. */
 
 import { cutBack } from '../replay/cut-back';
 import { type DescriptorSink, WriteError } from '../replay/byte-io';
@@ -10,20 +10,20 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
   EROFS: 'the file system is read-only',
   ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
-  EFBIG: 'the file is as large as files may be',
-  EIO: 'the device fails',
+  EDQUOT: 'disk quota exceeded',
+  EFBIG: 'the file has reached the size limit',
+  EIO: 'input/output error on the device',
 };
 
-/** @param what `cannot read FILE` @param reasons by code, where others fit better */
+/** @param what `cannot read FILE` @param reasons texts by code that replace the usual ones */
 export function fileFailure(what: string, error: unknown, reasons: Readonly<Record<string, string>> = {}): Failure {
   const { code = '', message } = error as NodeJS.ErrnoException;
   return new Failure(`${what}: ${reasons[code] ?? REASONS[code] ?? message}`, { cause: error });
 }
 
 /**
- * Leaves whole packets in a capture that is not completed, because of `error`; where that is the file's own, says how
- * many they are.
+ * Truncates a capture to its last whole packet after `error`. If writing that capture was what failed, the message says
+ * how many packets are left in it.
  */
 export function giveUp(capture: DescriptorSink | undefined, error: unknown): unknown {
   const packets = capture && cutBack(capture);

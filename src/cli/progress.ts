@@ -1,6 +1,6 @@
-/** Progress on a terminal, for work that takes long enough to wonder. */
+/** Shows progress on a terminal for long work. */
 
-/** Nothing is shown before, and the line is written anew this often. */
+/** When the line first appears and how often it is updated. */
 const FIRST_AFTER_MS = 1000;
 const EVERY_MS = 200;
 
@@ -8,7 +8,7 @@ export class Progress {
   private nextMs = Date.now() + FIRST_AFTER_MS;
   private isShown = false;
 
-  /** @param totalBytes NaN when nobody knows */
+  /** @param totalBytes NaN when unknown */
   constructor(private readonly totalBytes: number) {}
 
   show(bytesRead: number, packets: number): void {

@@ -1,6 +1,6 @@
 /**
- * The command line with `replay` alone. The build makes one file of it, libraries included (scripts/bundle.mjs): finding
- * and reading two hundred files takes as long as rewriting 200 000 packets.
+ * The command line with `replay` only. The build bundles it into one file with its libraries (scripts/bundle.mjs):
+ * loading two hundred files takes as long as rewriting 200 000 packets.
  */
 
 import { type CommandModule } from 'yargs';

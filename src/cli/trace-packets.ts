@@ -1,7 +1,7 @@
 /**
- * Packets that the engine traced: as lines for people, and as a capture that Wireshark and `acsplit replay` open. A
- * packet stands in the capture as it came, with verdict and reason as its comment and the interface it came in on, so
- * that a replay finds its side and decides it again.
+ * Shows packets that the engine traced as lines, or writes them to a capture for Wireshark and `acsplit replay`. The
+ * capture holds each packet as it arrived, with verdict and reason as a comment and the interface it came in on, so that
+ * a replay knows its side and decides it again.
  */
 
 import { closeSync, fchmodSync, fstatSync, openSync } from 'node:fs';
@@ -21,13 +21,13 @@ const RAW_IP = 101;
 /** Captures of Connection Requests hold credentials. */
 const PRIVATE_MODE = 0o600;
 
-/** What is said of a packet, in text and JSON alike. */
+/** The fields of a packet's line and of its JSON. */
 export interface PacketLine {
   side: string;
   type: string;
   /** `10.1.0.5:40001 > 10.1.0.1:7547` */
   packet: string;
-  /** The same as it left; undefined where it did not, or not changed. */
+  /** The same after rewriting; undefined for a packet that was dropped or left unchanged. */
   became: string | undefined;
   payloadBytes: number;
   verdict: string;
@@ -55,7 +55,7 @@ export function formatPacket({ side, type, packet, became, payloadBytes, verdict
   return `${what} ${verdict.padEnd(9)} ${reason}${became === undefined ? '' : `: ${became}`}`;
 }
 
-/** A capture that grows while it is written: whole packets stand in it after every `flush`, and after a failure. */
+/** A capture that is written while it grows. After each `flush` and after a failure it holds whole packets. */
 export class TraceFile {
   packets = 0;
   private readonly sink: DescriptorSink;
@@ -83,7 +83,7 @@ export class TraceFile {
     );
   }
 
-  /** @param startedMs what the wall clock said at the engine's time 0 */
+  /** @param startedMs wall-clock time at the engine's time 0 */
   write(traced: TracedPacket, startedMs: number): void {
     const bytes = Buffer.from(traced.bytes, 'base64');
     const ms = startedMs + traced.timeMs;
@@ -97,7 +97,7 @@ export class TraceFile {
     this.packets++;
   }
 
-  /** What was written can be read from now on. */
+  /** Makes what was written readable. */
   flush(): void {
     this.sink.flush();
   }
@@ -106,12 +106,12 @@ export class TraceFile {
     this.writer.close();
   }
 
-  /** Ends it with its last whole packet, and puts what went wrong in words. */
+  /** Truncates the file to its last whole packet and turns `error` into a message. */
   giveUp(error: unknown): unknown {
     return giveUp(this.sink, error);
   }
 
-  /** Collectors may be behind different interfaces; the source says which. */
+  /** Collectors may be behind different interfaces; the source address tells which. */
   private interfaceOf({ queue }: TracedPacket, bytes: Buffer): CaptureInterface {
     const source = describeBytes(bytes).endpoints.split(' ')[0] ?? '';
     const collector = this.collectors.get(source) ?? this.collectors.get(source.replace(/^\[|\]?:\d+$/g, ''));
@@ -119,7 +119,7 @@ export class TraceFile {
   }
 }
 
-/** The mode is the file's from its first moment; a file that was there before gets it, too. A device keeps its own. */
+/** Sets the mode when the file is created; also on an existing file, but not on a device. */
 function openPrivate(name: string): number {
   let descriptor = -1;
   try {

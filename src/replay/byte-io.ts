@@ -1,6 +1,6 @@
 /**
- * Bytes in and out, synchronously: a replay has nothing else to do while it waits, and a call that returns its answer
- * costs a third of one that calls back. May know the file system.
+ * Synchronous byte input and output. A replay of files has nothing else to do while it waits, and a synchronous call
+ * costs a third of a callback. May know the file system.
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
 
@@ -14,7 +14,7 @@ export interface ByteSource {
 
 export interface ByteSink {
   write(bytes: Uint8Array, at: number, length: number): void;
-  /** Writes out what is still held back. Twice is legal. */
+  /** Writes the buffer out and closes. A second call does nothing. */
   close(): void;
 }
 
@@ -22,7 +22,7 @@ export interface ByteSink {
 const RETRY_MS = 2;
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
-/** Pipes and terminals may have been set non-blocking by whoever opened them: EAGAIN means later, EINTR again. */
+/** The opener may have made a pipe or terminal non-blocking. EAGAIN: try later. EINTR: try again. */
 function persist(attempt: () => number): number {
   for (;;) {
     try {
@@ -38,7 +38,7 @@ function persist(attempt: () => number): number {
 export class DescriptorSource implements ByteSource {
   private open = true;
 
-  /** @param owned close the descriptor in the end; false for stdin */
+  /** @param owned whether `close` closes the descriptor; false for stdin */
   constructor(
     readonly name: string,
     private readonly descriptor: number,
@@ -55,7 +55,7 @@ export class DescriptorSource implements ByteSource {
   }
 }
 
-/** A file takes no more. */
+/** A write failed. */
 export class WriteError extends Error {
   readonly code: string | undefined;
 
@@ -70,9 +70,9 @@ export class WriteError extends Error {
   }
 }
 
-/** Small writes are gathered, large ones go straight out. */
+/** Small writes are buffered; large ones are written at once. */
 const GATHER_BYTES = 128 * 1024;
-/** Below this a loop beats the view that `set` needs. */
+/** Below this size a loop is faster than `set`, which needs a new view. */
 const LOOP_BYTES = 256;
 
 export class DescriptorSink implements ByteSink {
@@ -82,7 +82,7 @@ export class DescriptorSink implements ByteSink {
 
   /**
    * @param name as the user named the file
-   * @param owned close the descriptor in the end; false for stdout
+   * @param owned whether `close` closes the descriptor; false for stdout
    */
   constructor(
     readonly name: string,
@@ -90,7 +90,7 @@ export class DescriptorSink implements ByteSink {
     private readonly owned: boolean,
   ) {}
 
-  /** A file of our own that is still open. */
+  /** True while a descriptor that we opened is open. */
   get isOurs(): boolean {
     return this.open && this.owned;
   }
@@ -107,7 +107,7 @@ export class DescriptorSink implements ByteSink {
     this.held = held + length;
   }
 
-  /** A failure leaves it open, for whoever mends the file; `abandon` closes it then. @throws WriteError */
+  /** A failure leaves the descriptor open so that `cutBack` can repair the file; then call `abandon`. @throws WriteError */
   close(): void {
     if (!this.open) return;
     this.flush();
@@ -115,18 +115,18 @@ export class DescriptorSink implements ByteSink {
     if (this.owned) this.attempt(() => closeSync(this.descriptor));
   }
 
-  /** Closes without writing what is held back: after a failure. */
+  /** Closes and discards the buffer, after a failure. */
   abandon(): void {
     this.forget();
     this.close();
   }
 
-  /** What is held back is not written. */
+  /** Discards the buffer. */
   forget(): void {
     this.held = 0;
   }
 
-  /** Writes out what is held back, for whoever reads along. @throws WriteError */
+  /** Writes the buffer out, so that other readers of the file see it. @throws WriteError */
   flush(): void {
     const held = this.held;
     this.held = 0;

@@ -1,6 +1,6 @@
 /**
- * A window of fixed size that slides over a byte source of any size: what keeps a replay's memory flat.
- * The reader moves `cursor`; `refill` slides on. Offsets into `bytes` are void after a refill.
+ * A window of fixed size that slides over a byte source of any size, so that a replay's memory stays constant.
+ * The reader moves `cursor`; `refill` slides the window. Offsets into `bytes` are invalid after a refill.
  */
 import { type ByteSource } from './byte-io';
 
@@ -9,11 +9,11 @@ export class ByteWindow {
   readonly view: DataView;
   /** Next byte to read. */
   cursor: number;
-  /** End of what is here. */
+  /** End of the bytes in the window. */
   end: number;
-  /** True when the source has nothing more. */
+  /** True when the source has ended. */
   ended = false;
-  /** Bytes to throw away before the next one that matters; they are not here yet. */
+  /** Bytes still to be skipped that have not been read yet. */
   private skipping = 0;
   /** Offset in the file of the byte at `start`. */
   private base = 0;
@@ -38,7 +38,7 @@ export class ByteWindow {
     return this.end - this.cursor;
   }
 
-  /** True while skipped bytes are still to come. */
+  /** True while skipped bytes have not been read yet. */
   get isSkipping(): boolean {
     return this.skipping > 0;
   }
@@ -48,14 +48,14 @@ export class ByteWindow {
     return this.base + (at - this.start);
   }
 
-  /** Moves the cursor over any number of bytes, also over ones that are not here yet. */
+  /** Skips any number of bytes, including bytes that have not been read yet. */
   skip(count: number): void {
     const here = Math.min(count, this.available);
     this.cursor += here;
     this.skipping += count - here;
   }
 
-  /** Slides to the cursor and reads once: a pipe's packets pass as they come. */
+  /** Slides to the cursor and reads once, so that packets from a pipe pass as they arrive. */
   refill(): void {
     const { bytes, start } = this;
     const kept = this.available;

@@ -1,8 +1,8 @@
-/** A capture that cannot be read further: which file, where in it, and what is wrong. */
+/** A capture cannot be read any further: the file, the offset and what is wrong. */
 export class CaptureError extends Error {
   /**
    * @param file as the user named it
-   * @param offset bytes from the file's beginning to the field or the end that is wrong
+   * @param offset bytes from the start of the file to the wrong field or to the unexpected end
    */
   constructor(
     readonly file: string,

@@ -1,19 +1,19 @@
-/** What a capture reader offers, whatever the format of the file. */
+/** The interface of a capture reader, for every file format. */
 import { type CaptureError } from './capture-error';
 
-/** Captured bytes of one packet at the most: the limit of tcpdump and Wireshark. */
+/** Most captured bytes of one packet: the limit of tcpdump and Wireshark. */
 export const MAX_CAPTURED_BYTES = 262144;
 
 export const enum Step {
   /** The reader's packet fields describe the next packet. */
   Packet,
-  /** More bytes are needed: settle whatever still points into the window, call `refill`, try again. */
+  /** More bytes are needed: settle everything that points into the window, call `refill`, try again. */
   Refill,
-  /** Nothing more; `error` says whether the file ended as it should. */
+  /** The end; `error` is set where the file did not end as it should. */
   End,
 }
 
-/** Where packets of a capture were taken. One object per interface and section: compare by identity. */
+/** Where packets were captured. One object per interface and section; compare by identity. */
 export interface CaptureInterface {
   linkType: number;
   /** pcapng's if_name; empty when unknown. */
@@ -22,26 +22,26 @@ export interface CaptureInterface {
   snapLength: number;
 }
 
-/** A cursor over a capture. The fields are valid after `advance` said Packet, and until the next call. */
+/** A cursor over a capture. After `advance` returned Packet its fields are valid until the next call. */
 export interface CaptureReader {
   readonly format: 'pcap' | 'pcapng';
   /** As the user named the file. */
   readonly name: string;
   /** Offset of the frame's first byte in the memory shared with the window. */
   packetAt: number;
-  /** Bytes of the frame that are here. */
+  /** Captured bytes of the frame. */
   capturedBytes: number;
   /** Bytes of the frame on the wire. */
   originalBytes: number;
-  /** Since 1970, UTC; may be anything in a file that lies. */
+  /** Since 1970, UTC; a corrupt file may hold any value. */
   seconds: number;
   nanoseconds: number;
   captureInterface: CaptureInterface;
-  /** Why the file ended before its time. */
+  /** Why reading stopped before the end. */
   error: CaptureError | undefined;
   /** Bytes read from the file so far. */
   readonly bytesRead: number;
-  /** Packets without a time of their own: they got the time of the packet before. */
+  /** Packets without a timestamp; they took the previous packet's. */
   readonly untimed: number;
   advance(): Step;
   refill(): void;

@@ -1,7 +1,7 @@
-/** What a capture writer takes, whatever the format of the file. */
+/** The interface of a capture writer, for every file format. */
 import { type CaptureInterface } from './capture-reader';
 
-/** A packet on its way out; one object, reused: `bytes` is the same memory from the first packet to the last. */
+/** A packet to write. One reused object; `bytes` is the same memory for every packet. */
 export interface OutgoingPacket {
   bytes: Uint8Array;
   /** Offset of the frame in `bytes`. */
@@ -11,19 +11,19 @@ export interface OutgoingPacket {
   seconds: number;
   nanoseconds: number;
   captureInterface: CaptureInterface;
-  /** A record around the frame that is in the very flavour of the output, and its bytes; -1 when there is none. */
+  /** Offset and size of a record around the frame that is already in the output's format; -1 without one. */
   recordAt: number;
   recordBytes: number;
-  /** Columns of the splitter's answer. */
+  /** The splitter's decision. */
   verdict: number;
   reason: number;
 }
 
 export interface CaptureWriter {
-  /** The packet's bytes may be looked at until `settle` returns. */
+  /** The writer may read the packet's bytes until `settle` returns. */
   write(packet: OutgoingPacket): void;
-  /** Takes what is still only pointed at: the bytes are about to change. */
+  /** Copies what the writer still only points at, because those bytes are about to change. */
   settle(): void;
-  /** Completes the file, also one without packets. */
+  /** Completes the file, even one without packets. */
   close(): void;
 }

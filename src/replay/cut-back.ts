@@ -1,6 +1,6 @@
 /**
- * A capture whose writing failed ends where the disk was full. It is cut back to its last whole packet, so that whatever
- * reads it finds no damage. Takes its time, of which a failed command has plenty; knows the file system.
+ * Truncates a capture whose writing failed, on a full disk for example, to its last whole packet, so that other programs
+ * can read it. Reads the whole file, which a failed command can afford. Knows the file system.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { type DescriptorSink } from './byte-io';
@@ -12,7 +12,7 @@ interface Whole {
   packets: number;
 }
 
-/** What is held back is lost. Returns how many packets are in the file; undefined where nothing can be cut. */
+/** Discards the sink's buffer. Returns the packets left in the file, or undefined where it cannot be truncated. */
 export function cutBack(sink: DescriptorSink): number | undefined {
   sink.forget();
   if (!sink.isOurs) return undefined;
@@ -23,12 +23,12 @@ export function cutBack(sink: DescriptorSink): number | undefined {
     ftruncateSync(sink.descriptor, bytes);
     return packets;
   } catch {
-    // A disk that fails altogether: the first complaint is what counts.
+    // The disk fails altogether: report the first error, not this one.
     return undefined;
   }
 }
 
-/** The sink's descriptor is for writing alone; whatever has become of the file's name, /proc leads to the same file. */
+/** The sink's descriptor is write-only. /proc leads to the same file even if its name has changed. */
 function measure(descriptor: number, size: number): Whole {
   const reading = openSync(`/proc/self/fd/${descriptor}`, 'r');
   try {
@@ -65,7 +65,7 @@ function wholeRecords(descriptor: number, size: number): Whole {
   return whole;
 }
 
-/** The first bytes of a block or record; zeros where the file has ended. */
+/** The first bytes of a block or record, filled up with zeros at the end of the file. */
 function headAt(descriptor: number, at: number): DataView {
   const head = new DataView(new ArrayBuffer(pcap.RECORD_HEADER_BYTES));
   readSync(descriptor, head, 0, head.byteLength, at);

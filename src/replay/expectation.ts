@@ -1,19 +1,19 @@
 /**
- * Compares the lines of a run with stored ones as they come, and shows the first place where they part: a few equal
- * lines before it, then `-` for what was expected and `+` for what came.
+ * Compares a run's lines with stored ones and reports the first difference: a few equal lines before it, then `-` for
+ * expected and `+` for actual lines.
  */
 import { type LineReader } from './line-reader';
 import { type LineSink } from './lines';
 
 /** Equal lines shown before the difference. */
 const CONTEXT_LINES = 3;
-/** Lines of either side that are looked at from the first difference on. */
+/** Lines of each side that are compared from the first difference on. */
 const WINDOW_LINES = 40;
 
 export class Expectation implements LineSink {
-  /** Number of the first line that differs, from 1; 0 while none does. */
+  /** Number of the first differing line, from 1; 0 without a difference. */
   firstDifference = 0;
-  /** The difference as lines to print; empty while there is none. */
+  /** The difference as lines to print; empty without one. */
   readonly report: string[] = [];
   private readonly context: string[] = [];
   private readonly expected: string[] = [];
@@ -53,7 +53,7 @@ export class Expectation implements LineSink {
     }
     const isWhole = this.expected.length < WINDOW_LINES && this.actual.length < WINDOW_LINES;
     this.report.push(...this.context.map((text) => `  ${text}`), ...difference(this.expected, this.actual));
-    if (!isWhole) this.report.push(`  (no more than ${WINDOW_LINES} lines from the first difference on are shown)`);
+    if (!isWhole) this.report.push(`  (only ${WINDOW_LINES} lines from the first difference on are shown)`);
   }
 }
 
@@ -77,7 +77,7 @@ export function difference(expected: readonly string[], actual: readonly string[
   return marked;
 }
 
-/** `[e][a]`: how many lines the rests from `e` and `a` on have in common, in order. */
+/** `[e][a]`: the length of the longest common subsequence from lines `e` and `a` on. */
 function commonLengths(expected: readonly string[], actual: readonly string[]): number[][] {
   const lengths = Array.from({ length: expected.length + 1 }, () => new Array<number>(actual.length + 1).fill(0));
   for (let e = expected.length - 1; e >= 0; e--) {

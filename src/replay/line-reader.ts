@@ -1,8 +1,8 @@
-/** Lines out of a byte source, one at a time, however large the file. */
+/** Reads lines from a byte source, one at a time, in constant memory. */
 import { type ByteSource } from './byte-io';
 
 const CHUNK_BYTES = 65536;
-/** Longer lines are handed out in pieces: nobody's transcript, but no reason to fill the memory either. */
+/** Longer lines are split. No transcript has any, but a wrong file must not fill the memory. */
 const MAX_LINE_BYTES = 65536;
 const LINE_FEED = 0x0a;
 
@@ -13,7 +13,7 @@ export class LineReader {
 
   constructor(private readonly source: ByteSource) {}
 
-  /** The next line without its end; `undefined` after the last. */
+  /** The next line without its line feed; `undefined` after the last. */
   next(): string | undefined {
     for (;;) {
       const feed = this.held.indexOf(LINE_FEED);

@@ -1,13 +1,13 @@
-/** Lines of text on their way to a file. */
+/** Writes lines of text. */
 import { type ByteSink } from './byte-io';
 
 export interface LineSink {
-  /** @param text without the line's end */
+  /** @param text without a line feed */
   line(text: string): void;
   end(): void;
 }
 
-/** Characters gathered before they are encoded. */
+/** Characters buffered before they are encoded. */
 const GATHER_CHARACTERS = 65536;
 
 export class LineWriter implements LineSink {
@@ -32,7 +32,7 @@ export class LineWriter implements LineSink {
   }
 }
 
-/** The same lines to several sinks. */
+/** Passes each line to several sinks. */
 export class LineTee implements LineSink {
   constructor(private readonly sinks: readonly LineSink[]) {}
 

@@ -1,13 +1,13 @@
-/** Several captures as one, by time: three files, one per interface, are one story. */
+/** Merges several captures by time, for example one file per interface. */
 import { type CaptureReader, Step } from './capture-reader';
 
 export class Merge {
-  /** Readers that hold a packet not taken yet. */
+  /** Readers that hold a packet that was not taken yet. */
   private readonly ready: boolean[];
 
   /**
-   * @param readers in the user's order, which decides between equal times
-   * @param beforeRefill called before bytes of earlier packets move
+   * @param readers in the user's order, which decides when times are equal
+   * @param beforeRefill called before the bytes of earlier packets move
    */
   constructor(
     private readonly readers: readonly CaptureReader[],

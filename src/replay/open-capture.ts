@@ -1,4 +1,4 @@
-/** Opens a capture of either format by its first bytes. */
+/** Recognizes a capture's format by its first bytes and opens it. */
 import { type ByteSource } from './byte-io';
 import { ByteWindow } from './byte-window';
 import { CaptureError } from './capture-error';
@@ -8,11 +8,11 @@ import { PcapReader } from './pcap-reader';
 import * as pcapng from './pcapng-format';
 import { PcapngReader } from './pcapng-reader';
 
-/** A window holds the largest record and more: refilling often costs little, a window beyond the cache costs more. */
+/** Larger than the largest record. Frequent refills cost little; a window larger than the cache costs more. */
 export const WINDOW_BYTES = 2 * MAX_CAPTURED_BYTES;
 
 const MAGIC_BYTES = 4;
-/** Libpcap's patched cousin with longer record headers, and the compressions people store captures in. */
+/** A patched libpcap format with longer record headers, and common compression formats. */
 const KNOWN_STRANGERS: readonly (readonly [magic: number, mask: number, what: string])[] = [
   [0xa1b2cd34, 0xffffffff, 'a modified pcap (Kuznetzov)'],
   [0x34cdb2a1, 0xffffffff, 'a modified pcap (Kuznetzov)'],
@@ -22,8 +22,8 @@ const KNOWN_STRANGERS: readonly (readonly [magic: number, mask: number, what: st
 ];
 
 /**
- * @param bytes memory that the window may use from `start`, WINDOW_BYTES of it
- * @throws CaptureError when this is no capture, or one that cannot be read
+ * @param bytes memory for the window: WINDOW_BYTES from `start` on
+ * @throws CaptureError when this is no capture or cannot be read
  */
 export function openCapture(source: ByteSource, bytes: Uint8Array, start: number): CaptureReader {
   const window = new ByteWindow(source, bytes, start, WINDOW_BYTES);

@@ -1,4 +1,4 @@
-/** Classic pcap (draft-ietf-opsawg-pcap): offsets and constants, named once. */
+/** Classic pcap (draft-ietf-opsawg-pcap): offsets and constants. */
 
 /** Read in the file's own byte order. */
 export const MICROSECOND_MAGIC = 0xa1b2c3d4;
@@ -12,7 +12,7 @@ export const SNAP_LENGTH_AT = 16;
 export const LINK_TYPE_AT = 20;
 export const MAJOR_VERSION = 2;
 export const MINOR_VERSION = 4;
-/** The upper bits of the link type word tell of a frame check sequence. */
+/** The upper bits of this word describe the frame check sequence. */
 export const LINK_TYPE_MASK = 0x03ffffff;
 
 /** Record header. */

@@ -1,4 +1,4 @@
-/** Reads classic pcap, micro- and nanosecond, in both byte orders. Trusts no length. */
+/** Reads classic pcap with micro- or nanoseconds in both byte orders. Checks every length. */
 import { CaptureError } from './capture-error';
 import { type CaptureInterface, type CaptureReader, MAX_CAPTURED_BYTES, Step } from './capture-reader';
 import { type ByteWindow } from './byte-window';
@@ -17,18 +17,18 @@ export class PcapReader implements CaptureReader {
   nanoseconds = 0;
   captureInterface: CaptureInterface;
   readonly untimed = 0;
-  /** Offset of the record around the frame, and its bytes: what copies to a file of the same format. */
+  /** Offset and size of the record around the frame, which can be copied to a file of the same format. */
   recordAt = 0;
   recordBytes = 0;
   error: CaptureError | undefined = undefined;
-  /** Nanoseconds in one unit of the stamps' fractions. */
+  /** Nanoseconds in one unit of a timestamp's fraction. */
   readonly unitNanoseconds: number;
   private readonly view: DataView;
 
   /**
-   * @param window at least the file header is here
-   * @param little byte order, as the magic number showed
-   * @throws CaptureError on a header that is not what this can read
+   * @param window holds at least the file header
+   * @param little whether the magic number is little endian
+   * @throws CaptureError on a header that this reader does not support
    */
   constructor(
     private readonly window: ByteWindow,
@@ -93,7 +93,7 @@ export class PcapReader implements CaptureReader {
     this.window.source.close();
   }
 
-  /** Too little is here: ask for more, or, at the end of the file, say what is missing. */
+  /** Asks for more bytes or, at the end of the file, reports what is missing. */
   private starve(what: string, neededBytes: number): Step {
     const { window } = this;
     if (!window.ended) return Step.Refill;

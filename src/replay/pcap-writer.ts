@@ -1,7 +1,7 @@
 /**
- * Writes classic pcap. Records of an input in the very format that is written are not built again: they are rewritten
- * where they stand, and go out as runs of the reader's own memory. That makes the difference to twice tcprewrite's
- * speed (docs/replay.md).
+ * Writes classic pcap. Records that are already in the output's format are not rebuilt: the packets were rewritten in
+ * place, and runs of records are written straight from the reader's memory. This makes replay twice as fast as
+ * tcprewrite (docs/replay.md).
  */
 import { type ByteSink } from './byte-io';
 import { type CaptureWriter, type OutgoingPacket } from './capture-writer';
@@ -10,12 +10,12 @@ import { writeUnsigned16, writeUnsigned32 } from './endian';
 import { LinkType } from './link-layer';
 import * as pcap from './pcap-format';
 
-/** The fields of a file header that may differ. */
+/** The variable fields of a file header. */
 export interface PcapFlavour {
   little: boolean;
-  /** Nanoseconds in one unit of a stamp's fraction: 1000 or 1. */
+  /** Nanoseconds in one unit of a timestamp's fraction: 1000 or 1. */
   unitNanoseconds: number;
-  /** Largest captured length to declare; 0: the format's own limit. */
+  /** Largest captured length to declare; 0: the limit of the format. */
   snapLength: number;
 }
 
@@ -31,7 +31,7 @@ export class PcapWriter implements CaptureWriter {
   constructor(
     private readonly sink: ByteSink,
     private readonly flavour: PcapFlavour,
-    /** Of the file, for complaints. */
+    /** The file's name for error messages. */
     private readonly name: string,
   ) {}
 

@@ -1,8 +1,8 @@
-/** pcapng (draft-ietf-opsawg-pcapng): block types, offsets from a block's first byte, options; named once. */
+/** pcapng (draft-ietf-opsawg-pcapng): block types, offsets from a block's first byte, options. */
 
 export const SECTION_HEADER = 0x0a0d0d0a;
 export const INTERFACE_DESCRIPTION = 1;
-/** Obsolete, but old files have it. */
+/** Obsolete; old files hold it. */
 export const PACKET = 2;
 export const SIMPLE_PACKET = 3;
 export const ENHANCED_PACKET = 6;

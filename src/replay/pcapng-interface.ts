@@ -1,11 +1,11 @@
-/** An interface description block of pcapng: link type, name, and how its packets' time stamps are to be read. */
+/** Reads a pcapng interface description block: link type, name and timestamp format. */
 import { CaptureError } from './capture-error';
 import { type CaptureInterface } from './capture-reader';
 import { type ByteWindow } from './byte-window';
 import * as pcapng from './pcapng-format';
 import { TimestampScale } from './timestamp';
 
-/** Names are kept, of up to 65536 interfaces; Linux' have 15 bytes, Windows' some 50. */
+/** Names of up to 65536 interfaces are kept. Linux names have up to 15 bytes, Windows names about 50. */
 const MAX_NAME_BYTES = 256;
 
 export interface PcapngInterface extends CaptureInterface {
@@ -13,9 +13,9 @@ export interface PcapngInterface extends CaptureInterface {
 }
 
 /**
- * @param at of the block in the window, which holds all of it
- * @param blockBytes its checked total length
- * @throws CaptureError where an option's length does not fit the block
+ * @param at offset of the block in the window, which holds all of it
+ * @param blockBytes the block's total length, checked
+ * @throws CaptureError when an option does not fit into the block
  */
 export function readInterface(window: ByteWindow, at: number, blockBytes: number, little: boolean): PcapngInterface {
   const { bytes, view } = window;

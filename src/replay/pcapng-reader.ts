@@ -1,6 +1,6 @@
 /**
- * Reads pcapng: both byte orders, several sections, several interfaces with clocks of their own, enhanced, simple and
- * obsolete packet blocks. Blocks and options that it does not know are skipped. Trusts no length.
+ * Reads pcapng: both byte orders, several sections and interfaces, each with its own timestamp format, and enhanced,
+ * simple and obsolete packet blocks. Skips unknown blocks and options. Checks every length.
  */
 import { CaptureError } from './capture-error';
 import { type CaptureInterface, type CaptureReader, MAX_CAPTURED_BYTES, Step } from './capture-reader';
@@ -8,12 +8,12 @@ import { type ByteWindow } from './byte-window';
 import * as pcapng from './pcapng-format';
 import { type PcapngInterface, readInterface } from './pcapng-interface';
 
-/** Bytes of one interface description; options beyond it are no interface's. */
+/** Largest interface description block accepted. */
 const MAX_INTERFACE_BYTES = 65536;
-/** Interfaces of one section. */
+/** Most interfaces in one section. */
 const MAX_INTERFACES = 4096;
 
-/** What the block loop does next. */
+/** The block loop's next step. */
 const enum Next {
   Packet,
   Block,
@@ -34,12 +34,12 @@ export class PcapngReader implements CaptureReader {
   private little = true;
   private interfaces: PcapngInterface[] = [];
   private readonly view: DataView;
-  /** Total length that the trailer at the cursor must repeat; 0 at the beginning of a block. */
+  /** The total length that the trailer at the cursor must repeat; 0 at the start of a block. */
   private trailer = 0;
-  /** Where the current block begins in the file, for complaints. */
+  /** Where the current block begins in the file, for error messages. */
   private blockOffset = 0;
 
-  /** @param window stands at the first section header */
+  /** @param window its cursor is at the first section header */
   constructor(private readonly window: ByteWindow) {
     this.view = window.view;
     this.name = window.source.name;
@@ -92,7 +92,7 @@ export class PcapngReader implements CaptureReader {
     }
   }
 
-  /** The byte order of the section stands behind the length that needs it. */
+  /** Reads the byte order first: the length before it depends on it. */
   private readSection(at: number): Next {
     const { window, view } = this;
     if (window.available < pcapng.SECTION_FIXED_BYTES) return Next.Starve;
@@ -146,7 +146,7 @@ export class PcapngReader implements CaptureReader {
     return this.present(at, pcapng.PACKET_FIXED_BYTES, captured, blockBytes);
   }
 
-  /** A simple packet block has neither interface nor time: it is the first interface's, and as old as the one before. */
+  /** A simple packet block has no interface and no timestamp: take the first interface and the previous packet's time. */
   private readSimplePacket(at: number, blockBytes: number): Next {
     const { window, view, little } = this;
     this.require(at, blockBytes, pcapng.SIMPLE_FIXED_BYTES + pcapng.TRAILER_BYTES, 'simple packet');
@@ -168,7 +168,7 @@ export class PcapngReader implements CaptureReader {
     return Next.Packet;
   }
 
-  /** Moves on to the block's trailer. What lies between, padding and options, need not be here yet. */
+  /** Skips padding and options, which may not have been read yet, up to the block's trailer. */
   private leave(at: number, readBytes: number, blockBytes: number): Next {
     this.window.cursor = at + readBytes;
     this.window.skip(blockBytes - pcapng.TRAILER_BYTES - readBytes);
@@ -181,7 +181,7 @@ export class PcapngReader implements CaptureReader {
     if (window.isSkipping || window.available < pcapng.TRAILER_BYTES) return Next.Starve;
     const repeated = this.view.getUint32(window.cursor, this.little);
     if (repeated !== this.trailer) {
-      throw this.complaint(window.cursor, `a block of ${this.trailer} bytes ends by saying that it has ${repeated}`);
+      throw this.complaint(window.cursor, `a block of ${this.trailer} bytes whose trailing length is ${repeated}`);
     }
     window.cursor += pcapng.TRAILER_BYTES;
     this.trailer = 0;
@@ -191,10 +191,7 @@ export class PcapngReader implements CaptureReader {
   private blockLength(at: number): number {
     const length = this.view.getUint32(at + pcapng.LENGTH_AT, this.little);
     if (length < pcapng.MIN_BLOCK_BYTES || length % 4 !== 0) {
-      throw this.complaint(
-        at + pcapng.LENGTH_AT,
-        `a block of ${length} bytes; blocks have 12 or more, a multiple of 4`,
-      );
+      throw this.complaint(at + pcapng.LENGTH_AT, `a block of ${length} bytes; expected a multiple of 4, at least 12`);
     }
     return length;
   }
@@ -214,7 +211,7 @@ export class PcapngReader implements CaptureReader {
     }
   }
 
-  /** The packet's interface, which must have been described in this section. */
+  /** Sets the packet's interface, which this section must have described. */
   private enter(at: number, id: number): PcapngInterface {
     const found = this.interfaces[id];
     if (!found) {

@@ -1,6 +1,6 @@
 /**
- * Writes pcapng: one section, little endian, nanoseconds, an interface description per interface met, and on every
- * packet a comment that names verdict and reason.
+ * Writes pcapng: one little-endian section with nanosecond timestamps, a description of each interface before its first
+ * packet, and a comment with verdict and reason on every packet.
  */
 import { type Verdict } from '../packet/batch';
 import { REASONS } from '../splitter/reasons';
@@ -14,14 +14,14 @@ import { joinNanoseconds } from './timestamp';
 import { verdictName } from './verdict-name';
 
 const LITTLE = true;
-/** Interfaces of one file, over all inputs and their sections. */
+/** Most interfaces in one file, over all inputs and their sections. */
 const MAX_INTERFACES = 65536;
 const UNKNOWN_LENGTH = 0xffffffff;
 
 export class PcapngWriter implements CaptureWriter {
   private readonly fixed = new Uint8Array(pcapng.PACKET_FIXED_BYTES);
   private readonly halves = new Uint32Array(2);
-  /** Padding for 0 to 3 bytes, comment option, end of options; without the trailer. By reason. */
+  /** Comment option and end of options, by reason. */
   private readonly tails = REASONS.map((row, reason) => commentOptions(reason, row[1]));
   private readonly padding = new Uint8Array(4);
   private readonly trailer = new Uint8Array(pcapng.TRAILER_BYTES);
@@ -32,7 +32,7 @@ export class PcapngWriter implements CaptureWriter {
 
   constructor(
     private readonly sink: ByteSink,
-    /** Of the file, for complaints. */
+    /** The file's name for error messages. */
     private readonly name: string,
   ) {}
 
@@ -59,7 +59,7 @@ export class PcapngWriter implements CaptureWriter {
   }
 
   settle(): void {
-    // Every packet was copied as it came.
+    // `write` has copied every packet.
   }
 
   close(): void {
@@ -67,7 +67,7 @@ export class PcapngWriter implements CaptureWriter {
     this.sink.close();
   }
 
-  /** The interface's number in this file; it is described at its first packet. */
+  /** The interface's number in this file. Describes it before its first packet. */
   private idOf(captureInterface: CaptureInterface): number {
     if (captureInterface === this.lastInterface) return this.lastId;
     this.begin();

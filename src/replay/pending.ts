@@ -1,4 +1,4 @@
-/** Packets between reading and writing: what the batch does not know of them, in columns of equal index. */
+/** What the batch does not hold about packets between reading and writing, in columns of the same index. */
 import { type CaptureInterface } from './capture-reader';
 
 export class PendingPackets {

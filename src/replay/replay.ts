@@ -1,9 +1,9 @@
 /**
  * Drives the splitter from captures: capture packets -> splitter.decide(batch, captureMs) -> capture and transcript.
  *
- * Packets are decided where the reader's window holds them: the batch's offsets point into the windows, which lie in
- * the batch's own region, so nothing is copied on the way in. A batch has one time, so packets share one only while
- * they have the same millisecond; capture time from the first packet on is the clock, and drives the sweep too.
+ * Packets are decided in the reader's window: the windows lie in the batch's own region and the batch's offsets point
+ * into them, so no input is copied. A batch has one time, so it holds packets of one millisecond only. The clock is
+ * capture time since the first packet; it drives the sweep too.
  */
 import { PacketBatch, PacketFlag, Verdict } from '../packet/batch';
 import { type Splitter } from '../splitter/splitter';
@@ -21,14 +21,14 @@ import { PendingPackets } from './pending';
 import { SideChooser, type CapturedSide } from './side';
 import { type Transcript } from './transcript';
 
-/** Seed of the splitter's hashes in a replay: the same capture gives the same run. */
+/** Fixed seed of the splitter's hashes, so that the same capture gives the same run. */
 export const REPLAY_SEED = 0x61637370;
-/** Captures read at once: one per interface, with room for a rotated set. */
+/** Most captures read at once: one per interface, with room for a rotated set. */
 export const MAX_INPUTS = 64;
 
-/** Packets of one millisecond decided at once. */
+/** Most packets of one millisecond decided at once. */
 const CAPACITY = 64;
-/** Capture time between two steps of the sweep: `Splitter.sweep` wants some forty a second. */
+/** Capture time between two steps of the sweep: `Splitter.sweep` expects about forty a second. */
 const SWEEP_EVERY_MS = 25;
 const NANOSECONDS_PER_MS = 1_000_000;
 
@@ -37,14 +37,14 @@ export interface ReplayOptions {
   sources: ByteSource[];
   splitter: Splitter;
   topology: Topology;
-  /** Where every packet comes in; by interface name or address when absent. */
+  /** The side of every packet; by interface name or address when absent. */
   side?: CapturedSide;
-  /** Makes the output's writer once the inputs are open; closed when the replay ends. */
+  /** Makes the output's writer when the inputs are open. Closed when the replay ends. */
   openWriter?: (flavour: PcapFlavour) => CaptureWriter;
-  /** Write dropped packets too, as they came. */
+  /** Write dropped packets too, unchanged. */
   keepDropped?: boolean;
   transcript?: Transcript;
-  /** Called whenever an input was read. */
+  /** Called after each read of an input. */
   onProgress?: (bytesRead: number, packets: number) => void;
 }
 
@@ -52,19 +52,19 @@ export interface ReplayResult {
   packets: number;
   /** Packets by Verdict. */
   verdicts: number[];
-  /** Packets that a capture's snaplen has cut: headers rewritten, payloads unseen. */
+  /** Packets cut by the capture's snaplen: headers are rewritten, payloads were not seen. */
   cut: number;
   /** Packets older than the one before them. */
   outOfOrder: number;
-  /** Packets without a time of their own. */
+  /** Packets without a timestamp. */
   untimed: number;
   /** From the first packet to the last, in seconds of capture time. */
   spanSeconds: number;
-  /** What could not be read, in the order of the inputs. What stood before it was replayed. */
+  /** What could not be read, in the order of the inputs. Everything before it was replayed. */
   errors: CaptureError[];
 }
 
-/** Replays the sources to their ends. Throws what sinks and sources throw; a bad capture is not thrown but reported. */
+/** Replays the sources to their ends. Throws what sinks and sources throw; bad captures are reported, not thrown. */
 export function replay(options: ReplayOptions): ReplayResult {
   const { sources } = options;
   if (sources.length < 1 || sources.length > MAX_INPUTS) throw new RangeError(`1 to ${MAX_INPUTS} captures at once`);
@@ -75,13 +75,13 @@ class Replay {
   private readonly batch: PacketBatch;
   private readonly pending = new PendingPackets(CAPACITY);
   private readonly readers: CaptureReader[] = [];
-  /** By reader: its records can be copied to the output as they stand. */
+  /** By reader: set if its records can be copied to the output without rebuilding them. */
   private readonly copied: (PcapReader | undefined)[] = [];
   private readonly sides: SideChooser;
   private readonly limit: number;
   private readonly outgoing: OutgoingPacket;
   private writer: CaptureWriter | undefined = undefined;
-  /** ms of capture time that the batch's packets share, and where in a capture's time it begins. */
+  /** The millisecond of capture time that the batch's packets share, and when it begins. */
   private groupMs = 0;
   private groupSeconds = Number.NaN;
   private groupNanoseconds = 0;
@@ -101,12 +101,12 @@ class Replay {
   };
 
   constructor(private readonly options: ReplayOptions) {
-    // The slots of the batch's region serve as windows: the packets are read into the very memory they are decided in.
+    // The batch's slots serve as windows: packets are read into the memory in which they are decided.
     const windowsAt = PacketBatch.slotsOffset(CAPACITY);
     const needed = windowsAt + options.sources.length * WINDOW_BYTES;
     this.batch = new PacketBatch(new ArrayBuffer(Math.max(PacketBatch.regionBytes(CAPACITY), needed)), CAPACITY);
     this.sides = new SideChooser(options.topology, options.side);
-    // A line of the transcript tells what its own packet did: one packet a batch.
+    // A transcript's line tells the events of its own packet, so each batch holds one packet.
     this.limit = options.transcript ? 1 : CAPACITY;
     this.outgoing = emptyOutgoing(this.batch.bytes);
   }
@@ -115,7 +115,7 @@ class Replay {
     const { options, result, readers } = this;
     try {
       options.sources.forEach((source, index) => this.open(source, index));
-      // Nothing to read, nothing to write: an output is not made for it.
+      // Do not create an output when no input can be read.
       if (readers.length === 0) return result;
       this.openWriter();
       const merge = new Merge(readers, () => this.beforeRefill());
@@ -149,7 +149,7 @@ class Replay {
     }
   }
 
-  /** The output takes after the first classic input; records of inputs of the same flavour need not be built again. */
+  /** The output takes the format of the first classic input; records of inputs in that format need not be rebuilt. */
   private openWriter(): void {
     const model = this.readers.find((reader) => reader instanceof PcapReader);
     const flavour: PcapFlavour = model
@@ -176,7 +176,7 @@ class Replay {
     onProgress(bytesRead, this.result.packets);
   }
 
-  /** Puts the packet that reader `index` holds into the batch, after deciding those of an earlier millisecond. */
+  /** Adds reader `index`'s packet to the batch, after deciding packets of an earlier millisecond. */
   private take(index: number): void {
     const reader = this.readers[index];
     const nowMs = this.captureMs(reader);
@@ -187,7 +187,7 @@ class Replay {
     const { packetAt, capturedBytes, captureInterface } = reader;
     const i = batch.count;
     const ipAt = locateIp(captureInterface.linkType, batch.bytes, packetAt, capturedBytes);
-    // Frames without IP become empty packets, which the splitter accepts as not its own.
+    // A frame without IP becomes an empty packet, which the splitter accepts as not-ip.
     const length = ipAt === NO_IP ? 0 : packetAt + capturedBytes - ipAt;
     const isCut = reader.originalBytes > capturedBytes;
     batch.offset[i] = ipAt === NO_IP ? packetAt : ipAt;
@@ -210,7 +210,7 @@ class Replay {
     if (isCut) this.result.cut++;
   }
 
-  /** ms from the first packet to the one that the reader holds, rounded down. */
+  /** ms from the first packet to the reader's packet, rounded down. */
   private captureMs(reader: CaptureReader): number {
     const { seconds, nanoseconds } = reader;
     if (this.result.packets === 0) {
@@ -229,7 +229,7 @@ class Replay {
     return (seconds - this.firstSeconds) * 1000 + wholeMs;
   }
 
-  /** Decides what the batch holds, passes it on and empties the batch. */
+  /** Decides the batch's packets, passes them on and empties the batch. */
   private settle(): void {
     const { batch, options, groupMs } = this;
     if (batch.count === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Which of the splitter's interfaces a captured packet came in on. A capture's interface name says so where it is one
- * of the configuration's and stands for one side; else the source address does. [P2]
+ * Finds the splitter's interface on which a captured packet came in: by the capture's interface name if the configuration
+ * uses that name for exactly one side, else by the source address. [P2]
  */
 import { type Address, familyOf, parseAddress } from '../packet/address';
 import { Side, type SideName, SIDES } from '../packet/batch';
@@ -10,7 +10,7 @@ import * as ipv6 from '../packet/ipv6';
 import { type Topology } from '../splitter/topology';
 import { type CaptureInterface } from './capture-reader';
 
-/** Sides whose packets a capture may hold; errors of this host come in nowhere. */
+/** Sides that a captured packet can come from. Errors that this host sends itself come in on no interface. */
 export const CAPTURED_SIDES = ['cpe', 'itms', 'collector'] as const satisfies readonly SideName[];
 export type CapturedSide = (typeof CAPTURED_SIDES)[number];
 
@@ -53,7 +53,7 @@ export class SideChooser {
   private sideByName(name: string): number {
     if (this.side) return SIDES.indexOf(this.side);
     const sides = this.sidesByName.get(name);
-    // An interface that two sides share says nothing.
+    // The name of an interface that two sides share tells nothing.
     return sides?.size === 1 ? [...sides][0] : BY_ADDRESS;
   }
 
@@ -79,7 +79,7 @@ export class SideChooser {
   }
 }
 
-/** Whose the source address at `at` is; a CPE's when no server's. */
+/** The side of the source address at `at`: that of a server, else the CPEs'. */
 function sideOfServer(servers: readonly Server[], bytes: Uint8Array, at: number): Side {
   const first = readI32(bytes, at);
   for (let i = 0; i < servers.length; i++) {

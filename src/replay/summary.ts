@@ -1,4 +1,4 @@
-/** What a replay came to, for people and for scripts. */
+/** Summarizes a replay for people and for scripts. */
 import { EVENTS } from '../splitter/memory/events';
 import { REASONS } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
@@ -57,14 +57,14 @@ export function summaryLines(summary: ReplaySummary): string[] {
   const happened = mostFirst(summary.events).map(([name, count]) => `${name} ${count}`);
   if (happened.length > 0) lines.push(`events: ${happened.join(', ')}`);
   for (const [name, { full, capacity }] of Object.entries(summary.tables)) {
-    if (full > 0) lines.push(`${name} was full ${full} times at ${capacity} entries: see tables.capacity`);
+    if (full > 0) lines.push(`${name} was full ${full} times at ${capacity} entries; raise tables.capacity`);
   }
   if (packets.cutBySnaplen > 0) {
     const what = 'headers were rewritten, payloads could not be verified';
     lines.push(`${packets.cutBySnaplen} packets were cut by the capture's snaplen: ${what}`);
   }
   if (packets.outOfOrder > 0) lines.push(`${packets.outOfOrder} packets are older than the one before them`);
-  if (packets.untimed > 0) lines.push(`${packets.untimed} packets have no time: taken as of the packet before`);
+  if (packets.untimed > 0) lines.push(`${packets.untimed} packets have no timestamp and took the previous packet's`);
   return lines;
 }
 

@@ -1,13 +1,13 @@
-/** From a capture's time stamps, in whatever resolution, to whole seconds and nanoseconds, exactly. */
+/** Converts timestamps of any resolution to whole seconds and nanoseconds, exactly. */
 
 const NANOSECONDS = 1_000_000_000;
 const TWO_32 = 4294967296;
-/** Up to here every step of the division below stays under 2^53. */
+/** Up to this value every step of the long division below stays under 2^53. */
 const MAX_PLAIN_UNITS = 2 ** 36;
-/** pcapng's if_tsresol: this bit says a power of two, else a power of ten. */
+/** pcapng's if_tsresol: a power of two if this bit is set, else a power of ten. */
 const POWER_OF_TWO = 0x80;
 
-/** Splits 64-bit stamps of one interface. The result stands in `seconds` and `nanoseconds` until the next split. */
+/** Splits one interface's 64-bit timestamps. `seconds` and `nanoseconds` hold the result until the next call. */
 export class TimestampScale {
   seconds = 0;
   /** 0 to 999 999 999. */
@@ -17,7 +17,7 @@ export class TimestampScale {
 
   /**
    * @param resolution the byte of if_tsresol; 6 (microseconds) is pcapng's default
-   * @param offsetSeconds if_tsoffset, added to every stamp
+   * @param offsetSeconds if_tsoffset, added to every timestamp
    */
   constructor(
     resolution: number,
@@ -28,7 +28,7 @@ export class TimestampScale {
     this.units = Number(this.exactUnits);
   }
 
-  /** @param high, low uint32 halves of the stamp */
+  /** @param high, low uint32 halves of the timestamp */
   split(high: number, low: number): void {
     if (this.units > MAX_PLAIN_UNITS) this.splitExactly(high, low);
     else this.splitInDigits(high, low);
@@ -50,7 +50,7 @@ export class TimestampScale {
     this.nanoseconds = nanosecondsOf(rest, units);
   }
 
-  /** Resolutions beyond 14 picoseconds, and no time to lose on them. */
+  /** For resolutions finer than 14 picoseconds, which are too rare to be fast. */
   private splitExactly(high: number, low: number): void {
     const stamp = BigInt(high) * BigInt(TWO_32) + BigInt(low);
     this.seconds = Number(stamp / this.exactUnits);
@@ -60,17 +60,17 @@ export class TimestampScale {
 
 /** @param rest below `units` */
 function nanosecondsOf(rest: number, units: number): number {
-  // Powers of ten divide evenly, one way or the other; for those of two an error of a nanosecond is below their meaning.
+  // Powers of ten divide evenly. For powers of two an error of one nanosecond is below their precision.
   if (NANOSECONDS % units === 0) return rest * (NANOSECONDS / units);
   if (units % NANOSECONDS === 0) return Math.floor(rest / (units / NANOSECONDS));
   return Math.min(NANOSECONDS - 1, Math.floor((rest / units) * NANOSECONDS));
 }
 
-/** The last second that 64 bits of nanoseconds can name. */
+/** The last second that a 64-bit count of nanoseconds can express. */
 const MAX_SECONDS = 18446744072;
 
 /**
- * Seconds and nanoseconds as one 64-bit count of nanoseconds; times outside its range become its ends.
+ * Joins seconds and nanoseconds to one 64-bit count of nanoseconds; clamps times outside its range.
  * @param halves receives the high and the low 32 bits
  */
 export function joinNanoseconds(seconds: number, nanoseconds: number, halves: Uint32Array): void {

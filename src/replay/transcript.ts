@@ -1,6 +1,6 @@
 /**
- * One line a packet: when, from which side, what, from where to where, what it became, the verdict and why.
- * Stable: the same capture and configuration give the same lines, so that a stored transcript is a test.
+ * Writes one line per packet: time, side, type, endpoints as captured and as rewritten, payload, verdict and reason.
+ * The same capture and configuration give the same lines, so that a stored transcript is a test.
  *
  *     0.000000 cpe       SYN        10.1.7.1:40001 > 10.1.0.1:7547  10.1.7.1:40001 > 10.2.0.2:7547  0 rewritten to-itms
  */
@@ -18,14 +18,14 @@ import { type LineSink } from './lines';
 import { verdictName } from './verdict-name';
 
 const NANOSECONDS = 1_000_000_000;
-/** Columns that line up for the longest endpoint and the usual flags; longer ones push the rest along. */
+/** Column widths for the longest IPv4 endpoints and the usual flags; longer values push the rest to the right. */
 const SIDE_WIDTH = 9;
 const TYPE_WIDTH = 7;
 const ENDPOINTS_WIDTH = 35;
 const VERDICT_WIDTH = 9;
 
 const FLAG_NAMES = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
-/** In the order in which people say them: SYN+ACK, FIN+ACK, RST+ACK. */
+/** The usual order in text: SYN+ACK, FIN+ACK, RST+ACK. */
 const FLAG_ORDER = [1, 0, 2, 3, 4, 5, 6, 7];
 
 export class Transcript {
@@ -41,7 +41,7 @@ export class Transcript {
     this.events = splitter.state.events.written;
   }
 
-  /** Notes what the one packet of the batch looks like before it is decided. */
+  /** Records what the batch's only packet looks like before it is decided. */
   before(batch: PacketBatch): void {
     const { bytes } = batch;
     const layout = layoutOf(bytes, batch.offset[0], batch.length[0]);
@@ -75,7 +75,7 @@ export class Transcript {
     this.sink.end();
   }
 
-  /** What the packet brought about besides its own way, `[armed-by-response c1]` for example. */
+  /** The events that the packet caused, `[armed-by-response c1]` for example. */
   private newEvents(): string[] {
     const texts: string[] = [];
     const { events, owners } = this.splitter.state;
@@ -104,19 +104,19 @@ function timeText(seconds: number, nanoseconds: number): string {
   return `${isNegative ? '-' : ''}${Math.abs(whole)}.${micros}`.padStart(12);
 }
 
-/** Where things stand in a packet, as far as its bytes are here. */
+/** Where the headers are in a packet, as far as it was captured. */
 interface Layout {
   source: string;
   destination: string;
-  /** What the packet carries: the IP protocol's number. */
+  /** The IP protocol's number. */
   protocol: number;
-  /** Offset of the TCP header, -1 where there is no whole one. */
+  /** Offset of the TCP header; -1 without a whole one. */
   tcpAt: number;
-  /** Offset behind the packet's last byte on the wire. */
+  /** Offset after the packet's last byte on the wire. */
   end: number;
 }
 
-/** `undefined` where there is no whole IP header. */
+/** `undefined` without a whole IP header. */
 function layoutOf(bytes: Uint8Array, at: number, length: number): Layout | undefined {
   const version = length > 0 ? bytes[at] >>> 4 : 0;
   if (version === 4 && length >= ipv4.MIN_HEADER_BYTES) return ipv4Layout(bytes, at, length);
@@ -165,7 +165,7 @@ function flagsText(flags: number): string {
   return names.length === 0 ? 'none' : names.join('+');
 }
 
-/** `10.1.7.1:40001 > 10.1.0.1:7547`; without ports where there is no whole TCP header, `-` without an IP header. */
+/** `10.1.7.1:40001 > 10.1.0.1:7547`; no ports without a whole TCP header, `-` without an IP header. */
 function endpointsOf(layout: Layout | undefined, bytes: Uint8Array): string {
   if (!layout) return '-';
   const { source, destination, tcpAt } = layout;
@@ -175,14 +175,14 @@ function endpointsOf(layout: Layout | undefined, bytes: Uint8Array): string {
   return `${end(source, tcp.SOURCE_PORT)} > ${end(destination, tcp.DESTINATION_PORT)}`;
 }
 
-/** Bytes of TCP payload on the wire, by the headers; 0 where they lie. */
+/** Bytes of TCP payload on the wire, according to the headers; 0 where they are wrong. */
 function payloadOf(layout: Layout | undefined, bytes: Uint8Array): number {
   if (!layout || layout.tcpAt < 0) return 0;
   const tcpBytes = (bytes[layout.tcpAt + tcp.DATA_OFFSET] >>> 4) << 2;
   return Math.max(0, layout.end - layout.tcpAt - tcpBytes);
 }
 
-/** What a line says of a packet, whatever it is. */
+/** Describes any packet in the words of a transcript's line. */
 export function describeBytes(bytes: Uint8Array): { type: string; endpoints: string; payloadBytes: number } {
   const { length } = bytes;
   const layout = layoutOf(bytes, 0, length);

@@ -1,4 +1,4 @@
-/** Verdicts in words, as transcripts, comments and summaries print them. */
+/** Names of the verdicts in transcripts, comments and summaries. */
 import { type Verdict } from '../packet/batch';
 
 const NAMES = ['dropped', 'accepted', 'rewritten'];

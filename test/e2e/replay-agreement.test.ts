@@ -1,7 +1,7 @@
 /**
- * What the splitter does live, replay does with captures of it: the story runs on real NFQUEUE while every interface is
- * captured, what came in is replayed, and packet by packet the same must come out as went out on the wires. The same
- * once more with an engine that writes a transcript: line by line, replay decides as it did, for the same reasons.
+ * Replay decides as the live engine does. The story runs on real NFQUEUE while every interface is captured; replaying the
+ * inbound captures must give, packet by packet, what went out on the wires. A second run compares transcripts: replay
+ * makes the same decisions for the same reasons, line by line.
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +44,7 @@ describe('a live run and the replay of its captures', () => {
 
   it('were told about the same packets', () => {
     expect(live.received).toBeGreaterThan(100);
-    // The marks that show when captures begin are UDP; the bundle steers none of them into the queue.
+    // The marks that show when captures begin are UDP, which the bundle does not steer into the queue.
     expect(summary.packets.read - (summary.packets.byReason['not-tcp'] ?? 0)).toBe(live.received);
   });
 
@@ -69,7 +69,7 @@ describe('a live run that wrote a transcript, and the replay of its captures', (
   let replayed: string[];
 
   beforeAll(async () => {
-    // Nobody tells the kernel that the recorder lives: with `itms`, it would take over.
+    // The recorder does not refresh the dead-man's set: with `itms` the kernel would take over.
     stage = await Stage.open({ cpes: [woken, neighbour, refusing, ofItms], onEngineDown: 'hold' });
     await makePatient(stage.world, ['cpe', 'itms', 'collector']);
     await stage.engine.stop();

@@ -1,6 +1,6 @@
 /**
- * Every fixture of test/fixtures: made again it has the stored bytes, replayed it gives the stored transcript and
- * capture, and its claim is checked once more in words of its own: where each session of a CPE went.
+ * Every fixture of test/fixtures: its script makes the stored bytes, its replay gives the stored transcript and capture,
+ * and a second, independent statement of its claim holds: where each session of a CPE went.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Files that lie: whatever is wrong, what stood before it is read, one error names file and offset, and nothing but a
- * CaptureError is ever thrown. Memory is bounded because the window is, and what is kept of an interface's name.
+ * Corrupt files: everything before the fault is read, one error names file and offset, and only a CaptureError is ever
+ * thrown. Memory is bounded, because the window is, and so is what is kept of an interface's name.
  */
 import { type ByteSource } from '../../../src/replay/byte-io';
 import { Step } from '../../../src/replay/capture-reader';
@@ -84,10 +84,10 @@ const with32 = (bytes: Uint8Array, at: number, value: number) => {
 
 // prettier-ignore
 test.each([
-  ['a block length of 0', with32(PACKET, 4, 0), 4, 'a block of 0 bytes; blocks have 12 or more, a multiple of 4'],
-  ['a block length that is no multiple of 4', with32(PACKET, 4, PACKET.length + 1), 4, `a block of ${PACKET.length + 1} bytes; blocks have 12 or more, a multiple of 4`],
+  ['a block length of 0', with32(PACKET, 4, 0), 4, 'a block of 0 bytes; expected a multiple of 4, at least 12'],
+  ['a block length that is no multiple of 4', with32(PACKET, 4, PACKET.length + 1), 4, `a block of ${PACKET.length + 1} bytes; expected a multiple of 4, at least 12`],
   ['a block one word too long', with32(PACKET, 4, PACKET.length + 4), PACKET.length, `the file ends in the middle of the block that begins at byte ${DESCRIBED.length}`],
-  ['a trailer that disagrees', with32(PACKET, PACKET.length - 4, 12), PACKET.length - 4, `a block of ${PACKET.length} bytes ends by saying that it has 12`],
+  ['a trailer that disagrees', with32(PACKET, PACKET.length - 4, 12), PACKET.length - 4, `a block of ${PACKET.length} bytes whose trailing length is 12`],
   ['a captured length beyond the block', with32(PACKET, 20, 0xffffffff), 20, `a packet of 4294967295 bytes in a block with room for ${PACKET.length - 32}`],
   ['a packet block too short for its header', block(true, 6, words(true, 0)), 4, 'a packet block of 16 bytes, at least 32 expected'],
   ['an unknown interface', enhancedPacket(true, 1, 0n, FIRST), 8, 'a packet of interface 1, but the section has described 1 so far'],
@@ -116,7 +116,7 @@ test('of an interface’s name, however long, 256 bytes are kept', () => {
   expect(packets.map((packet) => packet.interface)).toEqual(['x'.repeat(256)]);
 });
 
-/** A file of 4 GiB in the middle of which nothing need be stored. */
+/** A file of 4 GiB whose middle is not stored. */
 class HollowSource implements ByteSource {
   readonly name = 'hollow';
   private position = 0;

@@ -1,4 +1,4 @@
-/** `acsplit replay` as people and CI run it: files, pipes, exit status, one line when something is wrong. */
+/** `acsplit replay` as people and CI run it: files, pipes, exit status, and one line for every failure. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -121,10 +121,10 @@ test.each([
 ])('an output that may not grow as large, %s of %d bytes: whole packets stay in it', (format, limit, left) => {
   const path = folder.file(`limited-${limit}.${format}`);
   const words = [process.execPath, ACSPLIT, 'replay', REFUSED, '-o', path, '-c', TOPOLOGY_FILE];
-  // Without the signal that a process gets that goes beyond its limit.
+  // Ignore the signal sent to a process that exceeds the limit.
   const script = "trap '' XFSZ; exec \"$@\"";
   const { status, stderr } = spawnSync('prlimit', [`--fsize=${limit}`, 'sh', '-c', script, 'sh', ...words]);
-  expect(stderr.toString()).toBe(`acsplit: cannot write ${path}: the file is as large as files may be; ${left} in it\n`);
+  expect(stderr.toString()).toBe(`acsplit: cannot write ${path}: the file has reached the size limit; ${left} in it\n`);
   expect(status).toBe(1);
   const { packets, error } = readCapture(readFileSync(path));
   expect([packets.length, error]).toEqual([Number.parseInt(left), undefined]);

@@ -12,7 +12,7 @@ const wire = new Wire();
 report(wire, '10.1.7.1', 40001, 'c1').open().say('opener', 'Inform');
 const FRAMES = wire.packets.map((packet) => frame(packet));
 
-/** No divisor of what blocks and records measure, so that they are cut everywhere. */
+/** Divides no block or record size, so that the cuts fall everywhere. */
 const STEP_BYTES = 7;
 
 function cutBackFile(content: Uint8Array): { packets: number | undefined; left: Buffer } {
@@ -29,7 +29,7 @@ test.each([
   ['pcap, nanoseconds', pcapFile(FRAMES, { nanosecond: true })],
   ['pcap, big endian', pcapFile(FRAMES, { little: false })],
   ['pcapng', pcapngFile(FRAMES)],
-])('%s: whatever is whole stays, wherever it was cut', (_what, file) => {
+])('%s: whole packets stay, wherever it was cut', (_what, file) => {
   const all = readCapture(file).packets;
   expect(all.length).toBeGreaterThan(3);
   let before = 0;
@@ -37,7 +37,7 @@ test.each([
   for (const size of [...sizes, file.length]) {
     const { packets, left } = cutBackFile(file.subarray(0, size));
     const read = readCapture(left);
-    // An empty file is the one that is no capture.
+    // Only the empty file is no capture.
     expect(read.error?.complaint).toBe(left.length === 0 ? 'the file is empty' : undefined);
     expect(read.packets).toEqual(all.slice(0, packets));
     expect(packets).toBeGreaterThanOrEqual(before);
@@ -46,7 +46,7 @@ test.each([
   expect(before).toBe(all.length);
 });
 
-test('what is no plain file, what is not ours, and what is closed already is left alone', () => {
+test('a device, a descriptor of somebody else and a closed one are left alone', () => {
   const device = new DescriptorSink('/dev/null', openSync('/dev/null', 'w'), true);
   expect(cutBack(device)).toBeUndefined();
   device.close();

@@ -38,7 +38,7 @@ test('three equal lines stand before the difference, and the report is bounded',
   expect(firstDifference).toBe(5001);
   expect(report.slice(0, 4)).toEqual(['  line 4998', '  line 4999', '  line 5000', '- line 5001']);
   expect(report.length).toBeLessThan(100);
-  expect(report.at(-1)).toContain('no more than 40 lines');
+  expect(report.at(-1)).toContain('only 40 lines');
 });
 
 test('the longest common lines are kept', () => {

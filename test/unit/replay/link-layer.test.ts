@@ -1,4 +1,4 @@
-/** Where the IP packet begins, by link type; and that no frame, however short, is read beyond its end. */
+/** Where the IP packet begins, by link type; no frame, however short, is read beyond its end. */
 import { locateIp, NO_IP } from '../../../src/replay/link-layer';
 import { LINK_HEADERS } from '../../support/capture-files';
 

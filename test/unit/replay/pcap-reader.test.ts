@@ -1,4 +1,4 @@
-/** Classic pcap (draft-ietf-opsawg-pcap): every flavour gives the same packets, however the bytes come in. */
+/** Classic pcap (draft-ietf-opsawg-pcap): every variant gives the same packets, whatever the chunk size. */
 import { frame, type Frame, pcapFile, words } from '../../support/capture-files';
 import { readCapture } from '../../support/capture-packets';
 import { report, Wire } from '../../support/conversation';
