@@ -2,7 +2,7 @@
  * The engine's one face towards the rest of the program: starting it, asking a running one, and what the answers hold.
  * Whoever only asks loads neither the supervisor nor the addon.
  */
-import type { Engine, EngineOptions } from './supervisor/supervisor';
+import type { Engine, EngineOptions } from './supervisor/engine-options';
 
 export { askEngine, controlSocketPath, NoEngineError } from './control/ask';
 export { MAX_ENTRIES, type TableAnswer, type TraceAnswer, type TraceEvent } from './control/operations';

@@ -70,7 +70,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
   stopped.addEventListener('abort', stop);
   if (stopped.aborted) stop();
   manager.ready();
-  manager.watch(() => engine.isAlive());
+  manager.watch(() => engine.verdictsFlow());
   signals.onReload(() => void reloadFrom(config, engine, manager, log));
   await engine.finished;
 }

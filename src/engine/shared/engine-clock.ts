@@ -65,6 +65,11 @@ export function engineTime(hands: Float64Array): number {
   return hands[Hand.Seen] - hands[Hand.Lag];
 }
 
+/** When a worker last looked, CLOCK_BOOTTIME in ms. Anything that changes: a damaged hand is as good. */
+export function lastLookMs(hands: Float64Array): number {
+  return hands[Hand.Seen];
+}
+
 /** What makes a CLOCK_BOOTTIME of a time of the engine's, as of its last stall. */
 export function engineLag(hands: Float64Array): number {
   return hands[Hand.Lag];

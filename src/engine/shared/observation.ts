@@ -18,7 +18,8 @@ const TIME_BOUNDS = Float64Array.of(5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4
 const COUNTS_BYTES = SIDES.length * MAX_REASONS * 8;
 const SIZES_AT = COUNTS_BYTES;
 const TIMES_AT = SIZES_AT + Histogram.bytes(BATCH_BOUNDS);
-const RING_AT = TIMES_AT + Histogram.bytes(TIME_BOUNDS);
+const DECIDED_AT = TIMES_AT + Histogram.bytes(TIME_BOUNDS);
+const RING_AT = DECIDED_AT + 8;
 
 export class Observation {
   static readonly BYTES = RING_AT + PacketRing.BYTES;
@@ -28,12 +29,14 @@ export class Observation {
   readonly decideSeconds: Histogram;
   readonly ring: PacketRing;
   private readonly counts: Float64Array;
+  private readonly decided: Float64Array;
 
   /** @param buffer zeroed, or in use by another process @param at a multiple of 8 */
   constructor(buffer: ArrayBuffer, at = 0) {
     this.counts = new Float64Array(buffer, at, SIDES.length * MAX_REASONS);
     this.batchPackets = new Histogram(BATCH_BOUNDS, buffer, at + SIZES_AT);
     this.decideSeconds = new Histogram(TIME_BOUNDS, buffer, at + TIMES_AT);
+    this.decided = new Float64Array(buffer, at + DECIDED_AT, 1);
     this.ring = new PacketRing(buffer, at + RING_AT);
   }
 
@@ -42,8 +45,15 @@ export class Observation {
     return this.counts[queue * MAX_REASONS + reason];
   }
 
+  /** Batches that have been decided, by all workers. Fail-over depends on it, and on no figure for Prometheus. */
+  get decidedBatches(): number {
+    return this.decided[0];
+  }
+
+  /** Counts a batch that has just been decided. */
   count(batch: PacketBatch): void {
     const { counts } = this;
+    this.decided[0]++;
     for (let i = 0; i < batch.count; i++)
       counts[(batch.queue[i] & Side.Host) * MAX_REASONS + (batch.reason[i] & 127)]++;
   }

@@ -9,14 +9,14 @@ import { Observation } from './observation';
 export const FD = { channel: 3, queue: 4, batch: 5, state: 6 } as const;
 
 /** What a reload may change. */
-export interface Rules {
+export interface Reloadable {
   topology: Topology;
   activation: ActivationMode;
   lives: Lives;
 }
 
 /** The same, as a worker has them. */
-export interface WorkerRules extends Rules {
+export interface WorkerSettings extends Reloadable {
   /** See EngineClock. */
   longestStallMs: number;
 }
@@ -26,7 +26,7 @@ export interface WorkerStart {
   version: string;
   /** Process id of the supervisor. */
   parent: number;
-  rules: WorkerRules;
+  settings: WorkerSettings;
   capacityEntries: number;
   firstQueue: number;
   /** int32, for tables that are not there yet. */
@@ -47,19 +47,14 @@ export interface WorkerCommand extends Asked {
 
 export interface WorkerReload extends Asked {
   kind: 'reload';
-  rules: WorkerRules;
-}
-
-/** Are you there? */
-export interface WorkerPing extends Asked {
-  kind: 'ping';
+  settings: WorkerSettings;
 }
 
 export interface WorkerStop {
   kind: 'stop';
 }
 
-export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerPing | WorkerStop;
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerStop;
 
 export type FromWorker =
   /** The worker waits to be told what to do. */

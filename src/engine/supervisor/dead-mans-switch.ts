@@ -18,10 +18,8 @@ export interface SelfEmptyingSet {
 export interface SwitchOptions {
   /** Asked at each renewal: a reload may change them. None where nobody else is to take over. */
   sets: () => readonly SelfEmptyingSet[];
-  /** Batches that workers have decided so far: one that dies again and again may have given verdicts in between. */
-  decided: () => number;
-  /** Whether a worker is there, and takes up what waits for it. */
-  isCalm: () => boolean;
+  /** When verdicts last flowed, by the given clock; see Liveness. */
+  lastFlowMs: (nowMs: number) => number;
   log: EngineLog;
 }
 
@@ -50,8 +48,6 @@ export function takeoverMs({ seconds }: SelfEmptyingSet): number {
 }
 
 export class DeadMansSwitch {
-  private aliveMs = -Infinity;
-  private decidedBefore: number;
   private filledMs = Infinity;
   private readonly complained = new Set<string>();
   private readonly timer: NodeJS.Timeout;
@@ -61,7 +57,6 @@ export class DeadMansSwitch {
     private readonly options: SwitchOptions,
     private readonly system: SwitchSystem = SYSTEM,
   ) {
-    this.decidedBefore = options.decided();
     this.hold();
     this.timer = setInterval(() => this.hold(), INTERVAL_MS);
     this.timer.unref();
@@ -69,10 +64,7 @@ export class DeadMansSwitch {
 
   hold(): void {
     const nowMs = this.system.nowMs();
-    const decided = this.options.decided();
-    if (decided !== this.decidedBefore || this.options.isCalm()) this.aliveMs = nowMs;
-    this.decidedBefore = decided;
-    if (nowMs - this.aliveMs > PATIENCE_MS) return;
+    if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return;
     const sets = this.options.sets();
     for (const set of sets) this.renew(set);
     if (sets.length > 0) this.tellFall(nowMs, sets[0].seconds);

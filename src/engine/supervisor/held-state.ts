@@ -8,9 +8,9 @@ import { type QueueCounters, readQueueCounters } from '../shared/queue-counters'
 import { beginAnew, openState, type StateFile, type StateOptions } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
 import { decidedSoFar } from '../report/status';
-import { type Rules } from '../shared/worker-protocol';
+import { type Reloadable } from '../shared/worker-protocol';
 
-export interface HeldStateOptions extends Rules {
+export interface HeldStateOptions extends Reloadable {
   capacityEntries: number;
   stateDirectory: string;
   queue: { first: number };

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { type Topology } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
+import { type EngineLog } from '../shared/engine-log';
 
 /** Interfaces of a topology, each once, with the key that names it. */
 function interfacesOf(topology: Topology): Map<string, string> {
@@ -36,6 +37,11 @@ export interface HostFault {
   says: string;
   /** The command that mends it. */
   mend: string;
+}
+
+/** One warning for each fault. A start that fails says only why it failed, so this comes after it. */
+export function warnOfHost(topology: Topology, log: EngineLog): void {
+  for (const warning of findHostWarnings(topology)) log.warn({ event: 'host' }, warning);
 }
 
 /** One line each, for a log. */

@@ -1,6 +1,7 @@
 /** The engine's queues: how large their receive buffer must be, and opening them. */
 import { type OpenedQueues, openQueues, type QueueError } from '../shared/binding';
 import { EngineError } from '../shared/engine-error';
+import { type EngineLog } from '../shared/engine-log';
 import { SIDES } from '../../packet/batch';
 
 export interface QueueSettings {
@@ -42,4 +43,15 @@ export async function openEngineQueues(queue: QueueSettings, stopped: AbortSigna
     await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
     stopped.throwIfAborted();
   }
+}
+
+/** Says so when the kernel granted less receive buffer than the queues can fill. */
+export function warnOfReceiveBuffer(opened: OpenedQueues, queue: QueueSettings, log: EngineLog): void {
+  const { receiveBufferBytes: granted } = opened;
+  const wanted = wantedReceiveBufferBytes(queue);
+  if (granted >= wanted) return;
+  log.warn(
+    { event: 'receive-buffer', granted, wanted },
+    'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
+  );
 }

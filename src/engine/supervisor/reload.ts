@@ -1,10 +1,11 @@
-/** What a running engine can be told anew, and what takes a restart. */
+/** What a running engine takes over from a reload, and what needs a restart. */
 import { families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type QueueSettings } from './queues';
-import { type Rules } from '../shared/worker-protocol';
+import { type Reloadable } from '../shared/worker-protocol';
 
-export interface Reloadable extends Rules {
+/** An engine's settings, reloadable or not. */
+export interface EngineSettings extends Reloadable {
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
@@ -12,9 +13,9 @@ export interface Reloadable extends Rules {
   metrics: { listen: string };
 }
 
-/** @throws EngineError naming the first key whose change takes a restart */
-export function requireReloadable(now: Reloadable, wanted: Reloadable): void {
-  const fixed = (options: Reloadable): Record<string, unknown> => ({
+/** @throws EngineError naming the first key whose change needs a restart */
+export function requireReloadable(now: EngineSettings, wanted: EngineSettings): void {
+  const fixed = (options: EngineSettings): Record<string, unknown> => ({
     'address families': families(options.topology).join(' and '),
     'cpe.interface': options.topology.cpe.interface,
     'itms.interface': options.topology.itms.interface,

@@ -49,10 +49,12 @@ export class ServiceManager {
     this.tell('STOPPING=1');
   }
 
-  /** From now on a sign of life, three within its patience, each time only if `isAlive` answers true. */
-  watch(isAlive: () => Promise<boolean>): void {
+  /** From now on a sign of life, three within its patience, each only while verdicts flow. */
+  watch(verdictsFlow: () => boolean): void {
     if (this.path === undefined || this.patienceMs === undefined) return;
-    const look = () => void isAlive().then((alive) => alive && this.tell('WATCHDOG=1'));
+    const look = () => {
+      if (verdictsFlow()) this.tell('WATCHDOG=1');
+    };
     this.timer = setInterval(look, this.patienceMs / 3);
     this.timer.unref();
     look();

@@ -10,53 +10,29 @@ import { Splitter } from '../../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
 import { controlSocketPath, refuseLivingEngine } from '../control/ask';
 import { type KeptControl, keepControl } from '../control/control-keeper';
-import { DeadMansSwitch, type SelfEmptyingSet, takeoverMs } from './dead-mans-switch';
-import { LONGEST_STALL_MS } from '../shared/engine-clock';
+import { DeadMansSwitch, takeoverMs } from './dead-mans-switch';
+import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
+import { type Engine, type EngineOptions } from './engine-options';
 import { HeldState, seed } from './held-state';
-import { findHostWarnings, requireInterfaces } from './host-checks';
+import { requireInterfaces, warnOfHost } from './host-checks';
 import { Journal } from '../shared/journal';
+import { Liveness } from './liveness';
 import { watchLosses } from './loss-watch';
 import { makeMetrics } from '../report/metrics';
 import { type MetricsServer, serveMetrics } from '../report/metrics-server';
 import { Observation } from '../shared/observation';
 import { operations } from '../control/operations';
 import { packetTrace } from '../control/packet-trace';
-import { openEngineQueues, type QueueSettings, wantedReceiveBufferBytes } from './queues';
+import { openEngineQueues, warnOfReceiveBuffer } from './queues';
 import { readQueueCounters } from '../shared/queue-counters';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
 import { composeStatus, type Status } from '../report/status';
-import { Watchdog } from './watchdog';
 import { CHANGES } from '../shared/control-request';
 import { WorkerKeeper } from './worker-keeper';
-import { BATCH_MEMORY, type Rules, type WorkerRules } from '../shared/worker-protocol';
-
-export interface EngineOptions extends Rules {
-  capacityEntries: number;
-  queue: QueueSettings;
-  stateDirectory: string;
-  /** Whose members may use the control socket, besides root. */
-  controlGroup: string | undefined;
-  /** Kept full while verdicts flow: the rules send CPEs to the ITMS when they are not. None with `hold`. */
-  aliveSets: readonly SelfEmptyingSet[];
-  /** Where Prometheus may ask. */
-  metrics: { listen: string };
-  version: string;
-  log: EngineLog;
-}
-
-export interface Engine {
-  /** Answers what was read, closes the queues, removes the control socket. Idempotent. */
-  stop(): Promise<void>;
-  /** Other rules for the running engine; no session is lost. @throws EngineError, and everything stays as it was */
-  reload(options: EngineOptions): Promise<void>;
-  /** The worker answers, and gives verdicts on what waits. */
-  isAlive(): Promise<boolean>;
-  /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */
-  finished: Promise<void>;
-}
+import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
 
 /**
  * @param stopped ends the start at once, wherever it is
@@ -77,16 +53,16 @@ export async function startEngine(options: EngineOptions, stopped: AbortSignal):
   return supervisor;
 }
 
-/** A topology that cannot be is refused here, and not by every worker anew. */
-function requireSound(rules: Rules): void {
+/** Refuses an impossible topology here, once, instead of in every worker. */
+function requireSound(settings: Reloadable): void {
   try {
-    new Splitter({ ...rules, capacityEntries: 16, seed: 0 });
+    new Splitter({ ...settings, capacityEntries: 16, seed: 0 });
   } catch (error) {
     throw new EngineError((error as Error).message, { cause: error });
   }
 }
 
-/** Before there is a loop. */
+/** What the loop has lost before it exists. */
 const NOTHING_LOST = { verdictsLate: 0, unparsed: 0, givenUp: 0 };
 
 class Supervisor implements Engine {
@@ -105,7 +81,7 @@ class Supervisor implements Engine {
   private control: KeptControl | undefined;
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
-  private watchdog: Watchdog | undefined;
+  private liveness: Liveness | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
   private keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
@@ -134,7 +110,8 @@ class Supervisor implements Engine {
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
-    this.keeper = this.makeKeeper(this.opened.fd, this.journal, this.observation);
+    this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
+    this.keeper = this.makeKeeper(this.opened.fd, this.liveness);
     const trace = packetTrace({
       ring: this.observation.ring,
       run: this.run,
@@ -144,11 +121,12 @@ class Supervisor implements Engine {
     const commands = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
     await this.beginUnless(stopped, this.keeper);
-    this.watchdog = this.makeWatchdog(this.keeper, this.opened.fd, this.journal);
-    this.aliveSwitch = this.makeSwitch(this.keeper, this.watchdog, this.observation);
+    this.liveness.watch();
+    this.aliveSwitch = this.makeSwitch(this.liveness);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
-    this.warnOfHost(this.opened);
+    warnOfHost(options.topology, log);
+    warnOfReceiveBuffer(this.opened, queue, log);
     const queues = SIDES.map((_, i) => queue.first + i);
     log.info(
       { event: 'ready', queues, activation: options.activation, control: path, worker: this.keeper.pid },
@@ -177,13 +155,13 @@ class Supervisor implements Engine {
     requireReloadable(this.options, options);
     requireInterfaces(options.topology);
     requireSound(options);
-    await this.keeper?.ask({ kind: 'reload', rules: rulesOf(options) });
+    await this.keeper?.ask({ kind: 'reload', settings: settingsOf(options) });
     this.options = options;
     this.state.reload(options);
   }
 
-  async isAlive(): Promise<boolean> {
-    return (this.watchdog?.isCalm ?? false) && ((await this.keeper?.isAlive()) ?? false);
+  verdictsFlow(): boolean {
+    return this.liveness?.verdictsFlow() ?? false;
   }
 
   /** Whatever has come up goes down again. Idempotent. */
@@ -194,7 +172,7 @@ class Supervisor implements Engine {
 
   private async closeAll(): Promise<void> {
     this.aliveSwitch?.stop();
-    this.watchdog?.stop();
+    this.liveness?.stop();
     this.losses?.stop();
     await this.keeper?.stop();
     if (this.opened) closeQueues(this.opened.fd);
@@ -209,17 +187,15 @@ class Supervisor implements Engine {
     return this.held;
   }
 
-  private makeKeeper(queueFd: number, journal: Journal, { batchPackets }: Observation): WorkerKeeper {
+  private makeKeeper(queueFd: number, liveness: Liveness): WorkerKeeper {
     return new WorkerKeeper({
       log: this.log,
       descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
       start: () => {
         const { version, capacityEntries, queue } = this.options;
-        return { version, rules: rulesOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
+        return { version, settings: settingsOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
       },
-      decided: () => batchPackets.count,
-      isHolding: () => journal.isHolding,
-      onStart: () => this.watchdog?.restart(),
+      liveness,
       onStateUnusable: (reason) => this.state.replace(reason),
       onHopeless: (reason) => {
         this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
@@ -227,27 +203,27 @@ class Supervisor implements Engine {
     });
   }
 
-  private makeWatchdog(keeper: WorkerKeeper, queueFd: number, journal: Journal): Watchdog {
+  private makeLiveness(queueFd: number, journal: Journal, observation: Observation): Liveness {
     const { isReadable } = loadAddon();
     const watched = {
-      hasUnread: () => keeper.ready && isReadable(queueFd),
-      // A batch that a dead worker left is decided before the next one is ready.
-      isHolding: () => keeper.working && journal.isHolding,
+      hasUnread: () => isReadable(queueFd),
+      isHolding: () => journal.isHolding,
       steps: () => steps(journal),
+      decided: () => observation.decidedBatches,
+      lookedMs: () => lastLookMs(this.state.header.hands),
     };
-    return new Watchdog(watched, () => keeper.bite());
+    return new Liveness(watched, (why) => this.keeper?.bite(why));
   }
 
-  private makeSwitch(keeper: WorkerKeeper, watchdog: Watchdog, { batchPackets }: Observation): DeadMansSwitch {
-    const isCalm = () => keeper.trusted && watchdog.isCalm;
+  private makeSwitch(liveness: Liveness): DeadMansSwitch {
     const sets = () => this.options.aliveSets;
-    return new DeadMansSwitch({ sets, decided: () => batchPackets.count, isCalm, log: this.log });
+    return new DeadMansSwitch({ sets, lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs), log: this.log });
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
     const metrics = makeMetrics(() => ({ status: this.status(), observation, loop: journal.counters() }));
     const { listen } = this.options.metrics;
-    return serveMetrics({ listen, isReady: () => this.keeper?.ready ?? false, metrics, log: this.log });
+    return serveMetrics({ listen, isReady: () => this.verdictsFlow(), metrics, log: this.log });
   }
 
   private commands(keeper: WorkerKeeper) {
@@ -273,7 +249,7 @@ class Supervisor implements Engine {
     const look = state.asOfNow();
     return composeStatus({
       version: options.version,
-      isReady: keeper?.ready ?? false,
+      isReady: this.verdictsFlow(),
       uptimeMs: performance.now() - this.startedMs,
       pid: process.pid,
       worker: { pid: keeper?.pid ?? 0, restarts: keeper?.restarts ?? 0 },
@@ -287,21 +263,9 @@ class Supervisor implements Engine {
       loop: journal?.counters() ?? NOTHING_LOST,
     });
   }
-
-  /** What an engine that runs should say of the host; a start that fails says only why it failed. */
-  private warnOfHost(opened: OpenedQueues): void {
-    const { topology, queue } = this.options;
-    for (const warning of findHostWarnings(topology)) this.log.warn({ event: 'host' }, warning);
-    const wanted = wantedReceiveBufferBytes(queue);
-    if (opened.receiveBufferBytes >= wanted) return;
-    this.log.warn(
-      { event: 'receive-buffer', granted: opened.receiveBufferBytes, wanted },
-      'receive buffer smaller than the queues: bursts may be lost (needs CAP_NET_ADMIN on the host)',
-    );
-  }
 }
 
-function rulesOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerRules {
+function settingsOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerSettings {
   const longestStallMs = aliveSets.length > 0 ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
   return { topology, activation, lives, longestStallMs };
 }

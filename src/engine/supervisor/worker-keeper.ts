@@ -4,6 +4,7 @@
  */
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
+import { type Liveness, PROVEN_MS } from './liveness';
 import { type Death, type Descriptors, WorkerProcess } from './worker-process';
 import { type FromWorker, monotonicMs, type ToWorker, type WorkerStart } from '../shared/worker-protocol';
 
@@ -14,24 +15,16 @@ const ANSWER_TIMEOUT_MS = 4000;
 /** The worker must begin so long before, or leave it: what was refused must not be done later. */
 const ANSWER_MARGIN_MS = 500;
 const STOP_TIMEOUT_MS = 5000;
-const MAX_DELAY_MS = 5000;
+const MAX_DELAY_MS = PROVEN_MS;
 const FIRST_DELAY_MS = 50;
-/** Who has lived so long did not die of its start. */
-const SETTLED_MS = 1000;
-/** A worker after several deaths is trusted once it has decided, or lived so long: the longest of the delays. */
-const PROVEN_MS = MAX_DELAY_MS;
 /** Deaths in a row at the very start, before anybody was ever ready: it cannot work here. */
 const MAX_STARTS = 3;
 
 export interface KeeperOptions {
   descriptors: () => Descriptors;
   start: () => Omit<WorkerStart, 'kind' | 'parent'>;
-  /** Batches that were decided so far, by whichever worker. Reading a batch, and dying of it, decides nothing. */
-  decided: () => number;
-  /** A batch has been read and has not all its verdicts. */
-  isHolding: () => boolean;
-  /** A worker begins its work. */
-  onStart: () => void;
+  /** Told of each step of a worker. */
+  liveness: Liveness;
   /** The tables are of no use, and no worker has them mapped: to be made anew before the next one starts. @throws Error */
   onStateUnusable: (reason: string) => void;
   /** No worker will ever run again under this supervisor. */
@@ -40,9 +33,7 @@ export interface KeeperOptions {
 }
 
 type Command =
-  | { kind: 'command'; request: { command: string } & Record<string, unknown> }
-  | { kind: 'ping' }
-  | Omit<Reload, 'id' | 'untilMs'>;
+  { kind: 'command'; request: { command: string } & Record<string, unknown> } | Omit<Reload, 'id' | 'untilMs'>;
 type Reload = Extract<ToWorker, { kind: 'reload' }>;
 
 interface Pending {
@@ -60,14 +51,8 @@ export function delayAfter(failures: number): number {
 export class WorkerKeeper {
   restarts = 0;
   private worker: WorkerProcess | undefined;
-  private isReady = false;
   private wasEverReady = false;
   private isStopping = false;
-  /** Deaths in a row of workers that came to nothing. */
-  private failures = 0;
-  private readyMs = 0;
-  private decidedBefore = 0;
-  private isUp = false;
   private nextId = 1;
   private readonly pending = new Map<number, Pending>();
   private readonly firstReady: Promise<void>;
@@ -85,24 +70,8 @@ export class WorkerKeeper {
     return this.worker?.pid ?? 0;
   }
 
-  /** Verdicts flow. */
-  get ready(): boolean {
-    return this.isReady;
-  }
-
-  /** Node has started in the worker: what it does not do from now on, it does not do for want of a processor. */
-  get working(): boolean {
-    return this.isUp;
-  }
-
-  /** Verdicts flow, and this worker will not die of the next packet as those before it did, for all that is known. */
-  get trusted(): boolean {
-    if (!this.isReady) return false;
-    return this.failures < 2 || this.hasDecided || performance.now() - this.readyMs > PROVEN_MS;
-  }
-
-  private get hasDecided(): boolean {
-    return this.options.decided() !== this.decidedBefore;
+  private get isReady(): boolean {
+    return this.options.liveness.isReady;
   }
 
   /** Resolves when verdicts flow. @throws EngineError when no worker gets so far */
@@ -132,17 +101,8 @@ export class WorkerKeeper {
     });
   }
 
-  /** The worker is ready and answers within some seconds. */
-  async isAlive(): Promise<boolean> {
-    if (!this.isReady) return false;
-    return this.ask({ kind: 'ping' }).then(
-      () => this.isReady,
-      () => false,
-    );
-  }
-
   /** The worker lives and does nothing: it is killed, and so started again. */
-  bite(why = 'packets wait and it does nothing'): void {
+  bite(why: string): void {
     this.options.log.error({ event: 'worker-stuck', pid: this.pid }, `the worker is killed: ${why}`);
     this.worker?.kill();
   }
@@ -165,7 +125,7 @@ export class WorkerKeeper {
 
   private launch(): void {
     const { options } = this;
-    this.decidedBefore = options.decided();
+    options.liveness.workerStarts();
     const worker = new WorkerProcess(options.descriptors(), (message) => {
       if (this.worker === worker) this.hear(message);
     });
@@ -177,8 +137,7 @@ export class WorkerKeeper {
   private hear(message: FromWorker): void {
     switch (message.kind) {
       case 'up':
-        this.isUp = true;
-        this.options.onStart();
+        this.options.liveness.workerIsUp();
         return this.worker?.tell({ kind: 'start', parent: process.pid, ...this.options.start() });
       case 'ready':
         return this.becomeReady();
@@ -208,9 +167,8 @@ export class WorkerKeeper {
 
   private becomeReady(): void {
     clearTimeout(this.timer);
-    this.isReady = true;
+    this.options.liveness.workerIsReady();
     this.wasEverReady = true;
-    this.readyMs = performance.now();
     if (this.restarts > 0) {
       this.options.log.info(
         { event: 'worker-restarted', pid: this.pid, restarts: this.restarts },
@@ -228,19 +186,14 @@ export class WorkerKeeper {
 
   private mourn(worker: WorkerProcess, death: Death): void {
     clearTimeout(this.timer);
-    const { log, isHolding } = this.options;
-    const livedMs = this.isReady ? performance.now() - this.readyMs : 0;
+    const { log, liveness } = this.options;
+    const failures = liveness.workerDied();
     this.worker = undefined;
-    this.isReady = false;
-    this.isUp = false;
     if (this.isStopping) return;
-    // Whoever dies with a batch undecided may have died of it, however long it waited for one.
-    const cameToSomething = this.hasDecided || (livedMs > SETTLED_MS && !isHolding());
-    this.failures = cameToSomething ? 0 : this.failures + 1;
-    const delayMs = delayAfter(this.failures);
+    const delayMs = delayAfter(failures);
     const { reason, code, signal } = death;
     log.error({ event: 'worker-died', pid: worker.pid, code, signal, delayMs }, `the worker died: ${reason}`);
-    if (!this.wasEverReady && this.failures >= MAX_STARTS) {
+    if (!this.wasEverReady && failures >= MAX_STARTS) {
       return this.giveUp(`the worker does not start: ${reason}`);
     }
     try {

@@ -22,9 +22,9 @@ import {
   FD,
   type FromWorker,
   monotonicMs,
-  type Rules,
+  type Reloadable,
   type ToWorker,
-  type WorkerRules,
+  type WorkerSettings,
   type WorkerStart,
 } from '../shared/worker-protocol';
 
@@ -50,15 +50,15 @@ class Worker {
 
   constructor(private readonly start: WorkerStart) {
     const addon = loadAddon();
-    const { header, memory } = mapState(FD.state, Splitter.bufferBytes(start.capacityEntries, start.rules.topology));
+    const { header, memory } = mapState(FD.state, Splitter.bufferBytes(start.capacityEntries, start.settings.topology));
     this.header = header;
     this.memory = memory;
     try {
-      this.splitter = this.takeOver(start.rules);
+      this.splitter = this.takeOver(start.settings);
     } catch (error) {
       throw new StateUnusable((error as Error).message);
     }
-    const { longestStallMs } = start.rules;
+    const { longestStallMs } = start.settings;
     const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms) =>
       tell({ kind: 'stalled', ms }),
     );
@@ -89,24 +89,22 @@ class Worker {
       case 'command':
         return this.answer(message.id, () => this.change(message.request));
       case 'reload':
-        return this.answer(message.id, () => this.reload(message.rules));
-      case 'ping':
-        return this.answer(message.id, () => undefined);
+        return this.answer(message.id, () => this.reload(message.settings));
       case 'stop':
         this.loop.stop();
         process.exit(0);
     }
   }
 
-  private reload(rules: WorkerRules): void {
-    this.splitter = this.takeOver(rules);
-    this.clock.longestStallMs = rules.longestStallMs;
+  private reload(settings: WorkerSettings): void {
+    this.splitter = this.takeOver(settings);
+    this.clock.longestStallMs = settings.longestStallMs;
   }
 
   /** A splitter over the tables as they stand: diversions and activations stay, rules and lives are the new ones. */
-  private takeOver(rules: Rules): Splitter {
+  private takeOver(settings: Reloadable): Splitter {
     const { capacityEntries, seed } = this.start;
-    const splitter = new Splitter({ ...rules, capacityEntries, seed, buffer: this.memory });
+    const splitter = new Splitter({ ...settings, capacityEntries, seed, buffer: this.memory });
     splitter.paused = this.header.paused;
     return splitter;
   }

@@ -142,8 +142,8 @@ test('where no CPE lives is nothing to trace: said at the first question, not in
 });
 
 test.each([
-  [{ cpe: '10.1.7' }, 'cpe must be an IP address'],
-  [{ cpe: 7 }, 'cpe must be an IP address'],
+  [{ cpe: '10.1.7' }, 'cpe must be an IPv4 or IPv6 address'],
+  [{ cpe: 7 }, 'cpe must be an IPv4 or IPv6 address'],
   [{ since: -1 }, 'since must be a whole number'],
   [{ since: '0' }, 'since must be a whole number'],
 ])('what is no question is refused: %p', (request, expected) => {

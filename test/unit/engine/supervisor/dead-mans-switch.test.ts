@@ -1,10 +1,22 @@
 /** When the sets are filled and when no more; what is said when they cannot be. */
 import { DeadMansSwitch, type SelfEmptyingSet } from '../../../../src/engine/supervisor/dead-mans-switch';
+import { Liveness } from '../../../../src/engine/supervisor/liveness';
 
 const SETS: SelfEmptyingSet[] = [
   { name: 'four', family: 'ipv4', seconds: 3 },
   { name: 'six', family: 'ipv6', seconds: 3 },
 ];
+
+/** What a switch asks, with a worker that is there while `isAlive`. */
+function lastFlow(given: { isAlive: boolean; decided?: number }) {
+  const nothing = { hasUnread: () => false, isHolding: () => false, steps: () => 0, lookedMs: () => 0 };
+  const liveness = new Liveness({ ...nothing, decided: () => given.decided ?? 0 }, () => undefined);
+  return (nowMs: number) => {
+    if (given.isAlive && !liveness.isReady) liveness.workerIsReady();
+    if (!given.isAlive && liveness.isReady) liveness.workerDied();
+    return liveness.lastFlowMs(nowMs);
+  };
+}
 
 /** A switch under fake timers, with what it has filled and said. */
 function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfEmptyingSet[]; code?: string }) {
@@ -14,7 +26,7 @@ function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfE
   const nowMs = () => performance.now() - from;
   const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
   const dead = new DeadMansSwitch(
-    { sets: () => given.sets ?? SETS, decided: () => given.decided ?? 0, isCalm: () => given.isAlive, log },
+    { sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), log },
     {
       fill: ({ name }) => {
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });

@@ -1,12 +1,16 @@
 /** A worker that keeps dying is started ever more slowly, and who asks while there is none hears so. */
 import { EventEmitter } from 'node:events';
 import pino from 'pino';
-import { requireReloadable, type Reloadable } from '../../../../src/engine/supervisor/reload';
+import { type EngineSettings, requireReloadable } from '../../../../src/engine/supervisor/reload';
+import { Liveness } from '../../../../src/engine/supervisor/liveness';
 import { delayAfter, type KeeperOptions, WorkerKeeper } from '../../../../src/engine/supervisor/worker-keeper';
 import { type FromWorker } from '../../../../src/engine/shared/worker-protocol';
 import { DEFAULT_LIVES } from '../../../../src/splitter/topology';
 import { eventually } from '../../../e2e/support/run-host';
 import { TOPOLOGY } from '../../../support/rig';
+
+const idle = { hasUnread: () => false, isHolding: () => false, steps: () => 0, decided: () => 0, lookedMs: () => 0 };
+const liveness = () => new Liveness(idle, () => undefined);
 
 test('at once after the first death, then doubling, 5 s at the most', () => {
   expect([0, 1, 2, 3, 4, 8, 9, 10, 1000].map(delayAfter)).toEqual([0, 0, 50, 100, 200, 3200, 5000, 5000, 5000]);
@@ -18,7 +22,7 @@ describe('a command, while no worker lives', () => {
   };
   const keeper = () =>
     new WorkerKeeper({
-      ...{ descriptors: nobody, start: nobody, decided: () => 0, isHolding: () => false, onStart: () => undefined },
+      ...{ descriptors: nobody, start: nobody, liveness: liveness() },
       ...{ onStateUnusable: nobody, onHopeless: nobody, log: pino({ enabled: false }) },
     });
   const pause = { kind: 'command', request: { command: 'pause' } } as const;
@@ -70,9 +74,7 @@ describe('tables that a worker cannot take over', () => {
       descriptors: () => ({ queue: 0, batch: 0, state: 0 }),
       start: () => ({}) as ReturnType<KeeperOptions['start']>,
       ...{
-        decided: () => 0,
-        isHolding: () => false,
-        onStart: () => undefined,
+        liveness: liveness(),
         log: pino({ enabled: false }),
         onStateUnusable,
       },
@@ -112,7 +114,7 @@ describe('tables that a worker cannot take over', () => {
 });
 
 describe('a reload', () => {
-  const now: Reloadable = {
+  const now: EngineSettings = {
     ...{
       topology: TOPOLOGY,
       activation: 'auto',
@@ -132,7 +134,7 @@ describe('a reload', () => {
     ).not.toThrow();
   });
 
-  const refused: [string, Partial<Reloadable>][] = [
+  const refused: [string, Partial<EngineSettings>][] = [
     ['cpe.interface', { topology: { ...TOPOLOGY, cpe: { ...TOPOLOGY.cpe, interface: 'eth9' } } }],
     ['itms.interface', { topology: { ...TOPOLOGY, itms: { ...TOPOLOGY.itms, interface: 'eth9' } } }],
     ['tables.capacity', { capacityEntries: 65 }],

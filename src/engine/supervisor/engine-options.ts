@@ -1,0 +1,30 @@
+/** What an engine is started with, and what it offers to the process that started it. */
+import { type EngineLog } from '../shared/engine-log';
+import { type Reloadable } from '../shared/worker-protocol';
+import { type SelfEmptyingSet } from './dead-mans-switch';
+import { type QueueSettings } from './queues';
+
+export interface EngineOptions extends Reloadable {
+  capacityEntries: number;
+  queue: QueueSettings;
+  stateDirectory: string;
+  /** The group whose members may use the control socket, besides root. */
+  controlGroup: string | undefined;
+  /** Kept full while verdicts flow: the iptables rules send CPEs to the ITMS when they are empty. None with `hold`. */
+  aliveSets: readonly SelfEmptyingSet[];
+  /** Where Prometheus scrapes. */
+  metrics: { listen: string };
+  version: string;
+  log: EngineLog;
+}
+
+export interface Engine {
+  /** Answers what was read, closes the queues, removes the control socket. Idempotent. */
+  stop(): Promise<void>;
+  /** Gives the running engine other settings; no session is lost. @throws EngineError, and nothing has changed */
+  reload(options: EngineOptions): Promise<void>;
+  /** See Liveness. */
+  verdictsFlow(): boolean;
+  /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */
+  finished: Promise<void>;
+}
