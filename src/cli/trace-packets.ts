@@ -73,7 +73,7 @@ export class TraceFile {
       snapLength: 0,
     });
     const { cpe, itms, collectors } = topology;
-    this.interfaces = [on(cpe.interface), on(itms.interface), on(collectors[0]?.interface ?? ''), on('lo')];
+    this.interfaces = [on(cpe.interfaces[0].in), on(itms.interface), on(collectors[0]?.interface ?? ''), on('lo')];
     this.collectors = new Map(
       collectors.flatMap(({ interface: name, address }) =>
         [address.ipv4, (address as { ipv6?: string }).ipv6].flatMap((text) =>

@@ -46,8 +46,12 @@ export interface Configuration {
 }
 
 /** What the rules are rendered from, besides the topology. */
-export function steeringOf({ queue, onEngineDown }: Configuration): { first: number; onEngineDown: OnEngineDown } {
-  return { first: queue.first, onEngineDown };
+export function steeringOf({ queue, onEngineDown }: Configuration): {
+  instance: string;
+  first: number;
+  onEngineDown: OnEngineDown;
+} {
+  return { instance: 'default', first: queue.first, onEngineDown };
 }
 
 /** Reads and checks a configuration file. @throws UsageError, one line that names the place and what was expected. */
@@ -77,7 +81,10 @@ export function parseConfiguration(source: string, file: string): Configuration 
 function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
   const { cpe, itms, collectors, reportPorts, itmsPorts } = shape;
   return {
-    topology: { cpe, itms, collectors, reportPorts, itmsPorts },
+    topology: {
+      cpe: { interfaces: [{ in: cpe.interface, out: cpe.interface }], address: cpe.address, networks: cpe.networks },
+      ...{ itms, collectors, reportPorts, itmsPorts },
+    },
     activation: shape.activation,
     lives: shape.ttl,
     capacityEntries: shape.tables.capacity,

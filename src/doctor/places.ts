@@ -1,7 +1,7 @@
 /** The configuration's servers and networks family by family, and an address that stands for a whole network. */
 
 import { type Family, familyOf, formatAddress, isInNetwork, parseAddress, parseNetwork } from '../packet/address';
-import { families, type Topology } from '../splitter/topology';
+import { cpeInterfaceNames, families, type Topology } from '../splitter/topology';
 
 export interface Server {
   /** For people: `the ITMS`, `collector c1`. */
@@ -32,13 +32,14 @@ export function placesOf({ cpe, itms, collectors }: Topology): Places[] {
       const own = address[family];
       return own === undefined ? [] : [{ what, interface: name, address: own }];
     });
-    return { family, acs, cpeInterface: cpe.interface, networks, servers };
+    return { family, acs, cpeInterface: cpe.interfaces[0].in, networks, servers };
   });
 }
 
 /** Every interface of the topology, each once, the CPEs' first. */
-export function interfacesOf({ cpe, itms, collectors }: Topology): string[] {
-  return [...new Set([cpe, itms, ...collectors].map(({ interface: name }) => name))];
+export function interfacesOf(topology: Topology): string[] {
+  const { itms, collectors } = topology;
+  return [...new Set([...cpeInterfaceNames(topology), ...[itms, ...collectors].map((server) => server.interface)])];
 }
 
 /** A host's address in the middle of the network, none of `taken`: routes are asked for this one. */

@@ -7,7 +7,7 @@ import { Side, type SideName, SIDES } from '../packet/batch';
 import { readI32 } from '../packet/bytes';
 import * as ipv4 from '../packet/ipv4';
 import * as ipv6 from '../packet/ipv6';
-import { type Topology } from '../splitter/topology';
+import { cpeInterfaceNames, type Topology } from '../splitter/topology';
 import { type CaptureInterface } from './capture-reader';
 
 /** Sides that a captured packet can come from. Errors that this host sends itself come in on no interface. */
@@ -36,7 +36,7 @@ export class SideChooser {
     for (const collector of topology.collectors) {
       for (const text of Object.values(collector.address)) this.addServer(text, Side.Collector);
     }
-    this.add(topology.cpe.interface, Side.Cpe);
+    for (const name of cpeInterfaceNames(topology)) this.add(name, Side.Cpe);
     this.add(topology.itms.interface, Side.Itms);
     for (const collector of topology.collectors) this.add(collector.interface, Side.Collector);
   }

@@ -8,10 +8,20 @@ import { type Family } from '../packet/address';
 /** A host's address by family, one at the least. Every server and the ACS address have the same families. */
 export type Addresses = Partial<Record<Family, string>>;
 
+/**
+ * Where packets from CPEs come in and packets to CPEs go out. The two differ where VRRP uses a virtual MAC: packets come
+ * in through a macvlan and leave through its parent.
+ */
+export interface CpeInterface {
+  in: string;
+  out: string;
+}
+
 export interface Topology {
   /** First interface: the CPEs' side. [P2] */
   cpe: {
-    interface: string;
+    /** Usually one. A name that ends in `+` stands for every interface whose name begins alike. */
+    interfaces: CpeInterface[];
     /** The ACS address, which is all that CPEs know. */
     address: Addresses;
     /** Where CPEs live, CIDR, of any family that the ACS address has. */
@@ -28,6 +38,11 @@ export interface Topology {
 }
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
+
+/** Every name of the CPEs' interfaces, each once. */
+export function cpeInterfaceNames({ cpe }: Pick<Topology, 'cpe'>): string[] {
+  return [...new Set(cpe.interfaces.flatMap((side) => [side.in, side.out]))];
+}
 
 /** The families that a topology carries: those of its ACS address. */
 export function families(topology: Pick<Topology, 'cpe'>): Family[] {

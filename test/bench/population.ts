@@ -21,7 +21,7 @@ export const TOPOLOGY: Topology = topologyOf(1);
 /** With so many collectors: 10.3.0.2 and on. */
 export function topologyOf(collectors: number): Topology {
   return {
-    cpe: { interface: 'eth0', address: { ipv4: '10.1.0.1' }, networks: ['10.0.0.0/8'] },
+    cpe: { interfaces: [{ in: 'eth0', out: 'eth0' }], address: { ipv4: '10.1.0.1' }, networks: ['10.0.0.0/8'] },
     itms: { interface: 'eth1', address: { ipv4: '10.2.0.2' } },
     collectors: Array.from({ length: collectors }, (_, n) => ({
       name: `c${n + 1}`,

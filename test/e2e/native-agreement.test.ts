@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 
 const FIRST_QUEUE = 60;
 const TOPOLOGY: Topology = {
-  cpe: { interface: 'cpe0', address: { ipv4: ACS }, networks: ['10.1.0.0/16'] },
+  cpe: { interfaces: [{ in: 'cpe0', out: 'cpe0' }], address: { ipv4: ACS }, networks: ['10.1.0.0/16'] },
   itms: { interface: 'itms0', address: { ipv4: SERVER } },
   collectors: [{ name: 'c1', interface: 'coll0', address: { ipv4: COLLECTOR } }],
   reportPorts: [7547],

@@ -92,7 +92,7 @@ export class SplitterBox {
     });
     return {
       topology: {
-        cpe: { interface: 'if0', address: { ipv4: ACS_TEXT }, networks: [CPE_NETWORK] },
+        cpe: { interfaces: [{ in: 'if0', out: 'if0' }], address: { ipv4: ACS_TEXT }, networks: [CPE_NETWORK] },
         itms: side(SERVERS[ITMS]!),
         collectors: collectors.map((collector) => ({ name: collector.name, ...side(collector) })),
         reportPorts: [...REPORT_PORTS],

@@ -26,7 +26,7 @@ export type Server = keyof typeof SERVERS;
 export type Party = 'cpe' | Server;
 
 export const TOPOLOGY: Topology = {
-  cpe: { interface: 'cpe0', address: { ipv4: ACS }, networks: ['10.1.0.0/16'] },
+  cpe: { interfaces: [{ in: 'cpe0', out: 'cpe0' }], address: { ipv4: ACS }, networks: ['10.1.0.0/16'] },
   itms: { interface: 'itms0', address: { ipv4: SERVERS.itms } },
   collectors: [
     { name: 'c1', interface: 'col0', address: { ipv4: SERVERS.c1 } },

@@ -1,13 +1,13 @@
 /** What the host must offer before an engine may start, and what it should. Reads /proc, changes nothing. */
 
 import { readFileSync } from 'node:fs';
-import { type Topology } from '../../splitter/topology';
+import { cpeInterfaceNames, type Topology } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 
 /** Interfaces of a topology, each once, with the key that names it. */
 function interfacesOf(topology: Topology): Map<string, string> {
-  const keys = new Map<string, string>([[topology.cpe.interface, 'cpe.interface']]);
+  const keys = new Map(cpeInterfaceNames(topology).map((name) => [name, 'cpe.interface']));
   if (!keys.has(topology.itms.interface)) keys.set(topology.itms.interface, 'itms.interface');
   for (const collector of topology.collectors) {
     if (!keys.has(collector.interface)) keys.set(collector.interface, `collectors.${collector.name}.interface`);

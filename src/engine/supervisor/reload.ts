@@ -1,5 +1,5 @@
 /** What a running engine takes over from a reload, and what needs a restart. */
-import { families } from '../../splitter/topology';
+import { cpeInterfaceNames, families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type QueueSettings } from './queues';
 import { type Reloadable } from '../shared/worker-protocol';
@@ -17,7 +17,7 @@ export interface EngineSettings extends Reloadable {
 export function requireReloadable(now: EngineSettings, wanted: EngineSettings): void {
   const fixed = (options: EngineSettings): Record<string, unknown> => ({
     'address families': families(options.topology).join(' and '),
-    'cpe.interface': options.topology.cpe.interface,
+    'cpe.interface': cpeInterfaceNames(options.topology).join(', '),
     'itms.interface': options.topology.itms.interface,
     'tables.capacity': options.capacityEntries,
     'queue.first': options.queue.first,

@@ -7,7 +7,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { type Family } from '../../packet/address';
-import { families as familiesOf, type Topology } from '../../splitter/topology';
+import { cpeInterfaceNames, families as familiesOf, type Topology } from '../../splitter/topology';
 import { FAMILIES, PROGRAM } from './family';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
 import { renderTables, type Steering, IPTABLES_TABLES, type IptablesTable } from './render';
@@ -201,7 +201,9 @@ function formerPart(table: Table | undefined): OwnPart {
 /** iptables accepts any name, and rules for an interface that never comes would steer nothing without a word. */
 function requireInterfaces({ cpe, itms, collectors }: Topology, system: System): void {
   const existing = system.interfaces();
-  const missing = [cpe, itms, ...collectors].map((side) => side.interface).find((name) => !existing.includes(name));
+  const missing = [...cpeInterfaceNames({ cpe }), ...[itms, ...collectors].map((server) => server.interface)].find(
+    (name) => !existing.includes(name),
+  );
   if (missing === undefined) return;
   const others = existing.filter((name) => name !== 'lo').join(', ') || 'none but lo';
   throw new RulesError(`interface ${missing} does not exist here (there are: ${others}); nothing was installed`);

@@ -20,6 +20,8 @@ export interface QueueNumbers {
 
 /** What the rules need to know besides the topology. */
 export interface Steering extends QueueNumbers {
+  /** The instance's name; that of a host's only one is `default`. */
+  instance: string;
   onEngineDown: OnEngineDown;
 }
 
@@ -90,7 +92,7 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
       untracked: isFallback ? ' -m conntrack --ctstate UNTRACKED' : '',
       icmp: ICMP[family],
       errorAboutTcp: errorAboutTcp(family),
-      'cpe.interface': checkedInterface(cpe.interface),
+      'cpe.interface': checkedInterface(cpe.interfaces[0].in),
       'itms.interface': words[0].interface,
       'itms.address': words[0].address,
       'itms.quoted': words[0].quoted,

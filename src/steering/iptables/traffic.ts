@@ -59,7 +59,7 @@ interface Side {
 export function stations(topology: Topology, family: Family, onEngineDown: OnEngineDown): Station[] {
   const { cpe, itms, reportPorts, itmsPorts } = topology;
   const side: Side = {
-    interface: cpe.interface,
+    interface: cpe.interfaces[0].in,
     acs: addressIn(cpe.address, family)!,
     networks: cpe.networks.filter((network) => familyOf(parseNetwork(network)!.base) === family),
     ports: [...reportPorts, ...itmsPorts],

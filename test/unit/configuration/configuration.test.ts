@@ -52,7 +52,7 @@ describe('a configuration with only what must be said', () => {
 
   test('names the three sides', () => {
     expect(configuration.topology).toEqual({
-      cpe: { interface: 'eth0', address: { ipv4: '10.1.0.1' }, networks: ['10.1.0.0/16'] },
+      cpe: { interfaces: [{ in: 'eth0', out: 'eth0' }], address: { ipv4: '10.1.0.1' }, networks: ['10.1.0.0/16'] },
       itms: { interface: 'eth1', address: { ipv4: '10.2.0.2' } },
       collectors: [{ name: 'c1', interface: 'eth2', address: { ipv4: '10.3.0.2' } }],
       reportPorts: [7547],
@@ -98,14 +98,14 @@ describe('what may be written', () => {
       (c) => c.topology.itms.interface,
       'eth2',
     ],
-    ['a VLAN interface', withLine(2, '  interface: bond0.4000'), (c) => c.topology.cpe.interface, 'bond0.4000'],
+    ['a VLAN interface', withLine(2, '  interface: bond0.4000'), (c) => c.topology.cpe.interfaces[0].in, 'bond0.4000'],
     [
       'an address of each family, in whichever order',
       BOTH_FAMILIES.replace('[10.2.0.2, 2001:db8:2::2]', '[2001:DB8:2:0:0::2, 10.2.0.2]'),
       (c) => [c.topology.cpe, c.topology.itms.address, c.topology.collectors[0].address],
       [
         {
-          interface: 'eth0',
+          interfaces: [{ in: 'eth0', out: 'eth0' }],
           address: { ipv4: '10.1.0.1', ipv6: '2001:db8:1::1' },
           networks: ['10.1.0.0/16', '2001:db8:1::/48'],
         },
@@ -144,8 +144,8 @@ describe('what may be written', () => {
       (c) => c.topology.reportPorts.length,
       64,
     ],
-    ['Windows line ends', SMALLEST.replaceAll('\n', '\r\n'), (c) => c.topology.cpe.interface, 'eth0'],
-    ['a byte order mark', `\ufeff${SMALLEST}`, (c) => c.topology.cpe.interface, 'eth0'],
+    ['Windows line ends', SMALLEST.replaceAll('\n', '\r\n'), (c) => c.topology.cpe.interfaces[0].in, 'eth0'],
+    ['a byte order mark', `\ufeff${SMALLEST}`, (c) => c.topology.cpe.interfaces[0].in, 'eth0'],
   ];
   test.each(rows)('%s', (_, source, read, expected) => {
     expect(read(parseConfiguration(source, 'a.yaml'))).toEqual(expected);

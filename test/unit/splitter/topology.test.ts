@@ -14,7 +14,7 @@ const HERE = topologyIn(TOPOLOGY);
 const BOTH: Topology = {
   ...TOPOLOGY,
   cpe: {
-    interface: 'cpe0',
+    interfaces: [{ in: 'cpe0', out: 'cpe0' }],
     address: { ipv4: '10.1.0.1', ipv6: '2001:db8:1::1' },
     networks: ['10.1.0.0/16', '2001:db8:1::/48'],
   },

@@ -6,7 +6,7 @@ import { DEFAULT_LIVES, type Topology } from '../../../../src/splitter/topology'
 const NOW_MS = 1_000_000;
 const BOTH: Topology = {
   cpe: {
-    interface: 'eth0',
+    interfaces: [{ in: 'eth0', out: 'eth0' }],
     address: { ipv4: '10.1.0.1', ipv6: '2001:db8:1::1' },
     networks: ['10.0.0.0/8', '2001:db8:1::/48'],
   },

@@ -6,7 +6,7 @@ import { findHostWarnings, requireInterfaces } from '../../../../src/engine/supe
 import { type Topology } from '../../../../src/splitter/topology';
 
 const topology: Topology = {
-  cpe: { interface: 'eth0', address: { ipv4: '10.1.0.1' }, networks: ['10.1.0.0/16'] },
+  cpe: { interfaces: [{ in: 'eth0', out: 'eth0' }], address: { ipv4: '10.1.0.1' }, networks: ['10.1.0.0/16'] },
   itms: { interface: 'eth1.7', address: { ipv4: '10.2.0.2' } },
   collectors: [{ name: 'c1', interface: 'eth2', address: { ipv4: '10.3.0.2' } }],
   reportPorts: [7547],

@@ -135,7 +135,10 @@ describe('a reload', () => {
   });
 
   const refused: [string, Partial<EngineSettings>][] = [
-    ['cpe.interface', { topology: { ...TOPOLOGY, cpe: { ...TOPOLOGY.cpe, interface: 'eth9' } } }],
+    [
+      'cpe.interface',
+      { topology: { ...TOPOLOGY, cpe: { ...TOPOLOGY.cpe, interfaces: [{ in: 'eth9', out: 'eth9' }] } } },
+    ],
     ['itms.interface', { topology: { ...TOPOLOGY, itms: { ...TOPOLOGY.itms, interface: 'eth9' } } }],
     ['tables.capacity', { capacityEntries: 65 }],
     ['queue.first', { queue: { first: 4, length: 64, gso: true } }],

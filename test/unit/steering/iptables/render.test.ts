@@ -20,7 +20,7 @@ describe('the rendered rules are, word for word, those stored under goldens/', (
   it.each(rows)('%s, %s, %s', (name, family, onEngineDown, topology) => {
     const file = [name, ...(onEngineDown === 'itms' ? ['itms'] : []), ...(family === 'ipv6' ? ['ipv6'] : []), 'rules'];
     const golden = join(__dirname, 'goldens', file.join('.'));
-    const rendered = renderRules(topology, { first: 4, onEngineDown }, family);
+    const rendered = renderRules(topology, { instance: 'default', first: 4, onEngineDown }, family);
     if (isUpdating) writeFileSync(golden, rendered);
     expect(existsSync(golden)).toBe(true);
     expect(rendered).toBe(readFileSync(golden, 'utf8'));
@@ -101,7 +101,10 @@ describe('what no rule can hold is refused, not written', () => {
   const rows: [string, Topology][] = [
     ['a wildcard of iptables as interface', { ...plain, itms: { ...plain.itms, interface: 'eth+' } }],
     ['a line break in an interface', { ...plain, itms: { ...plain.itms, interface: 'a\n-F' } }],
-    ['a longer name than the kernel has', { ...plain, cpe: { ...plain.cpe, interface: 'abcdefghijklmnop' } }],
+    [
+      'a longer name than the kernel has',
+      { ...plain, cpe: { ...plain.cpe, interfaces: [{ in: 'abcdefghijklmnop', out: 'eth0' }] } },
+    ],
     ['an address that is a name', { ...plain, itms: { ...plain.itms, address: { ipv4: 'itms.example' } } }],
     ['a network with host bits', { ...plain, cpe: { ...plain.cpe, networks: ['10.1.0.1/16'] } }],
   ];

@@ -4,14 +4,18 @@ import { type Steering } from '../../../../src/steering/iptables';
 import { type Topology } from '../../../../src/splitter/topology';
 
 /** What happens while no engine runs, queues from 0 on. */
-export const HOLD: Steering = { first: 0, onEngineDown: 'hold' };
-export const ITMS: Steering = { first: 0, onEngineDown: 'itms' };
+export const HOLD: Steering = { instance: 'default', first: 0, onEngineDown: 'hold' };
+export const ITMS: Steering = { instance: 'default', first: 0, onEngineDown: 'itms' };
 
 const both = (ipv4: string, ipv6: string) => ({ ipv4, ipv6 });
 
 /** One collector on an interface of its own, as in the README. */
 export const plain: Topology = {
-  cpe: { interface: 'eth0', address: both('10.1.0.1', '2001:db8:1::1'), networks: ['10.1.0.0/16', '2001:db8:1::/48'] },
+  cpe: {
+    interfaces: [{ in: 'eth0', out: 'eth0' }],
+    address: both('10.1.0.1', '2001:db8:1::1'),
+    networks: ['10.1.0.0/16', '2001:db8:1::/48'],
+  },
   itms: { interface: 'eth1', address: both('10.2.0.2', '2001:db8:2::2') },
   collectors: [{ name: 'c1', interface: 'eth2', address: both('10.3.0.2', '2001:db8:3::2') }],
   reportPorts: [7547],
@@ -40,7 +44,7 @@ export const manyPorts: Topology = {
 export const severalNetworks: Topology = {
   ...plain,
   cpe: {
-    interface: 'ppp-aggr',
+    interfaces: [{ in: 'ppp-aggr', out: 'ppp-aggr' }],
     address: both('100.64.0.1', '2001:db8:100::1'),
     networks: ['100.64.0.0/10', '10.0.0.0/8', '172.16.5.0/24', '2001:db8:100::/40', '2001:db8:2::/47', '::/3'],
   },
