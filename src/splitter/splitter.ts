@@ -5,6 +5,7 @@
  * benchmark all drive this one class. Cites CN104618491B as [P n], what is ours as [D] (docs/patent-map.md).
  */
 import { type Address } from '../packet/address';
+import { assert } from '../packet/assert';
 import { Parsed, PacketView } from '../packet/view';
 import { type PacketBatch, PacketFlag, Side } from '../packet/batch';
 import { Event } from './memory/events';
@@ -79,6 +80,7 @@ export class Splitter {
     this.state.advance(nowMs);
     const { byReason, byQueue } = this.state.counters;
     const count = batch.count;
+    assert(count >= 0 && count <= batch.capacity, 'a batch holds no more packets than it has slots');
     for (let i = 0; i < count; i++) {
       const reason = this.decideOne(batch, i);
       batch.reason[i] = reason;

@@ -15,6 +15,7 @@
  * "Tables").
  */
 
+import { assert } from '../packet/assert';
 import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
@@ -158,6 +159,7 @@ export class TtlTable {
    * @param state not 0
    */
   claim(state: number): number {
+    assert(state !== 0, 'state 0 marks an empty slot');
     const found = this.probe();
     const slot = found >= 0 ? found : this.occupy(~found);
     if (slot < 0) return -1;
@@ -265,6 +267,7 @@ export class TtlTable {
 
   /** Frees a slot by shifting back whatever may stand nearer to its home. Slots remembered from before are void. */
   remove(slot: number): void {
+    assert(this.state(slot) !== 0, 'only an entry can be removed');
     this.fill(slot);
     this.header[Header.Count]--;
   }

@@ -1,5 +1,5 @@
 /**
- * The rule table: what is done with a packet, by where it comes from, its port and its type. [P3, P4]
+ * The decision table: what is done with a packet, by where it comes from, its port and its type. [P3, P4]
  * The port is the one at the ACS address: the destination of a CPE's packet, the source of a server's.
  */
 import { TcpFlag } from '../../packet/tcp';
@@ -32,12 +32,22 @@ export const enum PacketType {
 export const enum Action {
   OpenReport,
   FollowReport,
+  CloseReport,
+  AbortReport,
   ToItms,
   RefuseSyn,
-  FollowAnswer,
+  AcceptRequest,
+  AnswerRequest,
+  CloseRequest,
+  AbortRequest,
   OpenRequest,
   FollowRequest,
+  FinishRequest,
+  ResetRequest,
+  AcceptReport,
   ServeReport,
+  FinishReport,
+  ResetReport,
   RefuseServerSyn,
   ServeItms,
 }
@@ -45,29 +55,43 @@ export const enum Action {
 const TYPES = 5;
 
 // prettier-ignore
-const RULES = new Uint8Array([
-  //                        SYN                     SYN+ACK               ACK, data             FIN                   RST
-  /* cpe, report port */    Action.OpenReport,      Action.FollowReport,  Action.FollowReport,  Action.FollowReport,  Action.FollowReport,
-  /* cpe, itms port */      Action.ToItms,          Action.ToItms,        Action.ToItms,        Action.ToItms,        Action.ToItms,
-  /* cpe, other port */     Action.RefuseSyn,       Action.FollowAnswer,  Action.FollowAnswer,  Action.FollowAnswer,  Action.FollowAnswer,
-  /* itms, report port */   Action.ServeItms,       Action.ServeItms,     Action.ServeItms,     Action.ServeItms,     Action.ServeItms,
-  /* itms, other port */    Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FollowRequest, Action.FollowRequest,
-  /* collector, report */   Action.RefuseServerSyn, Action.ServeReport,   Action.ServeReport,   Action.ServeReport,   Action.ServeReport,
-  /* collector, other */    Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FollowRequest, Action.FollowRequest,
+const DECISIONS = new Uint8Array([
+  //                      SYN                     SYN+ACK               ACK, data             FIN                   RST
+  /* cpe, report port */  Action.OpenReport,      Action.FollowReport,  Action.FollowReport,  Action.CloseReport,   Action.AbortReport,
+  /* cpe, itms port */    Action.ToItms,          Action.ToItms,        Action.ToItms,        Action.ToItms,        Action.ToItms,
+  /* cpe, other port */   Action.RefuseSyn,       Action.AcceptRequest, Action.AnswerRequest, Action.CloseRequest,  Action.AbortRequest,
+  /* itms, report port */ Action.ServeItms,       Action.ServeItms,     Action.ServeItms,     Action.ServeItms,     Action.ServeItms,
+  /* itms, other port */  Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest,
+  /* collector, report */ Action.RefuseServerSyn, Action.AcceptReport,  Action.ServeReport,   Action.FinishReport,  Action.ResetReport,
+  /* collector, other */  Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest,
 ]);
-// OpenReport       an activated CPE's SYN goes to its collector and is remembered, any other to the ITMS. [P10]
-// FollowReport     a remembered connection stays with its server, an unknown one is the ITMS's. [P10, D]
-// RefuseSyn        not forwarded. [P11]
-// FollowAnswer     the answer finds the server that asked; a 2xx to a collector arms. [D]
-// OpenRequest      remembered, so that the answers find back. [P6], the ITMS's [D]
-// FollowRequest    the CPE sees the ACS address; a collector's FIN is the patent's sign of success. [P7, P9]
-// ServeReport      the collector's side of a remembered report connection; any other is not its own. [P7, P8]
-// RefuseServerSyn  a server does not open connections from the port on which CPEs report. [D]
-// ServeItms        the ITMS, unless the connection is a collector's. [D]
+// A CPE on a report connection: a remembered connection stays with its server, an unknown one is the ITMS's. [P10, D]
+//   OpenReport       an activated CPE's SYN goes to its collector and is remembered, any other to the ITMS. [P10]
+//   FollowReport     a packet that leaves the connection open. [D]
+//   CloseReport      the CPE's FIN: grace begins. [D]
+//   AbortReport      the CPE's RST. [D]
+// A CPE on a Connection Request: the answer finds the server that asked. [D]
+//   RefuseSyn        not forwarded. [P11]
+//   AcceptRequest    the SYN+ACK.
+//   AnswerRequest    data: a 2xx to a collector arms.
+//   CloseRequest     the FIN, which may carry the answer.
+//   AbortRequest     the RST: before the SYN+ACK it refuses.
+// A server on a Connection Request: the CPE sees the ACS address. [P7]
+//   OpenRequest      remembered, so that the answers find their way back. [P6], the ITMS's [D]
+//   FollowRequest    as ACS.
+//   FinishRequest    the FIN: a collector's is the patent's sign of success. [P9]
+//   ResetRequest     the RST. [D]
+// A server on a report connection: only the connection's own server speaks. [P7, P8]
+//   AcceptReport     the SYN+ACK.
+//   ServeReport      ACK, data.
+//   FinishReport     the FIN: its time is set, grace begins. [P8, D]
+//   ResetReport      the RST: before the SYN+ACK it refuses. [D]
+//   RefuseServerSyn  a server does not open connections from the port on which CPEs report. [D]
+//   ServeItms        the ITMS, unless the connection is a collector's. [D]
 
 /** @param type anything but Malformed */
 export function actionFor(origin: Origin, type: PacketType): Action {
-  return RULES[origin * TYPES + type];
+  return DECISIONS[origin * TYPES + type];
 }
 
 const OPEN_CLOSE = TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Fin | TcpFlag.Rst;

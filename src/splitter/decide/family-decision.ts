@@ -1,5 +1,5 @@
 /**
- * The rules over one address family: which side a packet comes from, of what type it is, and what is done with it.
+ * The decision over one address family: which side a packet comes from, of what type it is, and what is done with it.
  * Both families run this code, each over tables of its own: a CPE's two addresses are two CPEs here.
  */
 import { PacketFlag, Side } from '../../packet/batch';
@@ -49,27 +49,47 @@ export class FamilyDecision {
     const type = packetType(this.view.flags);
     if (type === PacketType.Malformed) return Reason.MalformedFlags;
     if (flags & PacketFlag.Truncated) return Reason.Truncated;
-    return this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type), type);
+    return this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type));
   }
 
-  private apply(action: Action, type: PacketType): Reason {
+  private apply(action: Action): Reason {
     switch (action) {
       case Action.OpenReport:
         return this.reports.open();
       case Action.FollowReport:
-        return this.reports.follow(type);
+        return this.reports.follow();
+      case Action.CloseReport:
+        return this.reports.close();
+      case Action.AbortReport:
+        return this.reports.abort();
       case Action.ToItms:
         return this.forward.toOwner(ITMS, Reason.ItmsPort);
       case Action.RefuseSyn:
         return Reason.SynOtherPort;
-      case Action.FollowAnswer:
-        return this.requests.answer(type);
+      case Action.AcceptRequest:
+        return this.requests.accept();
+      case Action.AnswerRequest:
+        return this.requests.answer();
+      case Action.CloseRequest:
+        return this.requests.close();
+      case Action.AbortRequest:
+        return this.requests.abort();
       case Action.OpenRequest:
         return this.requests.open(this.sender);
       case Action.FollowRequest:
-        return this.requests.follow(type, this.sender);
+        return this.requests.follow(this.sender);
+      case Action.FinishRequest:
+        return this.requests.finish(this.sender);
+      case Action.ResetRequest:
+        return this.requests.reset(this.sender);
+      case Action.AcceptReport:
+        return this.reports.accept(this.sender);
       case Action.ServeReport:
-        return this.reports.serve(type, this.sender);
+        return this.reports.serve(this.sender);
+      case Action.FinishReport:
+        return this.reports.finish(this.sender);
+      case Action.ResetReport:
+        return this.reports.reset(this.sender);
       case Action.RefuseServerSyn:
         return Reason.SynFromReportPort;
       case Action.ServeItms:

@@ -9,7 +9,7 @@ import { type FamilyState } from '../memory/family-state';
 import { type Forward } from './forward';
 import { ITMS } from '../memory/owners';
 import { Reason } from '../reasons';
-import { isRefusal, PacketType } from './decision-table';
+import { isRefusal } from './decision-table';
 import { type Settings } from '../settings';
 
 /** A live report connection that was silent for this long may be taken over by a new SYN. [D] */
@@ -100,48 +100,101 @@ export class ReportDecisions {
     return this.forward.toOwner(ITMS, reason);
   }
 
-  /** Anything else of a CPE. [D] */
-  follow(type: PacketType): Reason {
-    const { view } = this;
-    const { reportConnections } = this.state;
-    const slot = reportConnections.find(view.source, view.sourcePort, view.destinationPort);
-    // Never recreated from data: a reused port would be hijacked. [D]
+  /** A packet of the CPE that leaves the connection open. [D] */
+  follow(): Reason {
+    const slot = this.slotOfCpe();
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
-    if (type === PacketType.Rst) {
-      this.closeReport(slot, Seen.RstOfCpe);
-    } else {
-      this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
-      if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfCpe);
-    }
+    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
+    return this.toOwner(slot);
+  }
+
+  /** FIN of the CPE. [D] */
+  close(): Reason {
+    const slot = this.slotOfCpe();
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
+    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
+    this.closeReport(slot, Seen.FinOfCpe);
+    return this.toOwner(slot);
+  }
+
+  /** RST of the CPE. [D] */
+  abort(): Reason {
+    const slot = this.slotOfCpe();
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
+    this.closeReport(slot, Seen.RstOfCpe);
+    return this.toOwner(slot);
+  }
+
+  /** Of the connection that the CPE's packet belongs to; -1 where none is remembered. */
+  private slotOfCpe(): number {
+    const { view } = this;
+    // Never recreated from data: a reused port would be hijacked. [D]
+    return this.state.reportConnections.find(view.source, view.sourcePort, view.destinationPort);
+  }
+
+  private toOwner(slot: number): Reason {
+    const { reportConnections } = this.state;
     reportConnections.keep(slot);
     return this.forward.toOwner(reportConnections.owner(slot), Reason.ReportToOwner);
   }
 
-  /** A collector's packet from the report port. [P7, P8] */
-  serve(type: PacketType, sender: number): Reason {
+  /** SYN+ACK of a collector from the report port. [P7] */
+  accept(sender: number): Reason {
     const { view } = this;
     const { reportConnections, activatedCpes } = this.state;
-    const slot = reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
-    const isOwn = slot >= 0 && reportConnections.owner(slot) === sender;
-    if (type === PacketType.Rst) {
-      if (slot >= 0 && !isOwn) return Reason.NotOwner;
-      if (isOwn && reportConnections.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
-      else if (isOwn && isRefusal(view, reportConnections.isn(slot))) this.refused(slot);
-      return this.forward.asAcs(Reason.ReportReset);
-    }
-    // The CPE must see one peer: narrower than [P7].
-    if (!isOwn) return Reason.NotOwner;
+    const slot = this.slotOfServer();
+    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
     this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
     // A server that is still opening has reset a stray packet, not its connection. RFC 9293 section 3.10.7.4
-    if (type === PacketType.SynAck) this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
-    if (type === PacketType.SynAck && !reportConnections.isAnswered(slot)) {
+    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
+    if (!reportConnections.isAnswered(slot)) {
       // In this order: killed in between, the next worker sees this answer as the first again.
       activatedCpes.answered(view.destination, view.destinationPort, view.sourcePort);
       reportConnections.mark(slot, Seen.Answer);
     }
-    if (type === PacketType.Fin) this.closeReport(slot, Seen.FinOfServer);
-    reportConnections.keep(slot);
-    return this.forward.asAcs(type === PacketType.Fin ? Reason.ReportFinished : Reason.ReportAnswered);
+    return this.asAcs(slot, Reason.ReportAnswered);
+  }
+
+  /** ACK or data of a collector from the report port. [P7] */
+  serve(sender: number): Reason {
+    const slot = this.slotOfServer();
+    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
+    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
+    return this.asAcs(slot, Reason.ReportAnswered);
+  }
+
+  /** FIN of a collector from the report port. [P8] */
+  finish(sender: number): Reason {
+    const slot = this.slotOfServer();
+    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
+    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
+    this.closeReport(slot, Seen.FinOfServer);
+    return this.asAcs(slot, Reason.ReportFinished);
+  }
+
+  /** RST of a collector from the report port: before its SYN+ACK it refuses. [D] */
+  reset(sender: number): Reason {
+    const { reportConnections } = this.state;
+    const slot = this.slotOfServer();
+    if (slot >= 0 && !this.isOwn(slot, sender)) return Reason.NotOwner;
+    if (slot >= 0 && reportConnections.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
+    else if (slot >= 0 && isRefusal(this.view, reportConnections.isn(slot))) this.refused(slot);
+    return this.forward.asAcs(Reason.ReportReset);
+  }
+
+  private slotOfServer(): number {
+    const { view } = this;
+    return this.state.reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
+  }
+
+  /** The CPE must see one peer: narrower than [P7]. */
+  private isOwn(slot: number, sender: number): boolean {
+    return slot >= 0 && this.state.reportConnections.owner(slot) === sender;
+  }
+
+  private asAcs(slot: number, reason: Reason): Reason {
+    this.state.reportConnections.keep(slot);
+    return this.forward.asAcs(reason);
   }
 
   /** The collector takes no connection: its entry goes, and the CPE's next SYN is the ITMS's. [D] */
@@ -159,9 +212,8 @@ export class ReportDecisions {
 
   /** A packet of the ITMS from the report port. [D] */
   serveItms(): Reason {
-    const { view } = this;
     const { reportConnections } = this.state;
-    const slot = reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
+    const slot = this.slotOfServer();
     const isCollectors =
       slot >= 0 &&
       !reportConnections.isClosing(slot) &&

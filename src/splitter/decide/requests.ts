@@ -11,7 +11,7 @@ import { type FamilyState } from '../memory/family-state';
 import { type Forward } from './forward';
 import { ITMS } from '../memory/owners';
 import { Reason } from '../reasons';
-import { isRefusal, PacketType } from './decision-table';
+import { isRefusal } from './decision-table';
 
 export class RequestDecisions {
   constructor(
@@ -21,34 +21,80 @@ export class RequestDecisions {
     private readonly forward: Forward,
   ) {}
 
-  /** A CPE's packet to a port that is neither a report port nor the ITMS's. [D] */
-  answer(type: PacketType): Reason {
+  /** SYN+ACK of a CPE. [D] */
+  accept(): Reason {
     const { view } = this;
     const { connectionRequests } = this.state;
-    const slot = connectionRequests.find(view.source, view.sourcePort, view.destinationPort);
-    // The ITMS's own requests must survive a loss of state.
+    const slot = this.slotOfCpe();
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.AnswerToItms);
+    connectionRequests.lift(slot, Seen.RstOfServer);
+    connectionRequests.mark(slot, Seen.Answer);
+    connectionRequests.keep(slot);
+    // A SYN takes one sequence number before the data (RFC 9293 section 3.4).
+    this.read(slot, (view.sequence + 1) | 0);
+    return this.toOwner(slot);
+  }
+
+  /** ACK or data of a CPE. [D] */
+  answer(): Reason {
+    const { connectionRequests } = this.state;
+    const slot = this.slotOfCpe();
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.AnswerToItms);
+    connectionRequests.lift(slot, Seen.RstOfServer);
+    connectionRequests.keep(slot);
+    this.read(slot, this.view.sequence);
+    return this.toOwner(slot);
+  }
+
+  /** FIN of a CPE, which may carry its answer. [D] */
+  close(): Reason {
+    const { connectionRequests } = this.state;
+    const slot = this.slotOfCpe();
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.AnswerToItms);
+    connectionRequests.lift(slot, Seen.RstOfServer);
+    connectionRequests.keep(slot);
+    connectionRequests.mark(slot, Seen.FinOfCpe);
+    this.read(slot, this.view.sequence);
+    return this.toOwner(slot);
+  }
+
+  /** RST of a CPE: before its SYN+ACK it refuses. [D] */
+  abort(): Reason {
+    const { connectionRequests } = this.state;
+    const slot = this.slotOfCpe();
+    if (slot < 0) return this.forward.toOwner(ITMS, Reason.AnswerToItms);
+    if (connectionRequests.isAnswered(slot)) {
+      // Touched first: a crash between the two must not leave a shorter life that is already over.
+      connectionRequests.touch(slot);
+      connectionRequests.mark(slot, Seen.RstOfCpe);
+      return this.toOwner(slot);
+    }
+    if (!isRefusal(this.view, connectionRequests.isn(slot))) return this.toOwner(slot);
     const owner = connectionRequests.owner(slot);
     const ownPort = connectionRequests.ownPort(slot);
-    if (type === PacketType.Rst) {
-      if (connectionRequests.isAnswered(slot)) {
-        // Touched first: a crash between the two must not leave a shorter life that is already over.
-        connectionRequests.touch(slot);
-        connectionRequests.mark(slot, Seen.RstOfCpe);
-      } else if (isRefusal(view, connectionRequests.isn(slot))) {
-        connectionRequests.remove(slot);
-      }
-    } else {
-      connectionRequests.lift(slot, Seen.RstOfServer);
-      if (type === PacketType.SynAck) connectionRequests.mark(slot, Seen.Answer);
-      connectionRequests.keep(slot);
-      if (type === PacketType.Fin) connectionRequests.mark(slot, Seen.FinOfCpe);
-      if (view.payloadLength > 0) {
-        // A SYN takes one sequence number before the data (RFC 9293 section 3.4).
-        const sequence = type === PacketType.SynAck ? (view.sequence + 1) | 0 : view.sequence;
-        this.activation.judge(slot, view.bytes, view.payloadAt, view.payloadLength, sequence);
-      }
-    }
+    connectionRequests.remove(slot);
+    return this.toServer(owner, ownPort);
+  }
+
+  /** Of the Connection Request that the CPE's packet belongs to, or -1: the ITMS's own must survive a loss of state. */
+  private slotOfCpe(): number {
+    const { view } = this;
+    return this.state.connectionRequests.find(view.source, view.sourcePort, view.destinationPort);
+  }
+
+  /** @param sequence int32, of the first payload byte */
+  private read(slot: number, sequence: number): void {
+    const { view } = this;
+    if (view.payloadLength > 0) this.activation.judge(slot, view.bytes, view.payloadAt, view.payloadLength, sequence);
+  }
+
+  private toOwner(slot: number): Reason {
+    const { connectionRequests } = this.state;
+    return this.toServer(connectionRequests.owner(slot), connectionRequests.ownPort(slot));
+  }
+
+  private toServer(owner: number, ownPort: number): Reason {
+    const { view } = this;
     if (ownPort !== view.destinationPort) rewriteDestinationPort(view, ownPort);
     return this.forward.toOwner(owner, Reason.AnswerToOwner);
   }
@@ -78,25 +124,44 @@ export class RequestDecisions {
     return this.asRequest(slot, collides ? Reason.RequestRemapped : Reason.RequestOpened);
   }
 
-  /** Anything else of a server. [P7, P9] */
-  follow(type: PacketType, sender: number): Reason {
-    const { view } = this;
+  /** SYN+ACK, ACK or data of a server. [P7] */
+  follow(sender: number): Reason {
     const { connectionRequests } = this.state;
-    const slot = connectionRequests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
+    const slot = this.slotOfServer(sender);
     if (slot < 0) return this.forward.asAcs(Reason.RequestUnknown);
-    if (type === PacketType.Rst) {
-      connectionRequests.touch(slot);
-      connectionRequests.mark(slot, Seen.RstOfServer);
-      return this.asRequest(slot, Reason.RequestReset);
-    }
     connectionRequests.lift(slot, Seen.RstOfCpe);
     connectionRequests.keep(slot);
-    if (type === PacketType.Fin && !connectionRequests.has(slot, Seen.FinOfServer)) {
+    return this.asRequest(slot, Reason.RequestFollowed);
+  }
+
+  /** FIN of a server. [P9] */
+  finish(sender: number): Reason {
+    const { connectionRequests } = this.state;
+    const slot = this.slotOfServer(sender);
+    if (slot < 0) return this.forward.asAcs(Reason.RequestUnknown);
+    connectionRequests.lift(slot, Seen.RstOfCpe);
+    connectionRequests.keep(slot);
+    if (!connectionRequests.has(slot, Seen.FinOfServer)) {
       // In this order: killed in between, the next worker sees this FIN as the first again.
       this.activation.finished(slot);
       connectionRequests.mark(slot, Seen.FinOfServer);
     }
-    return this.asRequest(slot, type === PacketType.Fin ? Reason.RequestFinished : Reason.RequestFollowed);
+    return this.asRequest(slot, Reason.RequestFinished);
+  }
+
+  /** RST of a server. [D] */
+  reset(sender: number): Reason {
+    const { connectionRequests } = this.state;
+    const slot = this.slotOfServer(sender);
+    if (slot < 0) return this.forward.asAcs(Reason.RequestUnknown);
+    connectionRequests.touch(slot);
+    connectionRequests.mark(slot, Seen.RstOfServer);
+    return this.asRequest(slot, Reason.RequestReset);
+  }
+
+  private slotOfServer(sender: number): number {
+    const { view } = this;
+    return this.state.connectionRequests.findOwned(view.destination, view.destinationPort, view.sourcePort, sender);
   }
 
   private asRequest(slot: number, reason: Reason): Reason {

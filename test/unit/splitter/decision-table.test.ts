@@ -1,4 +1,4 @@
-/** The rule table itself: every cell, and the type of every combination of flags. [P3, P4] */
+/** The decision table itself: every cell, and the type of every combination of flags. [P3, P4] */
 import { Action, actionFor, Origin, PacketType, packetType } from '../../../src/splitter/decide/decision-table';
 
 const TYPES = [PacketType.Syn, PacketType.SynAck, PacketType.Ack, PacketType.Fin, PacketType.Rst];
@@ -8,7 +8,7 @@ const ROWS: [says: string, origin: Origin, actions: Action[]][] = [
   [
     'from a CPE to the report port, a SYN is decided, all else follows [P10, D]',
     Origin.CpeReportPort,
-    [Action.OpenReport, ...Array<Action>(4).fill(Action.FollowReport)],
+    [Action.OpenReport, Action.FollowReport, Action.FollowReport, Action.CloseReport, Action.AbortReport],
   ],
   [
     'from a CPE to one of the ITMS’s further ports, all goes to the ITMS [D]',
@@ -18,7 +18,7 @@ const ROWS: [says: string, origin: Origin, actions: Action[]][] = [
   [
     'from a CPE to any other port, a SYN is not forwarded, all else answers a Connection Request [P11, D]',
     Origin.CpeOtherPort,
-    [Action.RefuseSyn, ...Array<Action>(4).fill(Action.FollowAnswer)],
+    [Action.RefuseSyn, Action.AcceptRequest, Action.AnswerRequest, Action.CloseRequest, Action.AbortRequest],
   ],
   [
     'from the ITMS and the report port, all is judged by who has the connection [D]',
@@ -28,17 +28,17 @@ const ROWS: [says: string, origin: Origin, actions: Action[]][] = [
   [
     'from the ITMS and another port, a SYN opens a Connection Request, all else belongs to one [D]',
     Origin.ItmsOtherPort,
-    [Action.OpenRequest, ...Array<Action>(4).fill(Action.FollowRequest)],
+    [Action.OpenRequest, Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest],
   ],
   [
     'from a collector and the report port, a SYN is dropped, all else is served on its own connections [P7, P8, D]',
     Origin.CollectorReportPort,
-    [Action.RefuseServerSyn, ...Array<Action>(4).fill(Action.ServeReport)],
+    [Action.RefuseServerSyn, Action.AcceptReport, Action.ServeReport, Action.FinishReport, Action.ResetReport],
   ],
   [
     'from a collector and another port, a SYN opens a Connection Request, all else belongs to one [P6, P7, P9]',
     Origin.CollectorOtherPort,
-    [Action.OpenRequest, ...Array<Action>(4).fill(Action.FollowRequest)],
+    [Action.OpenRequest, Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest],
   ],
 ];
 
