@@ -15,6 +15,7 @@ export { type ActivateAnswer, type ControlRequest } from './shared/control-reque
 export { EngineError } from './shared/engine-error';
 export { type EngineLog } from './shared/engine-log';
 export { findQueueHolder, findQueuePort, findSocketHolder, type Holder } from './shared/queue-owner';
+export { listEngines, type RunningEngine } from './shared/registry';
 export { stateFilePath } from './shared/state-file';
 export { findForwardingFaults, type HostFault } from './supervisor/host-checks';
 export { wantedReceiveBufferBytes } from './supervisor/queues';

@@ -2,11 +2,14 @@
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { type RunningEngine } from '../../src/engine';
 import { type Status } from '../../src/engine/report/status';
 import { sh } from './support/netns';
 import { eventually, RunHost } from './support/run-host';
 
 jest.setTimeout(120_000);
+
+const FACE = join(__dirname, '..', '..', 'dist', 'engine');
 
 describe('a running engine', () => {
   let network: RunHost;
@@ -59,6 +62,32 @@ describe('a running engine', () => {
     const gone = await network.acsplit(['status', '-c', file]);
     expect(gone).toMatchObject({ code: 1, stdout: '' });
     expect(gone.stderr).toMatch(/^acsplit: no engine is running here .*\n$/);
+  });
+
+  /** `listEngines()`, asked on the host. */
+  async function listEngines(): Promise<RunningEngine[]> {
+    const program = `console.log(JSON.stringify(require(${JSON.stringify(FACE)}).listEngines()))`;
+    const { stdout } = await network.startProgram(process.execPath, '-e', program).ended;
+    return JSON.parse(stdout) as RunningEngine[];
+  }
+
+  test('is listed with its configuration file and its socket, from the host alone, until it ends or is killed', async () => {
+    const file = network.configure('listed.yaml');
+    const engine = network.start(['run', '-c', file]);
+    await engine.event('ready');
+    expect(await listEngines()).toMatchObject([
+      { pid: engine.pid, name: 'default', file, socket: join(network.stateDirectory, 'control.sock'), firstQueue: 0 },
+    ]);
+    engine.kill('SIGKILL');
+    await engine.ended;
+    expect(await listEngines()).toEqual([]);
+
+    const next = network.start(['run', '-c', file]);
+    await next.event('ready');
+    expect((await listEngines()).map(({ pid }) => pid)).toEqual([next.pid]);
+    next.kill('SIGTERM');
+    await next.ended;
+    expect(await listEngines()).toEqual([]);
   });
 
   test("a CPE's SYN passes through: counted by its reason, and the queue holds nothing back", async () => {

@@ -14,7 +14,7 @@ import {
   startEngine,
 } from '../../engine';
 import { aliveSets } from '../../steering/iptables';
-import { loadConfiguration } from '../../configuration/configuration';
+import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
@@ -76,8 +76,10 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
 }
 
 function readOptions(config: string, log: EngineLog): EngineOptions {
-  const { onEngineDown, ...settings } = loadConfiguration(config);
-  return { ...settings, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
+  const configuration = loadConfiguration(config);
+  const { onEngineDown, ...settings } = configuration;
+  const name = steeringOf(configuration).instance;
+  return { ...settings, name, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
 }
 
 /** A configuration that cannot be taken leaves the running one as it is. */

@@ -5,6 +5,10 @@ import { type SelfEmptyingSet } from './dead-mans-switch';
 import { type QueueSettings } from './queues';
 
 export interface EngineOptions extends Reloadable {
+  /** The instance: `name` of the configuration. */
+  name: string;
+  /** Absolute path of the configuration file. */
+  file: string;
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;

@@ -26,6 +26,7 @@ import { Observation } from '../shared/observation';
 import { operations } from '../control/operations';
 import { packetTrace } from '../control/packet-trace';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
+import { type Registration, register } from '../shared/registry';
 import { readQueueCounters } from '../shared/queue-counters';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
@@ -79,6 +80,7 @@ class Supervisor implements Engine {
   private journal: Journal | undefined;
   private observation: Observation | undefined;
   private control: KeptControl | undefined;
+  private registration: Registration | undefined;
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
   private liveness: Liveness | undefined;
@@ -120,6 +122,8 @@ class Supervisor implements Engine {
     });
     const commands = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
+    const { name, file, stateDirectory, version } = options;
+    this.registration = register({ name, file, socket: path, stateDirectory, firstQueue: queue.first, version }, log);
     await this.beginUnless(stopped, this.keeper);
     this.liveness.watch();
     this.aliveSwitch = this.makeSwitch(this.liveness);
@@ -176,6 +180,7 @@ class Supervisor implements Engine {
     this.losses?.stop();
     await this.keeper?.stop();
     if (this.opened) closeQueues(this.opened.fd);
+    this.registration?.end();
     await this.control?.close();
     await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
