@@ -1,10 +1,10 @@
-/** Which commands there are. How they are read is said in parser.ts. */
+/** The list of all commands. parser.ts reads the command line. */
 
 import { type CommandModule } from 'yargs';
 import { runCommands } from './run-commands';
 
 /* eslint-disable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded when wanted, which `import` at the top cannot */
-/** Each command, loaded only when it is wanted: a replay in CI does not wait for the lab to load. */
+/** Each command is loaded only when it is used, which keeps the start fast. */
 const COMMANDS: Readonly<Record<string, () => unknown>> = {
   activate: () => (require('./commands/activation') as typeof import('./commands/activation')).activateCommand,
   deactivate: () => (require('./commands/activation') as typeof import('./commands/activation')).deactivateCommand,
@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<string, () => unknown>> = {
 };
 /* eslint-enable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports */
 
-/** The command that the first word names, or all of them, for help and for complaints. */
+/** The command named by the first word; all of them if it names none, for help and error messages. */
 function commandsFor(words: readonly string[]): CommandModule[] {
   const named = Object.hasOwn(COMMANDS, words[0] ?? '') ? [COMMANDS[words[0]]] : Object.values(COMMANDS);
   return named.map((load) => load() as CommandModule);

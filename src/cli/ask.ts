@@ -8,7 +8,7 @@ import { Failure, UsageError } from '../configuration/errors';
 /** @throws Failure when no engine runs, or when it refuses */
 export type Ask = (request: ControlRequest) => Promise<unknown>;
 
-/** Who goes on asking reads the configuration once: a mistake that somebody saves meanwhile ends nothing. */
+/** `watch` and `trace` load the configuration once, so a bad edit cannot end them. */
 export function asker({ stateDirectory }: Pick<Configuration, 'stateDirectory'>): Ask {
   return async (request) => {
     try {
@@ -27,6 +27,6 @@ export async function ask(configurationFile: string, request: ControlRequest): P
 /** An address in its canonical text, as the engine writes it. @throws UsageError */
 export function requireAddress(text: string): string {
   const address = parseAddress(text);
-  if (!address) throw new UsageError(`"${text}" is no IP address, such as 10.1.0.5 or 2001:db8::5`);
+  if (!address) throw new UsageError(`"${text}" is not an IP address such as 10.1.0.5 or 2001:db8::5`);
   return formatAddress(address);
 }

@@ -1,8 +1,8 @@
-/** Rows as aligned text: words to the left, numbers to the right. */
+/** Rows as aligned text: the first column to the left, the others to the right. */
 
 type Row = readonly (string | number)[];
 
-/** A table that comes in parts: the head stands once, and columns only get wider. */
+/** A table printed in parts: the head once, and columns that only get wider. */
 export class Columns {
   private readonly widths: number[];
   private isBegun = false;
@@ -11,7 +11,7 @@ export class Columns {
     this.widths = heads.map((head) => head.length);
   }
 
-  /** With the head in front, the first time. */
+  /** The first call also prints the head. */
   format(rows: readonly Row[]): string {
     const { widths } = this;
     for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i], String(cell).length)));

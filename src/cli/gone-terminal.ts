@@ -1,10 +1,10 @@
-/** The end of a process whose terminal may be gone by then. */
+/** How a process exits whose terminal may have been closed. */
 import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 /**
- * Node ends by giving terminals back as it found them, and aborts where one is gone. Nothing of ours changes them, so they
- * are closed before.
+ * At exit Node restores the terminal settings, and aborts if a terminal is gone. We never change them, so we close the
+ * terminals first.
  */
 export function endWithoutTerminal(): void {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));

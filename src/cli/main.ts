@@ -2,7 +2,7 @@
 /** `acsplit`. */
 
 /* eslint-disable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- one or the other, which `import` at the top cannot */
-// A signal that comes while the engine is loaded must not kill it.
+// A signal must not kill the engine while it loads.
 if (process.argv[2] === 'run') (require('./run-signals') as typeof import('./run-signals')).listen();
 if (process.argv[2] === 'replay') require('./replay-alone');
 else require('./all-commands');

@@ -1,4 +1,4 @@
-/** Options that several commands share. */
+/** Options shared by several commands. */
 
 import { type Options } from 'yargs';
 import { DEFAULT_CONFIGURATION_FILE } from '../configuration/configuration';
@@ -15,9 +15,9 @@ export const globalOptions = {
     type: 'string',
     requiresArg: true,
     default: DEFAULT_CONFIGURATION_FILE,
-    describe: 'the configuration, a YAML file',
+    describe: 'the configuration file (YAML)',
   },
-  debug: { type: 'boolean', default: false, describe: 'on failure also print the stack trace' },
+  debug: { type: 'boolean', default: false, describe: 'print the stack trace of an error' },
 } satisfies Record<string, Options>;
 
 /** For commands that print data. */

@@ -1,6 +1,6 @@
 /**
- * The command line: yargs, strict, and with complaints of one line that name the near miss.
- * Which commands there are is said in all-commands.ts.
+ * The command line: yargs in strict mode, with one-line errors that suggest the nearest spelling.
+ * all-commands.ts lists the commands.
  */
 
 import yargs, { type Argv } from 'yargs';
@@ -9,13 +9,13 @@ import { didYouMean } from '../configuration/near-miss';
 import { type GlobalOptions, globalOptions } from './options';
 import { readVersion } from './version';
 
-/** What yargs knows at the moment of a complaint; internal to yargs 17, to which package.json is pinned. */
+/** What yargs knows when it reports an error. Internal to yargs 17, which package.json pins. */
 interface KnownWords {
   getOptions(): { key: Record<string, unknown>; alias: Record<string, string[]> };
   getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } };
 }
 
-/** A parser without commands. A parse with wrong words rejects with `UsageError`; a handler's own error passes through. */
+/** A parser without commands. Wrong usage rejects with `UsageError`; errors thrown by a handler pass through. */
 export function createParser(words: readonly string[]): Argv<GlobalOptions> {
   const parser = yargs([...words]);
   return parser
@@ -39,13 +39,13 @@ export function createParser(words: readonly string[]): Argv<GlobalOptions> {
     .wrap(100)
     .exitProcess(false)
     .fail((message, error: Error | undefined) => {
-      // yargs' own errors come either way; every other error is a handler's and passes.
+      // yargs passes its own errors as `error` or as `message`. Any other error comes from a handler and passes through.
       if (error && error.name !== 'YError') throw error;
       throw new UsageError(explain(error?.message ?? message, words, parser as unknown as KnownWords));
     });
 }
 
-/** yargs' complaint in our words, with the spelling that was probably wanted. */
+/** The error of yargs in our words, with the spelling that was probably meant. */
 function explain(message: string, words: readonly string[], known: KnownWords): string {
   const unknown = /^Unknown (?:arguments?|commands?): (.*)$/s.exec(message);
   if (unknown) return explainUnknown(unknown[1].split(', ')[0], words, known);
@@ -59,11 +59,11 @@ function explain(message: string, words: readonly string[], known: KnownWords): 
   if (missing) return `${dashed(missing[1])} needs a value`;
   if (/^Not enough non-option arguments/.test(message)) {
     const command = commandOf(words);
-    return `something is missing after "${command}"; see acsplit ${command} --help`;
+    return `missing argument after "${command}"; see acsplit ${command} --help`;
   }
   const required = /^Missing required arguments?: (.*)$/s.exec(message);
   if (required) {
-    // A misspelt option leaves the right one missing: the misspelling is what helps.
+    // A misspelt option also leaves the right one missing; report the misspelling.
     const options = optionsOf(known);
     const stranger = words.find((word) => word.startsWith('--') && !options.includes(nameOf(word)));
     if (stranger) return explainUnknown(nameOf(stranger), words, known);
@@ -79,7 +79,7 @@ function explainUnknown(word: string, words: readonly string[], known: KnownWord
     return `unknown option "${dashed(word)}"${didYouMean(dashed(word), optionsOf(known).map(dashed)) || '; see --help'}`;
   }
   const commands = known.getInternalMethods().getCommandInstance().getCommands();
-  if (commands.length === 0) return `nothing is expected here, found "${word}"; see --help`;
+  if (commands.length === 0) return `unexpected argument "${word}"; see --help`;
   return `unknown command "${word}"${didYouMean(word, commands) || '; see acsplit --help'}`;
 }
 

@@ -1,4 +1,4 @@
-/** Runs the command line over the commands it is given, and ends as people and scripts expect. */
+/** Runs the command line with the given commands, and turns errors into messages and exit statuses. */
 
 import { type CommandModule } from 'yargs';
 import { exitCodeOf, Failure, UsageError } from '../configuration/errors';
@@ -28,9 +28,9 @@ function endWith(error: unknown, isDebugging: boolean): never {
   process.exit(exitCodeOf(error));
 }
 
-/** Whoever reads our output may stop reading: `acsplit status | head -1` is no failure. */
+/** The reader of our output may stop reading: `acsplit status | head -1` is not a failure. */
 function stopWriting(error: NodeJS.ErrnoException): never {
   if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-  process.stderr.write(`acsplit: the output cannot be written: ${error.message}\n`);
+  process.stderr.write(`acsplit: cannot write the output: ${error.message}\n`);
   process.exit(1);
 }

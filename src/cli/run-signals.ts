@@ -1,6 +1,6 @@
 /**
- * The signals that `acsplit run` answers. They are listened to before anything else is loaded (main.ts) and until the
- * process is gone: whenever one comes, it does not kill. Until somebody asks, they are remembered.
+ * The signals that `acsplit run` handles. The handlers are installed before anything else is loaded (main.ts) and stay
+ * until the process exits, so no signal kills it. A signal that arrives early is remembered until its handler is set.
  */
 
 const stopping = new AbortController();
@@ -21,7 +21,7 @@ export function stopSignal(): AbortSignal {
   return stopping.signal;
 }
 
-/** What SIGHUP does from now on; at once where one has come already. */
+/** Sets what SIGHUP does. If one has already arrived, acts at once. */
 export function onReload(act: () => void): void {
   reload = act;
   if (isReloadWanted) act();

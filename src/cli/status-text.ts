@@ -1,4 +1,4 @@
-/** A status as text for people: a headline, then tables, packets by reason, queues, and what else was lost. */
+/** A status as text for people: a headline, then tables, packets by reason, queues, and other losses. */
 
 import { type Status } from '../engine';
 import { formatColumns } from './columns';
@@ -14,7 +14,7 @@ function headline(status: Status): string {
   return `acsplit ${status.version}: ${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, pid ${status.pid}, ${workers}\n`;
 }
 
-/** `3d 4h`, `4h 5m`, `5m 6s`, `6s`: two units say enough. */
+/** `3d 4h`, `4h 5m`, `5m 6s`, `6s`: at most two units. */
 export function formatDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000);
   const units: [string, number][] = [
@@ -59,12 +59,12 @@ function losses(status: Status): string {
   return said.length === 0 ? '' : `also lost: ${said.join(', ')}\n`;
 }
 
-/** Packets that no queue's row shows, by cause; mostly none. */
+/** Lost packets that no queue's row counts, by cause. Usually none. */
 export function otherLosses({ losses: { verdictsLate, unparsed, givenUp } }: Status): [number, string][] {
   const causes: [number, string][] = [
     [verdictsLate, 'flushed by the kernel'],
-    [unparsed, 'illegible'],
-    [givenUp, 'given up after two deaths of the worker'],
+    [unparsed, 'unreadable'],
+    [givenUp, 'that crashed two workers'],
   ];
   return causes.filter(([packets]) => packets > 0);
 }

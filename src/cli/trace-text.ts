@@ -1,4 +1,4 @@
-/** Events as lines for people. */
+/** Trace events as lines for people. */
 
 import { type TraceEvent } from '../engine';
 
@@ -24,31 +24,31 @@ function sentence({ event, cpe, cpePort, port, owner }: TraceEvent): string {
     case 'armed-by-response':
       return `armed for ${owner}: the CPE answered its ${request} with a 2xx`;
     case 'armed-by-fin':
-      return `armed for ${owner}: it closed its ${request}`;
+      return `armed for ${owner}: the collector closed its ${request} with a FIN`;
     case 'armed-by-hand':
-      return `armed for ${owner}: by hand`;
+      return `armed for ${owner} by an operator`;
     case 'contended':
-      return `contended: ${owner} woke it too, another collector's activation stands`;
+      return `contended: ${owner} woke the CPE too, but another collector's activation is still in force`;
     case 'ended-by-itms':
       return `activation for ${owner} ended: the ITMS woke the CPE itself`;
     case 'ended-by-hand':
-      return `activation for ${owner} ended: by hand`;
+      return `activation for ${owner} ended by an operator`;
     case 'activation-table-full':
       return `not armed for ${owner}: the table is full`;
     case 'answer-split':
-      return `not judged: the answer to ${owner}'s ${request} came in pieces`;
+      return `not evaluated: the status line of the answer to ${owner}'s ${request} was split over several segments`;
     case 'answer-repeated':
-      return `not judged again: the answer to ${owner}'s ${request} was retransmitted`;
+      return `not evaluated again: the answer to ${owner}'s ${request} was retransmitted`;
     case 'diverted':
       return `diverted to ${owner}: ${report}`;
     case 'diverted-in-grace':
-      return `diverted to ${owner}: ${report} continues the one before`;
+      return `diverted to ${owner}: ${report} continues the previous one`;
     case 'would-divert':
       return `would be diverted to ${owner}, but activation is off: ${report}`;
     case 'closed':
       return `closed: ${report} with ${owner}`;
     case 'remapped':
-      return `remapped: ${owner}'s ${request} collides with another server's, and gets another port`;
+      return `remapped: ${owner}'s ${request} collides with another server's and gets a different port`;
     default:
       return `${event} (${owner})`;
   }

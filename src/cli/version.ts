@@ -1,4 +1,4 @@
-/** The version this was released as; package.json is its only source. */
+/** The released version, read from package.json. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

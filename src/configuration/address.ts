@@ -1,4 +1,4 @@
-/** Addresses and networks of either family as the configuration file has them: what is good, and what was expected. */
+/** Checks of addresses and networks, IPv4 and IPv6, as written in the configuration file. */
 
 import * as v from 'valibot';
 import {
@@ -17,7 +17,7 @@ export const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ip
 const ANY_ADDRESS = 'an IPv4 or IPv6 address such as 10.1.0.1 or 2001:db8::1';
 const ANY_NETWORK = 'an IPv4 or IPv6 network such as 10.1.0.0/16 or 2001:db8:1::/48';
 
-/** One address, or a list of one of each family, which says the same as a mapping by family. */
+/** One address, or a list with one of each family. */
 export const addresses = v.pipe(
   v.unknown(),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }): Addresses => {
@@ -41,7 +41,7 @@ export const addresses = v.pipe(
   }),
 );
 
-/** CIDR, in its canonical text. */
+/** A network in CIDR notation, as canonical text. */
 export const network = v.pipe(
   v.string(ANY_NETWORK),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }): string => {
@@ -59,14 +59,14 @@ export const network = v.pipe(
   }),
 );
 
-/** Of a network's text. */
+/** The family of a network, from its text. */
 export function familyOfNetwork(text: string): Family {
   return text.includes(':') ? 'ipv6' : 'ipv4';
 }
 
 /**
- * Whether it can be a server's or a splitter's that is reached through routers: not 0/8, loopback, multicast and above;
- * not ::, loopback, multicast, link-local, or an IPv4 address in disguise.
+ * Whether a host reached through routers can have this address: not 0/8, loopback, multicast or above; not ::,
+ * IPv6 loopback, multicast, link-local or IPv4-mapped.
  */
 function isUnicast(address: Address): boolean {
   const [first, second, third, fourth] = address.map((word) => word >>> 0);
@@ -77,7 +77,7 @@ function isUnicast(address: Address): boolean {
   return !(isBeginningEmpty && (third === 0xffff || (third === 0 && fourth <= 1)));
 }
 
-/** The address with zeros behind the first `bits`. */
+/** The address with all bits after the first `bits` set to zero. */
 function baseOf(address: Address, bits: number): Address {
   return address.map((word, index) => {
     const kept = Math.min(32, Math.max(0, bits - index * 32));

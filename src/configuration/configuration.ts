@@ -1,6 +1,6 @@
 /**
  * The configuration file: read, checked, and turned into the topology and the limits that engine and rules share.
- * Whatever is wrong is refused here, in one line with file, line and column, before anything has been touched.
+ * Any error is refused here, with file, line and column, before anything has been changed.
  */
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -33,19 +33,19 @@ export interface Configuration {
   /** `length` in packets, per queue. */
   queue: { first: number; length: number; gso: boolean };
   /**
-   * While no engine runs, `itms`: the kernel alone sends the sessions that CPEs open to the ITMS; `hold`: steered packets
-   * wait or are lost, and none passes unrewritten.
+   * What happens while no engine runs. `itms`: the kernel sends new sessions of CPEs to the ITMS. `hold`: steered packets
+   * are dropped, and TCP retransmits them; none passes without being rewritten.
    */
   onEngineDown: OnEngineDown;
   stateDirectory: string;
-  /** Whose members may command the engine; undefined: root alone. */
+  /** The group whose members may command the engine; undefined: only root. */
   controlGroup: string | undefined;
   metrics: { listen: string };
-  /** Absolute path of the file all this was read from. */
+  /** Absolute path of the file this was read from. */
   file: string;
 }
 
-/** What the rules are rendered from, besides the topology. */
+/** What the rules depend on besides the topology. */
 export function steeringOf({ queue, onEngineDown }: Configuration): {
   instance: string;
   first: number;
@@ -54,12 +54,12 @@ export function steeringOf({ queue, onEngineDown }: Configuration): {
   return { instance: 'default', first: queue.first, onEngineDown };
 }
 
-/** Reads and checks a configuration file. @throws UsageError, one line that names the place and what was expected. */
+/** Reads and checks a configuration file. @throws UsageError that names the place and what was expected */
 export function loadConfiguration(file: string): Configuration {
   return parseConfiguration(readText(file), file);
 }
 
-/** `loadConfiguration` for text that is already here; `file` is its name in complaints. */
+/** `loadConfiguration` for text that has been read already; `file` is its name in error messages. */
 export function parseConfiguration(source: string, file: string): Configuration {
   let text: ConfigurationText;
   try {
@@ -132,10 +132,10 @@ function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
 }
 
 const OPEN_ERRORS: Record<string, string> = {
-  ENOENT: 'does not exist; write one, or name another with -c FILE',
+  ENOENT: 'does not exist; create it, or name another with -c FILE',
   EACCES: 'cannot be read: permission denied; run as root or change its mode',
   EISDIR: 'is a directory, expected a YAML file',
-  ENOTDIR: 'does not exist: a part of its path is no directory',
+  ENOTDIR: 'does not exist: a part of its path is not a directory',
 };
 
 function readText(file: string): string {
@@ -147,7 +147,9 @@ function readText(file: string): string {
     throw new UsageError(`configuration ${file} ${OPEN_ERRORS[code ?? ''] ?? `cannot be read: ${message}`}`);
   }
   if (bytes.length > MAX_FILE_BYTES) {
-    throw new UsageError(`configuration ${file} is larger than ${MAX_FILE_BYTES} bytes; this cannot be one`);
+    throw new UsageError(
+      `configuration ${file} is larger than ${MAX_FILE_BYTES} bytes, more than any configuration needs`,
+    );
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -156,7 +158,7 @@ function readText(file: string): string {
   }
 }
 
-/** At most one byte more than the limit: the file may be a device without an end. */
+/** Reads at most one byte more than the limit: the file may be an endless device. */
 function readBounded(file: string): Buffer {
   const descriptor = openSync(file, 'r');
   try {

@@ -1,4 +1,4 @@
-/** What must hold between the configuration's parts, each of which is well formed by itself. */
+/** Checks between parts of the configuration, each of which is valid by itself. */
 
 import { REMAP_RANGE } from '../splitter/memory/family-state';
 import { type Family } from '../packet/address';
@@ -19,7 +19,7 @@ export function findContradictions(shape: ConfigurationShape): Problem[] {
 
 const FAMILIES = Object.keys(FAMILY_NAMES) as Family[];
 
-/** Everybody's address, in the file's order, the ACS address first. */
+/** All addresses with their owners in file order, the ACS address first. */
 function everyAddress(shape: ConfigurationShape): { path: Path; address: Addresses; owner: string }[] {
   return [
     { path: ['cpe', 'address'], address: shape.cpe.address, owner: 'the ACS address' },
@@ -32,7 +32,7 @@ function everyAddress(shape: ConfigurationShape): { path: Path; address: Address
   ];
 }
 
-/** The ACS address says which families there are: every server has them, and CPEs live in networks of each. */
+/** The ACS address defines the families: every server needs an address of each, and CPEs a network of each. */
 function families(shape: ConfigurationShape): Problem[] {
   const problems: Problem[] = [];
   const { address, networks } = shape.cpe;
@@ -50,11 +50,11 @@ function families(shape: ConfigurationShape): Problem[] {
     }
     const ofFamily = networks.flatMap((text, i) => (familyOfNetwork(text) === family ? [{ text, i }] : []));
     if (isWanted && ofFamily.length === 0) {
-      const message = `found no ${name} network, expected where the CPEs live, because the ACS address has that family`;
+      const message = `found no ${name} network, expected one, because the ACS address has an ${name} address`;
       problems.push({ path: ['cpe', 'networks'], message });
     } else if (!isWanted) {
       for (const { text, i } of ofFamily) {
-        const message = `found ${text}, expected no ${name} network, because the ACS address is not of that family`;
+        const message = `found ${text}, expected no ${name} network, because the ACS address has no ${name} address`;
         problems.push({ path: ['cpe', 'networks', i], message });
       }
     }
@@ -66,18 +66,15 @@ function sharedAddresses(shape: ConfigurationShape): Problem[] {
   const entries = everyAddress(shape).flatMap(({ path, address, owner }) =>
     Object.values(address).map((value) => ({ path, value, owner })),
   );
-  return repeated(
-    entries,
-    (value, owner) => `found ${value}, which is already ${owner}; expected an address of its own`,
-  );
+  return repeated(entries, (value, owner) => `found ${value}, which is already ${owner}; expected a different address`);
 }
 
 function sharedNames(shape: ConfigurationShape): Problem[] {
   const entries = shape.collectors.map(({ name }, i) => ({ path: ['collectors', i, 'name'], value: name, owner: '' }));
-  return repeated(entries, (value) => `found "${value}" a second time, expected a name of its own`);
+  return repeated(entries, (value) => `found "${value}" a second time, expected a different name`);
 }
 
-/** ITMS and collectors may share an interface; with the CPEs none may, or directions could not be told apart. */
+/** ITMS and collectors may share an interface, but not with the CPEs: the interface tells the direction of a packet. */
 function sharedInterfaces(shape: ConfigurationShape): Problem[] {
   const servers: { path: Path; name: string }[] = [
     { path: ['itms', 'interface'], name: shape.itms.interface },
@@ -91,7 +88,7 @@ function sharedInterfaces(shape: ConfigurationShape): Problem[] {
     }));
 }
 
-/** A port of the ACS address in the remap range could not be told from a remapped source port of a server. */
+/** A port of the ACS address inside the remap range could be confused with a remapped source port of a server. */
 function ports(shape: ConfigurationShape): Problem[] {
   const entries: { path: Path; value: number; owner: string }[] = [
     ...shape.reportPorts.map((value, i) => ({ path: ['reportPorts', i], value, owner: 'a report port' })),
@@ -101,15 +98,15 @@ function ports(shape: ConfigurationShape): Problem[] {
     .filter(({ value }) => value >= REMAP_RANGE.first && value <= REMAP_RANGE.last)
     .map(({ path, value }) => ({
       path,
-      message: `found ${value}, expected a port below ${REMAP_RANGE.first} (${REMAP_RANGE.first}-${REMAP_RANGE.last} are kept for remapped connections)`,
+      message: `found ${value}, expected a port below ${REMAP_RANGE.first} (${REMAP_RANGE.first}-${REMAP_RANGE.last} are reserved for remapped connections)`,
     }));
   return [
     ...reserved,
-    ...repeated(entries, (value, owner) => `found ${value}, which is already ${owner}; expected another`),
+    ...repeated(entries, (value, owner) => `found ${value}, which is already ${owner}; expected a different port`),
   ];
 }
 
-/** One problem for every entry whose value an earlier entry has. */
+/** One problem for each entry whose value an earlier entry has already. */
 function repeated<T>(
   entries: { path: Path; value: T; owner: string }[],
   message: (value: T, owner: string) => string,

@@ -1,6 +1,6 @@
-/** The two ways a command fails. Each is one line for people: what happened, and what to do about it. */
+/** The two ways a command fails. Each message is one line: what happened and what to do about it. */
 
-/** Control characters written out, so that a hostile file name or value stays one harmless line on a terminal. */
+/** Escapes control characters, so that a hostile file name or value cannot break out of its line on a terminal. */
 function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
     if (character === '\n') return '\\n';
@@ -18,7 +18,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Used rightly, but it did not work: exit status 1. */
+/** Used correctly, but it failed: exit status 1. */
 export class Failure extends Error {
   readonly exitCode = 1;
 
@@ -28,7 +28,7 @@ export class Failure extends Error {
   }
 }
 
-/** What a failure that is none of the two is, is a bug: exit status 1. */
+/** Any other error is a bug: exit status 1. */
 export function exitCodeOf(error: unknown): number {
   return error instanceof UsageError || error instanceof Failure ? error.exitCode : 1;
 }

@@ -1,8 +1,8 @@
-/** "Did you mean …?": the spelling that was probably wanted. */
+/** "Did you mean …?": the spelling that was probably meant. */
 
 import { distance } from 'fastest-levenshtein';
 
-/** The candidate closest to `word`, or `undefined` when none is close enough to be a slip of the finger. */
+/** The candidate closest to `word`, or `undefined` if none is close enough to be a typing error. */
 export function nearMiss(word: string, candidates: readonly string[]): string | undefined {
   if (word.length < 2) return undefined;
   const tolerance = word.length < 4 ? 1 : Math.ceil(word.length / 3);

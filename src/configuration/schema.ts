@@ -1,6 +1,6 @@
 /**
- * The configuration's shape: every key, its type, its limits and its default. design: docs/operations.md.
- * A schema's message says what is *expected* there; configuration.ts puts position and what was found before it.
+ * The shape of the configuration: every key with its type, limits and default. Documented in docs/operations.md.
+ * A schema's message tells what is *expected*; configuration.ts adds the position and what was found.
  */
 
 import { isIP } from 'node:net';
@@ -10,14 +10,14 @@ import { MAX_NAME_BYTES } from '../splitter/memory/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
 import { addresses, network } from './address';
 
-/** Fifteen ports share a rule (src/steering/iptables/render.ts): this bounds the rules of each chain. */
+/** A rule holds fifteen ports (src/steering/iptables/render.ts), so this limits the number of rules in a chain. */
 const MAX_PORTS = 64;
 const MAX_COLLECTORS = 64;
 const MAX_NETWORKS = 64;
 const MAX_CAPACITY = 16_777_216;
 /** Three queues of this length ask for 1 GiB of receive buffer, the most a socket takes. */
 const MAX_QUEUE_LENGTH = 131_072;
-/** Queue numbers have 16 bits; the fourth, first+3, takes the host's own ICMP errors. */
+/** Queue numbers have 16 bits; first+3, the fourth queue, is for the host's own ICMP errors. */
 const MAX_FIRST_QUEUE = 65_535 - 3;
 const MAX_LIFE_SECONDS = 7 * 86_400;
 /** sun_path holds 108 bytes with its final zero. unix(7) */
@@ -27,7 +27,7 @@ export const CONTROL_SOCKET_NAME = 'control.sock';
 const DEFAULT_STATE_DIRECTORY = '/run/acsplit';
 const DEFAULT_METRICS_LISTEN = '127.0.0.1:9547';
 
-/** A string that passes `accepts`; otherwise the message says what was expected. */
+/** A string accepted by `accepts`; `expected` is the error message. */
 function text(expected: string, accepts: (value: string) => boolean) {
   return v.pipe(v.string(expected), v.check(accepts, expected));
 }
@@ -50,11 +50,11 @@ function list<T extends v.GenericSchema>(element: T, what: string, minimum: numb
   );
 }
 
-/** What stands under a key that no mapping knows: told apart by its type, and there may be several. */
+/** The schema for values under unknown keys, recognized by its type. */
 const unknownKey = v.never();
 export const UNKNOWN_KEY = unknownKey.type;
 
-/** A mapping of just these keys. What is missing is complained of in the words of what should stand there. */
+/** A mapping with exactly these keys. A missing key is reported with the message of its own schema. */
 function mapping<T extends v.ObjectEntries>(entries: T) {
   const expected = `a mapping with ${Object.keys(entries).join(', ')}`;
   const isMapping = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -67,14 +67,14 @@ function mapping<T extends v.ObjectEntries>(entries: T) {
   );
 }
 
-/** The kernel's limit is 15 bytes; `+` would be a wildcard to iptables, and quotes or blanks have no place in a rule. */
+/** The kernel allows 15 bytes. `+` is a wildcard in iptables, and quotes or blanks would break a rule. */
 const interfaceName = text(
   'an interface name: 1 to 15 letters, digits, ".", "_" or "-", as `ip link` shows it',
   (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(value),
 );
 
 const collectorName = text(
-  `a name of 1 to ${MAX_NAME_BYTES} letters, digits, ".", "_" or "-", and neither "itms" nor "cpe"`,
+  `a name of 1 to ${MAX_NAME_BYTES} letters, digits, ".", "_" or "-", other than "itms" and "cpe"`,
   (value) =>
     /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(value) &&
     value.length <= MAX_NAME_BYTES &&
@@ -92,7 +92,7 @@ const stateDirectory = text(
     Buffer.byteLength(`${value}/${CONTROL_SOCKET_NAME}`) <= MAX_SOCKET_PATH_BYTES,
 );
 
-/** As groupadd(8) takes it, or a number. */
+/** A group name as groupadd(8) accepts it, or a number. */
 const group = text('the name of a group of this host', (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value));
 
 const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, (value) => {
@@ -142,12 +142,12 @@ export const configurationSchema = mapping({
 
 export type ConfigurationShape = v.InferOutput<typeof configurationSchema>;
 
-/** The keys of the mapping at `path`, for the near miss. */
+/** The keys of the mapping at `path`, to suggest a spelling. */
 export function keysAt(path: readonly PropertyKey[]): readonly string[] {
   return Object.keys(schemaAt(path)?.entries ?? {});
 }
 
-/** The values of the choice at `path`; none where there is no choice. */
+/** The allowed values of the choice at `path`; empty if it is not a choice. */
 export function choicesAt(path: readonly PropertyKey[]): readonly string[] {
   return schemaAt(path)?.options ?? [];
 }
@@ -162,15 +162,15 @@ function schemaAt(path: readonly PropertyKey[]): Described | undefined {
   return at;
 }
 
-/** As much of a schema as tells what it allows. */
+/** The parts of a schema that tell what it allows. */
 interface Described {
   type: string;
   entries?: Readonly<Record<string, Described>>;
   item?: Described;
   options?: readonly string[];
-  /** Of an optional value. */
+  /** The schema inside an optional one. */
   wrapped?: Described;
-  /** Of a checked one; what describes it may stand first or second. */
+  /** The steps of a checked schema; the first or the second describes it. */
   pipe?: readonly Described[];
 }
 

@@ -1,19 +1,19 @@
 /**
- * YAML text to plain values that remember where they stand, so that every complaint can name line and column.
- * Knows YAML; knows nothing of what a configuration means.
+ * Parses YAML text into plain values and remembers where each stands, so that every error can name line and column.
+ * Knows YAML, but not what a configuration means.
  */
 
 import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
 
 export type Path = readonly PropertyKey[];
 
-/** What is wrong at a place of the file, in words: `message` goes behind the position. */
+/** An error at a place in the file; `message` is printed after the position. */
 export interface Problem {
   path: Path;
   message: string;
-  /** The complaint is about this key of the mapping at `path`, not about the mapping's value. */
+  /** Set if the error is about this key of the mapping at `path`, not about the mapping's value. */
   key?: string;
-  /** Nothing stands there; told after what does stand there, because a misspelt key also leaves one missing. */
+  /** A value is missing. Reported after other errors, because a misspelt key also leaves the right one missing. */
   missing?: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface Position {
   column: number;
 }
 
-/** Everything beyond this is not a configuration; bounds what a hostile file can cost. */
+/** No configuration needs more; this limits what a hostile file can cost. */
 export const MAX_FILE_BYTES = 256 * 1024;
 const MAX_DEPTH = 16;
 const MAX_SHOWN = 48;
@@ -30,12 +30,12 @@ const PROTOTYPE_KEYS: readonly string[] = ['__proto__', 'constructor', 'prototyp
 
 export interface ConfigurationText {
   value: unknown;
-  /** Where the value (or its key) at `path` stands; for a missing value, its nearest parent. */
+  /** The position of the value (or its key) at `path`; for a missing value, of its nearest parent. */
   position(problem: Pick<Problem, 'path' | 'key'>): Position;
   has(path: Path): boolean;
 }
 
-/** Thrown by `parseText`; the caller adds the file's name. */
+/** Thrown by `parseText`; the caller adds the file name. */
 export class TextError extends Error {
   constructor(
     readonly at: Position,
@@ -45,7 +45,7 @@ export class TextError extends Error {
   }
 }
 
-/** Parses one YAML document. @throws TextError with the position of what cannot be read. */
+/** Parses one YAML document. @throws TextError with the position of the first error */
 export function parseText(text: string): ConfigurationText {
   refuseDepth(text);
   const lines = new LineCounter();
@@ -60,7 +60,7 @@ export function parseText(text: string): ConfigurationText {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const unreadable = document.errors[0] ?? document.warnings[0];
-  if (unreadable) throw new TextError(positionOf(unreadable.pos[0]), `not readable as YAML: ${unreadable.message}`);
+  if (unreadable) throw new TextError(positionOf(unreadable.pos[0]), `not valid YAML: ${unreadable.message}`);
   refuseSurprises(document, positionOf);
   return {
     value: document.toJS({ maxAliasCount: 0 }) as unknown,
@@ -69,7 +69,7 @@ export function parseText(text: string): ConfigurationText {
   };
 }
 
-/** Nesting that no configuration needs would only exhaust the parser's stack. */
+/** Refuses deep nesting, which no configuration needs and which would exhaust the parser's stack. */
 function refuseDepth(text: string): void {
   let depth = 0;
   let line = 1;
@@ -84,13 +84,16 @@ function refuseDepth(text: string): void {
     if (depth > MAX_DEPTH || i - lineStart > 4096) {
       throw new TextError(
         { line, column: i - lineStart + 1 },
-        'nested too deeply, or a line too long, for a configuration',
+        'nested too deeply or line too long for a configuration',
       );
     }
   }
 }
 
-/** Duplicate keys, keys that are not plain words or mean something to JavaScript, aliases: legal YAML, and never what the writer meant. */
+/**
+ * Refuses legal YAML that is never meant: duplicate keys, aliases, keys that are not plain words or have a meaning in
+ * JavaScript.
+ */
 function refuseSurprises(document: Document, positionOf: (offset: number) => Position): void {
   visit(document, {
     Alias(_, node) {
@@ -102,16 +105,16 @@ function refuseSurprises(document: Document, positionOf: (offset: number) => Pos
       for (const { key } of map.items) {
         const offset = startOf(key);
         if (!isScalar(key) || key.value === null || typeof key.value === 'object') {
-          throw new TextError(positionOf(offset), 'found a key that is no word, expected a name such as cpe');
+          throw new TextError(positionOf(offset), 'found a key that is not a word, expected a name such as cpe');
         }
         const name = String(key.value);
-        // No object may have these as its own, so whoever looks at the value would miss them.
+        // Not stored as ordinary properties, so later checks would not see them.
         if (PROTOTYPE_KEYS.includes(name)) throw new TextError(positionOf(offset), `unknown key "${name}"`);
         const first = seen.get(name);
         if (first !== undefined) {
           throw new TextError(
             positionOf(offset),
-            `key "${name}" stands here twice (first in line ${positionOf(first).line}), expected once`,
+            `key "${name}" appears twice (first in line ${positionOf(first).line}), expected once`,
           );
         }
         seen.set(name, offset);
@@ -125,7 +128,7 @@ function startOf(node: unknown): number {
   return range ? range[0] : 0;
 }
 
-/** Walks down `path` as far as the document goes and answers where that is. */
+/** Follows `path` as far as the document goes, and returns the offset there. */
 function offsetOf(document: Document, { path, key }: Pick<Problem, 'path' | 'key'>): number {
   let node: unknown = document.contents;
   let offset = startOf(node);
@@ -142,12 +145,12 @@ function offsetOf(document: Document, { path, key }: Pick<Problem, 'path' | 'key
       node = pair.value;
     } else return offset;
   }
-  // A value is pointed at directly; a key, or a key without a value, by the key.
+  // Points at the value, or at the key if the error is about the key or the value is missing.
   const isValue = key === undefined && path.length > 0 && isScalar(node) && node.value !== null;
   return isValue ? startOf(node) : offset;
 }
 
-/** `"text"`, `12`, `a list`, …: what stands there, short enough for one line. */
+/** Describes a value on one line: `"text"`, `12`, `a list of 3`, … */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'string') return JSON.stringify(shorten(value));

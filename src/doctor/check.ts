@@ -1,28 +1,28 @@
-/** What a check is, and what comes of one. */
+/** What a check is, and what it finds. */
 
 import { type Configuration } from '../configuration/configuration';
 import { type Host } from './host';
 
 export type Level = 'ok' | 'warning' | 'failure';
 
-/** Something that is not as it must be. */
+/** A fault found by a check. */
 export interface Fault {
   level: Exclude<Level, 'ok'>;
-  /** What was found, and what it does to the traffic; one line. */
+  /** What was found and how it affects the traffic, on one line. */
   says: string;
-  /** The command that mends it, as it is typed on this host. */
+  /** The command that fixes it, ready to be typed on this host. */
   mend: string;
 }
 
-/** One row of the table: what is looked at, and what is made of it. */
+/** One check: what it looks at, and how it judges that. */
 export interface Check<Facts> {
   name: string;
-  /** Names of checks that must not fail before this one can be made: what it would see, they have seen. */
+  /** Names of checks this one depends on: if one of them fails, this one is skipped. */
   needs?: readonly string[];
   look(host: Host, wanted: Configuration): Facts | Promise<Facts>;
-  /** Facts in, faults out; nothing else is known here. */
+  /** Facts in, faults out. Pure. */
   judge(facts: Facts, wanted: Configuration): Fault[];
-  /** What to say where there is no fault. */
+  /** The message if there is no fault. */
   fine(facts: Facts, wanted: Configuration): string;
 }
 
@@ -30,11 +30,11 @@ export interface Finding {
   check: string;
   level: Level;
   message: string;
-  /** `null` where nothing is to be mended, or where the message says what to do. */
+  /** `null` if there is nothing to fix, or if the message itself tells what to do. */
   mend: string | null;
 }
 
-/** A check whose facts are known to nobody else, so that checks of all kinds stand in one table. */
+/** A check without the type of its facts, so that all checks fit into one list. */
 export interface Row {
   name: string;
   needs: readonly string[];

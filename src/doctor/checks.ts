@@ -1,4 +1,4 @@
-/** Everything that must be true on this host, in the order in which it is looked at. docs/doctor.md explains each. */
+/** All checks in the order in which they run. docs/doctor.md explains each. */
 
 import { type Configuration } from '../configuration/configuration';
 import { Failure } from '../configuration/errors';
@@ -15,41 +15,41 @@ import { foreignRules, ownRules, policies } from './rules';
 import { listeners, queueOwner } from './sockets';
 
 export const CHECKS: readonly Row[] = [
-  // What there is to work with.
+  // What the engine needs.
   row(rights), //           CAP_NET_ADMIN
   row(addon), //            built and loadable
-  row(bundle), //           NFQUEUE, CT, socket, sets, …: the whole bundle, tried
+  row(bundle), //           NFQUEUE, CT, socket, sets, …: all our rules, tried
   row(queues), //           NFQUEUE sockets with super-packets, and their buffer, tried
-  // The way of the packets.
-  row(interfaces), //       there and up
-  row(acsAddress), //       this host's own
+  // The packets' path.
+  row(interfaces), //       present and up
+  row(acsAddress), //       an address of this host
   row(forwarding), //       on
-  row(routes), //           CPEs to servers and back, past rp_filter, by the right interface
+  row(routes), //           CPEs to servers and back, through the right interface, not dropped by rp_filter
   row(mtu), //              one for all sides
   row(bigTcp), //           off
-  // What stands in the way.
+  // What may interfere.
   row(ownRules), //         installed, in order
-  row(foreignRules), //     Docker, ufw, anybody's: not in the way
+  row(foreignRules), //     Docker, ufw and others do not interfere
   row(policies), //         FORWARD and the others
-  row(firewalls), //        nftables beside iptables: firewalld
-  row(listeners), //        nobody swallows the CPEs' answers
+  row(firewalls), //        nftables outside iptables: firewalld
+  row(listeners), //        no local socket takes the CPEs' answers
   row(conntrack), //        not nearly full
   // The engine.
-  row(queueOwner), //       nobody else holds our queues
-  row(stateDirectory), //   there, ours, with room
+  row(queueOwner), //       no other process holds our queues
+  row(stateDirectory), //   usable, with enough space
   row(engine), //           running and answering
-  row(fallback), //         and the kernel takes it for alive
+  row(fallback), //         seen as alive by the kernel's rules
 ];
 
 export interface Diagnosis {
   findings: Finding[];
-  /** Checks that were not made, each with the failed one that must be mended first. */
+  /** Skipped checks, each with the failed check that must be fixed first. */
   omitted: { check: string; until: string }[];
 }
 
 /**
- * Makes every check that can be made.
- * @param onError is told of what a check threw, which is a finding like others and ends nothing
+ * Runs every check that can be run.
+ * @param onError receives what a check threw; that is also a finding, and the other checks still run
  */
 export async function diagnose(
   host: Host,
@@ -80,11 +80,11 @@ export async function diagnose(
   return { findings, omitted };
 }
 
-/** A check that threw: what it looks at is not known to be in order. */
+/** The finding for a check that threw. */
 function brokenOff(check: string, error: unknown, wanted: Configuration): Finding {
   const words = error instanceof Error ? error.message : String(error);
-  // Its words say what to do.
+  // The message itself tells what to do.
   if (error instanceof Failure) return { check, level: 'failure', message: words, mend: null };
-  const message = `the check broke off: ${words.split('\n', 1)[0]}`;
+  const message = `the check failed to run: ${words.split('\n', 1)[0]}`;
   return { check, level: 'failure', message, mend: acsplit('doctor --debug', wanted) };
 }

@@ -1,4 +1,4 @@
-/** The engine, its state directory, and conntrack beside it. */
+/** The engine, its state directory, and conntrack. */
 
 import { dirname } from 'node:path';
 import { type Holder, stateFilePath } from '../engine';
@@ -12,7 +12,7 @@ import { controlHolder } from './sockets';
 
 const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
 
-/** Whether systemd knows the engine. */
+/** Whether the engine has a systemd unit. */
 export function hasUnit(host: Host): boolean {
   return UNIT_FILES.some((file) => visible(host.entry(file)) !== undefined);
 }
@@ -20,7 +20,7 @@ export function hasUnit(host: Host): boolean {
 interface EngineFacts {
   answer: EngineAnswer;
   hasUnit: boolean;
-  /** Whoever has the control socket and gives no proper answer; `restart` ends it and starts it anew. */
+  /** The process that holds the control socket without answering properly; `restart` kills it and starts it again. */
   silent: { holder: Holder; restart: string } | undefined;
 }
 
@@ -43,7 +43,7 @@ export const engine: Check<EngineFacts> = {
   judge: ({ answer, hasUnit: isService, silent }, wanted) => {
     if ('isAbsent' in answer) {
       const isHeld = wanted.onEngineDown === 'hold';
-      const effect = isHeld ? 'what the rules steer waits and is lost' : 'new sessions all go to the ITMS, others wait';
+      const effect = isHeld ? 'steered packets are dropped' : 'new sessions all go to the ITMS, running ones stall';
       return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: startOf(isService, wanted) }];
     }
     if ('complaint' in answer && silent) {
@@ -70,12 +70,12 @@ export const engine: Check<EngineFacts> = {
 
 interface Directory {
   entry: Entry | Hidden | undefined;
-  /** The nearest above that exists and may be looked at. */
+  /** The nearest parent directory that exists and that we may look at. */
   above: string;
   aboveEntry: Entry | undefined;
-  /** What the state file takes already counts as room. */
+  /** Space that the state file already takes counts as free. */
   room: Room;
-  /** Where the file system is mounted, if it is one that can be made larger by a remount. */
+  /** Mount point of the file system if it is a tmpfs, which a remount can enlarge. */
   tmpfs: string | undefined;
 }
 
@@ -95,7 +95,7 @@ function lookAtDirectory(host: Host, { stateDirectory }: Configuration): Directo
   };
 }
 
-/** The tmpfs that a path lies on; `undefined` for any other file system. */
+/** Mount point of the tmpfs that holds a path; `undefined` for any other file system. */
 function tmpfsUnder(path: string, mounts: string): string | undefined {
   const holding = mounts
     .split('\n')
@@ -105,14 +105,14 @@ function tmpfsUnder(path: string, mounts: string): string | undefined {
   return nearest[2] === 'tmpfs' ? nearest[1] : undefined;
 }
 
-/** Tables, and room for the small files beside them. */
+/** The tables, and space for the small files next to them. */
 function wantedBytes({ capacityEntries, topology }: Configuration): number {
   return Splitter.bufferBytes(capacityEntries, topology) + 2 ** 20;
 }
 
 export const stateDirectory: Check<Directory> = {
   name: 'state-directory',
-  // Without rights it need not be ours to write to.
+  // Without rights the directory need not be writable.
   needs: ['rights'],
   look: lookAtDirectory,
   judge: ({ entry, above, aboveEntry, room, tmpfs }, wanted) => {
@@ -121,23 +121,21 @@ export const stateDirectory: Check<Directory> = {
     if (!entry) {
       if (aboveEntry?.isDirectory && aboveEntry.isWritable) return roomFaults(room, tmpfs, wanted);
       return [
-        { level: 'failure', says: `${path} cannot be made: ${above} is no directory to write to`, mend: edit(wanted) },
+        { level: 'failure', says: `cannot create ${path}: ${above} is not a writable directory`, mend: edit(wanted) },
       ];
     }
     if ('isHidden' in entry) {
-      const says = `${path} cannot be looked at: ${above} does not let this user in`;
+      const says = `cannot look at ${path}: ${above} is not accessible to this user`;
       return [{ level: 'failure', says, mend: `sudo ${acsplit('doctor', wanted)}` }];
     }
     if (!entry.isDirectory) {
-      return [{ level: 'failure', says: `${path} is no directory`, mend: `rm ${quoted(path)} && ${make}` }];
+      return [{ level: 'failure', says: `${path} is not a directory`, mend: `rm ${quoted(path)} && ${make}` }];
     }
     if (!entry.isWritable) {
-      return [
-        { level: 'failure', says: `${path} cannot be written to; choose another stateDirectory`, mend: edit(wanted) },
-      ];
+      return [{ level: 'failure', says: `${path} is not writable; choose another stateDirectory`, mend: edit(wanted) }];
     }
     if ((entry.mode & 0o002) !== 0) {
-      const says = `everybody may write to ${path} (mode ${entry.mode.toString(8)}), and so steal the control socket`;
+      const says = `${path} is world-writable (mode ${entry.mode.toString(8)}): any user could take over the control socket`;
       return [{ level: 'failure', says, mend: `chmod 0711 ${quoted(path)}` }];
     }
     return roomFaults(room, tmpfs, wanted);
@@ -151,7 +149,7 @@ export const stateDirectory: Check<Directory> = {
 function roomFaults({ totalBytes, freeBytes }: Room, tmpfs: string | undefined, wanted: Configuration): Fault[] {
   const needed = wantedBytes(wanted);
   if (freeBytes >= needed) return [];
-  const says = `${wanted.stateDirectory} has ${inMebibytes(freeBytes)} of room, tables of ${wanted.capacityEntries} entries take ${inMebibytes(needed)}`;
+  const says = `${wanted.stateDirectory} has ${inMebibytes(freeBytes)} free, but tables of ${wanted.capacityEntries} entries need ${inMebibytes(needed)}`;
   const enough = Math.ceil((totalBytes + needed) / 2 ** 20);
   const mend = tmpfs === undefined ? edit(wanted) : `mount -o remount,size=${enough}m ${quoted(tmpfs)}`;
   return [{ level: 'failure', says, mend }];
@@ -161,7 +159,7 @@ function inMebibytes(bytes: number): string {
   return `${Math.floor(bytes / 2 ** 20)} MiB`;
 }
 
-/** Beyond this share the table fills at the next burst; full, it drops what opens a connection. */
+/** Above this share, the next burst may fill the table; a full table drops new connections. */
 const NEARLY_FULL = 0.8;
 
 export const conntrack: Check<{ count: number; limit: number }> = {

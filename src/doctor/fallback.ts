@@ -1,4 +1,4 @@
-/** What happens when the engine dies: that the kernel would notice, and that it takes this engine for alive. */
+/** The fallback for a dead engine: checks that the kernel's rules see the running engine as alive. */
 
 import { aliveSets, type AliveSet, readSet } from '../steering/iptables';
 import { type Check } from './check';
@@ -8,9 +8,9 @@ import { type EngineAnswer } from './host';
 interface Facts {
   answer: EngineAnswer;
   hasUnit: boolean;
-  /** None with `hold`. */
+  /** Empty with `hold`. */
   sets: AliveSet[];
-  /** Those among them in which nothing is. */
+  /** Those of the sets that have no entries. */
   empty: AliveSet[];
 }
 
@@ -26,12 +26,12 @@ export const fallback: Check<Facts> = {
   judge: ({ answer, hasUnit: isService, empty }) => {
     if (empty.length === 0 || !('status' in answer) || !answer.status.ready) return [];
     const names = empty.map(({ name }) => name).join(' and ');
-    const says = `the engine runs, but does not renew ${names}: the kernel sends every session to the ITMS, past it`;
+    const says = `the engine runs but does not refresh ${names}: the kernel bypasses it and sends every session to the ITMS`;
     const mend = isService ? 'systemctl reload acsplit' : `kill -HUP ${answer.status.pid}`;
     return [{ level: 'failure', says, mend }];
   },
   fine: ({ sets }) =>
     sets.length === 0
-      ? 'while no engine runs, what the rules steer waits (onEngineDown: hold)'
-      : 'while no engine runs, the kernel sends new sessions to the ITMS; this one it takes for alive',
+      ? 'without an engine, steered packets are held (onEngineDown: hold)'
+      : 'without an engine, the kernel sends new sessions to the ITMS; it sees this engine as alive',
 };

@@ -1,6 +1,7 @@
 /**
- * Base chains that iptables does not show: firewalld's, and any other of nftables. Each is asked separately by the
- * kernel, so an accept of ours in iptables overrules none of them. Source: nft(8), "CHAINS"; libnftables-json(5).
+ * Base chains that iptables does not show: those of firewalld and of nftables in general. The kernel evaluates each base
+ * chain separately, so an accept in our iptables chains does not override them. Source: nft(8), "CHAINS";
+ * libnftables-json(5).
  */
 
 import { type Configuration } from '../configuration/configuration';
@@ -14,7 +15,7 @@ export interface NftChain {
   family: string;
   table: string;
   name: string;
-  /** Base chains have the next two. */
+  /** Only base chains have a hook and a policy. */
   hook?: string;
   policy?: string;
   rules: Expression[][];
@@ -27,16 +28,16 @@ interface Listing {
   }[];
 }
 
-/** Tables of iptables-nft: `rules check` reads them in its own words. */
+/** Tables of iptables-nft; `rules check` reads these itself. */
 const IPTABLES = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
 const FAMILIES = new Set(['ip', 'ip6', 'inet']);
-/** Hooks that forwarded packets pass, and which interfaces are known there. */
+/** Hooks that forwarded packets pass, and the interfaces known at each. */
 const HOOKS: Readonly<Record<string, { in: boolean; out: boolean }>> = {
   prerouting: { in: true, out: false },
   forward: { in: true, out: true },
   postrouting: { in: false, out: true },
 };
-/** Calls nest at most this deep; the kernel refuses loops. */
+/** Limit on nested jumps; the kernel refuses loops. */
 const MAX_DEPTH = 16;
 
 /** A packet of ours at a hook. */
@@ -45,7 +46,7 @@ interface Passage {
   out?: string;
 }
 
-/** @throws SyntaxError on what is no listing */
+/** @throws SyntaxError if the text is not a listing */
 export function parseListing(text: string): NftChain[] {
   const objects = (JSON.parse(text) as Listing).nftables;
   const chains = objects.flatMap(({ chain }) => (chain ? [{ ...chain, rules: [] as Expression[][] }] : []));
@@ -57,7 +58,7 @@ export function parseListing(text: string): NftChain[] {
   return chains.filter(({ family, table }) => FAMILIES.has(family) && !(family !== 'inet' && IPTABLES.has(table)));
 }
 
-/** What becomes of a packet: `goes on` where no rule has decided for certain. */
+/** What happens to a packet; `goes on` if no rule decides for certain. */
 type Fate = 'dropped' | 'accepted' | 'goes on';
 
 function fateIn(chain: NftChain, packet: Passage, chains: readonly NftChain[], depth = 0): Fate {
@@ -77,10 +78,10 @@ function fateIn(chain: NftChain, packet: Passage, chains: readonly NftChain[], d
 }
 
 const VERDICTS = ['accept', 'drop', 'reject', 'return', 'jump', 'goto'];
-/** Expressions that match nothing: they count and log. */
+/** Expressions that do not match but only count, log or comment. */
 const IDLE = new Set(['counter', 'log', 'comment']);
 
-/** Whether a match holds for every packet of ours on this passage. What cannot be told is an operator's own policy. */
+/** Whether an expression matches every packet of ours at this hook. If that is uncertain, we trust the operator's policy. */
 function isCertain(expression: Expression, packet: Passage): boolean {
   if (Object.keys(expression).every((key) => IDLE.has(key))) return true;
   const match = expression.match as { op: string; left: unknown; right: unknown } | undefined;
@@ -91,7 +92,7 @@ function isCertain(expression: Expression, packet: Passage): boolean {
   return match.op === '!=' ? !held : held;
 }
 
-/** `undefined`: only the packet could tell. */
+/** `undefined`: depends on the packet. */
 function holds(left: unknown, values: unknown[], packet: Passage): boolean | undefined {
   const { meta, ct } = left as { meta?: { key: string }; ct?: { key: string } };
   const one = (own: string | undefined) =>
@@ -112,7 +113,7 @@ function listOf(right: unknown): unknown[] {
   return Array.isArray(set) ? set : Array.isArray(right) ? (right as unknown[]) : [right];
 }
 
-/** Base chains that drop a packet of ours for certain, each once. */
+/** Base chains that certainly drop a packet of ours. */
 export function droppingChains(
   chains: readonly NftChain[],
   cpeInterface: string,
@@ -154,14 +155,15 @@ export const firewalls: Check<Looked> = {
   look: lookAtNft,
   judge: (looked, { topology }: Configuration) => {
     if ('isMissing' in looked) {
-      const says = 'nft cannot be run, so chains that iptables does not show (firewalld has such) cannot be looked at';
+      const says =
+        'nft is not available: cannot inspect chains that iptables does not show (such as those of firewalld)';
       return [{ level: 'warning', says, mend: 'apt-get install nftables' }];
     }
     const [cpeInterface, ...others] = interfacesOf(topology);
     return droppingChains(looked.chains, cpeInterface, others).map((chain): Fault => {
-      const says = `nftables chain ${chain.family} ${chain.table} ${chain.name} (${chain.hook}) drops our traffic, whatever iptables accepts`;
+      const says = `nftables chain ${chain.family} ${chain.table} ${chain.name} (${chain.hook}) drops our traffic, even if iptables accepts it`;
       return { level: 'failure', says, mend: mendOf(chain, [cpeInterface, ...others]) };
     });
   },
-  fine: () => 'no chain of nftables beside iptables (firewalld, …) drops our traffic',
+  fine: () => 'no nftables chain outside iptables (firewalld, …) drops our traffic',
 };

@@ -1,6 +1,6 @@
 /**
- * The one door through which doctor sees this host: files, programs, sockets. Tests plant facts behind it.
- * Reads and tries, changes nothing: what is tried is tried in a network namespace that goes with the trial.
+ * The only way doctor sees this host: files, programs, sockets. Tests plant facts behind this interface.
+ * It changes nothing: trials run in a scratch network namespace that ends with them.
  */
 
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
@@ -26,7 +26,7 @@ export interface Entry {
   bytes: number;
 }
 
-/** It is there, or may be, and is not ours to look at. */
+/** It may exist, but we may not look at it. */
 export interface Hidden {
   isHidden: true;
 }
@@ -36,23 +36,23 @@ export interface Room {
   freeBytes: number;
 }
 
-/** How the engine answered: with its status; not, because nobody listens; or oddly, in words. */
+/** How the engine answered: with its status; not at all, because none listens; or with an error. */
 export type EngineAnswer = { status: Status } | { isAbsent: true } | { complaint: string };
 
 export interface Host {
-  /** A file's text; `undefined` where it is not there or not ours to read. */
+  /** A file's text; `undefined` if it does not exist or may not be read. */
   read(file: string): string | undefined;
-  /** What stands at a path; `undefined` for nothing, as there is below a file. */
+  /** What is at a path; `undefined` for nothing, also below a file. */
   entry(path: string): Entry | Hidden | undefined;
-  /** The file system of a path that exists. */
+  /** Space on the file system of an existing path. */
   room(path: string): Room;
-  /** Runs a program to its end, in sbin too. */
+  /** Runs a program to its end; searches sbin too. */
   run(program: string, words: readonly string[], input?: string): Outcome;
-  /** The same in a network namespace of its own, which ends with it. */
+  /** The same in a scratch network namespace, which ends with it. */
   runInScratch(program: string, words: readonly string[], input?: string): Outcome;
-  /** Who has bound a queue; `undefined`: nobody. */
+  /** The process that has bound a queue; `undefined`: none. */
   queueHolder(queue: number): Holder | Hidden | undefined;
-  /** Who has a socket open, by the inode that /proc/net names. */
+  /** The process that has a socket open, by its inode in /proc/net. */
   socketHolder(inode: string): Holder | undefined;
   askEngine(stateDirectory: string): Promise<EngineAnswer>;
   /** Why the native addon cannot be loaded; `undefined` when it can. */
@@ -109,12 +109,12 @@ function findEntry(path: string): Entry | Hidden | undefined {
   }
 }
 
-/** What stands at a path, as far as it is ours to look at. */
+/** What is at a path, if we may look at it. */
 export function visible(found: Entry | Hidden | undefined): Entry | undefined {
   return found === undefined || 'isHidden' in found ? undefined : found;
 }
 
-/** Asked of the kernel: root may be refused too, by a read-only file system. */
+/** Asks the kernel: a read-only file system refuses even root. */
 function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.W_OK);

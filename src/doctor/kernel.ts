@@ -1,4 +1,4 @@
-/** Rights and kernel features: nothing is guessed from a version, everything is tried in a scratch network namespace. */
+/** Rights and kernel features: tried in a scratch network namespace, never guessed from a version. */
 
 import { join } from 'node:path';
 import { wantedReceiveBufferBytes } from '../engine';
@@ -19,10 +19,10 @@ export const rights: Check<bigint> = {
   look: (host) => BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(host.read('/proc/self/status') ?? '')?.[1] ?? '0'}`),
   judge: (effective, wanted) => {
     if (((effective >> CAP_NET_ADMIN) & 1n) === 1n) return [];
-    const says = 'CAP_NET_ADMIN is missing: neither rules nor queues can be had, nor looked at';
+    const says = 'CAP_NET_ADMIN is missing: cannot install or inspect rules and queues';
     return [{ level: 'failure', says, mend: `sudo ${acsplit('doctor', wanted)}` }];
   },
-  fine: () => 'CAP_NET_ADMIN is there',
+  fine: () => 'CAP_NET_ADMIN is available',
 };
 
 export const addon: Check<string | undefined> = {
@@ -36,16 +36,16 @@ export const addon: Check<string | undefined> = {
   fine: () => 'the native addon loads',
 };
 
-/** How one iptables took the whole bundle. */
+/** Whether one iptables accepted all our rules. */
 export interface BundleTrial {
   family: Family;
-  /** `iptables`, or one of its two back ends by name. */
+  /** `iptables`, or one of its back ends by name. */
   program: string;
   complaint: string | undefined;
   module: string | undefined;
 }
 
-/** Restores the bundle under one back end's programs, each table in a network namespace of its own. */
+/** Restores the rules with the programs of one back end, each table in its own network namespace. */
 function tryUnder(host: Host, wanted: Configuration, family: Family, program: string): BundleTrial {
   const named = (word: string) => word.replace(/^ip6?tables(?=-restore$)/, program);
   const run: Runner = (name, words, input) => host.runInScratch(named(name), words.map(named), input);
@@ -53,7 +53,7 @@ function tryUnder(host: Host, wanted: Configuration, family: Family, program: st
   return { family, program, complaint: refusal?.message, module: refusal?.module };
 }
 
-/** The default programs of each family; where these refuse, the two back ends by their own names. */
+/** Tries the default programs of each family; if they refuse, also the two back ends by name. */
 function lookAtBundle(host: Host, wanted: Configuration): BundleTrial[] {
   return placesOf(wanted.topology).flatMap(({ family }) => {
     const program = family === 'ipv4' ? 'iptables' : 'ip6tables';
@@ -71,7 +71,7 @@ export const bundle: Check<BundleTrial[]> = {
     trials
       .filter(({ program, complaint }) => !program.includes('-') && complaint !== undefined)
       .map(({ family, program, complaint, module }): Fault => {
-        const says = `${program} does not take the bundle: ${complaint}`;
+        const says = `${program} does not accept our rules: ${complaint}`;
         const other = trials.find((trial) => trial.family === family && trial.complaint === undefined);
         if (other) {
           const mend = `update-alternatives --set ${program} /usr/sbin/${other.program}`;
@@ -82,7 +82,7 @@ export const bundle: Check<BundleTrial[]> = {
         return { level: 'failure', says, mend };
       }),
   fine: (trials) =>
-    `${trials.map(({ program }) => program).join(' and ')} took the whole bundle in a scratch namespace`,
+    `${trials.map(({ program }) => program).join(' and ')} accepted all our rules in a scratch namespace`,
 };
 
 function lookAtQueues(host: Host, { queue }: Configuration): QueueTrial {
@@ -106,12 +106,12 @@ export const queues: Check<QueueTrial> = {
     // The kernel doubles what it is asked for. socket(7)
     const bytes = wantedReceiveBufferBytes(wanted.queue);
     if (trial.receiveBufferBytes >= bytes) return [];
-    const says = `the queues' socket gets a buffer of ${inMebibytes(trial.receiveBufferBytes)}, wanted ${inMebibytes(bytes)}: bursts may be lost`;
+    const says = `the queue socket gets a buffer of ${inMebibytes(trial.receiveBufferBytes)} instead of ${inMebibytes(bytes)}: bursts may be lost`;
     return [{ level: 'warning', says, mend: sysctl('net.core.rmem_max', Math.ceil(bytes / 2)) }];
   },
   fine: (trial, { queue }) => {
     const size = 'message' in trial ? '' : inMebibytes(trial.receiveBufferBytes);
-    return `bound${queue.gso ? ', super-packets as they are' : ''}, with a buffer of ${size}`;
+    return `bound${queue.gso ? ', with GSO super-packets' : ''}, receive buffer ${size}`;
   },
 };
 

@@ -1,4 +1,4 @@
-/** The three interfaces as `ip` shows them: there, up, with the ACS address, of one MTU, without BIG TCP. */
+/** The interfaces as `ip` shows them: present, up, with the ACS address, with one MTU, without BIG TCP. */
 
 import { type Configuration } from '../configuration/configuration';
 import { Failure } from '../configuration/errors';
@@ -7,7 +7,7 @@ import { edit } from './command-line';
 import { type Host } from './host';
 import { interfacesOf, placesOf, withPrefix } from './places';
 
-/** What `ip -j -d link show` says; the last two only where the kernel has them. */
+/** Output of `ip -j -d link show`; older kernels lack the last two. */
 export interface Link {
   ifname: string;
   flags: string[];
@@ -18,11 +18,11 @@ export interface Link {
   gro_ipv4_max_size?: number;
 }
 
-/** A slot of the packet batch holds no more (src/packet/batch.ts); the kernel goes beyond it by "BIG TCP" alone. */
+/** The most a slot of the packet batch holds (src/packet/batch.ts); only BIG TCP builds larger packets. */
 const MAX_PACKET_BYTES = 65_536;
 const SIZES = ['gso_max_size', 'gro_max_size', 'gso_ipv4_max_size', 'gro_ipv4_max_size'] as const;
 
-/** Runs `ip -j WORDS`. @throws Failure when there is no `ip` here */
+/** Runs `ip -j WORDS`. @throws Failure if `ip` is not installed */
 export function askIp<Answer>(host: Host, words: readonly string[]): Answer | undefined {
   const { status, stdout, stderr, error } = host.run('ip', ['-j', ...words]);
   if (error) throw new Failure(`doctor: ip cannot be run (${error.message}); on Debian: apt-get install iproute2`);
@@ -30,7 +30,7 @@ export function askIp<Answer>(host: Host, words: readonly string[]): Answer | un
   try {
     return JSON.parse(stdout === '' ? '[]' : stdout) as Answer;
   } catch (cause) {
-    throw new Failure(`doctor: ip ${words.join(' ')} answered no JSON (${stderr.trim()}); is iproute2 too old?`, {
+    throw new Failure(`doctor: ip ${words.join(' ')} printed no JSON (${stderr.trim()}); is iproute2 too old?`, {
       cause,
     });
   }
@@ -39,7 +39,7 @@ export function askIp<Answer>(host: Host, words: readonly string[]): Answer | un
 function lookAtLinks(host: Host, { topology }: Configuration): Link[] {
   const wanted = interfacesOf(topology);
   const present = askIp<Link[]>(host, ['-d', 'link', 'show']) ?? [];
-  // A veth's name is followed by its peer's in text, never in JSON.
+  // In text, a veth's name is followed by its peer's; not in JSON.
   return present.filter(({ ifname }) => wanted.includes(ifname));
 }
 
@@ -61,12 +61,12 @@ export const interfaces: Check<{ links: Link[]; others: string[] }> = {
         return [{ level: 'failure', says: `${name} is down`, mend: `ip link set dev ${name} up` }];
       }
       if (link.flags.includes('NO-CARRIER')) {
-        const says = `${name} has no carrier: mend the cable or the far end, and look at it with`;
+        const says = `${name} has no carrier: check the cable and the far end; to watch it`;
         return [{ level: 'failure', says, mend: `ip link show dev ${name}` }];
       }
       return [];
     }),
-  fine: ({ links }) => `${links.map(({ ifname }) => ifname).join(', ')} are there and up`,
+  fine: ({ links }) => `${links.map(({ ifname }) => ifname).join(', ')} exist and are up`,
 };
 
 interface Addressed {
@@ -82,13 +82,13 @@ export const acsAddress: Check<string[]> = {
     placesOf(topology)
       .filter(({ acs }) => !present.includes(acs))
       .map(({ acs, networks, cpeInterface }): Fault => {
-        const says = `${acs}, which CPEs take for the ACS, is no address of this host (on a standby router: as it should be)`;
+        const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
         return { level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` };
       }),
   fine: (_, { topology }) =>
     `${placesOf(topology)
       .map(({ acs }) => acs)
-      .join(' and ')} is this host's own`,
+      .join(' and ')} is an address of this host`,
 };
 
 export const mtu: Check<Link[]> = {
@@ -100,7 +100,7 @@ export const mtu: Check<Link[]> = {
     return links
       .filter((link) => link.mtu < largest)
       .map(({ ifname, mtu: own }): Fault => {
-        const says = `${ifname} has MTU ${own}, another side ${largest}: full-sized packets need ICMP errors to get through`;
+        const says = `${ifname} has MTU ${own}, but another side has ${largest}: full-sized packets depend on ICMP errors`;
         return { level: 'warning', says, mend: `ip link set dev ${ifname} mtu ${largest}` };
       });
   },
@@ -116,9 +116,9 @@ export const bigTcp: Check<Link[]> = {
       const beyond = SIZES.filter((size) => (link[size] ?? 0) > MAX_PACKET_BYTES);
       if (beyond.length === 0) return [];
       const found = beyond.map((size) => `${size} ${link[size]}`).join(', ');
-      const says = `${link.ifname} builds packets larger than a queue can carry (${found}): they would be lost`;
+      const says = `${link.ifname} builds packets larger than a queue can carry (${found}); they would be dropped`;
       const mend = `ip link set dev ${link.ifname} ${beyond.map((size) => `${size} ${MAX_PACKET_BYTES}`).join(' ')}`;
       return [{ level: 'failure', says, mend }];
     }),
-  fine: () => `no packet larger than ${MAX_PACKET_BYTES} bytes is built`,
+  fine: () => `no interface builds packets larger than ${MAX_PACKET_BYTES} bytes`,
 };

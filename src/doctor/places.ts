@@ -1,4 +1,4 @@
-/** The configuration's servers and networks family by family, and an address that stands for a whole network. */
+/** The servers and networks of the configuration by family, and a sample address for each network. */
 
 import { type Family, familyOf, formatAddress, isInNetwork, parseAddress, parseNetwork } from '../packet/address';
 import { cpeInterfaceNames, families, type Topology } from '../splitter/topology';
@@ -36,13 +36,13 @@ export function placesOf({ cpe, itms, collectors }: Topology): Places[] {
   });
 }
 
-/** Every interface of the topology, each once, the CPEs' first. */
+/** Every interface of the topology once, those of the CPEs first. */
 export function interfacesOf(topology: Topology): string[] {
   const { itms, collectors } = topology;
   return [...new Set([...cpeInterfaceNames(topology), ...[itms, ...collectors].map((server) => server.interface)])];
 }
 
-/** A host's address in the middle of the network, none of `taken`: routes are asked for this one. */
+/** A host address in the middle of the network, not in `taken`, with which to look up routes. */
 export function sampleOf(network: string, taken: readonly string[]): string {
   const { base, mask } = parseNetwork(network)!;
   const last = base.length - 1;
@@ -57,7 +57,7 @@ export function sampleOf(network: string, taken: readonly string[]): string {
   return formatAddress(base);
 }
 
-/** `address/bits` with the bits of the network that holds it; alone where none does. */
+/** `address/bits` with the prefix length of the network that contains it; a host prefix if none does. */
 export function withPrefix(address: string, networks: readonly string[]): string {
   const host = parseAddress(address)!;
   const around = networks.find((text) => isInNetwork(host, parseNetwork(text)!));

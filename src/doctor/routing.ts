@@ -1,6 +1,6 @@
 /**
- * Does the kernel forward, and where to? Asked of the kernel's own routing, with the interface a packet comes in by, its
- * source and its ports: so policy routing and reverse path filters answer too.
+ * Does the kernel forward, and where to? We ask the kernel's own routing with incoming interface, source and ports, so
+ * the answer includes policy routing and reverse path filters.
  */
 
 import { findForwardingFaults, type HostFault } from '../engine';
@@ -23,35 +23,35 @@ export const forwarding: Check<HostFault[]> = {
       .join(' and ')}`,
 };
 
-/** Of ip(8). */
+/** Options of ip(8). */
 const OPTION: Readonly<Record<Family, string>> = { ipv4: '-4', ipv6: '-6' };
 
-/** One way of one connection between a CPE and a server. */
+/** One direction between a CPE and a server. */
 export interface Way {
   family: Family;
-  /** For people: who is to be reached. */
+  /** The destination, for people. */
   what: string;
-  /** What a route is for: a server's address or a CPE network. */
+  /** The route's destination: a server's address or a CPE network. */
   destination: string;
-  /** Where packets come in, and where they must leave. */
+  /** The interface packets come in by, and the one they must leave by. */
   from: string;
   expected: string;
-  /** Where they leave; `undefined` where the kernel knows no way. */
+  /** The interface they leave by; `undefined` if there is no route. */
   found: string | undefined;
-  /** The reverse path filter of the incoming interface throws them away. */
+  /** The reverse path filter of the incoming interface drops them. */
   isFiltered: boolean;
   /** A gateway that other routes of the expected interface use. */
   gateway: string | undefined;
 }
 
-/** A route that takes a part of a CPE network elsewhere. */
+/** A route that sends part of a CPE network elsewhere. */
 export interface Detour {
   part: string;
   network: string;
   dev: string;
   expected: string;
   family: Family;
-  /** What CPEs there send is thrown away at the expected interface. */
+  /** The reverse path filter of the expected interface drops packets from CPEs there. */
   isFiltered: boolean;
 }
 
@@ -61,7 +61,7 @@ interface Route {
   gateway?: string;
 }
 
-/** An ephemeral port, for rules that route by port. */
+/** An ephemeral port, in case policy routing looks at ports. */
 const ANY_PORT = '40000';
 
 interface Leg {
@@ -73,8 +73,8 @@ interface Leg {
 }
 
 /**
- * A refused source is EXDEV to older kernels and EINVAL to newer ones, which a black hole is too: that one is refused
- * whoever asks. net/ipv4/route.c, ip_route_input_slow
+ * A source refused by rp_filter is EXDEV in older kernels and EINVAL in newer ones. A blackhole route is EINVAL too, but
+ * for any source. net/ipv4/route.c, ip_route_input_slow
  */
 function follow(host: Host, { family, source, target, in: iif, ports }: Leg): Pick<Way, 'found' | 'isFiltered'> {
   const ask = (words: string[]) => host.run('ip', ['-j', OPTION[family], 'route', 'get', target, ...words]);
@@ -146,7 +146,7 @@ function lookAtDetours(host: Host, { topology }: Configuration): Detour[] {
 
 const ip = (family: Family) => (family === 'ipv4' ? 'ip' : 'ip -6');
 
-/** `ways` answer for whole networks, `detours` for parts of them. */
+/** `ways` are for whole networks, `detours` for parts of them. */
 interface Routing {
   ways: Way[];
   detours: Detour[];
@@ -158,14 +158,14 @@ export const routes: Check<Routing> = {
   look: (host, wanted) => ({ ways: lookAtWays(host, wanted), detours: lookAtDetours(host, wanted) }),
   judge: (routing) => {
     const wrong = onceEach([...astray(routing), ...parts(routing)]);
-    // A strict filter follows the routes: where one is wrong, it is the route that must be mended.
+    // A strict filter follows the routes: if a route is wrong, fix that first.
     return wrong.length > 0 ? wrong : onceEach(filtered(routing));
   },
-  fine: ({ ways }) => `${ways.length} ways between CPEs and servers pass rp_filter and leave by the right interface`,
+  fine: ({ ways }) => `${ways.length} routes between CPEs and servers use the right interface and pass rp_filter`,
 };
 
 function astray({ ways, detours }: Routing): Fault[] {
-  // A detour may take the very address that stood for its network: it is told once, as a detour.
+  // A detour may include the sample address of its network: report it once, as a detour.
   const isDetour = (way: Way) => detours.some(({ network, dev }) => network === way.destination && dev === way.found);
   return ways
     .filter((way) => !way.isFiltered && way.found !== way.expected && !isDetour(way))
@@ -179,23 +179,23 @@ function astray({ ways, detours }: Routing): Fault[] {
 
 function parts({ detours }: Routing): Fault[] {
   return detours.map(({ family, part, network, dev, expected, isFiltered }): Fault => {
-    const also = isFiltered ? `; and the rp_filter of ${expected} throws away what these CPEs send` : '';
-    const says = `a part of the CPEs' ${network}, ${part}, is routed through ${dev}, expected ${expected}${also}`;
+    const also = isFiltered ? `; and the rp_filter of ${expected} drops packets from these CPEs` : '';
+    const says = `${part}, part of the CPE network ${network}, is routed through ${dev}, expected ${expected}${also}`;
     return { level: 'failure', says, mend: `${ip(family)} route delete ${part} dev ${dev}` };
   });
 }
 
-/** Right routes, and the filter is of another opinion: kernels differ in how it reads rules that route by port or mark. */
+/** Routes are right but rp_filter disagrees: kernels differ in how it treats policy routing by port or mark. */
 function filtered({ ways }: Routing): Fault[] {
   return ways
     .filter(({ isFiltered }) => isFiltered)
     .map(({ from, what, destination }): Fault => {
-      const says = `the rp_filter of ${from} throws away packets for ${what} (${destination}), though the way back is right`;
+      const says = `the rp_filter of ${from} drops packets for ${what} (${destination}), although the return route is right`;
       return { level: 'failure', says, mend: sysctl('net.ipv4.conf.IF.rp_filter', 2, from) };
     });
 }
 
-/** Several ways may suffer from one cause: the one mend is printed once. */
+/** Several faults may have one cause: print each remedy once. */
 function onceEach(faults: Fault[]): Fault[] {
   return faults.filter((fault, i) => faults.findIndex(({ mend }) => mend === fault.mend) === i);
 }

@@ -1,4 +1,4 @@
-/** The live iptables rules: ours as they must be, the host's own not in their way. What is a difference, src/steering/iptables says. */
+/** The live iptables rules: ours complete, and no other rule interfering. src/steering/iptables finds the differences. */
 
 import { checkRules, type Difference, RulesError } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
@@ -12,7 +12,7 @@ interface Found {
   policies: Difference[];
 }
 
-/** Rules of ours, or missing ones, stand in our chains or lead there; whatever else is named is somebody else's. */
+/** Our own rules are in our chains or jump there; every other rule is foreign. */
 function isOurs({ chain, kind, rule }: Difference): boolean {
   if (chain === '' || chain.startsWith('ACSPLIT-') || rule.includes('ACSPLIT-')) return true;
   return kind === 'missing' || kind === 'reordered';
@@ -41,7 +41,7 @@ function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
   }
 }
 
-/** What `rules check` says before and after the words that introduce its command. */
+/** Splits a message of `rules check` into the finding and the command that fixes it. */
 function split({ message }: Difference): { says: string; mend: string } {
   const found =
     /^(.*); (?:to put ours last, )?(?:run|change it|delete it|delete or narrow it|delete them there): (.*)$/.exec(
@@ -70,7 +70,7 @@ export const ownRules: Check<Found | RulesError> = {
       return others === 0 ? fault : { ...fault, says: `${fault.says} (and ${others} more)` };
     });
   },
-  fine: () => 'all of ours are there, in order',
+  fine: () => 'all our rules are installed, in the right order',
 };
 
 export const foreignRules: Check<Found | RulesError> = {
@@ -84,7 +84,7 @@ export const foreignRules: Check<Found | RulesError> = {
           const level = difference.kind === 'skipped' ? 'warning' : 'failure';
           return asFault(level, difference, wanted);
         }),
-  fine: () => "none of the host's other rules (Docker, ufw, …) is in the way",
+  fine: () => "none of the host's other rules (Docker, ufw, …) interferes",
 };
 
 export const policies: Check<Found | RulesError> = {
@@ -93,5 +93,5 @@ export const policies: Check<Found | RulesError> = {
   look: lookAtRules,
   judge: (found, wanted) =>
     found instanceof RulesError ? [] : found.policies.map((difference) => asFault('failure', difference, wanted)),
-  fine: () => 'no policy drops our traffic: where FORWARD drops, our accepts come first',
+  fine: () => 'no policy drops our traffic: if FORWARD drops, our accept rules come first',
 };

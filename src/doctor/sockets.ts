@@ -1,4 +1,4 @@
-/** Who else sits where our packets go: another program on our queues, a listener that would take the CPEs' answers. */
+/** Other processes that take our packets: one that holds our queues, or a listener that takes the CPEs' answers. */
 
 import { parseAddress } from '../packet/address';
 import { SIDES } from '../packet/batch';
@@ -27,7 +27,7 @@ async function lookAtOwners(host: Host, { queue, stateDirectory }: Configuration
   });
 }
 
-/** Whether a process is the engine's worker or what started it: either may be the first that is found with the socket. */
+/** Whether a process is the engine's worker or its supervisor: either may be found first as the owner of the socket. */
 function enginePids(host: Host, answer: EngineAnswer, stateDirectory: string): (pid: number) => boolean {
   const parentOf = (pid: number) => Number(/^PPid:\s*(\d+)$/m.exec(host.read(`/proc/${pid}/status`) ?? '')?.[1]);
   if ('status' in answer) {
@@ -42,7 +42,7 @@ function enginePids(host: Host, answer: EngineAnswer, stateDirectory: string): (
 /** A listening socket in /proc/net/unix: flags with __SO_ACCEPTCON, type, state, inode, path. net/unix/af_unix.c */
 const LISTENING_UNIX = /^\w+: \w+ \w+ 00010000 \w+ \w+ +(\d+) (.+)$/gm;
 
-/** Who listens at our control socket, be it silent. */
+/** The process that listens at our control socket, even if it does not answer. */
 export function controlHolder(host: Host, stateDirectory: string): Holder | undefined {
   const path = controlSocketPath(stateDirectory);
   const sockets = [...(host.read('/proc/net/unix') ?? '').matchAll(LISTENING_UNIX)];
@@ -61,7 +61,7 @@ export const queueOwner: Check<Owner[]> = {
       const who = hidden ? 'a process that cannot be seen from here' : `process ${holder.pid} (${holder.name})`;
       return {
         level: 'failure',
-        says: `queue ${queue} belongs to ${who}, not to our engine`,
+        says: `queue ${queue} is held by ${who}, not by our engine`,
         mend: mend ?? edit(wanted),
       };
     });
@@ -81,8 +81,8 @@ interface Listener {
 }
 
 /**
- * Ports from which servers open Connection Requests, so to which CPEs answer: what Linux, Windows and RFC 6335 take
- * for outgoing connections.
+ * Source ports of servers' Connection Requests, so ports to which CPEs answer: the ephemeral ranges of Linux, Windows and
+ * RFC 6335.
  */
 const EPHEMERAL = { first: 32_768, last: 65_535 };
 /** State LISTEN in /proc/net/tcp. include/net/tcp_states.h */
@@ -122,7 +122,7 @@ function isOfConcern(port: number, { reportPorts, itmsPorts }: Configuration['to
   return [...reportPorts, ...itmsPorts].includes(port) || (port >= EPHEMERAL.first && port <= EPHEMERAL.last);
 }
 
-/** An address as /proc prints it: words in the host's order, which is little-endian, in hex. */
+/** An address as /proc prints it: words in little-endian host order, in hex. */
 function inProcWords(text: string): string {
   const words = [...parseAddress(text)!].map((word) => {
     const octets = [word, word >>> 8, word >>> 16, word >>> 24].map((octet) =>
@@ -141,10 +141,10 @@ export const listeners: Check<Listener[]> = {
       const who = holder ? `${holder.name} (process ${holder.pid})` : 'a process that cannot be seen from here';
       const isSteered = [...topology.reportPorts, ...topology.itmsPorts].includes(port);
       const effect = isSteered
-        ? 'no CPE will ever reach it there'
-        : 'it takes what CPEs answer to Connection Requests that a server opens from that port';
-      const says = `${who} listens on ${address}, port ${port}: ${effect}; let it listen elsewhere, or end it`;
+        ? 'CPEs cannot reach it there'
+        : 'it takes the answers of CPEs to Connection Requests that a server opens from that port';
+      const says = `${who} listens on ${address}, port ${port}: ${effect}; move it to another address or port, or stop it`;
       return { level: 'warning', says, mend: mend ?? `ss -Hltnp sport = :${port}` };
     }),
-  fine: () => `nobody listens on the ACS address at the ports we steer, or from ${EPHEMERAL.first} on`,
+  fine: () => `no listener on the ACS address at steered ports or at ports from ${EPHEMERAL.first} up`,
 };

@@ -1,6 +1,6 @@
 /**
- * A program of its own, started in a scratch network namespace: binds the queues as the engine would, prints what came
- * of it as JSON, and ends, which gives them back.
+ * A separate program, run in a scratch network namespace: binds the queues as the engine would, prints the result as
+ * JSON and exits, which releases them.
  */
 
 import { SIDES } from '../packet/batch';
@@ -13,7 +13,7 @@ export interface QueueTrialOptions {
   receiveBufferBytes: number;
 }
 
-/** What the kernel granted; or why it did not. */
+/** What the kernel granted, or why it refused. */
 export type QueueTrial = { receiveBufferBytes: number } | { code: string; message: string };
 
 function tryQueues(options: QueueTrialOptions): QueueTrial {

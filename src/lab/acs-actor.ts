@@ -1,7 +1,7 @@
 /**
  * The program of a server: the ITMS or a collection server. Serves CWMP sessions on the report port, sends Connection
- * Requests on command, and tells what it sees. Which of the two it plays is decided by its name alone: the rules under
- * test are the splitter's, not the servers'.
+ * Requests on command, and reports what it sees. The two differ only in their names: the splitter decides which one
+ * answers a session.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -23,9 +23,9 @@ export type AcsEvent =
   /** A connection to the report port, with the peer as this server sees it. */
   | (Happening & Peer & { event: 'connected' })
   | (Happening & Peer & { event: 'inform'; serial: string; eventCodes: string[]; session: string })
-  /** A session came to its end; `connections` says over how many. */
+  /** A session ended; `connections` is the number of connections it used. */
   | (Happening & Peer & { event: 'ended'; session: string; connections: number })
-  /** A request that belongs to no session of this server: it was begun with somebody else. */
+  /** A request that belongs to no session of this server: the session began at another server. */
   | (Happening & Peer & { event: 'stray' })
   | (Happening & Peer & Bulk & { event: 'bulk'; method: string });
 
@@ -34,7 +34,7 @@ interface Peer {
   port: number;
 }
 
-/** Idle connections of CPEs are theirs to close. */
+/** Long enough that a CPE, not the server, closes an idle connection. */
 const KEEP_ALIVE_MS = 120_000;
 
 const settings = JSON.parse(process.argv[2] as string) as AcsSettings;
@@ -77,7 +77,7 @@ async function serveRequest(request: IncomingMessage, response: ServerResponse):
   serveCwmp(request, response, await text(request));
 }
 
-/** An Inform opens a session, which a cookie then names; the CPE's empty POST ends it. (TR-069 3.4) */
+/** An Inform opens a session, a cookie identifies it, and the CPE's empty POST ends it. (TR-069 3.4) */
 function serveCwmp(request: IncomingMessage, response: ServerResponse, body: string): void {
   const peer = peerOf(request.socket);
   const inform = parseInform(body);

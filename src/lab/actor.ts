@@ -1,11 +1,11 @@
-/** The director's end of an actor: starts the program in its namespace, asks it to act, remembers what it told. */
+/** The director's side of an actor: starts its program in a namespace, sends it commands and records its reports. */
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { readLines, type Answer, type Happening, type Line } from './lines';
 import { end, type Role, type World } from './world';
 
-/** Upper bound for one command or one awaited event: a failure bound, far beyond anything that succeeds. */
+/** Limit for one command or one awaited event; far longer than any that succeeds. */
 const PATIENCE_MS = 60_000;
 
 interface Pending {
@@ -14,7 +14,7 @@ interface Pending {
 }
 
 export class Actor<E extends Happening> {
-  /** Everything it told so far, in order. */
+  /** Everything it has reported so far, in order. */
   readonly events: E[] = [];
   private readonly news = new EventEmitter();
   private readonly pending = new Map<number, Pending>();
@@ -68,7 +68,7 @@ export class Actor<E extends Happening> {
     return actor;
   }
 
-  /** Has the actor do something; answers its result, rejects with its error. */
+  /** Sends the actor a command; resolves with its result, or rejects with its error. */
   ask<T>(what: string, command: object = {}): Promise<T> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     const ask = ++this.asked;
@@ -89,7 +89,7 @@ export class Actor<E extends Happening> {
     });
   }
 
-  /** Waits for the first event, told already or still to come, that fits. */
+  /** Waits for the first event that matches, past or future. */
   async until<S extends E>(fits: (event: E) => event is S, what: string): Promise<S>;
   async until(fits: (event: E) => boolean, what: string): Promise<E>;
   async until(fits: (event: E) => boolean, what: string): Promise<E> {
@@ -97,7 +97,7 @@ export class Actor<E extends Happening> {
     return first as E;
   }
 
-  /** Waits until at least `count` events fit, and answers all that do. */
+  /** Waits until at least `count` events match, and returns all that do. */
   untilCount(count: number, fits: (event: E) => boolean, what: string): Promise<E[]> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
@@ -124,7 +124,7 @@ export class Actor<E extends Happening> {
     });
   }
 
-  /** Calls `onEvent` for every event from now on; answers how to stop that. */
+  /** Calls `onEvent` for every event from now on; returns a function that stops this. */
   listen(onEvent: (event: E) => void): () => void {
     let heard = this.events.length;
     const catchUp = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Bulk transfers whose content both ends can judge: a seeded stream of bytes that does not compress, and the
- * SHA-256 of what really went out and what really came in.
+ * Bulk transfers that both ends can verify: a seeded stream of incompressible bytes, and the SHA-256 of what was really
+ * sent and received.
  */
 import { createCipheriv, createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -16,7 +16,7 @@ export interface Bulk {
   sha256: string;
 }
 
-/** `bytes` bytes that depend on the seed alone: the key stream of AES-128 in counter mode. */
+/** `bytes` bytes that depend only on the seed: the key stream of AES-128 in counter mode. */
 export function seededStream(bytes: number, seed: number): Readable {
   const key = createHash('md5').update(`acsplit ${seed}`).digest();
   const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
@@ -33,14 +33,14 @@ export function seededStream(bytes: number, seed: number): Readable {
   });
 }
 
-/** Sends a seeded stream into `to`, ending it, and says what was sent. */
+/** Sends a seeded stream into `to`, ends it, and returns what was sent. */
 export async function sendBulk(to: Writable, bytes: number, seed: number): Promise<Bulk> {
   const meter = new Meter();
   await pipeline(seededStream(bytes, seed), meter, to);
   return meter.reading();
 }
 
-/** Swallows a stream and says what came. */
+/** Reads a stream to its end and returns what was received. */
 export async function receiveBulk(from: Readable): Promise<Bulk> {
   const meter = new Meter();
   await pipeline(from, meter, new Writable({ write: (_chunk, _encoding, done) => done() }));
@@ -48,8 +48,8 @@ export async function receiveBulk(from: Readable): Promise<Bulk> {
 }
 
 /**
- * The server's end of both directions: POST answers what came, GET ?bytes=&seed= sends.
- * Answers what crossed, so that the server can tell its director.
+ * The server's end of both directions: POST returns what was received, GET ?bytes=&seed= sends.
+ * Returns what was transferred, so that the server can report it.
  */
 export async function serveBulk(request: IncomingMessage, response: ServerResponse): Promise<Bulk> {
   if (request.method === 'POST') {
@@ -63,7 +63,7 @@ export async function serveBulk(request: IncomingMessage, response: ServerRespon
   return sendBulk(response, bytes, Number(searchParams.get('seed')));
 }
 
-/** Counts and hashes what passes. */
+/** Counts and hashes the bytes that pass through. */
 class Meter extends Transform {
   private readonly hash = createHash('sha256');
   private bytes = 0;

@@ -1,4 +1,4 @@
-/** Everybody in a lab: the CPEs, the ITMS, one or two collection servers, each a program in its namespace. */
+/** The hosts of a lab: the CPEs, the ITMS, one or two collection servers, each a program in its own namespace. */
 import type { AcsEvent, AcsSettings } from './acs-actor';
 import { Actor } from './actor';
 import type { ConnectionRequestOrder, ConnectionRequestOutcome } from './connection-request';
@@ -18,14 +18,14 @@ export class Acs {
     return new Acs(await Actor.start<AcsEvent>(world, role, name, 'acs-actor', settings));
   }
 
-  /** Sends a CPE a Connection Request; answers when all its connections are closed. */
+  /** Sends a CPE a Connection Request; resolves when all its connections are closed. */
   wake(cpe: CpeSettings, options: WakeOptions = {}): Promise<ConnectionRequestOutcome> {
     const host = cpe.address.includes(':') ? `[${cpe.address}]` : cpe.address;
     const url = `http://${host}:${cpe.requestPort}/wake`;
     return this.actor.ask('wake', { url, ...(cpe.credentials && { credentials: cpe.credentials }), ...options });
   }
 
-  /** Closes the connections of kept-alive Connection Requests, which `wake` then answers. */
+  /** Closes the connections of kept-alive Connection Requests, which resolves `wake`. */
   release(): Promise<void> {
     return this.actor.ask('release');
   }
@@ -35,12 +35,12 @@ export class Acs {
     return this.actor.events.filter((event): event is Sighting => event.event === 'inform');
   }
 
-  /** Where each connection to the report port came from, as seen here. */
+  /** Source address of each connection to the report port, as this server sees it. */
   get peers(): string[] {
     return this.actor.events.filter((event) => event.event === 'connected').map(({ peer }) => peer);
   }
 
-  /** Sessions that came to their end here. */
+  /** Sessions that ended at this server. */
   get ended(): Extract<AcsEvent, { event: 'ended' }>[] {
     return this.actor.events.filter((event) => event.event === 'ended');
   }
@@ -51,7 +51,7 @@ export class Acs {
   }
 }
 
-/** All CPEs of a world: one program, an address each. */
+/** All CPEs of a world: one program, with one address per CPE. */
 export class Cpes {
   private constructor(
     readonly actor: Actor<CpeEvent>,
@@ -63,12 +63,12 @@ export class Cpes {
     return new Cpes(await Actor.start<CpeEvent>(world, 'cpe', 'cpes', 'cpe-actor', settings), cpes);
   }
 
-  /** One session now; answers when it is over. `connections` 2: it continues on a second connection. */
+  /** Runs one session now; resolves when it is over. `connections` 2: it continues on a second connection. */
   inform(cpe: CpeSettings, eventCode?: string, connections?: 1 | 2): Promise<Session> {
     return this.actor.ask('inform', { cpe: cpe.address, eventCode, connections });
   }
 
-  /** Cue for a CPE without a delay of its own: the session that a Connection Request has asked for. */
+  /** Starts the session that a Connection Request asked for, for a CPE without a delay. */
   informAsAsked(cpe: CpeSettings): Promise<Session> {
     return this.actor.ask('informAsAsked', { cpe: cpe.address });
   }
@@ -77,7 +77,7 @@ export class Cpes {
     return this.actor.ask('configure', { cpe: cpe.address, settings });
   }
 
-  /** Waits for the next session, after `skip` others, that a CPE opened because it was woken. */
+  /** Waits for the next session a CPE opened because it was woken, after skipping `skip` sessions. */
   async wokenSession(cpe: CpeSettings, skip = 0): Promise<Session> {
     const sessions = await this.actor.untilCount(
       skip + 1,
@@ -87,7 +87,7 @@ export class Cpes {
     return sessions[skip] as Extract<CpeEvent, { event: 'session' }>;
   }
 
-  /** The other ends of Connection Requests as the CPEs saw them, without ports. */
+  /** Source addresses of Connection Requests as the CPEs saw them. */
   get wakers(): string[] {
     return this.actor.events
       .filter((event) => event.event === 'woken')
@@ -118,8 +118,8 @@ export async function startCast(
 }
 
 /**
- * Waits until the director knows all that has happened so far. Actors tell through pipes of their own, so what one of
- * them told may be read before what another told earlier; an answer asked for now comes behind everything.
+ * Waits until the director has received everything that has happened so far. Each actor reports through its own pipe, so
+ * reports of different actors may be read out of order; a reply requested now arrives after all of them.
  */
 export async function settle({ cpes, itms, collector, secondCollector }: Cast): Promise<void> {
   const actors = [cpes.actor, itms.actor, collector.actor, ...(secondCollector ? [secondCollector.actor] : [])];

@@ -9,8 +9,8 @@ export interface ConnectionRequestOrder {
   from: string;
   credentials?: Credentials;
   /**
-   * HTTP keep-alive: 401 and 200 on one connection, which this end closes only when it is released. Otherwise each
-   * request has a connection of its own, closed at once.
+   * HTTP keep-alive: 401 and 200 on one connection, which this end closes only when released. Otherwise each request uses
+   * its own connection, closed at once.
    */
   keepAlive?: boolean;
   /** Fixed source port, for tests of port collisions. */
@@ -19,7 +19,7 @@ export interface ConnectionRequestOrder {
 }
 
 export interface ConnectionRequestOutcome {
-  /** Status codes in the order in which they came: [200], [401, 200], [503], ... */
+  /** Status codes in order of arrival: [200], [401, 200], [503], ... */
   statuses: number[];
   /** This end's port of each connection. */
   ports: number[];
@@ -28,8 +28,8 @@ export interface ConnectionRequestOutcome {
 }
 
 /**
- * Rejects when the CPE cannot be reached; every status that comes is an outcome. Answers once all is closed.
- * @param released until when a kept-alive connection is held
+ * Rejects if the CPE cannot be reached; any HTTP status is an outcome. Resolves once all connections are closed.
+ * @param released resolves when a kept-alive connection may be closed
  */
 export async function sendConnectionRequest(
   order: ConnectionRequestOrder,
@@ -64,7 +64,7 @@ export async function sendConnectionRequest(
   return outcome;
 }
 
-/** @param onSocket told the connection while it is still open; later the answer no longer knows it */
+/** @param onSocket called while the connection is open; afterwards the answer no longer has its socket */
 function request(
   order: ConnectionRequestOrder,
   agent: Agent,

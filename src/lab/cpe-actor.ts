@@ -1,4 +1,4 @@
-/** The program of the CPEs: any number of them in one namespace, each with an address of its own. */
+/** The program of the CPEs: any number of them in one namespace, each with its own address. */
 import { Cpe, type CpeSettings, type Session, type Woken } from './cpe';
 import { serve, tell, type Command, type Happening } from './lines';
 import { PERIODIC } from './cwmp';
@@ -21,18 +21,18 @@ const observer = {
 const cpes = new Map(settings.cpes.map((one) => [one.address, new Cpe(one, settings.acs, observer)]));
 
 serve({
-  /** One session now; answers how it went. */
+  /** Runs one session now and returns its outcome. */
   inform: (command) => {
     const { eventCode, connections } = command as unknown as { eventCode?: string; connections?: number };
     return cpeOf(command).inform(eventCode ?? PERIODIC, connections);
   },
-  /** The session that a Connection Request has asked for; an error when none has. */
+  /** Runs the session that a Connection Request asked for; an error if none did. */
   informAsAsked: (command) => cpeOf(command).informAsAsked(),
   transfer: (command) => {
     const { bytes, seed } = command as unknown as { bytes: number; seed: number };
     return cpeOf(command).transfer(bytes, seed);
   },
-  /** Changes settings of a CPE from now on. */
+  /** Changes the settings of a CPE. */
   configure: (command) => {
     const cpe = cpeOf(command);
     cpe.settings = { ...cpe.settings, ...(command.settings as Partial<CpeSettings>) };

@@ -1,6 +1,6 @@
 /**
- * One simulated CPE with an address of its own: answers Connection Requests, opens sessions to the one ACS address it
- * knows. It neither knows nor asks which server answers it.
+ * One simulated CPE with its own address: answers Connection Requests and opens sessions to the one ACS address it knows.
+ * It does not know which server answers it.
  */
 import { Agent, createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,15 +13,15 @@ export interface CpeSettings {
   address: string;
   /** Port of the Connection Request URL. */
   requestPort: number;
-  /** Asked of whoever wakes it; none: anybody may. */
+  /** Credentials a Connection Request must present; none: any request succeeds. */
   credentials?: Credentials | undefined;
-  /** Milliseconds between a good Connection Request and the session; null: it waits for its cue. */
+  /** Milliseconds between a successful Connection Request and the session; null: waits for `informAsAsked`. */
   informDelayMs: number | null;
-  /** Answers every Connection Request with 503, as a CPE does that is woken too often. (TR-069 3.2.2.1) */
+  /** Answers every Connection Request with 503, like a CPE that is woken too often. (TR-069 3.2.2.1) */
   throttles?: boolean;
 }
 
-/** One HTTP answer to a Connection Request; `peer` is the other end as the CPE sees it. */
+/** One HTTP answer to a Connection Request; `peer` is the source as the CPE sees it. */
 export interface Woken {
   cpe: string;
   peer: string;
@@ -42,7 +42,7 @@ export interface Observer {
   session(what: Session): void;
 }
 
-/** Ports of sessions count up from here and are never used twice, so that a 4-tuple in a capture names one connection. */
+/** Ports of sessions count up from here and are never reused, so that a 4-tuple in a capture identifies one connection. */
 const FIRST_PORT = 20_000;
 const REQUEST_TIMEOUT_MS = 50_000;
 const IDLE_MS = 120_000;
@@ -51,7 +51,7 @@ export class Cpe {
   private readonly server: Server;
   private nextPort = FIRST_PORT;
   private nonce = '';
-  /** A good Connection Request was answered and no session opened since: one session serves them all. */
+  /** A Connection Request succeeded and no session has opened since; one session serves all of them. */
   private due = false;
   private inSession = false;
 
@@ -76,8 +76,8 @@ export class Cpe {
   }
 
   /**
-   * One CWMP session: Inform, empty POST, done. Two connections: the second begins after the first was closed, as a
-   * CPE does whose connection ends mid-session. (TR-069 3.4.1)
+   * One CWMP session: Inform, empty POST, end. With two connections, the second opens after the first has closed, as when
+   * a connection ends mid-session. (TR-069 3.4.1)
    */
   async inform(eventCode: string, connections = 1): Promise<Session> {
     const { address } = this.settings;
@@ -107,13 +107,13 @@ export class Cpe {
     return session;
   }
 
-  /** The cue for the session that a Connection Request has asked for; rejects when none has. */
+  /** Runs the session that a Connection Request asked for; rejects if none did. */
   async informAsAsked(): Promise<Session> {
-    if (!this.due) throw new Error(`nobody has woken ${this.settings.address}`);
+    if (!this.due) throw new Error(`${this.settings.address} has not been woken`);
     return this.inform(CONNECTION_REQUEST);
   }
 
-  /** Uploads, then downloads, over one connection; answers what this end sent and received. */
+  /** Uploads, then downloads, over one connection; returns what this end sent and received. */
   async transfer(bytes: number, seed: number): Promise<{ up: Bulk; upSeen: Bulk; down: Bulk }> {
     const link = this.open({ ports: [] });
     const up = await link.upload(BULK_PATH, bytes, seed);
@@ -149,7 +149,7 @@ export class Cpe {
   }
 }
 
-/** One TCP connection to the ACS with a port that was chosen, over which requests go one after another. */
+/** One TCP connection to the ACS from a given port, with requests one after another. */
 class Link {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
   private socket: Socket | undefined;
@@ -184,7 +184,7 @@ class Link {
     return receiveBulk(await this.ask('GET', path, {}, (to) => to.end()));
   }
 
-  /** Closes this end and waits until the other end has closed too. */
+  /** Closes this end and waits until the other end has closed as well. */
   close(): Promise<void> {
     const { socket } = this;
     return new Promise((resolve) => {

@@ -1,4 +1,4 @@
-/** As much of CWMP as a session of one Inform needs: the SOAP texts, and reading them again. (TR-069 Amendment 6, A.3.3.1) */
+/** The part of CWMP that a session with one Inform needs: writing and reading its SOAP. (TR-069 Amendment 6, A.3.3.1) */
 
 const ENVELOPE =
   '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"' +
@@ -10,7 +10,7 @@ export const PERIODIC = '2 PERIODIC';
 export const CONNECTION_REQUEST = '6 CONNECTION REQUEST';
 
 export interface Inform {
-  /** The envelope's cwmp:ID, to be echoed in the answer. */
+  /** The envelope's cwmp:ID, echoed in the answer. */
   id: string;
   serial: string;
   eventCodes: string[];
@@ -34,7 +34,7 @@ export function informResponseText(id: string): string {
   return envelope(id, '<cwmp:InformResponse><MaxEnvelopes>1</MaxEnvelopes></cwmp:InformResponse>');
 }
 
-/** Reads an Inform; undefined when the text holds none. */
+/** Reads an Inform; undefined if the text contains none. */
 export function parseInform(text: string): Inform | undefined {
   if (!/<cwmp:Inform>/.test(text)) return undefined;
   return {

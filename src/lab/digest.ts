@@ -25,7 +25,7 @@ export function authorize(challengeHeader: string, credentials: Credentials, met
   );
 }
 
-/** Whether an Authorization value proves the credentials for a nonce that the caller gave out. */
+/** Whether an Authorization value proves the credentials for a nonce issued by the caller. */
 export function isAuthorized(
   header: string | undefined,
   nonce: string,

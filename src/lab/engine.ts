@@ -14,9 +14,9 @@ export interface EngineOptions {
   gso?: boolean;
   secondCollector?: boolean;
   onEngineDown?: OnEngineDown;
-  /** Of the addresses; IPv4 unless asked otherwise. */
+  /** Family of the addresses; default IPv4. */
   family?: Family;
-  /** Seconds; lives that differ from the defaults. */
+  /** Lives in seconds that differ from the defaults. */
   ttl?: Record<string, number>;
 }
 
@@ -27,12 +27,12 @@ export interface Status {
   packets: { received: number; rewritten: number; dropped: number; byReason: Record<string, number> };
 }
 
-/** Bounds a start that never gets ready; a start takes about a second. */
+/** Limit for a start, which takes about a second. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
-/** Characters of the log that are kept. */
+/** Characters of the log to keep. */
 const MOST_SAID = 65_536;
-/** Plenty for a handful of CPEs. */
+/** Plenty for a few CPEs. */
 const CAPACITY_ENTRIES = 65_536;
 
 export class Engine {
@@ -59,8 +59,8 @@ export class Engine {
   }
 
   /**
-   * Starts the engine alone, over whatever rules there are, and waits until verdicts flow.
-   * @param through words of a command that runs a command, such as env(1)
+   * Starts only the engine, leaves the rules as they are, and waits until verdicts flow.
+   * @param through a command that runs another, such as env(1)
    */
   static async run(world: World, file: string, through: readonly string[] = []): Promise<Engine> {
     const engine = new Engine(world, file, world.start('split', [...through, ...cli(world, 'run', '-c', file)]));
@@ -72,18 +72,18 @@ export class Engine {
     return this.child.pid as number;
   }
 
-  /** Events of this kind among the log's last lines. */
+  /** Events of this name in the recent log. */
   events(name: string): Record<string, unknown>[] {
     const lines = this.said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name);
   }
 
-  /** What `acsplit status --json` says. */
+  /** The output of `acsplit status --json`. */
   async status(): Promise<Status> {
     return JSON.parse(await execute(cli(this.world, 'status', '--json', '-c', this.configurationFile))) as Status;
   }
 
-  /** Asks for the status until it fits; the engine counts a packet before the packet arrives anywhere. */
+  /** Polls the status until `fits`. The engine counts a packet before it arrives anywhere. */
   async untilStatus(fits: (status: Status) => boolean, what: string): Promise<Status> {
     const deadline = Date.now() + READY_TIMEOUT_MS;
     for (;;) {
@@ -94,7 +94,7 @@ export class Engine {
     }
   }
 
-  /** Ends the engine with SIGTERM, as systemd would; answers its exit code. */
+  /** Stops the engine with SIGTERM, as systemd would; resolves with its exit code. */
   async stop(): Promise<number | null> {
     await end(this.child);
     return this.child.exitCode;
@@ -115,12 +115,12 @@ export class Engine {
   }
 }
 
-/** The command line of an acsplit command, from the same build as the programs of this folder. */
+/** The command line of an acsplit command, from the same build as this file. */
 export function cli(world: World, ...argv: string[]): string[] {
   return [process.execPath, join(world.programs, '..', 'cli', 'main.js'), ...argv];
 }
 
-/** @param directory of the run; the engine's state goes below it */
+/** @param directory of the run; the engine's state goes into a subdirectory */
 export function configurationText(directory: string, options: EngineOptions): string {
   const places = PLACES[options.family ?? 'ipv4'];
   const collectors = [`  - { name: c1, interface: eth2, address: ${places.collector} }`];

@@ -1,6 +1,6 @@
 /**
- * The actors' protocol: one JSON object a line. Commands come in on stdin as {"ask": NUMBER, "do": NAME, ...},
- * answers go out on stdout as {"answer": NUMBER, ...}, and what happens unasked as {"event": NAME, ...}.
+ * The actors' protocol: one JSON object per line. Commands arrive on stdin as {"ask": NUMBER, "do": NAME, ...}, answers
+ * leave on stdout as {"answer": NUMBER, ...}, and events as {"event": NAME, ...}.
  */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -25,7 +25,7 @@ export interface Happening {
 
 export type Line = Answer | Happening;
 
-/** Calls `onLine` with every JSON object of a stream; a line that is no JSON goes to `onOther`. */
+/** Calls `onLine` with every JSON object of a stream, and `onOther` with every other line. */
 export function readLines<T>(stream: Readable, onLine: (line: T) => void, onOther: (text: string) => void): void {
   createInterface({ input: stream }).on('line', (text) => {
     if (!text.startsWith('{')) return onOther(text);
@@ -33,15 +33,15 @@ export function readLines<T>(stream: Readable, onLine: (line: T) => void, onOthe
   });
 }
 
-/** Says that something happened, on standard output. */
+/** Reports an event on standard output. */
 export function tell<T extends object>(event: string, what: T): void {
   write({ event, atMs: Date.now(), ...what });
 }
 
 /**
- * Serves commands from standard input until it closes, which also is how an actor learns that its director died.
- * `acts` maps a command's name to what it does; what that rejects with becomes the answer's error. "settle" does
- * nothing: its answer follows everything told before.
+ * Serves commands from standard input until it closes, which also happens when the director dies. `acts` maps the name
+ * of a command to its function; if that rejects, the error is sent as the answer. "settle" does nothing: its answer
+ * arrives after everything reported before.
  */
 export function serve(acts: Record<string, (command: Command) => Promise<unknown>>): void {
   const perform = async (command: Command): Promise<unknown> => {

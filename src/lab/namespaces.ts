@@ -1,24 +1,24 @@
 /**
- * Network namespaces by name, through `ip netns`: made, listed, removed. Everything is created inside the
- * namespaces themselves, so that the network of the host is never touched, not even for a moment.
+ * Creates, lists and removes named network namespaces with `ip netns`. Everything is created inside the namespaces, so
+ * the host's network is never touched, not even for a moment.
  */
 import { execFile, execFileSync } from 'node:child_process';
 
-/** A command that has not ended by then is a failure: none of ours takes a second. */
+/** Limit for one command; none of ours takes a second. */
 const COMMAND_TIMEOUT_MS = 60_000;
 
-/** acsplit-PID-NUMBER-WORD: the pid of the lab or test run that made it says who must remove it. */
+/** acsplit-PID-NUMBER-WORD, with the pid of the lab or test run that created it and must remove it. */
 const NAME = /^acsplit-(\d+)-\d+-\w+$/;
 
 let worlds = 0;
 
-/** A prefix for the namespaces of one world, unique on this machine while this process lives. */
+/** A prefix for the namespaces of one world, unique on this machine while this process runs. */
 export function nextPrefix(): string {
   worlds++;
   return `acsplit-${process.pid}-${worlds}`;
 }
 
-/** Runs a command to its end and answers its standard output. Rejects with one line: what ran and what it said. */
+/** Runs a command to its end and resolves with its standard output. Rejects with the command and its error message. */
 export function execute(argv: readonly string[], timeoutMs = COMMAND_TIMEOUT_MS): Promise<string> {
   const [file, ...rest] = argv as [string, ...string[]];
   const options = { encoding: 'utf8', timeout: timeoutMs, maxBuffer: 64 << 20 } as const;
@@ -32,7 +32,7 @@ export function execute(argv: readonly string[], timeoutMs = COMMAND_TIMEOUT_MS)
   });
 }
 
-/** Runs `ip` commands, one per line, in one process and namespace; the first that fails ends the batch. */
+/** Runs `ip` commands, one per line, in one process and namespace; stops at the first that fails. */
 export async function ipBatch(lines: readonly string[], namespace?: string): Promise<void> {
   const where = namespace === undefined ? [] : ['-n', namespace];
   await new Promise<void>((resolve, reject) => {
@@ -49,7 +49,7 @@ export async function ipBatch(lines: readonly string[], namespace?: string): Pro
   });
 }
 
-/** Removes namespaces, killing what still runs inside. Synchronous, because exit traps need it; never throws. */
+/** Removes namespaces and kills what still runs inside. Synchronous, because exit handlers need that; never throws. */
 export function removeNamespaces(names: readonly string[]): void {
   for (const name of names) {
     for (const pid of pidsIn(name)) kill(pid);
@@ -57,7 +57,7 @@ export function removeNamespaces(names: readonly string[]): void {
   }
 }
 
-/** Removes what labs left behind that were killed before they could clean up; answers the names. */
+/** Removes namespaces of labs that were killed before they could clean up; returns their names. */
 export function removeStaleNamespaces(): string[] {
   const stale = quietly('ip', ['netns', 'list'])
     .split('\n')
@@ -67,7 +67,7 @@ export function removeStaleNamespaces(): string[] {
   return stale;
 }
 
-/** Whether a namespace, or a directory, bears a name of ours and the process that made it is gone. */
+/** Whether a namespace or directory has a name of ours and the process that created it is gone. */
 export function isStale(name: string, alive: (pid: number) => boolean): boolean {
   const pid = NAME.exec(name)?.[1];
   return pid !== undefined && !alive(Number(pid));
@@ -78,7 +78,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: alive, and somebody else's.
+    // EPERM: alive, but another user's.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
@@ -91,7 +91,7 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It ended by itself in the meantime.
+    // It has ended in the meantime.
   }
 }
 

@@ -1,10 +1,10 @@
-/** The lab's voice: tells the story on a terminal, in colour where one is. Knows words, judges nothing. */
+/** Prints the lab's story, in colour on a terminal. Does not judge anything. */
 import type { Writable } from 'node:stream';
 
 export type Ink = 'bold' | 'dim' | 'green' | 'red' | 'cyan' | 'yellow';
 
 const CODES: Record<Ink, number> = { bold: 1, dim: 2, green: 32, red: 31, cyan: 36, yellow: 33 };
-/** Columns to where the time ends. */
+/** The column at which the time ends. */
 const WIDTH = 74;
 const MARGIN = '     ';
 
@@ -12,7 +12,7 @@ export class Narrator {
   private readonly startedMs = performance.now();
   private readonly coloured: boolean;
 
-  /** @param out where to; undefined: says nothing (--json) */
+  /** @param out where to print; undefined: print nothing (--json) */
   constructor(private readonly out: (Writable & { isTTY?: boolean }) | undefined) {
     this.coloured = out?.isTTY === true && process.env.NO_COLOR === undefined;
   }
@@ -26,7 +26,7 @@ export class Narrator {
     this.out?.write(text + '\n');
   }
 
-  /** A numbered scene: what somebody does now. */
+  /** The title of a numbered scene. */
   scene(number: number, title: string): void {
     const seconds = ((performance.now() - this.startedMs) / 1000).toFixed(1).padStart(WIDTH - title.length);
     this.line();
@@ -35,7 +35,7 @@ export class Narrator {
     );
   }
 
-  /** What was seen to happen. */
+  /** Something that was observed. */
   saw(text: string): void {
     this.line(MARGIN + text);
   }
@@ -45,7 +45,7 @@ export class Narrator {
     this.line(MARGIN + this.ink(`because: ${text}`, 'dim'));
   }
 
-  /** A claim, and whether it came true. */
+  /** A claim, and whether it proved true. */
   claim(true_: boolean, text: string): void {
     const mark = true_ ? this.ink('✓', 'green') : this.ink('✗', 'red', 'bold');
     this.line(`${MARGIN}${mark} ${true_ ? text : this.ink(text, 'red')}`);

@@ -1,16 +1,16 @@
 /**
- * The right to make network namespaces: root has it; an ordinary user gets it in a user namespace of his own,
- * where the kernel allows that. (docs/architecture.md, "Without root")
+ * The right to create network namespaces. Root has it; an ordinary user gets it in a new user namespace, if the kernel
+ * allows that. (docs/architecture.md, "Without root")
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** Set in the environment of the second start, so that a refusal there is final. */
+/** Set in the environment when we start ourselves again, so that a second refusal is final. */
 const INSIDE = 'ACSPLIT_LAB_UNSHARED';
 
 /**
- * `ip netns` keeps names under /run, which only a mount of our own lets an ordinary user write. The death signal is
- * set here because entering a user namespace clears it: whoever kills the first start ends the second with it.
+ * `ip netns` keeps names under /run, which an ordinary user can write only after mounting a tmpfs there. Entering a user
+ * namespace clears the death signal, so it is set here: when the first process is killed, the second ends too.
  */
 const MOUNT_THEN_EXEC = 'mount -t tmpfs tmpfs /run && exec setpriv --pdeathsig TERM "$@"';
 
@@ -18,14 +18,14 @@ const UNSHARE = ['unshare', '--user', '--map-root-user', '--net', '--mount'] as 
 
 export type Rights = 'granted' | 'unshare' | 'refused';
 
-/** What this process may do: make namespaces at once, make them after `reexecute`, or neither. */
+/** Whether this process may create namespaces at once, after `reexecute`, or not at all. */
 export function namespaceRights(): Rights {
   if (process.geteuid?.() === 0 && succeeds(['unshare', '--net', '--mount', 'true'])) return 'granted';
   if (process.env[INSIDE] !== undefined) return 'refused';
   return succeeds([...UNSHARE, 'sh', '-c', MOUNT_THEN_EXEC, 'sh', 'true']) ? 'unshare' : 'refused';
 }
 
-/** The one line for a user whose rights are refused. */
+/** The message for a user without these rights. */
 export const REFUSED =
   'no right to make network namespaces: run as root (sudo), or allow unprivileged user namespaces ' +
   '(sysctl -w kernel.unprivileged_userns_clone=1; on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0)';
@@ -35,11 +35,11 @@ export function unshared(argv: readonly string[]): string[] {
   return [...UNSHARE, 'sh', '-c', MOUNT_THEN_EXEC, 'sh', ...argv];
 }
 
-/** Starts this very command again inside namespaces of its own; answers its exit code. */
+/** Starts the same command again in new namespaces; resolves with its exit code. */
 export function reexecute(): Promise<number> {
   const [file, ...rest] = unshared([process.execPath, ...process.execArgv, ...process.argv.slice(1)]) as [string];
   const child = spawn(file, rest, { stdio: 'inherit', env: { ...process.env, [INSIDE]: '1' } });
-  // A terminal's Ctrl-C reaches the child by itself; a signal sent to this process alone must be passed on.
+  // Ctrl-C on a terminal reaches the child directly; a signal sent only to this process must be passed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve, reject) => {
     child.once('error', reject);

@@ -1,4 +1,4 @@
-/** `lab --stay`: the world stays open to play with, from a prompt here and from other terminals. */
+/** `lab --stay`: the lab stays open, with a prompt here and commands for other terminals. */
 import { createInterface } from 'node:readline';
 import type { Acs, Cast } from './cast';
 import { CPE, NEIGHBOUR } from './story';
@@ -10,11 +10,11 @@ import { ADDRESSES, type World } from './world';
 const HELP: readonly (readonly [what: string, does: string])[] = [
   [`wake ${CPE.address}`, 'the collection server sends a Connection Request; the CPE opens a session soon after'],
   [`wake ${CPE.address} itms`, 'the ITMS does'],
-  [`inform ${NEIGHBOUR.address}`, 'a CPE opens a session by itself'],
+  [`inform ${NEIGHBOUR.address}`, 'a CPE opens a session on its own'],
   ['status', 'tables, verdicts by reason'],
-  ['rules', 'the iptables rules as installed'],
+  ['rules', 'the installed iptables rules'],
   ['help', 'this list'],
-  ['quit', 'ends the lab, as Ctrl-C and Ctrl-D do'],
+  ['quit', 'ends the lab, as do Ctrl-C and Ctrl-D'],
 ];
 
 const INFORM_DELAY_MS = 1000;
@@ -26,10 +26,10 @@ interface Stage {
   narrator: Narrator;
 }
 
-/** Reads commands until `quit`, the end of the input, or Ctrl-C. */
+/** Reads commands until `quit`, end of input or Ctrl-C. */
 export async function stay(stage: Stage): Promise<void> {
   explain(stage);
-  // From here on woken CPEs need no cue.
+  // From now on woken CPEs open their session by themselves.
   const { cpes } = stage.cast;
   for (const cpe of cpes.settings) await cpes.configure(cpe, { informDelayMs: INFORM_DELAY_MS });
   const interactive = process.stdin.isTTY;
@@ -40,7 +40,7 @@ export async function stay(stage: Stage): Promise<void> {
   const ask = (): void => {
     if (interactive) prompt.prompt(true);
   };
-  // What happens meanwhile takes the prompt's line, and the prompt comes back below it.
+  // A report replaces the prompt's line, and the prompt is printed again below it.
   const say = (text: string): void => {
     stage.narrator.line(interactive ? `\r\x1b[K${text}` : text);
     ask();
@@ -102,7 +102,7 @@ function explain({ world, engine, narrator }: Stage): void {
   narrator.line();
 }
 
-/** An ordinary user's lab lives in a user namespace, which another terminal must enter first. */
+/** An ordinary user's lab runs in a user namespace, which another terminal must enter first. */
 function enterPrefix(): string {
   const inside = process.env.ACSPLIT_LAB_UNSHARED !== undefined;
   return inside ? `nsenter --target ${process.pid} --user --preserve-credentials --net --mount ` : '';
@@ -112,7 +112,7 @@ function help(narrator: Narrator): void {
   for (const [what, does] of HELP) narrator.line(`    ${what.padEnd(22)} ${narrator.ink(does, 'dim')}`);
 }
 
-/** Says which server saw a session, whenever one is seen. Answers how to stop. */
+/** Prints which server each session reached. Returns a function that stops this. */
 function tellSessions({ cast }: Stage, say: (text: string) => void): () => void {
   const servers: Acs[] = [cast.itms, cast.collector];
   const stops = servers.map(({ actor }) =>

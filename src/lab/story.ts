@@ -1,6 +1,6 @@
 /**
- * The story that the lab plays: who answers the sessions of a CPE that a collection server wakes, and of its
- * neighbour. Every claim is judged by what the servers and the CPEs themselves saw; the engine is asked only why.
+ * The story that the lab plays: which server answers the sessions of a CPE that a collection server wakes, and those of
+ * its neighbour. Every claim is judged by what servers and CPEs saw; the engine is only asked for its reasons.
  */
 import { REASONS } from '../splitter/reasons';
 import { settle, type Acs, type Cast, type Sighting } from './cast';
@@ -11,8 +11,8 @@ import type { Narrator } from './narrator';
 import { ADDRESSES } from './world';
 
 /**
- * The heroine: asks for credentials, as most devices do. Opens her session on cue, because no clock may decide what the
- * story shows; a real device takes up to thirty seconds.
+ * The CPE that is woken. It asks for credentials, as most devices do. It opens its session on command, so that the story
+ * does not depend on timing; a real device takes up to thirty seconds.
  */
 export const CPE: CpeSettings = {
   address: '10.1.0.17',
@@ -20,10 +20,10 @@ export const CPE: CpeSettings = {
   credentials: { username: 'itms', password: 'itms' },
   informDelayMs: null,
 };
-/** Her neighbour, of another make: another port, no credentials. Nobody wakes it. */
+/** Its neighbour, a different model: another port, no credentials. It is never woken. */
 export const NEIGHBOUR: CpeSettings = { address: '10.1.0.42', requestPort: 30005, informDelayMs: null };
 
-/** Time between the diverted session and the next one; longer than the grace in which a session may continue. */
+/** Time between the diverted session and the next one; longer than `ttl.grace`. */
 const LATER_MS = 5000;
 
 export interface Claim {
@@ -40,7 +40,7 @@ interface Stage {
   scene: number;
 }
 
-/** Plays all scenes; a claim that fails does not stop the story. */
+/** Plays all scenes; a false claim does not stop the story. */
 export async function playStory(cast: Cast, engine: Engine, narrator: Narrator): Promise<Claim[]> {
   const stage: Stage = { cast, engine, narrator, claims: [], scene: 0 };
   const { cpes, itms, collector } = cast;
@@ -75,7 +75,7 @@ function claim(stage: Stage, claimed: string, came: boolean): void {
   stage.narrator.claim(came, claimed);
 }
 
-/** One session of a CPE, and the claim that the expected server, and nobody else, saw all of it. */
+/** One session of a CPE, and the claim that only the expected server saw it, and saw all of it. */
 async function session(
   stage: Stage,
   cpe: CpeSettings,
@@ -102,14 +102,14 @@ async function session(
     only.sighting.peer === cpe.address &&
     only.sighting.eventCodes.includes(eventCode) &&
     expected.ended.some((end) => end.session === only.sighting.session);
-  claim(stage, `the ${expected.actor.name} alone saw this session, from the CPE’s own address`, alone);
+  claim(stage, `only the ${expected.actor.name} saw this session, from the CPE’s own address`, alone);
 }
 
 function failed(cpe: CpeSettings, eventCode: string, { message }: Error): Session {
   return { cpe: cpe.address, eventCode, ports: [], ok: false, error: message };
 }
 
-/** A CPE never uses a port twice, so serial number and port name a session, wherever it was seen. */
+/** A CPE never reuses a port, so serial number and port identify a session at any server. */
 function isOf({ serial, port }: Sighting, session: Session | undefined): boolean {
   return session !== undefined && serial === session.cpe && session.ports.includes(port);
 }
@@ -146,25 +146,21 @@ function lookBack(stage: Stage): void {
   );
   const known = new Set(cpes.settings.map(({ address }) => address));
   const foreign = [...itms.peers, ...collector.peers].filter((peer) => !known.has(peer));
-  claim(stage, 'both servers saw the CPEs’ own addresses only', foreign.length === 0);
+  claim(stage, 'both servers saw only the CPEs’ own addresses', foreign.length === 0);
   const unnoticed = !collector.peers.includes(NEIGHBOUR.address) && own(itms, NEIGHBOUR.address) === 1;
-  claim(stage, `the neighbour ${NEIGHBOUR.address} never met the collection server`, unnoticed);
+  claim(stage, `the neighbour ${NEIGHBOUR.address} never reached the collection server`, unnoticed);
   const strays = itms.strays.length + collector.strays.length;
-  claim(stage, 'no session was torn between the two', strays === 0);
-  claim(
-    stage,
-    'CPEs saw the ACS address and nobody else',
-    new Set(cpes.wakers).size === 1 && cpes.wakers[0] === ADDRESSES.acs,
-  );
+  claim(stage, 'no session was split between the two servers', strays === 0);
+  claim(stage, 'CPEs saw only the ACS address', new Set(cpes.wakers).size === 1 && cpes.wakers[0] === ADDRESSES.acs);
 }
 
-/** Where a session went, drawn in one line. */
+/** The path of a session, drawn on one line. */
 function path({ narrator, cast }: Stage, server: Acs, { peer, port, eventCodes }: Sighting): string {
   const name = narrator.ink(server.actor.name, 'bold', server === cast.itms ? 'cyan' : 'yellow');
   return `${peer}:${port} ──▶ ${ADDRESSES.acs} ──▶ ${name}   "${eventCodes.join(', ')}"`;
 }
 
-/** What the engine counted as reasons of SYNs from CPEs while something happened. */
+/** The reasons that the engine counted for SYNs of CPEs while `happen` ran. */
 async function reasonsOf({ engine }: Stage, happen: () => Promise<void>): Promise<string[]> {
   const before = (await engine.status()).packets.byReason;
   await happen();

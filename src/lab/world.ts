@@ -6,8 +6,8 @@
  *   (one address per CPE)                         eth2 10.3.0.1 ───── eth0 10.3.0.2, 10.3.0.3   collector namespace
  *                                                 eth3 10.4.0.1 ───── eth0 10.4.0.2             outside namespace
  *
- * The splitter's namespace forwards and checks reverse paths strictly, as routers do. The outside namespace, a
- * fourth network that has nothing to do with TR-069, is made on demand.
+ * The splitter's namespace forwards, with strict reverse path filtering, as routers do. The outside namespace, a fourth
+ * network unrelated to TR-069, is created on demand.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -17,12 +17,12 @@ import { type Family } from '../packet/address';
 import { execute, ipBatch, isAlive, isStale, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
 
 export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
-/** Hosts that a router of their own may stand before. */
+/** Hosts that may have a router in front of them. */
 export type Side = 'cpe' | 'itms' | 'collector';
 /** Every namespace. */
 export type Room = Role | `${Side}hop`;
 
-/** Who lives where, in one family. */
+/** All addresses of one family. */
 export interface Places {
   acs: string;
   itms: string;
@@ -30,9 +30,9 @@ export interface Places {
   secondCollector: string;
   outside: string;
   cpeNetwork: string;
-  /** The splitter's own addresses on the other wires; on the CPEs' it is the ACS address. */
+  /** The splitter's addresses on the other links; on the CPEs' link it is the ACS address. */
   routers: { itms: string; collector: string; outside: string };
-  /** Begin of the addresses between hops, before the number of the link and of its end. */
+  /** Prefix of the addresses between hops, followed by the numbers of the link and of its end. */
   transit: string;
 }
 
@@ -59,31 +59,31 @@ export const PLACES: Readonly<Record<Family, Places>> = {
   },
 };
 
-/** The family that the lab plays in. */
+/** The addresses that the lab uses. */
 export const ADDRESSES = PLACES.ipv4;
 
 export const REPORT_PORT = 7547;
 
 export interface WorldOptions {
-  /** Addresses of the CPEs, in the CPEs' network, all on the one interface of the CPEs' namespace. */
+  /** Addresses of the CPEs, all on the one interface of the CPEs' namespace. */
   cpes: readonly string[];
-  /** IPv4 unless asked otherwise. */
+  /** Default: IPv4. */
   family?: Family;
   /** Adds the fourth network. */
   outside?: boolean;
-  /** A router between the splitter and each of CPEs, ITMS and collection servers, so that a narrow link may lie behind it. */
+  /** Adds a router between the splitter and each of CPEs, ITMS and collection servers, e.g. to put a small MTU behind it. */
   hops?: boolean;
-  /** Where the actors' compiled programs are. */
+  /** Directory of the actors' compiled programs. */
   programs?: string;
 }
 
-/** Makes a router of a namespace; where the kernel has no IPv6, of IPv4 alone. */
+/** Turns a namespace into a router; IPv4 only if the kernel has no IPv6. */
 const FORWARD = [
   'echo 1 > /proc/sys/net/ipv4/ip_forward',
   'if [ -e /proc/sys/net/ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/all/forwarding; fi',
 ].join('\n');
 
-/** How long a process may take to end after SIGTERM before it is killed. */
+/** Time a process has to end after SIGTERM before it is killed. */
 const END_TIMEOUT_MS = 10_000;
 
 export class World {
@@ -92,7 +92,7 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), `${this.prefix}-`));
   readonly programs: string;
   readonly family: Family;
-  /** Everybody's addresses but the CPEs'. */
+  /** All addresses except those of the CPEs. */
   readonly places: Places;
   private readonly roles: Room[];
   private readonly children = new Set<ChildProcess>();
@@ -108,7 +108,7 @@ export class World {
     process.once('exit', this.exitTrap);
   }
 
-  /** Builds the world. What dead runs left behind goes first; a failure half way leaves nothing. */
+  /** Builds the world. First removes what dead runs left behind. Cleans up if it fails half way. */
   static async create(options: WorldOptions): Promise<World> {
     removeStaleNamespaces();
     removeStaleDirectories();
@@ -130,33 +130,33 @@ export class World {
   }
 
   /**
-   * The command line that runs `argv` inside a namespace. `ip netns exec` replaces itself, so the pid of the child
-   * is the pid of the program; the death signal ends it when this process is killed before it can clean up.
+   * The command line that runs `argv` in a namespace. `ip netns exec` replaces itself, so the pid of the child is the pid
+   * of the program. The death signal ends it if this process is killed before it can clean up.
    */
   inside(role: Room, argv: readonly string[]): string[] {
     return ['setpriv', '--pdeathsig', 'TERM', 'ip', 'netns', 'exec', this.namespace(role), ...argv];
   }
 
-  /** Runs a command in a namespace to its end; answers its standard output, rejects with what it said. */
+  /** Runs a command in a namespace to its end; resolves with its standard output, or rejects with its error message. */
   run(role: Room, argv: readonly string[], timeoutMs?: number): Promise<string> {
     return execute(this.inside(role, argv), timeoutMs);
   }
 
   /**
-   * Starts a program in a namespace, its three streams piped. In a process group of its own: a terminal's Ctrl-C
-   * goes to this process alone, which then ends the others in order.
+   * Starts a program in a namespace with its three streams piped. It gets its own process group, so that Ctrl-C on a
+   * terminal reaches only this process, which then ends the others in order.
    */
   start(role: Room, argv: readonly string[]): ChildProcess {
     const [file, ...rest] = this.inside(role, argv) as [string, ...string[]];
     const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    child.stdin?.on('error', () => {}); // It ended while we were writing: its exit tells.
+    child.stdin?.on('error', () => {}); // It ended while we were writing; the exit event reports that.
     this.children.add(child);
     child.once('exit', () => this.children.delete(child));
     child.once('error', () => this.children.delete(child));
     return child;
   }
 
-  /** Ends all programs (SIGTERM, later SIGKILL), then removes namespaces and files. May be called twice. */
+  /** Ends all programs (SIGTERM, then SIGKILL), then removes namespaces and files. May be called twice. */
   async close(): Promise<void> {
     await Promise.all([...this.children].map((child) => end(child)));
     this.closeNow();
@@ -169,7 +169,7 @@ export class World {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Without detection of duplicates: a tentative link-local address asks for no neighbour, for a second or two. */
+  /** Disables duplicate address detection: a tentative link-local address cannot resolve neighbours for a second or two. */
   private async trustAddresses(): Promise<void> {
     const script = 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad';
     await Promise.all(this.roles.map((role) => this.run(role, ['sh', '-c', script])));
@@ -185,7 +185,7 @@ export class World {
     if (this.options.outside === true) await this.join(3, 'outside', routers.outside, [hosts.outside], serverBits);
   }
 
-  /** The splitter's interface `index`, and whoever lives behind it. */
+  /** The splitter's interface `index`, and the hosts behind it. */
   private async join(index: number, role: Side | 'outside', router: string, hosts: readonly string[], bits: number) {
     if (this.options.hops === true && role !== 'outside') return this.joinOverHop(index, role, router, hosts);
     const near = `eth${index}`;
@@ -204,7 +204,7 @@ export class World {
     await ipBatch(hostLines, this.namespace(role));
   }
 
-  /** split ethN ── eth0 hop eth1 ── eth0 host; every address of the other networks is routed. */
+  /** split ethN ── eth0 hop eth1 ── eth0 host, with routes to the other networks. */
   private async joinOverHop(index: number, role: Side, router: string, hosts: readonly string[]) {
     const { transit } = this.places;
     const [separator, single, pair] = this.family === 'ipv6' ? [':', 128, 112] : ['.', 32, 24];
@@ -233,7 +233,7 @@ export class World {
         this.addressLine(`${place(right, 1)}/${pair}`, 'eth1'),
         'link set eth1 up',
         `route add ${this.everywhere} via ${place(left, 1)}`,
-        // Among the CPEs' addresses is the ACS address.
+        // The ACS address is inside the CPEs' network.
         `route add ${router}/${single} via ${place(left, 1)}`,
         ...behind.map((destination) => `route add ${destination} via ${place(right, 2)}`),
       ],
@@ -256,7 +256,7 @@ export class World {
     return this.family === 'ipv6' ? '::/0' : 'default';
   }
 
-  /** Without detection of duplicates an IPv6 address is good at once. */
+  /** Without duplicate address detection an IPv6 address is usable at once. */
   private addressLine(address: string, device: string): string {
     return `address add ${address} dev ${device}${this.family === 'ipv6' ? ' nodad' : ''}`;
   }
@@ -273,12 +273,12 @@ function removeStaleDirectories(): void {
     try {
       rmSync(join(tmpdir(), name), { recursive: true });
     } catch {
-      // Another user's: theirs to remove.
+      // It belongs to another user, who will remove it.
     }
   }
 }
 
-/** Asks a program to end and waits for it; kills it when it does not listen. */
+/** Asks a program to end and waits for it; kills it if it does not end. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -66,7 +66,7 @@ describe('a state directory where none can be', () => {
     expect(found).toMatchObject({
       check: 'state-directory',
       level: 'failure',
-      message: `${at('file')} is no directory`,
+      message: `${at('file')} is not a directory`,
     });
     expect(found.mend).toBe(`rm ${at('file')} && install -d -m 0711 ${at('file')}`);
     host.shell(found.mend!);
@@ -79,7 +79,7 @@ describe('a state directory where none can be', () => {
     host.program('editor', `sed -i 's|/above/state|/state|' "$1"`);
     const found = theOne(host.complaints());
     expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
-    expect(found.message).toBe(`${at('above', 'state')} cannot be made: ${at('above')} is no directory to write to`);
+    expect(found.message).toBe(`${at('above', 'state')} cannot be made: ${at('above')} is not a writable directory`);
     expect(found.mend).toBe(`editor ${host.router.configuration}`);
     host.shell(found.mend!);
     await startAsPrinted();
@@ -90,9 +90,7 @@ describe('a state directory where none can be', () => {
     choose(at('closed', 'state'));
     const found = theOne(host.complaints(MODES_HOLD));
     expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
-    expect(found.message).toBe(
-      `${at('closed', 'state')} cannot be looked at: ${at('closed')} does not let this user in`,
-    );
+    expect(found.message).toBe(`${at('closed', 'state')} cannot inspect: ${at('closed')} does not let this user in`);
     expect(found.mend).toBe(`sudo acsplit doctor -c ${host.router.configuration}`);
     // Root is let in.
     expect(host.router.run(['sh', '-c', found.mend!]).stdout).toMatch(/^ok +state-directory /m);
@@ -108,7 +106,7 @@ describe('a state directory where none can be', () => {
     expect(findings.length + omitted.length).toBe(CHECKS.length);
     const found = theOne(findings.filter(({ level }) => level !== 'ok'));
     expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
-    expect(found.message).toMatch(/^the check broke off: ELOOP: [^\n]+\/loop'$/);
+    expect(found.message).toMatch(/^the check failed to run: ELOOP: [^\n]+\/loop'$/);
     expect(found.mend).toBe(`acsplit doctor --debug -c ${host.router.configuration}`);
     expect(host.router.run(['sh', '-c', found.mend!]).stderr).toMatch(/^Error: ELOOP: [^\n]+\n +at /);
     host.shell(`rm ${at('loop')}`);

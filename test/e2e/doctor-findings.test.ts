@@ -59,7 +59,10 @@ const rows: [string, Planted][] = [
     {
       plant: `ip address delete 10.1.0.1/16 dev eth0 && ip route add ${WHOLE_NETWORK} dev eth0`,
       ...{ level: 'warning', check: 'acs-address' },
-      ...{ says: /^10\.1\.0\.1, .* is no address of this host/, mend: /^ip address add 10\.1\.0\.1\/16 dev eth0$/ },
+      ...{
+        says: /^the ACS address 10\.1\.0\.1 is not an address of this host/,
+        mend: /^ip address add 10\.1\.0\.1\/16 dev eth0$/,
+      },
     },
   ],
   [
@@ -113,7 +116,7 @@ const rows: [string, Planted][] = [
     {
       plant: 'ip route add 10.1.128.0/17 dev eth1',
       ...{ level: 'failure', check: 'routes' },
-      says: /^a part of the CPEs' 10\.1\.0\.0\/16, 10\.1\.128\.0\/17, is routed through eth1, expected eth0; and the rp_filter of eth0 throws away/,
+      says: /^a part of the CPEs' 10\.1\.0\.0\/16, 10\.1\.128\.0\/17, is routed through eth1, expected eth0; and the rp_filter of eth0 drops/,
       mend: /^ip route delete 10\.1\.128\.0\/17 dev eth1$/,
     },
   ],
@@ -235,7 +238,7 @@ const rows: [string, Planted][] = [
     {
       plant: () => host.router.listen('split', '10.1.0.1', 7547),
       ...{ level: 'warning', check: 'listeners' },
-      ...{ says: /listens on the ACS address, port 7547: no CPE will ever reach it/, mend: /^kill \d+$/ },
+      ...{ says: /listens on the ACS address, port 7547: CPEs cannot will ever reach it/, mend: /^kill \d+$/ },
     },
   ],
   [
@@ -252,7 +255,7 @@ const rows: [string, Planted][] = [
       plant: () => host.shell(`cd ${host.stateDirectory} && rm tables.state && fallocate -l 55m filler`),
       ...{ level: 'failure', check: 'state-directory' },
       ...{
-        says: /has \d MiB of room, tables of 65536 entries take \d+ MiB$/,
+        says: /has \d MiB free, but tables of 65536 entries need \d+ MiB$/,
         mend: /^mount -o remount,size=\d+m \S+$/,
       },
     },
@@ -285,9 +288,9 @@ describe('one fault, one finding, one command', () => {
     const { status, stdout } = host.doctor([]);
     host.shell('sysctl -qw net.ipv4.ip_forward=1');
     expect(status).toBe(1);
-    const line = /^failure +forwarding +this host does not forward packets; mend it: sysctl -w net.ipv4.ip_forward=1$/m;
+    const line = /^failure +forwarding +this host does not forward packets; fix it: sysctl -w net.ipv4.ip_forward=1$/m;
     expect(stdout).toMatch(line);
-    expect(stdout).toMatch(/\n1 failure, 0 warnings, not looked at: routes \(after forwarding\)\n$/);
+    expect(stdout).toMatch(/\n1 failure, 0 warnings, skipped: routes \(after forwarding\)\n$/);
   });
 });
 
@@ -315,9 +318,7 @@ describe('faults that take more than a line to plant', () => {
       mend: expect.stringMatching(/^sudo acsplit doctor/),
     });
     expect(omitted).toContainEqual({ check: 'kernel-rules', until: 'rights' });
-    expect(host.doctor(dropped).stdout).toMatch(
-      /\n1 failure, 0 warnings, not looked at: kernel-rules \(after rights\), /,
-    );
+    expect(host.doctor(dropped).stdout).toMatch(/\n1 failure, 0 warnings, skipped: kernel-rules \(after rights\), /);
     expect(host.shell(found.mend!)).toMatch(/\n0 failures, 0 warnings\n$/);
   });
 
@@ -399,7 +400,7 @@ describe('faults that take more than a line to plant', () => {
     const [found, ...others] = host.complaints();
     expect(others).toEqual([]);
     expect(found).toMatchObject({ check: 'fallback', level: 'failure', mend: `kill -HUP ${pid}` });
-    expect(found.message).toMatch(/^the engine runs, but does not renew ACSPLIT-ALIVE4: /);
+    expect(found.message).toMatch(/^the engine runs but does not refresh ACSPLIT-ALIVE4: /);
     host.shell(found.mend!);
     await host.untilHealthy();
   });
@@ -422,7 +423,7 @@ describe('faults that take more than a line to plant', () => {
     const [found, ...others] = host.complaints();
     expect(others).toEqual([]);
     expect(found).toMatchObject({ check: 'queue-owner', level: 'failure' });
-    expect(found.message).toMatch(/^queue 1 belongs to process \d+ \(node\), not to our engine$/);
+    expect(found.message).toMatch(/^queue 1 is held by process \d+ \(node\), not to our engine$/);
     expect(found.mend).toMatch(/^kill \d+$/);
     host.shell(found.mend!);
     await host.untilHealthy();

@@ -108,7 +108,7 @@ describe('acsplit tables', () => {
     expect(text).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^CPE +COLLECTOR +PHASE +LEFT\n\S+ +c\d +\w+ +\S+\n$/) as string,
-      stderr: expect.stringMatching(/^only 1 are shown, the table holds up to \d+: raise --limit\n$/) as string,
+      stderr: expect.stringMatching(/^only 1 shown, the table holds up to \d+; raise --limit\n$/) as string,
     });
     const { stdout, stderr } = await acsplit('tables', 'activated', '--json', '--limit', '2');
     expect(JSON.parse(stdout)).toHaveLength(2);
@@ -161,7 +161,7 @@ describe('acsplit pause and resume', () => {
     await stage.wake('c1', waiting);
 
     expect(await output('pause')).toBe('paused: every new session goes to the ITMS\n');
-    expect(await output('pause')).toBe('was paused before\n');
+    expect(await output('pause')).toBe('already paused\n');
     expect((await stage.status()).paused).toBe(true);
     expect(connection.server).toBe('c1');
     await talk(connection);
@@ -209,8 +209,8 @@ describe('acsplit trace', () => {
       [one, 'closed: session (port 20000 to 7547) with c1'],
       [one, 'diverted to c1: session (port 20001 to 7547) continues the one before'],
       [one, 'closed: session (port 20001 to 7547) with c1'],
-      [other, 'armed for c2: by hand'],
-      [other, 'activation for c2 ended: by hand'],
+      [other, 'armed for c2 by an operator'],
+      [other, 'activation for c2 ended by an operator'],
     ];
     for (const [index, [cpe, sentence]] of expected.entries()) {
       expect(told[index]).toMatch(new RegExp(`^${TIME}  ${cpe} +${escaped(sentence as string)}$`));
@@ -243,7 +243,7 @@ describe('acsplit trace', () => {
     expect(await trace.lines(1, (line) => line.includes(cpe))).toHaveLength(1);
     const said = (line: string) => line.includes('restarted');
     expect(await trace.lines(1, said)).toEqual([
-      expect.stringMatching(new RegExp(`^${TIME}  engine restarted: the tables began anew$`)),
+      expect.stringMatching(new RegExp(`^${TIME}  engine restarted: the tables were reset$`)),
     ]);
     expect(await stage.session(cpe)).toBe('c1');
     const json = start('trace', '--json');
@@ -300,24 +300,24 @@ describe('misused', () => {
 
   test('wrong words: exit 2, one line', async () => {
     const rows: [string[], RegExp][] = [
-      [['tables'], /something is missing|which/],
+      [['tables'], /missing argument|which/],
       [
         ['tables', 'request'],
         /found "request", expected one of requests, activated, connections.*did you mean "?requests/,
       ],
-      [['tables', 'requests', 'more'], /unknown|nothing is expected/],
+      [['tables', 'requests', 'more'], /unknown|unexpected argument/],
       [['tables', 'requests', '--cpe', '10.1.2'], /"10\.1\.2" is no (IPv4 or IPv6 |IPv4 |IP )?address/],
       [['tables', 'requests', '--cpe'], /--cpe needs a value/],
       [['tables', 'requests', '--limit', '0'], /^--limit takes a whole number from 1$/],
       [['tables', 'requests', '--limit', 'all'], /^--limit takes a whole number from 1$/],
       [['tables', 'requests', '--jsno'], /unknown option "--jsno".*--json/],
-      [['activate'], /something is missing/],
+      [['activate'], /missing argument/],
       [['activate', '10.1.2.1'], /collector/],
       [['activate', '10.1.2.1', '--collector'], /--collector needs a value/],
       [['activate', '10.1.2.300', '--collector', 'c1'], /"10\.1\.2\.300" is no (IPv4 or IPv6 |IPv4 |IP )?address/],
-      [['deactivate'], /something is missing/],
+      [['deactivate'], /missing argument/],
       [['deactivate', 'c1'], /"c1" is no (IPv4 or IPv6 |IPv4 |IP )?address/],
-      [['pause', 'now'], /unknown|nothing is expected/],
+      [['pause', 'now'], /unknown|unexpected argument/],
       [['resume', '--now'], /unknown option "--now"/],
       [['trace', '--cpe', 'localhost'], /"localhost" is no (IPv4 or IPv6 |IPv4 |IP )?address/],
     ];

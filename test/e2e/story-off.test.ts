@@ -41,7 +41,7 @@ describe('activation: off', () => {
     const claims = await playStory(cast, engine, new Narrator(undefined));
     const failed = claims.filter((claim) => !claim.true).map(({ claim }) => claim);
     expect(failed).toEqual([
-      'the collection server alone saw this session, from the CPE’s own address',
+      'only the collection server saw this session, from the CPE’s own address',
       'of 10.1.0.17’s sessions, ITMS and collection server saw 2 and 1',
     ]);
   });

@@ -165,7 +165,7 @@ test('who asks again gets what came since, and is told that nothing is missing',
 test.each([
   [['--write', '/nowhere/x.pcapng'], 1, 'cannot write /nowhere/x.pcapng: no such directory'],
   [['--write'], 2, '--write needs a value'],
-  [['--cpe', 'x'], 2, '"x" is no IP address, such as 10.1.0.5 or 2001:db8::5'],
+  [['--cpe', 'x'], 2, '"x" is not an IP address such as 10.1.0.5 or 2001:db8::5'],
 ])('misused, %p: exit %d, one line', async (words, code, line) => {
   const ran = await new Command(stage.world, stage.engine.configurationFile, ['trace', ...words]).ended;
   expect(ran).toEqual({ code, stdout: '', stderr: `acsplit: ${line}\n` });

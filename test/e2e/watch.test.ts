@@ -117,7 +117,7 @@ test('the engine goes and another comes: said, the last picture stays, and it go
   await lines.lines(1);
   await stage.restart();
   const gone = terminal.text.split('\x1b[H').find((picture) => picture.includes('no engine answers; waiting for one'));
-  expect(gone).toContain('connection requests');
+  expect(gone).toContain('connectionRequests');
   expect(lines.stderr).toContain('no engine answers; waiting for one\n');
   await seen(terminal, /^acsplit \S+ +ready/);
   await eventually('the pipe to go on', () => lines.stderr.includes('an engine answers again\n') || undefined);

@@ -1,4 +1,4 @@
-/** `acsplit activate`, `deactivate`, `pause`, `resume`: the operator's hand on a running engine. */
+/** `acsplit activate`, `deactivate`, `pause`, `resume`: an operator's commands to a running engine. */
 
 import { type CommandModule } from 'yargs';
 import { type ActivateAnswer } from '../../engine';
@@ -27,21 +27,21 @@ export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
   },
 };
 
-/** Says where the session really goes. */
+/** Tells where the next session will really go. */
 function formatActivated(address: string, { collector, activation, paused }: ActivateAnswer): string {
   const toItms = `the next session of ${address} goes to the ITMS`;
-  if (paused) return `armed for ${collector}, but diverting is paused: ${toItms} (to divert again: acsplit resume)`;
-  if (activation === 'off') return `armed for ${collector}, but activation is off: ${toItms}, and is counted`;
+  if (paused) return `armed for ${collector}, but the engine is paused: ${toItms}; to divert again: acsplit resume`;
+  if (activation === 'off') return `armed for ${collector}, but activation is off: ${toItms} and is only counted`;
   return `the next session of ${address} goes to ${collector}`;
 }
 
 export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
   command: 'deactivate <address>',
-  describe: 'leave the next session of a CPE to the ITMS',
+  describe: 'send the next session of a CPE to the ITMS',
   builder: (parser) =>
     parser
       .positional('address', { type: 'string', demandOption: true, describe: 'the CPE' })
-      .example('$0 deactivate 10.1.0.5', 'whatever has woken it'),
+      .example('$0 deactivate 10.1.0.5', 'whichever collector has woken it'),
   handler: async ({ config, address }) => {
     const cpe = requireAddress(address);
     const { ended } = (await ask(config, { command: 'deactivate', cpe })) as { ended: boolean };
@@ -53,18 +53,18 @@ export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
 
 export const pauseCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'pause',
-  describe: 'end all new diverting at once; running sessions stay where they are',
+  describe: 'stop diverting new sessions at once; running sessions stay where they are',
   builder: (parser) => parser.example('$0 pause', 'every new session goes to the ITMS'),
   handler: async ({ config }) => {
     const { was } = (await ask(config, { command: 'pause' })) as { was: boolean };
-    process.stdout.write(was ? 'was paused before\n' : 'paused: every new session goes to the ITMS\n');
+    process.stdout.write(was ? 'already paused\n' : 'paused: every new session goes to the ITMS\n');
   },
 };
 
 export const resumeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'resume',
-  describe: 'allow diverting again',
-  builder: (parser) => parser.example('$0 resume', 'after a pause'),
+  describe: 'divert sessions again after a pause',
+  builder: (parser) => parser.example('$0 resume', 'woken CPEs are diverted again'),
   handler: async ({ config }) => {
     const { was } = (await ask(config, { command: 'resume' })) as { was: boolean };
     process.stdout.write(was ? 'resumed: woken CPEs are diverted again\n' : 'was not paused\n');

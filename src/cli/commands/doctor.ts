@@ -1,4 +1,4 @@
-/** `acsplit doctor`: everything that must be true on this host, a line each. */
+/** `acsplit doctor`: checks everything this host needs, one line per check. */
 
 import { type CommandModule } from 'yargs';
 import { loadConfiguration } from '../../configuration/configuration';
@@ -12,12 +12,12 @@ interface DoctorOptions extends GlobalOptions {
 
 export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
   command: 'doctor',
-  describe: 'look at everything that must be true on this host, and say how to mend what is not; changes nothing',
+  describe: 'check everything this host needs, and print the command that fixes each fault; changes nothing',
   builder: (parser) =>
     parser
       .option('json', jsonOption)
-      .example('$0 doctor', 'a line for each check; exit status 1 on a failure')
-      .example(`$0 doctor --json | jq -r '.findings[].mend // empty'`, 'the commands that mend what it found'),
+      .example('$0 doctor', 'one line per check; exit status 1 on a failure')
+      .example(`$0 doctor --json | jq -r '.findings[].mend // empty'`, 'the commands that fix what it found'),
   handler: async ({ config, debug, json }) => {
     const onError = (error: unknown) => {
       if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
@@ -39,7 +39,7 @@ function asJson(diagnosis: Diagnosis) {
 
 function asText(diagnosis: Diagnosis): string {
   const rows = diagnosis.findings.map(({ check, level, message, mend }) => {
-    const line = mend === null ? message : `${message}; mend it: ${mend}`;
+    const line = mend === null ? message : `${message}; fix it: ${mend}`;
     return [level, check, line];
   });
   const width = Math.max(...rows.map(([, check]) => check.length));
@@ -52,7 +52,7 @@ function asText(diagnosis: Diagnosis): string {
   const sum = [
     `${failures} failure${failures === 1 ? '' : 's'}`,
     `${warnings} warning${warnings === 1 ? '' : 's'}`,
-    ...(left.length === 0 ? [] : [`not looked at: ${left.join(', ')}`]),
+    ...(left.length === 0 ? [] : [`skipped: ${left.join(', ')}`]),
   ];
   return `${lines.join('\n')}\n${sum.join(', ')}\n`;
 }

@@ -1,4 +1,4 @@
-/** `acsplit lab`: shows the main job live, on real NFQUEUE, in network namespaces of its own. */
+/** `acsplit lab`: demonstrates acsplit live, on real NFQUEUE, in its own network namespaces. */
 import { type CommandModule } from 'yargs';
 import { Failure, UsageError } from '../../configuration/errors';
 import { startCast } from '../../lab/cast';
@@ -20,15 +20,15 @@ const INTERRUPTED: Record<string, number> = { SIGHUP: 129, SIGINT: 130, SIGTERM:
 
 export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
   command: 'lab',
-  describe: 'play the whole story in network namespaces: who answers a CPE that was woken',
+  describe: 'demonstrate acsplit live in network namespaces: which server answers a CPE',
   builder: (parser) =>
     parser
-      .option('stay', { type: 'boolean', default: false, describe: 'keep it open afterwards, to play with' })
+      .option('stay', { type: 'boolean', default: false, describe: 'keep the lab open afterwards' })
       .option('json', jsonOption)
-      .example('$0 lab', 'some ten seconds; needs no configuration, touches nothing of this host’s network')
+      .example('$0 lab', 'takes about ten seconds, needs no configuration, leaves this host’s network alone')
       .example('$0 lab --stay', 'then wake CPEs yourself and watch'),
   handler: async (argv) => {
-    if (argv.stay && argv.json) throw new UsageError('lab: --stay talks with people, --json with programs: choose one');
+    if (argv.stay && argv.json) throw new UsageError('lab: use either --stay or --json, not both');
     switch (namespaceRights()) {
       case 'refused':
         throw new Failure(`lab: ${REFUSED}`);
@@ -41,15 +41,15 @@ export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
   },
 };
 
-/** Plays until the end or a signal; whichever comes, the world is taken down. */
+/** Plays until the end or a signal, then takes the world down. */
 async function playUninterrupted(argv: LabOptions): Promise<void> {
   const stage: { world?: World } = {};
   const interrupted = new Promise<NodeJS.Signals>((resolve) => {
-    // Stays installed: a second Ctrl-C must not cut the taking down short.
+    // Stays installed, so that a second Ctrl-C does not interrupt the clean-up.
     for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.on(signal, resolve);
   });
   const playing = play(argv, stage);
-  // A signal takes the stage away under the actors' feet: what they then complain of is not news.
+  // After a signal the world goes away while actors still run; ignore the errors this causes.
   playing.catch(() => {});
   try {
     const signal = await Promise.race([playing.then(() => undefined), interrupted]);
@@ -70,8 +70,8 @@ async function play(argv: LabOptions, stage: { world?: World }): Promise<void> {
   stage.world = world;
   narrator.claim(true, `four network namespaces joined by veth: ${world.prefix}-*`);
   const [cast, engine] = await Promise.all([startCast(world, [CPE, NEIGHBOUR]), Engine.start(world)]);
-  narrator.claim(true, 'iptables bundle installed in the splitter’s namespace');
-  narrator.claim(true, `engine runs there, process ${engine.pid}, activation auto`);
+  narrator.claim(true, 'iptables rules installed in the splitter’s namespace');
+  narrator.claim(true, `engine running there as process ${engine.pid}, activation auto`);
   const claims = await playStory(cast, engine, narrator);
   conclude(argv, narrator, claims);
   if (argv.stay) await stay({ world, cast, engine, narrator });
@@ -89,7 +89,7 @@ function introduce(narrator: Narrator): void {
     `  ${NEIGHBOUR.address}  CPE ──┘                         └── collection server  ${ADDRESSES.collector}`,
   );
   narrator.line();
-  narrator.line(`  Both CPEs know one ACS: ${ADDRESSES.acs}, port ${REPORT_PORT}. Two servers stand behind it.`);
+  narrator.line(`  Both CPEs know one ACS: ${ADDRESSES.acs}, port ${REPORT_PORT}. Behind it there are two servers.`);
   narrator.line();
 }
 
@@ -99,7 +99,7 @@ function conclude(argv: LabOptions, narrator: Narrator, claims: Claim[]): void {
   if (argv.json) process.stdout.write(JSON.stringify({ cameTrue: all, claims }, null, 2) + '\n');
   const verdict = all
     ? narrator.ink(
-        `The story came true: ${true_} of ${claims.length} claims, by what CPEs and servers saw.`,
+        `The story came true: ${true_} of ${claims.length} claims, judged by what CPEs and servers saw.`,
         'bold',
         'green',
       )

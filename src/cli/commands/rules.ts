@@ -1,4 +1,4 @@
-/** `acsplit rules show | install | remove | check`: the iptables bundle. */
+/** `acsplit rules show | install | remove | check`: the iptables rules. */
 
 import { type CommandModule } from 'yargs';
 import {
@@ -34,9 +34,9 @@ export const rulesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       .command(checkCommand)
       .demandCommand(1, 1, 'which one? acsplit rules show, install, remove or check')
       .example('$0 rules show', 'read what would be installed')
-      .example('$0 rules install', 'put it in, in chains of our own (ACSPLIT-*)')
-      .example('$0 rules check', 'is it in, and is nothing in its way?')
-      .example('$0 rules remove', 'take it out again'),
+      .example('$0 rules install', 'install the rules in chains of their own (ACSPLIT-*)')
+      .example('$0 rules check', 'are the rules installed, and does nothing interfere?')
+      .example('$0 rules remove', 'remove them again'),
   handler: () => {},
 };
 
@@ -51,8 +51,8 @@ const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
         describe: 'IPv4 or IPv6  [default: 4, or 6 where no IPv4 address is configured]',
       })
       .option('json', jsonOption)
-      .example('$0 rules show', 'commented line by line')
-      .example('$0 rules show --family 6 | ip6tables-restore --noflush --test', 'would this host take them?'),
+      .example('$0 rules show', 'with a comment on each group of rules')
+      .example('$0 rules show --family 6 | ip6tables-restore --noflush --test', 'would this host accept them?'),
   handler: ({ config, family, json }) =>
     inWords(() => {
       const configuration = loadConfiguration(config);
@@ -65,12 +65,9 @@ const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
 
 const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'install',
-  describe: 'install the rules of every family configured, or bring older ones up to date; needs root',
+  describe: 'install the rules for every configured family, or update older ones; needs root',
   builder: (parser) =>
-    parser.example(
-      '$0 rules install',
-      'before or after the engine is started: until it runs, what onEngineDown says holds',
-    ),
+    parser.example('$0 rules install', 'before or after starting the engine; until it runs, onEngineDown applies'),
   handler: ({ config }) =>
     inWords(() => {
       const configuration = loadConfiguration(config);
@@ -80,18 +77,18 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
 
 const removeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'remove',
-  describe: 'remove every rule of ours, IPv4 and IPv6; needs root and no configuration',
+  describe: 'remove all rules of acsplit, IPv4 and IPv6; needs root but no configuration',
   builder: (parser) => parser.example('$0 rules remove', "the host's own rules stay as they are"),
   handler: () => inWords(() => removeRules()),
 };
 
 const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
   command: 'check',
-  describe: 'compare the live rules with the configuration; exit status 1 when anything differs or is in the way',
+  describe: 'compare the live rules with the configuration; exit status 1 if anything differs or interferes',
   builder: (parser) =>
     parser
       .option('json', jsonOption)
-      .example('$0 rules check', 'one line for each difference, with what to do')
+      .example('$0 rules check', 'one line per difference, with the remedy')
       .example('$0 rules check --json | jq length', 'for scripts'),
   handler: ({ config, json }) => inWords(() => printCheck(loadConfiguration(config), json)),
 };
@@ -103,11 +100,11 @@ function printCheck(configuration: Configuration, json: boolean): void {
   if (differences.length > 0) {
     process.exitCode = 1;
   } else if (!json) {
-    process.stdout.write('the rules are installed as configured, and nothing is in their way\n');
+    process.stdout.write('the rules are installed as configured, and no other rule interferes\n');
   }
 }
 
-/** The command line and its JSON know the families by number. */
+/** The command line and its JSON name the families by number. */
 function digitOf(family: Family): 4 | 6 {
   return family === 'ipv4' ? 4 : 6;
 }
@@ -116,7 +113,7 @@ function inDigits(difference: Difference): object {
   return { ...difference, family: digitOf(difference.family) };
 }
 
-/** What src/steering/iptables complains about is a failure of the command, not of this program. */
+/** Turns an error of src/steering/iptables into a failure of the command, so that it is printed as one line. */
 function inWords(act: () => void): void {
   try {
     act();

@@ -23,7 +23,7 @@ import { readVersion } from '../version';
 
 export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: 'run',
-  describe: 'the engine, in the foreground; SIGTERM drains it and ends it, SIGHUP reloads the configuration',
+  describe: 'run the engine in the foreground; SIGTERM drains and stops it, SIGHUP reloads the configuration',
   builder: (parser) =>
     parser.example('$0 run -c /etc/acsplit/acsplit.yaml', 'logs {"event":"ready"} to stderr once verdicts flow'),
   handler: run,
@@ -43,12 +43,12 @@ async function run({ config }: GlobalOptions): Promise<void> {
   } catch (error) {
     failure = error instanceof EngineError ? new Failure(error.message, { cause: error }) : (error as Error);
   }
-  // Who does not take the log takes no last word either, and must not hold up the end.
+  // If stderr cannot be flushed, exit anyway.
   if (!(await stream.end())) process.exit(failure ? exitCodeOf(failure) : 0);
   if (failure) throw failure;
 }
 
-/** Until the signal comes, or it fails. */
+/** Runs until the signal or a failure. */
 async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): Promise<void> {
   const manager = new ServiceManager({
     environment: process.env,
@@ -64,7 +64,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
     engine = await startEngine(options, stopped);
   } catch (error) {
     if (!stopped.aborted) throw error;
-    return log.info({ event: 'stopped' }, 'ended before it was ready');
+    return log.info({ event: 'stopped' }, 'stopped before it was ready');
   }
   const stop = () => void engine.stop();
   stopped.addEventListener('abort', stop);
@@ -82,14 +82,14 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
   return { ...settings, name, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
 }
 
-/** A configuration that cannot be taken leaves the running one as it is. */
+/** If the new configuration is refused, the running one stays in force. */
 async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: EngineLog): Promise<void> {
   manager.reloading();
   try {
     await engine.reload(readOptions(config, log));
     log.info(
       { event: 'reload' },
-      'configuration reloaded; where addresses, ports or networks changed: acsplit rules install',
+      'configuration reloaded; if addresses, ports or networks changed, run: acsplit rules install',
     );
   } catch (error) {
     log.error({ event: 'reload-refused' }, `not reloaded: ${(error as Error).message}`);

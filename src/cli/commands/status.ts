@@ -1,4 +1,4 @@
-/** `acsplit status`: tables, verdicts by reason, queues; once, or live with `--watch`. */
+/** `acsplit status`: tables, verdicts by reason and queues, once or live with `--watch`. */
 
 import { type CommandModule } from 'yargs';
 import { type Status } from '../../engine';
@@ -20,7 +20,7 @@ const MAX_INTERVAL_SECONDS = 3600;
 
 export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
   command: 'status',
-  describe: 'tables, verdicts by reason, queue depth and losses of the running engine',
+  describe: 'show tables, verdicts by reason, queue depth and losses of the running engine',
   builder: (parser) =>
     parser
       .option('json', jsonOption)
@@ -29,10 +29,10 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
         type: 'number',
         requiresArg: true,
         default: 1,
-        describe: 'seconds between two looks of --watch',
+        describe: 'seconds between two updates of --watch',
       })
       .example('$0 status', 'for people')
-      .example('$0 status --watch', 'live; a line each time in a pipe')
+      .example('$0 status --watch', 'live; in a pipe, one line per update')
       .example('$0 status --json | jq .packets.byReason', 'for scripts'),
   handler: printStatus,
 };

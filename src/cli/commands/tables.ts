@@ -1,4 +1,4 @@
-/** `acsplit tables requests|activated|connections`: the entries of the running engine. */
+/** `acsplit tables requests|activated|connections`: the table entries of the running engine. */
 
 import { type CommandModule } from 'yargs';
 import { MAX_ENTRIES, type TableAnswer } from '../../engine';
@@ -20,26 +20,32 @@ interface TablesOptions extends GlobalOptions {
 
 export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
   command: 'tables <table>',
-  describe: 'entries of the running engine: requests (HASH 1), activated (HASH 2), connections (HASH 3)',
+  describe:
+    'print the entries of a table: requests (connectionRequests), activated (activatedCpes) or connections (reportConnections)',
   builder: (parser) =>
     parser
       .positional('table', { choices: TABLES.map(({ word }) => word), demandOption: true, describe: 'which table' })
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only the entries of this CPE' })
-      .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'entries at the most' })
+      .option('limit', {
+        type: 'number',
+        requiresArg: true,
+        default: 1000,
+        describe: 'print at most this many entries',
+      })
       .option('json', jsonOption)
-      .example('$0 tables activated', 'which CPE is whose')
+      .example('$0 tables activated', 'which CPEs are armed, and for which collector')
       .example('$0 tables connections --cpe 10.1.0.5', 'the diverted connections of one CPE'),
   handler: printTable,
 };
 
 async function printTable({ config, table, cpe, limit, json }: TablesOptions): Promise<void> {
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError(`--limit takes a whole number from 1`);
+  if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError('--limit must be a whole number of 1 or more');
   const filter = cpe === undefined ? {} : { cpe: requireAddress(cpe) };
   const ask = asker(loadConfiguration(config));
   const print = json ? jsonPrinter() : textPrinter(table);
   let count = 0;
   for (let from: number | undefined = 0; from !== undefined;) {
-    // Not what is left alone: one more says whether these were all.
+    // Ask for one more than wanted, to know whether there are more.
     const request = { command: 'tables', table, from, limit: Math.min(limit - count + 1, MAX_ENTRIES), ...filter };
     const page = (await ask(request)) as TableAnswer;
     print.entries(page.entries.slice(0, limit - count));
@@ -47,19 +53,19 @@ async function printTable({ config, table, cpe, limit, json }: TablesOptions): P
     from = page.next;
     if (count <= limit) continue;
     const more = cpe === undefined ? `the table holds up to ${page.count}` : 'this CPE has more';
-    process.stderr.write(`only ${limit} are shown, ${more}: raise --limit\n`);
+    process.stderr.write(`only ${limit} shown, ${more}; raise --limit\n`);
     break;
   }
   print.end();
 }
 
-/** Takes the entries as they come: a table may be larger than what one wants in memory. */
+/** Prints entries page by page: a table may be too large to hold in memory. */
 interface Printer {
   entries(entries: TableAnswer['entries']): void;
   end(): void;
 }
 
-/** One array, an entry a line. */
+/** One array, one entry per line. */
 function jsonPrinter(): Printer {
   let separator = '[\n  ';
   return {

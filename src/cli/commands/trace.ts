@@ -1,7 +1,7 @@
 /**
- * `acsplit trace`: live, one line an event (armed, diverted, closed, contended, remapped, engine restarted); with --cpe
- * also one line a packet of that CPE, with --write the packets as a capture. The engine keeps the last few thousand of
- * both and waits for nobody: what we are too slow for is lost here, and counted.
+ * `acsplit trace`: live, one line per event (armed, diverted, closed, contended, remapped, engine restarted). With --cpe
+ * also one line per packet of that CPE; with --write the packets as a capture. The engine keeps the last few thousand of
+ * both and never waits: if we fall behind, we skip some and report how many.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -20,23 +20,23 @@ interface TraceOptions extends GlobalOptions {
   json: boolean;
 }
 
-/** The engine keeps 4096 events and 2048 packets: at this pace it takes 8000 packets a second to outrun us. */
+/** The engine keeps 4096 events and 2048 packets: at this interval we fall behind at about 8000 packets a second. */
 const POLL_MS = 250;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
   command: 'trace',
-  describe: 'what happens to activations and sessions, live, one line an event; Ctrl-C ends it',
+  describe: 'show activations and sessions live, one line per event; Ctrl-C ends it',
   builder: (parser) =>
     parser
-      .option('cpe', { type: 'string', requiresArg: true, describe: 'only this CPE, and one line a packet of it' })
+      .option('cpe', { type: 'string', requiresArg: true, describe: 'only this CPE, with one line per packet' })
       .option('write', {
         type: 'string',
         requiresArg: true,
-        describe: 'also write the packets to this pcapng file, mode 0600: captures hold credentials',
+        describe: 'also write the packets to this pcapng file, mode 0600: captures contain credentials',
       })
       .option('json', jsonOption)
-      .example('$0 trace', 'armed (and by what), diverted, closed, contended, remapped')
+      .example('$0 trace', 'armed (and why), diverted, closed, contended, remapped')
       .example('$0 trace --cpe 10.1.0.5', 'every packet of one CPE, with its reason')
       .example('$0 trace --cpe 10.1.0.5 --write cpe.pcapng', 'for Wireshark, and for acsplit replay'),
   handler: async (options) => {
@@ -45,10 +45,10 @@ export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
   },
 };
 
-/** A line to come, and when what it tells happened. */
-interface Told {
+/** A line to be printed, and the time of what it describes. */
+interface PendingLine {
   timeMs: number;
-  tell: (time: Date) => string;
+  format: (time: Date) => string;
 }
 
 class Tracer {
@@ -71,7 +71,7 @@ class Tracer {
     this.engine = asker(this.configuration);
   }
 
-  /** Until the user has had enough. @throws Failure when there is no engine to begin with */
+  /** Resolves when the user ends it. @throws Failure when no engine runs at the start */
   async follow(): Promise<void> {
     const { write } = this.options;
     await this.begin();
@@ -94,12 +94,12 @@ class Tracer {
     const { signal } = this.ended;
     while (!signal.aborted) {
       await this.step();
-      // Rejects when the user has had enough.
+      // Rejects when the user ends the trace.
       await pause(this.packets?.more === true ? 0 : POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  /** Says from where on we want to know, so that nothing between this and the first look is lost. */
+  /** Notes the engine's current position, so that nothing between now and the first poll is missed. */
   private async begin(): Promise<void> {
     this.events = await this.ask<TraceAnswer>({ command: 'events' });
     if (this.wantsPackets) this.packets = await this.ask<PacketsAnswer>({ command: 'packets', ...this.filter });
@@ -108,9 +108,9 @@ class Tracer {
   private async step(): Promise<void> {
     try {
       const events = await this.newEvents();
-      const told = [...(this.wantsPackets ? await this.newPackets() : []), ...events];
+      const lines = [...(this.wantsPackets ? await this.newPackets() : []), ...events];
       this.isGone = false;
-      this.print(told);
+      this.print(lines);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (!this.isGone) process.stderr.write(`${error.message}; waiting\n`);
@@ -118,7 +118,7 @@ class Tracer {
     }
   }
 
-  private async newEvents(): Promise<Told[]> {
+  private async newEvents(): Promise<PendingLine[]> {
     const before = this.events;
     let answer = await this.ask<TraceAnswer>({ command: 'events', since: before?.next ?? 0 });
     const areTablesLost = answer.engine !== before?.engine;
@@ -126,43 +126,43 @@ class Tracer {
     if (answer.run !== before?.run) this.tellRestart('engine', areTablesLost);
     else if (answer.restarts !== before.restarts) this.tellRestart('worker', areTablesLost);
     this.events = answer;
-    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'event')} came too fast to be shown\n`);
+    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'event')} skipped: the trace fell behind\n`);
     const ours = answer.events.filter(({ cpe }) => this.only === undefined || cpe === this.only);
-    return ours.map((event) => ({ timeMs: event.timeMs, tell: (time) => this.eventLine(event, time) }));
+    return ours.map((event) => ({ timeMs: event.timeMs, format: (time) => this.eventLine(event, time) }));
   }
 
-  private async newPackets(): Promise<Told[]> {
+  private async newPackets(): Promise<PendingLine[]> {
     const before = this.packets;
     let answer = await this.ask<PacketsAnswer>({ command: 'packets', since: before?.next ?? 0, ...this.filter });
     if (answer.run !== before?.run) {
       answer = await this.ask<PacketsAnswer>({ command: 'packets', since: 0, ...this.filter });
     }
     this.packets = answer;
-    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'packet')} came too fast and are not here\n`);
+    if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'packet')} skipped: the trace fell behind\n`);
     const startedMs = Date.now() - answer.nowMs;
     for (const packet of answer.packets) this.file?.write(packet, startedMs);
     this.file?.flush();
     if (this.only === undefined) return [];
     return answer.packets.map((packet) => ({
       timeMs: packet.timeMs,
-      tell: (time) => this.packetLine(describePacket(packet), time),
+      format: (time) => this.packetLine(describePacket(packet), time),
     }));
   }
 
-  /** In the order in which it happened: an event has the time of the packet that brought it about, and comes after. */
-  private print(told: Told[]): void {
+  /** In order of time. An event has the time of the packet that caused it, and follows that packet. */
+  private print(lines: PendingLine[]): void {
     const startedMs = Date.now() - (this.events?.nowMs ?? 0);
-    // Stable: packets stand first.
-    told.sort((a, b) => a.timeMs - b.timeMs);
-    for (const { timeMs, tell } of told) process.stdout.write(`${tell(new Date(startedMs + timeMs))}\n`);
+    // The sort is stable, and packets come first.
+    lines.sort((a, b) => a.timeMs - b.timeMs);
+    for (const { timeMs, format } of lines) process.stdout.write(`${format(new Date(startedMs + timeMs))}\n`);
   }
 
-  /** Before whatever happened since. */
+  /** Printed before everything that happened since the restart. */
   private tellRestart(who: 'engine' | 'worker', areTablesLost: boolean): void {
     const time = new Date();
     const line = this.options.json
       ? JSON.stringify({ event: `${who}-restarted`, areTablesLost, time })
-      : `${formatTime(time)}  ${who} restarted${areTablesLost ? ': the tables began anew' : ''}`;
+      : `${formatTime(time)}  ${who} restarted${areTablesLost ? ': the tables were reset' : ''}`;
     process.stdout.write(`${line}\n`);
   }
 

@@ -1,23 +1,23 @@
-/** What a watcher remembers: the statuses of the last minutes as rates, for numbers and sparklines. Knows no clock. */
+/** Rates of the last few minutes, computed from successive statuses, for numbers and sparklines. Reads no clock. */
 
 import { type Status } from '../../engine';
 
-/** A status and when it was taken, in ms of any monotonic clock. */
+/** A status and the time it was taken, in ms of any monotonic clock. */
 export interface Sample {
   atMs: number;
   status: Status;
 }
 
-/** Packets a second and events a second between two samples. */
+/** Packets and events per second between two samples. */
 export interface Rates {
-  /** By queue, in the status's order. */
+  /** One per queue, in the order of the status. */
   queues: number[];
   dropped: number;
   byReason: Record<string, number>;
   diverted: number;
 }
 
-/** What is kept for sparklines: wider than a terminal. */
+/** More samples than any terminal has columns. */
 const MAX_RATES = 240;
 
 export class History {
@@ -27,7 +27,7 @@ export class History {
 
   add(sample: Sample): void {
     const before = this.now;
-    // Another engine's counters are no progress of the one before.
+    // A new engine counts from 0: its counters cannot be compared with those of the last one.
     const isSameEngine = before && sample.status.uptimeMs >= before.status.uptimeMs;
     if (isSameEngine && sample.atMs > before.atMs) this.rates.push(ratesBetween(before, sample));
     if (this.rates.length > MAX_RATES) this.rates.shift();
@@ -35,7 +35,7 @@ export class History {
   }
 }
 
-/** A counter that went back has begun anew: nothing is known of that interval. */
+/** A counter that went backwards was reset: its rate for that interval is unknown and shown as 0. */
 export function ratesBetween(before: Sample, now: Sample): Rates {
   const seconds = (now.atMs - before.atMs) / 1000;
   const rate = (was: number | undefined, is: number | undefined) => Math.max(0, (is ?? 0) - (was ?? 0)) / seconds;

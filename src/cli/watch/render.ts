@@ -1,7 +1,7 @@
 /**
- * The watcher's picture: a status and the rates before it as lines that fit a terminal. Pure: the same arguments give
- * the same text. What matters comes first, so that a low terminal loses only the rarer reasons; a narrow one loses the
- * cells that matter least, and never what was lost.
+ * The screen of `status --watch`: a status and recent rates as lines that fit the terminal. Pure: the same arguments give
+ * the same text. The most important lines come first, so a short terminal loses only rare reasons. A narrow terminal
+ * drops the least important columns, but never LOST.
  */
 
 import { type QueueStatus, type Status } from '../../engine';
@@ -20,17 +20,17 @@ export interface Screen {
   intervalMs: number;
   /** Local time, `22:37:04`. */
   clock: string;
-  /** Said instead of the status being news: the engine is gone. */
+  /** Replaces the state in the headline, e.g. when the engine has stopped answering. */
   notice?: string | undefined;
 }
 
 const LABEL = 20;
 const NUMBER = 9;
-/** Nobody wants to see less. */
+/** Narrower sparklines are not worth showing. */
 const MIN_SPARK = 8;
-/** Columns from which on a cell is shown: as many as it takes with all that matter more. */
+/** Terminal widths from which each optional column is shown. */
 const ROOM = { second: LABEL + 3 * NUMBER, third: LABEL + 4 * NUMBER, bars: LABEL + 4 * NUMBER + 2 + MIN_SPARK };
-/** Share of a table from which it is worth a look, and from which it is trouble. */
+/** Shares of a table's capacity from which it is shown in yellow and in red. */
 const FULLISH = 0.7;
 const NEARLY_FULL = 0.9;
 const BAR = 20;
@@ -56,18 +56,18 @@ export function renderWatch(history: History, screen: Screen): string[] {
 function headline(status: Status, { paint, clock, columns, notice }: Screen): string {
   const restarts = status.workers.reduce((sum, worker) => sum + worker.restarts, 0);
   const state = !status.ready ? 'starting' : status.paused ? 'PAUSED' : 'ready';
-  const told = notice ?? `${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}`;
+  const summary = notice ?? `${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}`;
   const isFine = notice === undefined && status.ready && !status.paused && status.activation !== 'off';
-  const again = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
+  const restartText = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
   const name = `acsplit ${status.version}`;
-  const left = `${name}  ${told}`;
-  const right = `${again}  ${clock}`;
+  const left = `${name}  ${summary}`;
+  const right = `${restartText}  ${clock}`;
   const gap = ' '.repeat(Math.max(2, columns - left.length - right.length));
-  const painted = `${paint('bold', name)}  ${paint(isFine ? 'green' : 'yellow', told)}`;
-  return `${painted}${gap}${restarts > 0 ? paint('yellow', again) : again}  ${clock}`;
+  const painted = `${paint('bold', name)}  ${paint(isFine ? 'green' : 'yellow', summary)}`;
+  return `${painted}${gap}${restarts > 0 ? paint('yellow', restartText) : restartText}  ${clock}`;
 }
 
-/** A line a side: packets a second, how they went, what waits and what was lost. */
+/** One line per side: packets per second now, at peak and over time, packets waiting and packets lost. */
 function sides(status: Status, rates: readonly Rates[], screen: Screen): string[] {
   const { paint } = screen;
   const { columns } = screen;
@@ -119,15 +119,15 @@ function values(rates: readonly Rates[], of: (one: Rates) => number): number[] {
   return rates.map(of);
 }
 
-/** What waits, and what was lost. */
+/** Packets waiting in the queue, and packets lost. */
 function queueTexts({ waiting, queueDropped, userDropped, lost }: QueueStatus, paint: Paint): [string, string] {
   if (waiting === null) return [right('?'), right('?')];
-  // What the buffer had no room for was numbered, and so is among the lost; what the queue had no room for was not.
+  // A packet dropped for lack of buffer space already has an id, so `lost` counts it too; one dropped by a full queue has none.
   const gone = (queueDropped ?? 0) + Math.max(userDropped ?? 0, lost);
   return [right(countText(waiting)), gone > 0 ? paint('red', right(countText(gone))) : right('0')];
 }
 
-/** What no side's row shows, a line a cause, so that nothing of it is cut. */
+/** Losses that belong to no side, one line per cause so that no line is cut. */
 function alsoLost(status: Status, { paint }: Screen): string[] {
   return otherLosses(status).map(([packets, cause]) => paint('red', `also lost: ${countText(packets)} ${cause}`));
 }
@@ -148,7 +148,7 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
     isWide ? `  ${'FILL'.padEnd(BAR)}` : right('FILL'),
     right('REFUSED'),
   );
-  const lines = TABLES.map(({ name, title }) => {
+  const lines = TABLES.map(({ name }) => {
     const { count, capacity, full } = status.tables[name];
     const share = capacity === 0 ? 0 : count / capacity;
     const colour = share >= NEARLY_FULL ? 'red' : share >= FULLISH ? 'yellow' : 'green';
@@ -157,12 +157,12 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
       ? `  ${paint(colour, gauge(share, BAR - 7, isAscii))}${percent.padStart(7)}`
       : paint(colour, right(percent));
     const refused = full > 0 ? paint('red', right(countText(full))) : right('0');
-    return line(title, countText(count), countText(capacity), fill, refused);
+    return line(name, countText(count), countText(capacity), fill, refused);
   });
   return [paint('dim', head), ...lines];
 }
 
-/** Busiest first; those that are quiet now by their sums. */
+/** Busiest first; reasons with no traffic now are sorted by their totals. */
 function reasons(status: Status, latest: Rates | undefined, { paint }: Screen): string[] {
   const rows = Object.entries(status.packets.byReason).map(([reason, total]) => ({
     reason,
@@ -179,7 +179,7 @@ function reasons(status: Status, latest: Rates | undefined, { paint }: Screen): 
   ];
 }
 
-/** A line for a pipe, where nothing can be drawn over. */
+/** One line for a pipe, where the screen cannot be redrawn. */
 export function renderLine(history: History, clock: string): string {
   const { now, rates } = history;
   if (!now) return `${clock} no engine`;
@@ -210,13 +210,13 @@ function right(text: string): string {
   return text.padStart(NUMBER);
 }
 
-/** `0`, `0.4`, `12`, `12.3k`; `-` before anything was measured. */
+/** `0`, `0.4`, `12`, `12.3k`; `-` before the first measurement. */
 function rateText(rate: number | undefined): string {
   if (rate === undefined) return '-';
   return rate > 0 && rate < 10 ? rate.toFixed(1) : countText(Math.round(rate));
 }
 
-/** Whole up to 99 999, then `123k`, `12.3M`, `4.56G`: never wider than six. */
+/** In full up to 99 999, then `123k`, `12.3M`, `4.56G`: never wider than six. */
 export function countText(count: number): string {
   if (count < 100_000) return String(count);
   const [unit, letter] = count < 1e6 ? [1e3, 'k'] : count < 1e9 ? [1e6, 'M'] : [1e9, 'G'];

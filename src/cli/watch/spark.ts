@@ -1,10 +1,10 @@
-/** Numbers as a row of small bars, the newest to the right. */
+/** Numbers as a row of small bars, the newest on the right. */
 
 const BLOCKS = '▁▂▃▄▅▆▇█';
-/** For terminals that do not speak UTF-8. */
+/** For terminals without UTF-8. */
 const ASCII = '_.-=+*%#';
 
-/** `width` columns: blank where nothing is known, the lowest bar for next to nothing, the highest for the largest. */
+/** `width` columns: blank where there is no value yet, the lowest bar for 0, the highest for the largest value. */
 export function sparkline(values: readonly number[], width: number, isAscii = false): string {
   const bars = isAscii ? ASCII : BLOCKS;
   const shown = width > 0 ? values.slice(-width) : [];
@@ -16,7 +16,7 @@ export function sparkline(values: readonly number[], width: number, isAscii = fa
   return text.join('').padStart(width);
 }
 
-/** A share from 0 to 1 as a bar; anything above nothing shows. */
+/** A share from 0 to 1 as a bar. Any share above 0 shows at least one cell. */
 export function gauge(share: number, width: number, isAscii = false): string {
   const [full, empty] = isAscii ? ['#', '.'] : ['█', '░'];
   const bars = share <= 0 ? 0 : Math.min(width, Math.max(1, Math.round(share * width)));

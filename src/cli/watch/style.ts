@@ -1,4 +1,4 @@
-/** Colour as a terminal understands it (ECMA-48, SGR), or none. What is coloured says so in words or signs, too. */
+/** Terminal colours (ECMA-48, SGR), or none. Colour never carries information that the text does not. */
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -10,18 +10,18 @@ export type Paint = (colour: Colour, text: string) => string;
 export const inColour: Paint = (colour, text) => (text === '' ? '' : `\x1b[${CODES[colour]}m${text}${RESET}`);
 export const plain: Paint = (_colour, text) => text;
 
-/** NO_COLOR set to anything but nothing wins (no-color.org); a dumb terminal has none. */
+/** No colour if NO_COLOR is set and not empty (no-color.org), or on a dumb terminal. */
 export function choosePaint(environment: NodeJS.ProcessEnv): Paint {
   const isRefused = (environment.NO_COLOR ?? '') !== '' || environment.TERM === 'dumb';
   return isRefused ? plain : inColour;
 }
 
-/** Whether the locale promises UTF-8: LC_ALL overrides LC_CTYPE overrides LANG. locale(7) */
+/** Whether the locale uses UTF-8: LC_ALL overrides LC_CTYPE, which overrides LANG. locale(7) */
 export function speaksUtf8({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): boolean {
   return /utf-?8/i.test([LC_ALL, LC_CTYPE, LANG].find((value) => (value ?? '') !== '') ?? '');
 }
 
-/** Cuts to `columns` cells; every character of ours takes one cell, a colour none. */
+/** Cuts a line to `columns` cells. Each character counts as one cell, a colour code as none. */
 export function cut(line: string, columns: number): string {
   let cells = 0;
   let isCut = false;

@@ -1,6 +1,6 @@
 /**
- * The watcher: asks for a status again and again and shows it, on a terminal as a picture drawn over itself, in a pipe
- * as a line each time. Ends on Ctrl-C with the terminal as it was; when the engine goes it says so and waits for one.
+ * `status --watch`: asks for the status at an interval and shows it. On a terminal it redraws one screen; in a pipe it
+ * prints a line each time. Ctrl-C ends it and restores the terminal. If the engine stops, it says so and waits.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,18 +17,18 @@ export interface WatchOptions {
   ask: () => Promise<Status>;
 }
 
-/** The alternate screen without a cursor, and back. xterm's control sequences */
+/** Switch to the alternate screen and hide the cursor, and undo both. Source: xterm control sequences */
 const ENTER = '\x1b[?1049h\x1b[?25l\x1b[2J';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const CLEAR_LINE_END = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
-/** A terminal that tells no size is a classic one. */
+/** Assumed when a terminal does not report its size. */
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 const GONE = 'no engine answers; waiting for one';
 
-/** Resolves when the user has had enough. @throws Failure when there is no engine to begin with */
+/** Resolves when the user ends it. @throws Failure when no engine runs at the start */
 export async function watch(options: WatchOptions): Promise<void> {
   const first = await options.ask();
   const view = process.stdout.isTTY && !options.json ? new Picture(options.intervalMs) : new Lines(options.json);
@@ -49,7 +49,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     view.end();
     for (const signal of SIGNALS) process.off(signal, end);
   }
-  // A question to an engine that hangs is not waited for.
+  // Exit even if a request to a hung engine is still pending.
   process.exit(0);
 }
 
@@ -109,7 +109,7 @@ class Picture {
   }
 }
 
-/** What a terminal tells of its size; a size of 0 is none. */
+/** The size a terminal reports; 0 means it does not know. */
 function sizeOf({ columns, rows }: { columns?: number; rows?: number }): Partial<typeof DEFAULT_SIZE> {
   return { ...(columns ? { columns } : {}), ...(rows ? { rows } : {}) };
 }
@@ -121,7 +121,7 @@ class Lines {
   constructor(private readonly isJson: boolean) {}
 
   begin(): void {
-    // Nothing to prepare.
+    // A pipe needs no preparation.
   }
 
   show(status: Status | undefined): void {
@@ -138,7 +138,7 @@ class Lines {
   }
 
   end(): void {
-    // Nothing to restore.
+    // A pipe needs no clean-up.
   }
 }
 

@@ -33,7 +33,7 @@ describe('wrong words are refused with what was probably meant', () => {
     ['a misspelt command', 'statsu', 'unknown command "statsu"; did you mean "status"?'],
     ['a command that resembles none', 'watermelon', 'unknown command "watermelon"; see acsplit --help'],
     ['a misspelt command below a command', 'rules shwo', 'unknown command "shwo"; did you mean "show"?'],
-    ['no command below a command', 'rules', 'something is missing after "rules"; see acsplit rules --help'],
+    ['no command below a command', 'rules', 'missing argument after "rules"; see acsplit rules --help'],
     ['an option that must be', 'give 10.1.0.5', '--to is missing; see acsplit give 10.1.0.5 --help'],
     ['an option that must be, misspelt', 'give 10.1.0.5 --too=x', 'unknown option "--too"; did you mean "--to"?'],
     [
@@ -44,7 +44,7 @@ describe('wrong words are refused with what was probably meant', () => {
     ['a misspelt option', 'status --confg x', 'unknown option "--confg"; did you mean "--config"?'],
     ['a misspelt option with its value', 'status --jsno=true', 'unknown option "--jsno"; did you mean "--json"?'],
     ['an unknown letter', 'status -x', 'unknown option "-x"; see --help'],
-    ['a word too many', 'status now', 'nothing is expected here, found "now"; see --help'],
+    ['a word too many', 'status now', 'unexpected argument "now"; see --help'],
     ['an option without its value', 'status -c', '-c needs a value'],
     ['a hyphenated option, told once', 'status --con-fig', 'unknown option "--con-fig"; did you mean "--config"?'],
   ];

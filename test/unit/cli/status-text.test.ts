@@ -47,7 +47,7 @@ test('what was lost and stands in no queue’s row follows, by cause', () => {
   const losses = { queueDropped: 5, userDropped: 6, verdictsLate: 7, unparsed: 0, givenUp: 2 };
   const text = formatStatus({ ...STATUS, losses });
   expect(text.slice(formatStatus(STATUS).length)).toBe(
-    '\nalso lost: 7 flushed by the kernel, 2 given up after two deaths of the worker\n',
+    '\nalso lost: 7 flushed by the kernel, 2 that crashed two workers\n',
   );
 });
 

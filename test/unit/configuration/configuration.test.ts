@@ -184,11 +184,11 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'the same key twice',
       withMore('reportPorts: [9090]'),
-      '11:1: key "reportPorts" stands here twice (first in line 10), expected once',
+      '11:1: key "reportPorts" appears twice (first in line 10), expected once',
     ],
     ['a prototype as a key', withMore('__proto__: { activation: off }'), '11:1: unknown key "__proto__"'],
     ['a merge key', withMore('<<: { activation: off }'), '11:1: unknown key "<<"'],
-    ['a key that is a list', withMore('? [a]\n: 1'), '11:3: found a key that is no word'],
+    ['a key that is a list', withMore('? [a]\n: 1'), '11:3: found a key that is not a word'],
     // Types
     [
       'a number for an interface',
@@ -266,7 +266,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'an ACS address of the wrong family',
       withLine(3, '  address: 2001:db8::1'),
-      '4:3: cpe.networks: found no IPv6 network, expected where the CPEs live, because the ACS address has that family' +
+      '4:3: cpe.networks: found no IPv6 network, expected one, because the ACS address has an IPv6 address' +
         ' (and 5 more)',
     ],
     [
@@ -287,12 +287,12 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a family of which no CPE lives anywhere',
       BOTH_FAMILIES.replace('[10.1.0.0/16, 2001:db8:1::/48]', '[10.1.0.0/16]'),
-      '4:3: cpe.networks: found no IPv6 network, expected where the CPEs live, because the ACS address has that family',
+      '4:3: cpe.networks: found no IPv6 network, expected one, because the ACS address has an IPv6 address',
     ],
     [
       'a network of a family that nobody has',
       withLine(4, '  networks: [10.1.0.0/16, "2001:db8::/32"]'),
-      '4:27: cpe.networks[1]: found 2001:db8::/32, expected no IPv6 network, because the ACS address is not of that family',
+      '4:27: cpe.networks[1]: found 2001:db8::/32, expected no IPv6 network, because the ACS address has no IPv6 address',
     ],
     [
       'two IPv6 addresses',
@@ -322,7 +322,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'two servers with one IPv6 address, differently written',
       BOTH_FAMILIES.replace('2001:db8:3::2', '2001:DB8:2:0::2'),
-      '9:34: collectors[0].address: found 2001:db8:2::2, which is already the ITMS; expected an address of its own',
+      '9:34: collectors[0].address: found 2001:db8:2::2, which is already the ITMS; expected a different address',
     ],
     [
       'two addresses of one family',
@@ -367,12 +367,12 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'two servers with one address',
       withLine(9, '  - { name: c1, interface: eth2, address: 10.2.0.2 }'),
-      '9:43: collectors[0].address: found 10.2.0.2, which is already the ITMS; expected an address of its own',
+      '9:43: collectors[0].address: found 10.2.0.2, which is already the ITMS; expected a different address',
     ],
     [
       'an ITMS with the ACS address',
       withLine(7, '  address: 10.1.0.1'),
-      '7:12: itms.address: found 10.1.0.1, which is already the ACS address; expected an address of its own',
+      '7:12: itms.address: found 10.1.0.1, which is already the ACS address; expected a different address',
     ],
     [
       'two collectors with one address',
@@ -389,7 +389,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
         9,
         '  - { name: c1, interface: eth2, address: 10.3.0.2 }\n  - { name: c1, interface: eth2, address: 10.3.0.3 }',
       ),
-      '10:13: collectors[1].name: found "c1" a second time, expected a name of its own',
+      '10:13: collectors[1].name: found "c1" a second time, expected a different name',
     ],
     [
       'a collector called itms',
@@ -430,7 +430,7 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a report port that is kept for remapping',
       withLine(10, 'reportPorts: [61000]'),
-      '10:15: reportPorts[0]: found 61000, expected a port below 61000 (61000-65535 are kept for remapped connections)',
+      '10:15: reportPorts[0]: found 61000, expected a port below 61000 (61000-65535 are reserved for remapped connections)',
     ],
     [
       'an ITMS port that is kept for remapping',
@@ -440,12 +440,12 @@ describe('a bad configuration is refused in one line: place, what was found, wha
     [
       'a report port that is an ITMS port too',
       withMore('itmsPorts: [8080, 7547]'),
-      '11:19: itmsPorts[1]: found 7547, which is already a report port; expected another',
+      '11:19: itmsPorts[1]: found 7547, which is already a report port; expected a different port',
     ],
     [
       'a report port twice',
       withLine(10, 'reportPorts: [7547, 7547]'),
-      '10:21: reportPorts[1]: found 7547, which is already a report port; expected another',
+      '10:21: reportPorts[1]: found 7547, which is already a report port; expected a different port',
     ],
     ['port 0', withLine(10, 'reportPorts: [0]'), '10:15: reportPorts[0]: found 0, expected a port from 1 to 65535'],
     [
@@ -546,10 +546,10 @@ describe('a bad configuration is refused in one line: place, what was found, wha
       '11:20: metrics.listen: found "localhost:9547", expected an address and a port',
     ],
     // YAML itself
-    ['a bracket left open', withLine(10, 'reportPorts: [7547'), ': not readable as YAML: '],
-    ['a tab for indentation', withLine(2, '\tinterface: eth0'), '2:1: not readable as YAML: '],
-    ['a second document', withMore('---\ncpe: { }'), '11:1: not readable as YAML: '],
-    ['an unknown tag', withLine(2, '  interface: !!js/function eth0'), '2:14: not readable as YAML: '],
+    ['a bracket left open', withLine(10, 'reportPorts: [7547'), ': not valid YAML: '],
+    ['a tab for indentation', withLine(2, '\tinterface: eth0'), '2:1: not valid YAML: '],
+    ['a second document', withMore('---\ncpe: { }'), '11:1: not valid YAML: '],
+    ['an unknown tag', withLine(2, '  interface: !!js/function eth0'), '2:14: not valid YAML: '],
     ['an alias', withMore('itmsPorts: &p [80]\nttl: *p'), '12:6: found the alias *p, expected the value itself'],
     [
       'an alias bomb',
@@ -585,9 +585,9 @@ describe('a file that cannot be read is refused in one line', () => {
   writeFileSync(inDirectory('plain'), SMALLEST);
 
   const rows: [string, string, RegExp][] = [
-    ['missing', inDirectory('none.yaml'), /none\.yaml does not exist; write one, or name another with -c FILE$/],
+    ['missing', inDirectory('none.yaml'), /none\.yaml does not exist; create it, or name another with -c FILE$/],
     ['a directory', inDirectory('directory.yaml'), /is a directory, expected a YAML file$/],
-    ['below a file', inDirectory('plain/x.yaml'), /does not exist: a part of its path is no directory$/],
+    ['below a file', inDirectory('plain/x.yaml'), /does not exist: a part of its path is not a directory$/],
     ['not UTF-8', inDirectory('latin1.yaml'), /is not UTF-8 text$/],
     ['much too large', inDirectory('huge.yaml'), /is larger than 262144 bytes/],
     ['a device without an end', '/dev/zero', /is larger than 262144 bytes/],

@@ -165,7 +165,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
         'ip -j -4 route show': done('[]'),
       },
     },
-    'the rp_filter of eth0 throws away packets for the ITMS (10.2.0.2)',
+    'the rp_filter of eth0 drops packets for the ITMS (10.2.0.2)',
     'sysctl -w net.ipv4.conf.eth0.rp_filter=2',
   ],
   [
@@ -183,7 +183,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'packets for the ITMS (10.2.0.2) have no route',
     'ip -4 route replace 10.2.0.2 via 10.2.0.254 dev eth1'.replace(' -4', ''),
   ],
-  ['no nft to look with', 'firewalls', { programs: {} }, 'cannot be looked at', 'apt-get install nftables'],
+  ['no nft to look with', 'firewalls', { programs: {} }, 'cannot inspect', 'apt-get install nftables'],
   [
     'a listener of a service that systemd keeps',
     'listeners',
@@ -194,7 +194,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
       },
       holders: { 77: { pid: 77, name: 'nginx' } },
     },
-    'nginx (process 77) listens on the ACS address, port 7547: no CPE',
+    'nginx (process 77) listens on the ACS address, port 7547: CPEs cannot',
     'systemctl stop nginx.service',
   ],
   [
@@ -234,7 +234,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'a queue whose owner is hidden',
     'queue-owner',
     { holders: { 2: { isHidden: true } } },
-    'queue 2 belongs to a process that cannot be seen',
+    'queue 2 is held by a process that cannot be seen',
     /^editor /,
   ],
   [
@@ -246,35 +246,35 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
       // The worker's parent, who holds the socket too, is no stranger.
       files: { '/proc/5/status': 'Name:\tnode\nPPid:\t4\n' },
     },
-    'queue 2 belongs to process 77 (suricata)',
+    'queue 2 is held by process 77 (suricata)',
     'kill 77',
   ],
   [
     'a state directory that is a file',
     'state-directory',
     { entries: { '/run/acsplit': { ...directory, isDirectory: false } } },
-    'is no directory',
+    'is not a directory',
     'rm /run/acsplit && install -d -m 0711 /run/acsplit',
   ],
   [
     'a state directory on a read-only file system',
     'state-directory',
     { entries: { '/run/acsplit': { ...directory, isWritable: false } } },
-    'cannot be written to',
+    'is not writable',
     /^editor /,
   ],
   [
     'a state directory below a file',
     'state-directory',
     { entries: { '/run': { ...directory, isDirectory: false } } },
-    '/run/acsplit cannot be made: /run is no directory',
+    'cannot create /run/acsplit: /run is not a writable directory',
     /^editor /,
   ],
   [
     'a state directory without room on a disk',
     'state-directory',
     { entries: { '/run/acsplit': directory }, freeBytes: 2 ** 20 },
-    'has 1 MiB of room',
+    'has 1 MiB free',
     /^editor /,
   ],
   ['an engine that is not ready', 'engine', { engine: status({ ready: false }) }, 'not ready yet', 'acsplit status'],
@@ -286,14 +286,14 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'acsplit status',
   ],
   [
-    'an engine that renews nothing, where systemd knows it',
+    'an engine that refreshes nothing, where systemd knows it',
     'fallback',
     {
       engine: status({ pid: 4 }),
       programs: { 'ipset list -terse ACSPLIT-ALIVE4': aliveSet(0) },
       entries: { '/usr/lib/systemd/system/acsplit.service': directory },
     },
-    'does not renew ACSPLIT-ALIVE4: the kernel sends every session to the ITMS',
+    'does not refresh ACSPLIT-ALIVE4: the kernel bypasses it',
     'systemctl reload acsplit',
   ],
   [

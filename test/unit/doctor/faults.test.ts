@@ -55,13 +55,13 @@ describe('a state directory', () => {
       {
         check: 'state-directory',
         level: 'failure',
-        message: '/run/acsplit cannot be looked at: /run does not let this user in',
+        message: '/run/acsplit cannot inspect: /run does not let this user in',
         mend: 'sudo acsplit doctor',
       },
     ]);
   });
 
-  test('a unit that cannot be looked at is none', async () => {
+  test('a unit that cannot inspect is none', async () => {
     const entries = {
       '/etc/systemd/system': { ...DIRECTORY, mode: 0 },
       '/etc/systemd/system/acsplit.service': FILE,
@@ -152,9 +152,9 @@ describe('a check that throws', () => {
     expect(found).toEqual([
       {
         ...{ check: 'a', level: 'failure', mend },
-        message: "the check broke off: EIO: i/o error, stat '/run/acsplit'",
+        message: "the check failed to run: EIO: i/o error, stat '/run/acsplit'",
       },
-      { check: 'c', level: 'failure', message: 'the check broke off: no error at all', mend },
+      { check: 'c', level: 'failure', message: 'the check failed to run: no error at all', mend },
       { check: 'd', level: 'ok', message: 'fine', mend: null },
     ]);
     expect(omitted).toEqual([{ check: 'b', until: 'a' }]);

@@ -130,8 +130,8 @@ describe('what colour says, words or figures say too', () => {
   test('what was lost is red, and so is a table nearly full; one that fills is yellow', () => {
     const text = renderWatch(troubled, { ...SCREEN, paint: inColour }).join('\n');
     expect(text).toMatch(/\x1b\[31m +4711\x1b\[0m/);
-    expect(text).toMatch(/connection requests.*\x1b\[31m█/);
-    expect(text).toMatch(/activated CPEs.*\x1b\[33m█/);
+    expect(text).toMatch(/connectionRequests.*\x1b\[31m█/);
+    expect(text).toMatch(/activatedCpes.*\x1b\[33m█/);
     expect(text).toMatch(/\x1b\[33mPAUSED/);
     expect(text).toMatch(/\x1b\[33m3 restarts/);
   });
@@ -139,7 +139,7 @@ describe('what colour says, words or figures say too', () => {
   test('what no side has lost by itself stands below them, in red, in the words of `status`; mostly nothing does', () => {
     const text = renderWatch(flushed, { ...SCREEN, paint: inColour }).join('\n');
     expect(text).toContain('\x1b[31malso lost: 1 flushed by the kernel\x1b[0m\n');
-    expect(text).toContain('\x1b[31malso lost: 23 illegible\x1b[0m\n');
+    expect(text).toContain('\x1b[31malso lost: 23 unreadable\x1b[0m\n');
     expect(renderWatch(busy(), SCREEN).join('\n')).not.toContain('also lost');
   });
 
@@ -148,9 +148,9 @@ describe('what colour says, words or figures say too', () => {
     expect(lines?.find((line) => line.startsWith('PACKETS'))).toMatch(/ LOST$/);
     expect(lines?.find((line) => line.startsWith('from CPEs'))).toMatch(/ 4711$/);
     expect(lines?.find((line) => line.startsWith('TABLE'))).toMatch(/ REFUSED$/);
-    expect(lines?.find((line) => line.startsWith('connection requests'))).toMatch(/ 1\.23M$/);
+    expect(lines?.find((line) => line.startsWith('connectionRequests'))).toMatch(/ 1\.23M$/);
     expect(more?.filter((line) => line.startsWith('also lost: '))).toHaveLength(3);
-    if (columns >= 60) expect(more).toContain('also lost: 4.29G given up after two deaths of the worker');
+    if (columns >= 60) expect(more).toContain('also lost: 4.29G that crashed two workers');
   });
 });
 
