@@ -8,19 +8,17 @@ export interface TableDescriptor {
   word: string;
   /** Label of metrics. */
   metric: string;
-  /** On the screen. */
-  title: string;
 }
 
 type Names = Omit<TableDescriptor, 'name'>;
 
 const NAMES = {
   /** HASH table 1. */
-  connectionRequests: { word: 'requests', metric: 'connection_requests', title: 'connection requests' },
+  connectionRequests: { word: 'requests', metric: 'connection_requests' },
   /** HASH table 2. */
-  activatedCpes: { word: 'activated', metric: 'activated_cpes', title: 'activated CPEs' },
+  activatedCpes: { word: 'activated', metric: 'activated_cpes' },
   /** HASH table 3. */
-  reportConnections: { word: 'connections', metric: 'report_connections', title: 'report connections' },
+  reportConnections: { word: 'connections', metric: 'report_connections' },
 } as const satisfies Record<TableName, Names>;
 
 /** What an operator types for a table. */

@@ -90,7 +90,9 @@ describe('a state directory where none can be', () => {
     choose(at('closed', 'state'));
     const found = theOne(host.complaints(MODES_HOLD));
     expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
-    expect(found.message).toBe(`${at('closed', 'state')} cannot inspect: ${at('closed')} does not let this user in`);
+    expect(found.message).toBe(
+      `cannot look at ${at('closed', 'state')}: ${at('closed')} is not accessible to this user`,
+    );
     expect(found.mend).toBe(`sudo acsplit doctor -c ${host.router.configuration}`);
     // Root is let in.
     expect(host.router.run(['sh', '-c', found.mend!]).stdout).toMatch(/^ok +state-directory /m);

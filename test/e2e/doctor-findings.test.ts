@@ -116,7 +116,7 @@ const rows: [string, Planted][] = [
     {
       plant: 'ip route add 10.1.128.0/17 dev eth1',
       ...{ level: 'failure', check: 'routes' },
-      says: /^a part of the CPEs' 10\.1\.0\.0\/16, 10\.1\.128\.0\/17, is routed through eth1, expected eth0; and the rp_filter of eth0 drops/,
+      says: /^10\.1\.128\.0\/17, part of the CPE network 10\.1\.0\.0\/16, is routed through eth1, expected eth0; and the rp_filter of eth0 drops/,
       mend: /^ip route delete 10\.1\.128\.0\/17 dev eth1$/,
     },
   ],
@@ -125,7 +125,7 @@ const rows: [string, Planted][] = [
     {
       plant: 'ip link set dev eth2 mtu 1400',
       ...{ level: 'warning', check: 'mtu' },
-      ...{ says: /^eth2 has MTU 1400, another side 1500/, mend: /^ip link set dev eth2 mtu 1500$/ },
+      ...{ says: /^eth2 has MTU 1400, but another side has 1500/, mend: /^ip link set dev eth2 mtu 1500$/ },
     },
   ],
   [
@@ -238,7 +238,7 @@ const rows: [string, Planted][] = [
     {
       plant: () => host.router.listen('split', '10.1.0.1', 7547),
       ...{ level: 'warning', check: 'listeners' },
-      ...{ says: /listens on the ACS address, port 7547: CPEs cannot will ever reach it/, mend: /^kill \d+$/ },
+      ...{ says: /listens on the ACS address, port 7547: CPEs cannot reach it there/, mend: /^kill \d+$/ },
     },
   ],
   [
@@ -246,7 +246,7 @@ const rows: [string, Planted][] = [
     {
       plant: () => host.shell(`chmod 0777 ${host.stateDirectory}`),
       ...{ level: 'failure', check: 'state-directory' },
-      ...{ says: /^everybody may write to \S+ \(mode 777\)/, mend: /^chmod 0711 \S+state$/ },
+      ...{ says: /^\S+ is world-writable \(mode 777\)/, mend: /^chmod 0711 \S+state$/ },
     },
   ],
   [
@@ -342,7 +342,7 @@ describe('faults that take more than a line to plant', () => {
       const [found, ...others] = host.complaints();
       expect(others).toEqual([]);
       expect(found).toMatchObject({ check: 'kernel-rules', level: 'failure', mend: 'modprobe xt_socket' });
-      expect(found.message).toMatch(/^iptables does not take the bundle: this kernel lacks what "socket" rules need/);
+      expect(found.message).toMatch(/^iptables does not accept our rules: this kernel lacks what "socket" rules need/);
       host.shell(found.mend!);
       expect(host.complaints()).toEqual([]);
     } finally {
@@ -363,7 +363,7 @@ describe('faults that take more than a line to plant', () => {
     const before = readFileSync(limit, 'utf8');
     const found = find();
     expect(found).toMatchObject({ level: 'warning' });
-    expect(found.message).toMatch(/^the queues' socket gets a buffer of [\d.]+ MiB, wanted 384\.0 MiB/);
+    expect(found.message).toMatch(/^the queue socket gets a buffer of [\d.]+ MiB instead of 384\.0 MiB/);
     expect(found.mend).toBe('sysctl -w net.core.rmem_max=201326592');
     try {
       sh('sh', '-c', found.mend!);
@@ -423,7 +423,7 @@ describe('faults that take more than a line to plant', () => {
     const [found, ...others] = host.complaints();
     expect(others).toEqual([]);
     expect(found).toMatchObject({ check: 'queue-owner', level: 'failure' });
-    expect(found.message).toMatch(/^queue 1 is held by process \d+ \(node\), not to our engine$/);
+    expect(found.message).toMatch(/^queue 1 is held by process \d+ \(node\), not by our engine$/);
     expect(found.mend).toMatch(/^kill \d+$/);
     host.shell(found.mend!);
     await host.untilHealthy();

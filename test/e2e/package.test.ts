@@ -119,12 +119,18 @@ describe('npm pack', () => {
   });
 
   test('what package.json points to is there', () => {
-    const { main, types, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    const { main, types, bin, exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
       main: string;
       types: string;
       bin: { acsplit: string };
+      exports: Record<string, unknown>;
     };
     for (const path of [main, types, bin.acsplit]) expect(files).toContain(path);
+    // Old tools read `main` and `types`, new ones `exports`: both lead to the same files.
+    expect(exports).toEqual({
+      '.': { types: `./${types}`, default: `./${main}` },
+      './package.json': './package.json',
+    });
     expect(readFileSync(join(installed, bin.acsplit), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 });
@@ -145,22 +151,66 @@ describe('installed elsewhere', () => {
     expect(run(process.execPath, ['-e', program], dirname(dirname(installed)))).toBe('function\n');
   });
 
-  test('its types serve who compiles file by file, with no types of Node’s', () => {
-    const elsewhere = dirname(dirname(installed));
-    const source = join(elsewhere, 'use.ts');
-    const lines = [
+  describe('a user of the library', () => {
+    const PROGRAM = [
       `import { buildTcp, PacketBatch, Reason, TcpFlag, Verdict, VERDICTS } from 'acsplit';`,
       `const ends = { source: '10.1.2.3', destination: '10.1.0.1', sourcePort: 1, destinationPort: 7547 };`,
       `const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);`,
       `batch.push(0, buildTcp({ ...ends, flags: TcpFlag.Syn }));`,
       `console.log(VERDICTS[Reason.ToItms] === Verdict.AcceptRewritten, batch.count);`,
-    ];
-    writeFileSync(source, lines.join('\n'));
-    const compilerOptions = { isolatedModules: true, strict: true, module: 'node16', target: 'es2022', types: [] };
-    writeFileSync(join(elsewhere, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
-    const tsc = [join(ROOT, 'node_modules/typescript/bin/tsc')];
-    expect(spawnSync(process.execPath, tsc, { encoding: 'utf8', cwd: elsewhere }).stdout).toBe('');
-    expect(run(process.execPath, [source.replace(/ts$/, 'js')], elsewhere)).toBe('true 1\n');
+    ].join('\n');
+    const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+    const elsewhere = () => dirname(dirname(installed));
+
+    /** What the compiler prints: nothing, or the errors. No types of Node's, file by file. */
+    function compile(name: string, text: string, options: object): string {
+      writeFileSync(join(elsewhere(), name), text);
+      const compilerOptions = { isolatedModules: true, strict: true, target: 'es2022', types: [], ...options };
+      writeFileSync(join(elsewhere(), 'tsconfig.json'), JSON.stringify({ compilerOptions, files: [name] }));
+      return spawnSync(process.execPath, [TSC], { encoding: 'utf8', cwd: elsewhere() }).stdout;
+    }
+
+    test.each([
+      ['CommonJS', 'use.ts', { module: 'node16' }, 'use.js'],
+      ['ES modules', 'use.mts', { module: 'node16' }, 'use.mjs'],
+      [
+        'an older resolution, which knows no exports',
+        'old.ts',
+        { module: 'commonjs', moduleResolution: 'node10' },
+        'old.js',
+      ],
+    ])('compiles and runs: %s', (_, source, options, compiled) => {
+      expect(compile(source, PROGRAM, options)).toBe('');
+      expect(run(process.execPath, [compiled], elsewhere())).toBe('true 1\n');
+    });
+
+    test('compiles for a bundler', () => {
+      const options = { module: 'esnext', moduleResolution: 'bundler', noEmit: true };
+      expect(compile('bundled.ts', PROGRAM, options)).toBe('');
+    });
+
+    test.each(['dist/index.js', 'dist/splitter/splitter', 'dist/splitter/splitter.js', 'dist/cli/main.js'])(
+      'does not get at acsplit/%s, which is no part of the library',
+      (path) => {
+        expect(existsSync(join(installed, path.endsWith('.js') ? path : `${path}.js`))).toBe(true);
+        for (const program of [`require('acsplit/${path}')`, `import('acsplit/${path}')`]) {
+          const { status, stderr } = spawnSync(process.execPath, ['-e', program], {
+            encoding: 'utf8',
+            cwd: elsewhere(),
+          });
+          expect(stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+          expect(status).not.toBe(0);
+        }
+        expect(
+          compile('deep.ts', `import 'acsplit/${path}';\nexport * from 'acsplit/${path}';`, { module: 'node16' }),
+        ).toMatch(/TS2307: Cannot find module/);
+      },
+    );
+
+    test('reads the version from acsplit/package.json', () => {
+      const program = `console.log(require('acsplit/package.json').name)`;
+      expect(run(process.execPath, ['-e', program], elsewhere())).toBe('acsplit\n');
+    });
   });
 
   test('replay is one file that needs no package, and carries the licences of those in it', () => {

@@ -55,13 +55,13 @@ describe('a state directory', () => {
       {
         check: 'state-directory',
         level: 'failure',
-        message: '/run/acsplit cannot inspect: /run does not let this user in',
+        message: 'cannot look at /run/acsplit: /run is not accessible to this user',
         mend: 'sudo acsplit doctor',
       },
     ]);
   });
 
-  test('a unit that cannot inspect is none', async () => {
+  test('a unit that may not be looked at counts as none', async () => {
     const entries = {
       '/etc/systemd/system': { ...DIRECTORY, mode: 0 },
       '/etc/systemd/system/acsplit.service': FILE,
