@@ -79,7 +79,7 @@ describe('a state directory where none can be', () => {
     host.program('editor', `sed -i 's|/above/state|/state|' "$1"`);
     const found = theOne(host.complaints());
     expect(found).toMatchObject({ check: 'state-directory', level: 'failure' });
-    expect(found.message).toBe(`${at('above', 'state')} cannot be made: ${at('above')} is not a writable directory`);
+    expect(found.message).toBe(`cannot create ${at('above', 'state')}: ${at('above')} is not a writable directory`);
     expect(found.mend).toBe(`editor ${host.router.configuration}`);
     host.shell(found.mend!);
     await startAsPrinted();

@@ -204,10 +204,10 @@ describe('acsplit trace', () => {
     const told = await text.lines(8, (line) => line.includes(`  ${one} `) || line.includes(`  ${other} `));
     const expected = [
       [one, `armed for c1: the CPE answered its Connection Request (${one}:7547 from port 40000) with a 2xx`],
-      [one, "contended: c2 woke it too, another collector's activation stands"],
+      [one, "contended: c2 woke the CPE too, but another collector's activation is still in force"],
       [one, 'diverted to c1: session (port 20000 to 7547)'],
       [one, 'closed: session (port 20000 to 7547) with c1'],
-      [one, 'diverted to c1: session (port 20001 to 7547) continues the one before'],
+      [one, 'diverted to c1: session (port 20001 to 7547) continues the previous one'],
       [one, 'closed: session (port 20001 to 7547) with c1'],
       [other, 'armed for c2 by an operator'],
       [other, 'activation for c2 ended by an operator'],

@@ -128,7 +128,7 @@ test('--write to a disk that gets full: one line, exit 1, and whole packets in t
     for (let cpePort = 20_200; tracing.child.exitCode === null; cpePort++) await wokenSession(ONE, cpePort);
     const { code, stderr } = await tracing.ended;
     expect(stderr).toMatch(
-      /^tracing; Ctrl-C ends\nacsplit: cannot write \S+full\.pcapng: no space left on the device; it holds \d+ packets\n$/,
+      /^tracing; Ctrl-C ends\nacsplit: cannot write \S+full\.pcapng: no space left on the device; \d+ packets are in it\n$/,
     );
     expect(code).toBe(1);
     const packets = Number(/(\d+) packets are in it/.exec(stderr)?.[1]);

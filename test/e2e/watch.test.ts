@@ -44,7 +44,7 @@ test('80 x 24: sides, tables and reasons of sessions as they happen; Ctrl-C give
   await seen(terminal, /^acsplit \S+ +ready, activation auto, up /);
   await stage.wake('c1', cpes[0]!);
   const connection = await stage.connect(cpes[0]!);
-  const lines = await seen(terminal, /^report connections +1 /m);
+  const lines = await seen(terminal, /^reportConnections +1 /m);
   expect(lines.length).toBeLessThanOrEqual(24);
   for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80);
   // A packet may wait in the queue while a picture is drawn, but not in every one.
