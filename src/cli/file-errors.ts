@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the device',
   EDQUOT: 'disk quota exceeded',
   EFBIG: 'the file has reached the size limit',
+  EPIPE: 'its reader has closed it',
   EIO: 'input/output error on the device',
 };
 

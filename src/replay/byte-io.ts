@@ -7,13 +7,22 @@ import { closeSync, readSync, writeSync } from 'node:fs';
 export interface ByteSource {
   /** As the user named it. */
   readonly name: string;
-  /** Reads at most `length` bytes to `bytes[at]`; returns how many, 0 at the end. */
+  /** Reads at most `length` bytes to `bytes[at]`; returns how many, 0 at the end, NOTHING_YET where `arrived` is. */
   read(bytes: Uint8Array, at: number, length: number): number;
+  /** Resolves when that many bytes can be read, or at the end. Absent: `read` itself waits. */
+  arrived?(leastBytes: number): Promise<void>;
+  /** True when a signal ended the source, maybe within a packet. */
+  readonly isStopped?: boolean;
   close(): void;
 }
 
+/** `read`'s answer when a live source has no bytes now. */
+export const NOTHING_YET = -1;
+
 export interface ByteSink {
   write(bytes: Uint8Array, at: number, length: number): void;
+  /** Writes the buffer out, so that other readers of the file see it. */
+  flush(): void;
   /** Writes the buffer out and closes. A second call does nothing. */
   close(): void;
 }
@@ -126,7 +135,7 @@ export class DescriptorSink implements ByteSink {
     this.held = 0;
   }
 
-  /** Writes the buffer out, so that other readers of the file see it. @throws WriteError */
+  /** @throws WriteError */
   flush(): void {
     const held = this.held;
     this.held = 0;

@@ -55,8 +55,8 @@ export class ByteWindow {
     this.skipping += count - here;
   }
 
-  /** Slides to the cursor and reads once, so that packets from a pipe pass as they arrive. */
-  refill(): void {
+  /** Slides to the cursor and reads once, so that packets from a pipe pass as they arrive. False: nothing has arrived. */
+  refill(): boolean {
     const { bytes, start } = this;
     const kept = this.available;
     this.base += this.cursor - start;
@@ -66,10 +66,12 @@ export class ByteWindow {
     const room = this.size - kept;
     if (room === 0) throw new RangeError('a record larger than the window');
     const count = this.source.read(bytes, this.end, room);
+    if (count < 0) return false;
     if (count === 0) this.ended = true;
     this.end += count;
     const skipped = Math.min(this.skipping, this.available);
     this.skipping -= skipped;
     this.cursor += skipped;
+    return true;
   }
 }

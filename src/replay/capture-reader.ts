@@ -44,6 +44,7 @@ export interface CaptureReader {
   /** Packets without a timestamp; they took the previous packet's. */
   readonly untimed: number;
   advance(): Step;
-  refill(): void;
+  /** False: the source has nothing yet. */
+  refill(): boolean;
   close(): void;
 }

@@ -24,6 +24,27 @@ export interface CaptureWriter {
   write(packet: OutgoingPacket): void;
   /** Copies what the writer still only points at, because those bytes are about to change. */
   settle(): void;
+  /** Writes out every packet so far, so that other readers of the file see it. */
+  flush(): void;
   /** Completes the file, even one without packets. */
   close(): void;
+}
+
+const NOWHERE: CaptureInterface = { linkType: 0, name: '', snapLength: 0 };
+
+/** @param bytes the memory that every packet will be in */
+export function emptyOutgoing(bytes: Uint8Array): OutgoingPacket {
+  return {
+    bytes,
+    packetAt: 0,
+    capturedBytes: 0,
+    originalBytes: 0,
+    seconds: 0,
+    nanoseconds: 0,
+    captureInterface: NOWHERE,
+    recordAt: -1,
+    recordBytes: 0,
+    verdict: 0,
+    reason: 0,
+  };
 }

@@ -4,6 +4,8 @@ import { type ByteSink } from './byte-io';
 export interface LineSink {
   /** @param text without a line feed */
   line(text: string): void;
+  /** Writes out every line so far. */
+  flush?(): void;
   end(): void;
 }
 
@@ -17,15 +19,20 @@ export class LineWriter implements LineSink {
 
   line(text: string): void {
     this.gathered += `${text}\n`;
-    if (this.gathered.length >= GATHER_CHARACTERS) this.flush();
+    if (this.gathered.length >= GATHER_CHARACTERS) this.writeOut();
+  }
+
+  flush(): void {
+    this.writeOut();
+    this.sink.flush();
   }
 
   end(): void {
-    this.flush();
+    this.writeOut();
     this.sink.close();
   }
 
-  private flush(): void {
+  private writeOut(): void {
     const bytes = Buffer.from(this.gathered);
     this.gathered = '';
     this.sink.write(bytes, 0, bytes.length);
@@ -38,6 +45,10 @@ export class LineTee implements LineSink {
 
   line(text: string): void {
     for (const sink of this.sinks) sink.line(text);
+  }
+
+  flush(): void {
+    for (const sink of this.sinks) sink.flush?.();
   }
 
   end(): void {

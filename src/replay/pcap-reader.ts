@@ -3,6 +3,7 @@ import { CaptureError } from './capture-error';
 import { type CaptureInterface, type CaptureReader, MAX_CAPTURED_BYTES, Step } from './capture-reader';
 import { type ByteWindow } from './byte-window';
 import { isSupportedLinkType } from './link-layer';
+import { linkTypeText } from './no-ip';
 import * as pcap from './pcap-format';
 
 const NANOSECONDS = 1_000_000_000;
@@ -85,8 +86,8 @@ export class PcapReader implements CaptureReader {
     return Step.Packet;
   }
 
-  refill(): void {
-    this.window.refill();
+  refill(): boolean {
+    return this.window.refill();
   }
 
   close(): void {
@@ -111,5 +112,5 @@ export class PcapReader implements CaptureReader {
 }
 
 function unsupported(linkType: number): string {
-  return `link type ${linkType}; Ethernet (1), raw IP (101) and Linux cooked (113, 276) can be read`;
+  return `${linkTypeText(linkType)} is not supported; docs/replay.md lists the link types that are`;
 }

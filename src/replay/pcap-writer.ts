@@ -49,6 +49,11 @@ export class PcapWriter implements CaptureWriter {
     this.runEnd = NO_RUN;
   }
 
+  flush(): void {
+    this.settle();
+    this.sink.flush();
+  }
+
   close(): void {
     this.settle();
     if (this.linkType < 0) this.begin(LinkType.Ethernet);

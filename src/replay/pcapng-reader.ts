@@ -63,8 +63,8 @@ export class PcapngReader implements CaptureReader {
     }
   }
 
-  refill(): void {
-    this.window.refill();
+  refill(): boolean {
+    return this.window.refill();
   }
 
   close(): void {

@@ -62,6 +62,10 @@ export class PcapngWriter implements CaptureWriter {
     // `write` has copied every packet.
   }
 
+  flush(): void {
+    this.sink.flush();
+  }
+
   close(): void {
     this.begin();
     this.sink.close();

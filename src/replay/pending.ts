@@ -10,6 +10,8 @@ export class PendingPackets {
   readonly nanoseconds: Int32Array;
   readonly recordAt: Int32Array;
   readonly recordBytes: Int32Array;
+  /** As of `fillLength`: -1, or how far the packet exceeds its length field, which is 0 in the capture. */
+  readonly beyondLength: Int32Array;
   readonly captureInterface: CaptureInterface[] = [];
 
   constructor(capacity: number) {
@@ -20,5 +22,6 @@ export class PendingPackets {
     this.nanoseconds = new Int32Array(capacity);
     this.recordAt = new Int32Array(capacity);
     this.recordBytes = new Int32Array(capacity);
+    this.beyondLength = new Int32Array(capacity);
   }
 }

@@ -6,15 +6,20 @@
  * capture time since the first packet; it drives the sweep too.
  */
 import { PacketBatch, PacketFlag, Verdict } from '../packet/batch';
+import { Reason } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
 import { type Topology } from '../splitter/topology';
 import { type ByteSource } from './byte-io';
 import { CaptureError } from './capture-error';
-import { type CaptureInterface, type CaptureReader } from './capture-reader';
-import { type CaptureWriter, type OutgoingPacket } from './capture-writer';
-import { locateIp, NO_IP } from './link-layer';
+import { CaptureClock } from './capture-clock';
+import { type CaptureReader } from './capture-reader';
+import { type CaptureWriter, emptyOutgoing, type OutgoingPacket } from './capture-writer';
+import { locateIp } from './link-layer';
 import { Merge } from './merge';
+import { clearLength, fillLength } from './missing-length';
+import { noIp, NoIpCause, NoIpCounts, type NoIpKind } from './no-ip';
 import { openCapture, WINDOW_BYTES } from './open-capture';
+import { FILE_HEADER_BYTES } from './pcap-format';
 import { PcapReader } from './pcap-reader';
 import { type PcapFlavour } from './pcap-writer';
 import { PendingPackets } from './pending';
@@ -30,7 +35,6 @@ export const MAX_INPUTS = 64;
 const CAPACITY = 64;
 /** Capture time between two steps of the sweep: `Splitter.sweep` expects about forty a second. */
 const SWEEP_EVERY_MS = 25;
-const NANOSECONDS_PER_MS = 1_000_000;
 
 export interface ReplayOptions {
   /** At least one, at most MAX_INPUTS. Closed when the replay ends. */
@@ -58,84 +62,113 @@ export interface ReplayResult {
   outOfOrder: number;
   /** Packets without a timestamp. */
   untimed: number;
+  /** Frames without an IP packet that can be read, by link type and cause, the most frequent first. */
+  noIp: NoIpKind[];
   /** From the first packet to the last, in seconds of capture time. */
   spanSeconds: number;
   /** What could not be read, in the order of the inputs. Everything before it was replayed. */
   errors: CaptureError[];
 }
 
-/** Replays the sources to their ends. Throws what sinks and sources throw; bad captures are reported, not thrown. */
+/**
+ * Replays sources that never have to be waited for to their ends. Throws what sinks and sources throw; bad captures are
+ * reported, not thrown.
+ */
 export function replay(options: ReplayOptions): ReplayResult {
-  const { sources } = options;
-  if (sources.length < 1 || sources.length > MAX_INPUTS) throw new RangeError(`1 to ${MAX_INPUTS} captures at once`);
-  return new Replay(options).run();
+  try {
+    const run = new Replay(options);
+    if (run.advance()) throw new TypeError('a live source needs replayLive');
+    return run.finish();
+  } finally {
+    for (const source of options.sources) source.close();
+  }
+}
+
+/** As `replay`, for sources of any kind: while a live one is silent, everything decided so far is written out. */
+export async function replayLive(options: ReplayOptions): Promise<ReplayResult> {
+  try {
+    for (const source of options.sources) await source.arrived?.(FILE_HEADER_BYTES);
+    const run = new Replay(options);
+    for (let silent = run.advance(); silent; silent = run.advance()) await silent.arrived?.(1);
+    return run.finish();
+  } finally {
+    for (const source of options.sources) source.close();
+  }
 }
 
 class Replay {
   private readonly batch: PacketBatch;
   private readonly pending = new PendingPackets(CAPACITY);
+  private readonly noIp = new NoIpCounts();
   private readonly readers: CaptureReader[] = [];
+  /** By reader. */
+  private readonly sources: ByteSource[] = [];
+  private readonly merge: Merge;
   /** By reader: set if its records can be copied to the output without rebuilding them. */
   private readonly copied: (PcapReader | undefined)[] = [];
   private readonly sides: SideChooser;
   private readonly limit: number;
   private readonly outgoing: OutgoingPacket;
   private writer: CaptureWriter | undefined = undefined;
-  /** The millisecond of capture time that the batch's packets share, and when it begins. */
+  private readonly clock = new CaptureClock();
+  /** The millisecond of capture time that the batch's packets share. */
   private groupMs = 0;
-  private groupSeconds = Number.NaN;
-  private groupNanoseconds = 0;
   private sweptMs = 0;
-  private firstSeconds = Number.NaN;
-  private firstNanoseconds = 0;
-  private lastSeconds = 0;
-  private lastNanoseconds = 0;
   private readonly result: ReplayResult = {
     packets: 0,
     verdicts: [0, 0, 0],
     cut: 0,
     outOfOrder: 0,
     untimed: 0,
+    noIp: [],
     spanSeconds: 0,
     errors: [],
   };
 
   constructor(private readonly options: ReplayOptions) {
+    const { length } = options.sources;
+    if (length < 1 || length > MAX_INPUTS) throw new RangeError(`1 to ${MAX_INPUTS} captures at once`);
     // The batch's slots serve as windows: packets are read into the memory in which they are decided.
     const windowsAt = PacketBatch.slotsOffset(CAPACITY);
-    const needed = windowsAt + options.sources.length * WINDOW_BYTES;
+    const needed = windowsAt + length * WINDOW_BYTES;
     this.batch = new PacketBatch(new ArrayBuffer(Math.max(PacketBatch.regionBytes(CAPACITY), needed)), CAPACITY);
     this.sides = new SideChooser(options.topology, options.side);
     // A transcript's line tells the events of its own packet, so each batch holds one packet.
     this.limit = options.transcript ? 1 : CAPACITY;
     this.outgoing = emptyOutgoing(this.batch.bytes);
+    options.sources.forEach((source, index) => this.open(source, index));
+    // Do not create an output when no input can be read.
+    if (this.readers.length > 0) this.openWriter();
+    this.merge = new Merge(this.readers, () => this.beforeRefill());
   }
 
-  run(): ReplayResult {
-    const { options, result, readers } = this;
-    try {
-      options.sources.forEach((source, index) => this.open(source, index));
-      // Do not create an output when no input can be read.
-      if (readers.length === 0) return result;
-      this.openWriter();
-      const merge = new Merge(readers, () => this.beforeRefill());
-      merge.start();
-      for (let index = merge.earliest(); index >= 0; index = merge.earliest()) {
-        this.take(index);
-        merge.advance(index);
-      }
-      this.settle();
-      this.writer?.close();
-      options.transcript?.end();
-    } finally {
-      for (const source of options.sources) source.close();
+  /** Replays until all sources have ended. Returns a source that has nothing yet: call again when bytes have arrived. */
+  advance(): ByteSource | undefined {
+    const { merge } = this;
+    const behind = merge.catchUp();
+    if (behind >= 0) return this.pauseAt(behind);
+    for (let index = merge.earliest(); index >= 0; index = merge.earliest()) {
+      this.take(index);
+      if (!merge.advance(index)) return this.pauseAt(index);
     }
-    const nanoseconds = this.lastNanoseconds - this.firstNanoseconds;
-    if (result.packets > 0) result.spanSeconds = this.lastSeconds - this.firstSeconds + nanoseconds / 1e9;
-    for (const reader of readers) {
-      if (reader.error) result.errors.push(reader.error);
+    return undefined;
+  }
+
+  /** Completes the outputs. */
+  finish(): ReplayResult {
+    const { options, result, readers, sources, clock } = this;
+    if (readers.length === 0) return result;
+    this.settle();
+    this.writer?.close();
+    options.transcript?.end();
+    result.spanSeconds = clock.spanSeconds;
+    result.outOfOrder = clock.outOfOrder;
+    readers.forEach((reader, index) => {
+      // A signal may end a source within a packet; that is no fault of the capture.
+      if (reader.error && !sources[index].isStopped) result.errors.push(reader.error);
       result.untimed += reader.untimed;
-    }
+    });
+    result.noIp = this.noIp.sorted();
     return result;
   }
 
@@ -143,9 +176,10 @@ class Replay {
     const start = PacketBatch.slotsOffset(CAPACITY) + index * WINDOW_BYTES;
     try {
       this.readers.push(openCapture(source, this.batch.bytes, start));
+      this.sources.push(source);
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
-      this.result.errors.push(error);
+      if (!source.isStopped) this.result.errors.push(error);
     }
   }
 
@@ -166,6 +200,13 @@ class Replay {
     this.writer = this.options.openWriter?.(flavour);
   }
 
+  /** The reader's source is silent: shows everything decided so far. */
+  private pauseAt(index: number): ByteSource {
+    this.writer?.flush();
+    this.options.transcript?.flush();
+    return this.sources[index];
+  }
+
   private beforeRefill(): void {
     this.settle();
     this.writer?.settle();
@@ -179,7 +220,7 @@ class Replay {
   /** Adds reader `index`'s packet to the batch, after deciding packets of an earlier millisecond. */
   private take(index: number): void {
     const reader = this.readers[index];
-    const nowMs = this.captureMs(reader);
+    const nowMs = this.clock.advance(reader.seconds, reader.nanoseconds);
     const { batch, pending } = this;
     if (batch.count > 0 && (nowMs !== this.groupMs || batch.count === this.limit)) this.settle();
     this.groupMs = nowMs;
@@ -187,10 +228,12 @@ class Replay {
     const { packetAt, capturedBytes, captureInterface } = reader;
     const i = batch.count;
     const ipAt = locateIp(captureInterface.linkType, batch.bytes, packetAt, capturedBytes);
-    // A frame without IP becomes an empty packet, which the splitter accepts as not-ip.
-    const length = ipAt === NO_IP ? 0 : packetAt + capturedBytes - ipAt;
     const isCut = reader.originalBytes > capturedBytes;
-    batch.offset[i] = ipAt === NO_IP ? packetAt : ipAt;
+    // A frame without IP becomes an empty packet, which the splitter accepts as not-ip.
+    const length = ipAt < 0 ? 0 : packetAt + capturedBytes - ipAt;
+    const wireBytes = isCut ? length + reader.originalBytes - capturedBytes : length;
+    pending.beyondLength[i] = ipAt < 0 ? -1 : fillLength(batch.bytes, ipAt, length, wireBytes);
+    batch.offset[i] = ipAt < 0 ? packetAt : ipAt;
     batch.length[i] = length;
     batch.queue[i] = this.sides.sideOf(captureInterface, batch.bytes, ipAt, length);
     batch.flags[i] = isCut ? PacketFlag.Snapped : 0;
@@ -210,25 +253,6 @@ class Replay {
     if (isCut) this.result.cut++;
   }
 
-  /** ms from the first packet to the reader's packet, rounded down. */
-  private captureMs(reader: CaptureReader): number {
-    const { seconds, nanoseconds } = reader;
-    if (this.result.packets === 0) {
-      this.firstSeconds = seconds;
-      this.firstNanoseconds = nanoseconds;
-    } else if (seconds < this.lastSeconds || (seconds === this.lastSeconds && nanoseconds < this.lastNanoseconds)) {
-      this.result.outOfOrder++;
-    }
-    this.lastSeconds = seconds;
-    this.lastNanoseconds = nanoseconds;
-    const sinceGroup = nanoseconds - this.groupNanoseconds;
-    if (seconds === this.groupSeconds && sinceGroup >= 0 && sinceGroup < NANOSECONDS_PER_MS) return this.groupMs;
-    const wholeMs = Math.floor((nanoseconds - this.firstNanoseconds) / NANOSECONDS_PER_MS);
-    this.groupSeconds = seconds;
-    this.groupNanoseconds = this.firstNanoseconds + wholeMs * NANOSECONDS_PER_MS;
-    return (seconds - this.firstSeconds) * 1000 + wholeMs;
-  }
-
   /** Decides the batch's packets, passes them on and empties the batch. */
   private settle(): void {
     const { batch, options, groupMs } = this;
@@ -239,20 +263,22 @@ class Replay {
       this.sweptMs = groupMs;
       splitter.sweep(groupMs);
     }
-    transcript?.before(batch);
+    transcript?.before(batch, Math.max(0, this.pending.beyondLength[0]));
     splitter.decide(batch, groupMs);
     for (let i = 0; i < batch.count; i++) this.passOn(i);
     batch.count = 0;
   }
 
   private passOn(i: number): void {
-    const { batch, pending, outgoing, writer, options } = this;
+    const { batch, pending, outgoing, writer, options, clock } = this;
     const verdict = batch.verdict[i];
     this.result.verdicts[verdict]++;
+    if (batch.reason[i] === Reason.NotIp) this.countNoIp(i);
     if (options.transcript) {
-      const nanoseconds = pending.nanoseconds[i] - this.firstNanoseconds;
-      options.transcript.after(batch, pending.seconds[i] - this.firstSeconds, nanoseconds);
+      const nanoseconds = pending.nanoseconds[i] - clock.firstNanoseconds;
+      options.transcript.after(batch, pending.seconds[i] - clock.firstSeconds, nanoseconds);
     }
+    if (pending.beyondLength[i] >= 0) clearLength(batch.bytes, batch.offset[i]);
     if (!writer || (verdict === Verdict.Drop && !options.keepDropped)) return;
     outgoing.packetAt = pending.packetAt[i];
     outgoing.capturedBytes = pending.capturedBytes[i];
@@ -266,22 +292,12 @@ class Replay {
     outgoing.reason = batch.reason[i];
     writer.write(outgoing);
   }
-}
 
-const NOWHERE: CaptureInterface = { linkType: 0, name: '', snapLength: 0 };
-
-function emptyOutgoing(bytes: Uint8Array): OutgoingPacket {
-  return {
-    bytes,
-    packetAt: 0,
-    capturedBytes: 0,
-    originalBytes: 0,
-    seconds: 0,
-    nanoseconds: 0,
-    captureInterface: NOWHERE,
-    recordAt: -1,
-    recordBytes: 0,
-    verdict: 0,
-    reason: 0,
-  };
+  private countNoIp(i: number): void {
+    const { batch, pending } = this;
+    const { linkType } = pending.captureInterface[i];
+    const at = pending.packetAt[i];
+    const ipAt = locateIp(linkType, batch.bytes, at, pending.capturedBytes[i]);
+    this.noIp.add(linkType, ipAt < 0 ? ipAt : noIp(NoIpCause.Version, batch.bytes[ipAt] >>> 4));
+  }
 }

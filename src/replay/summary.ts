@@ -2,6 +2,7 @@
 import { EVENTS } from '../splitter/memory/events';
 import { REASONS } from '../splitter/reasons';
 import { type Splitter } from '../splitter/splitter';
+import { linkTypeText, NoIpCause, type NoIpKind, noIp, noIpText } from './no-ip';
 import { type ReplayResult } from './replay';
 
 export interface ReplaySummary {
@@ -17,6 +18,8 @@ export interface ReplaySummary {
     untimed: number;
     byReason: Record<string, number>;
   };
+  /** Frames without an IP packet that can be read, the most frequent first. */
+  noIp: { linkType: number; cause: string; packets: number }[];
   events: Record<string, number>;
   tables: Record<string, { count: number; capacity: number; full: number }>;
   errors: { file: string; offset: number; message: string }[];
@@ -42,10 +45,32 @@ export function summarize(result: ReplayResult, splitter: Splitter): ReplaySumma
     activation: splitter.activation,
     spanSeconds,
     packets: { read, rewritten, accepted, dropped, cutBySnaplen, outOfOrder, untimed, byReason },
+    noIp: result.noIp.map(({ linkType, code, count }) => ({ linkType, cause: noIpText(code), packets: count })),
     events,
     tables,
     errors: result.errors.map(({ file, offset, complaint }) => ({ file, offset, message: complaint })),
   };
+}
+
+/** Causes of frames without IP that a terminal shows. */
+const SHOWN_KINDS = 8;
+
+/** What makes a replay say less than its captures hold: a line each, without an end. */
+export function warningsOf({ packets, noIp: kinds }: ReplayResult): string[] {
+  const without = sum(kinds);
+  const isUnsupported = ({ linkType, code }: NoIpKind) => code === noIp(NoIpCause.LinkType, linkType);
+  const unsupported = kinds.filter(isUnsupported);
+  const warnings = unsupported.map(
+    ({ linkType, count }) => `${count} of ${packets} packets were not read: ${linkTypeText(linkType)} is not supported`,
+  );
+  const main = kinds.find((kind) => !isUnsupported(kind));
+  if (main === undefined || without * 2 <= packets || without === sum(unsupported)) return warnings;
+  const cause = `mostly ${linkTypeText(main.linkType)}, ${noIpText(main.code)}`;
+  return [...warnings, `${without} of ${packets} packets are not IP: ${cause}`];
+}
+
+function sum(kinds: readonly NoIpKind[]): number {
+  return kinds.reduce((total, kind) => total + kind.count, 0);
 }
 
 /** Lines for a terminal. */
@@ -58,6 +83,12 @@ export function summaryLines(summary: ReplaySummary): string[] {
   if (happened.length > 0) lines.push(`events: ${happened.join(', ')}`);
   for (const [name, { full, capacity }] of Object.entries(summary.tables)) {
     if (full > 0) lines.push(`${name} was full ${full} times at ${capacity} entries; raise tables.capacity`);
+  }
+  const without = summary.noIp.reduce((sum, kind) => sum + kind.packets, 0);
+  if (without > 0) {
+    const shown = summary.noIp.slice(0, SHOWN_KINDS).map((kind) => `${kind.packets} ${kind.cause}`);
+    if (summary.noIp.length > SHOWN_KINDS) shown.push(`${summary.noIp.length - SHOWN_KINDS} other causes`);
+    lines.push(`${without} packets without IP that can be read: ${shown.join(', ')}`);
   }
   if (packets.cutBySnaplen > 0) {
     const what = 'headers were rewritten, payloads could not be verified';

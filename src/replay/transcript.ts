@@ -41,13 +41,16 @@ export class Transcript {
     this.events = splitter.state.events.written;
   }
 
-  /** Records what the batch's only packet looks like before it is decided. */
-  before(batch: PacketBatch): void {
+  /**
+   * Records what the batch's only packet looks like before it is decided.
+   * @param beyondBytes by how much the packet is longer than its length field can express
+   */
+  before(batch: PacketBatch, beyondBytes = 0): void {
     const { bytes } = batch;
     const layout = layoutOf(bytes, batch.offset[0], batch.length[0]);
     this.type = typeOf(layout, bytes, batch.length[0]);
     this.endpoints = endpointsOf(layout, bytes);
-    this.payloadBytes = payloadOf(layout, bytes);
+    this.payloadBytes = payloadOf(layout, bytes) + beyondBytes;
   }
 
   /** Writes the packet's line. The time is since the first packet; `nanoseconds` may be negative. */
@@ -69,6 +72,11 @@ export class Transcript {
     if (batch.flags[0] & PacketFlag.Snapped) columns.push('(cut by snaplen: payload not verified)');
     columns.push(...this.newEvents());
     this.sink.line(columns.join(' '));
+  }
+
+  /** Writes out every line so far. */
+  flush(): void {
+    this.sink.flush?.();
   }
 
   end(): void {

@@ -1,7 +1,7 @@
 /** The IP packets of the stored captures, with the queue and the time at which each comes in. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { locateIp, NO_IP } from '../../src/replay/link-layer';
+import { locateIp } from '../../src/replay/link-layer';
 import { SideChooser } from '../../src/replay/side';
 import { readCapture } from './capture-packets';
 import { FIXTURES, TOPOLOGY } from './replay-run';
@@ -28,7 +28,7 @@ function packetsOf(content: Uint8Array): QueuedPacket[] {
   const packets: QueuedPacket[] = [];
   for (const one of readCapture(content).packets) {
     const at = locateIp(one.linkType, one.bytes, 0, one.bytes.length);
-    if (at === NO_IP) continue;
+    if (at < 0) continue;
     const bytes = Uint8Array.from(one.bytes.subarray(at));
     const from = { linkType: one.linkType, name: one.interface, snapLength: 0 };
     const ms = one.seconds * 1000 + Math.floor(one.nanoseconds / 1e6);

@@ -32,6 +32,10 @@ export class MemorySink implements ByteSink {
     this.parts.push(bytes.slice(at, at + length));
   }
 
+  flush(): void {
+    // Every write is in `parts`.
+  }
+
   close(): void {
     this.closed = true;
   }

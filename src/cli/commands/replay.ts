@@ -1,8 +1,8 @@
-/** `acsplit replay`: captures through the very same core as the live queue, with capture time as the clock. */
+/** `acsplit replay`: runs captures through the same core as the live queue, with capture time as the clock. */
 
 import { setFlagsFromString } from 'node:v8';
 import { type Argv, type CommandModule } from 'yargs';
-import { MAX_INPUTS, type ReplayResult, replay, REPLAY_SEED } from '../../replay/replay';
+import { MAX_INPUTS, replayLive, type ReplayResult, REPLAY_SEED } from '../../replay/replay';
 import { type DescriptorSink } from '../../replay/byte-io';
 import { Expectation } from '../../replay/expectation';
 import { LineReader } from '../../replay/line-reader';
@@ -10,7 +10,7 @@ import { type LineSink, LineTee, LineWriter } from '../../replay/lines';
 import { PcapWriter } from '../../replay/pcap-writer';
 import { PcapngWriter } from '../../replay/pcapng-writer';
 import { CAPTURED_SIDES, type CapturedSide } from '../../replay/side';
-import { type ReplaySummary, summarize, summaryLines } from '../../replay/summary';
+import { type ReplaySummary, summarize, summaryLines, warningsOf } from '../../replay/summary';
 import { Transcript } from '../../replay/transcript';
 import { INLINING_FLAG } from '../../splitter/inlining';
 import { Splitter } from '../../splitter/splitter';
@@ -20,7 +20,8 @@ import { Failure, UsageError } from '../../configuration/errors';
 import { giveUp } from '../file-errors';
 import { type GlobalOptions, jsonOption } from '../options';
 import { Progress } from '../progress';
-import { openInput, openOutput, ReplayFiles, STANDARD } from '../replay-files';
+import { openInput, openOutput, openStdout, openText, ReplayFiles, STANDARD } from '../replay-files';
+import { stopOnSignals } from '../replay-signals';
 
 interface ReplayOptions extends GlobalOptions {
   output: string | undefined;
@@ -34,12 +35,12 @@ interface ReplayOptions extends GlobalOptions {
 
 export const replayCommand: CommandModule<GlobalOptions, ReplayOptions> = {
   command: 'replay',
-  describe: 'run captures through the splitter: rewritten capture, a line a packet, reasons',
+  describe: 'run captures through the splitter: rewritten capture, one line per packet, reasons',
   builder: describeOptions,
   handler: (options) => runReplay(options, options._.slice(1).map(String)),
 };
 
-/** Captures are taken as bare words: yargs' own variadic positionals lose a `-`, which is stdin here. */
+/** Captures are bare words: yargs' variadic positionals drop a `-`, which means stdin here. */
 function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
   const text = (describe: string) => ({ type: 'string', requiresArg: true, describe }) as const;
   return parser
@@ -47,27 +48,27 @@ function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
     .strictCommands(false)
     .strict(false)
     .strictOptions()
-    .demandCommand(1, Number.POSITIVE_INFINITY, 'which capture? acsplit replay IN...')
+    .demandCommand(1, Number.POSITIVE_INFINITY, 'name a capture: acsplit replay IN...')
     .option('output', {
       alias: 'o',
       ...text('rewritten capture: pcapng with reasons as comments, pcap if the name ends in .pcap; - is stdout'),
     })
-    .option('transcript', text('one line a packet; - is stdout'))
+    .option('transcript', text('one line per packet; - is stdout'))
     .option('expect', text('compare with this transcript; exit 1 if it differs'))
     .option('activation', { choices: ACTIVATION_MODES, requiresArg: true, describe: 'instead of the configured one' })
     .option('side', {
       choices: CAPTURED_SIDES,
       requiresArg: true,
-      describe: 'where every packet came in (else by interface name, else by address)',
+      describe: 'side of every packet (default: by interface name, else by source address)',
     })
-    .option('keep-dropped', { type: 'boolean', default: false, describe: 'write dropped packets too, as they came' })
+    .option('keep-dropped', { type: 'boolean', default: false, describe: 'write dropped packets too, unchanged' })
     .option('json', jsonOption)
     .example('$0 replay day.pcap --transcript -', 'who went where, and why')
-    .example('$0 replay cpe.pcap itms.pcap col.pcap -o out.pcapng', 'three captures, one story')
+    .example('$0 replay cpe.pcap itms.pcap col.pcap -o out.pcapng', 'three captures, merged by time')
     .example('$0 replay day.pcap --expect day.transcript', 'for CI');
 }
 
-function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
+async function runReplay(options: ReplayOptions, inputs: readonly string[]): Promise<void> {
   refuseContradictions(options, inputs);
   setFlagsFromString(INLINING_FLAG);
   const { topology, activation, lives, capacityEntries } = loadConfiguration(options.config);
@@ -79,15 +80,19 @@ function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
     seed: REPLAY_SEED,
   });
   const files = new ReplayFiles();
+  files.protect(options.config);
   let capture: DescriptorSink | undefined;
+  let forgetSignals: (() => void) | undefined;
   try {
     const sources = inputs.map((name) => openInput(files, name));
-    const expectation = options.expect ? new Expectation(new LineReader(openInput(files, options.expect))) : undefined;
+    const expectation = options.expect ? new Expectation(new LineReader(openText(files, options.expect))) : undefined;
     const lines: LineSink[] = expectation ? [expectation] : [];
     if (options.transcript) lines.push(new LineWriter(openOutput(files, options.transcript)));
-    const progress = process.stderr.isTTY ? new Progress(files.inputBytes) : undefined;
+    const json = options.json ? openStdout(files) : undefined;
+    const progress = isQuietTerminal(options) ? new Progress(files.inputBytes) : undefined;
     const { output, side } = options;
-    const result = replay({
+    forgetSignals = stopOnSignals(files.live);
+    const result = await replayLive({
       sources,
       splitter,
       topology,
@@ -105,48 +110,55 @@ function runReplay(options: ReplayOptions, inputs: readonly string[]): void {
       ...(progress && { onProgress: (bytesRead: number, packets: number) => progress.show(bytesRead, packets) }),
     });
     progress?.clear();
-    report(options, result, summarize(result, splitter), expectation);
+    report(options, result, summarize(result, splitter), expectation, json);
   } catch (error) {
-    const failure = giveUp(capture, error);
-    // Whoever reads our output may stop reading.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
-    throw inWords(failure);
+    throw inWords(giveUp(capture, error));
   } finally {
+    forgetSignals?.();
     files.closeAll();
   }
 }
 
+/** True where progress on stderr does not disturb lines on the same terminal. */
+function isQuietTerminal({ transcript }: ReplayOptions): boolean {
+  return process.stderr.isTTY && !(transcript === STANDARD && process.stdout.isTTY);
+}
+
 function refuseContradictions(options: ReplayOptions, inputs: readonly string[]): void {
   if (inputs.length > MAX_INPUTS) throw new UsageError(`${inputs.length} captures, at most ${MAX_INPUTS} at once`);
-  if (inputs.filter((name) => name === STANDARD).length > 1) throw new UsageError('- (stdin) can be read once');
+  if (inputs.filter((name) => name === STANDARD).length > 1) throw new UsageError('- (stdin) can be named only once');
   const onStdout = [
     options.output === STANDARD && '--output -',
     options.transcript === STANDARD && '--transcript -',
     options.json && '--json',
   ].filter(Boolean);
   if (onStdout.length > 1) throw new UsageError(`${onStdout.join(' and ')} cannot both go to stdout`);
-  if (options.expect === STANDARD) throw new UsageError('--expect wants a file; stdin is for captures');
+  if (options.expect === STANDARD) throw new UsageError('--expect needs a file name; stdin is for captures');
 }
 
-/** Prints the summary where data goes, unless data of another kind goes there; throws when something was wrong. */
+/** Prints the summary to stdout, or to stderr when other data goes to stdout. Throws when something was wrong. */
 function report(
   options: ReplayOptions,
   result: ReplayResult,
   summary: ReplaySummary,
   expectation: Expectation | undefined,
+  json: DescriptorSink | undefined,
 ): void {
   const { errors } = result;
   if (result.packets === 0 && errors.length > 0) throw unreadable(errors);
   const difference = expectation?.firstDifference
     ? { line: expectation.firstDifference, lines: expectation.report }
     : undefined;
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify({ ...summary, ...(difference && { difference }) }, null, 2)}\n`);
+  if (json) {
+    const text = Buffer.from(`${JSON.stringify({ ...summary, ...(difference && { difference }) }, null, 2)}\n`);
+    json.write(text, 0, text.length);
+    json.close();
   } else {
     const isTaken = options.output === STANDARD || options.transcript === STANDARD;
     const lines = [...(difference?.lines ?? []), ...summaryLines(summary)];
     (isTaken ? process.stderr : process.stdout).write(lines.map((line) => `${line}\n`).join(''));
   }
+  for (const warning of warningsOf(result)) process.stderr.write(`acsplit: warning: ${warning}\n`);
   if (errors.length > 0) throw unreadable(errors);
   if (difference) throw new Failure(`the transcript differs from ${options.expect} from line ${difference.line} on`);
 }
@@ -156,7 +168,7 @@ function unreadable(errors: readonly Error[]): Failure {
   return new Failure(`${errors[0].message}${more}`);
 }
 
-/** Trouble with files is a failure of the command; anything else is not expected and passes. */
+/** File errors are failures of the command; unexpected errors pass unchanged. */
 function inWords(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof Failure || error instanceof UsageError) return error;

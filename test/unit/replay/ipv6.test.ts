@@ -3,7 +3,7 @@
  * those that the IPv4 names stand for (test/support/family.ts).
  */
 import { formatAddress, parseAddress } from '../../../src/packet/address';
-import { locateIp, NO_IP } from '../../../src/replay/link-layer';
+import { locateIp } from '../../../src/replay/link-layer';
 import { CLAIMS } from '../../fixtures/claims';
 import { pcapFile } from '../../support/capture-files';
 import { readCapture } from '../../support/capture-packets';
@@ -37,7 +37,7 @@ interface Packet {
 function packetsOf(capture: Uint8Array): Packet[] {
   return readCapture(capture).packets.flatMap((one) => {
     const at = locateIp(one.linkType, one.bytes, 0, one.bytes.length);
-    if (at === NO_IP || one.bytes[at] >> 4 !== 4) return [];
+    if (at < 0 || one.bytes[at] >> 4 !== 4) return [];
     return [{ ...one, bytes: one.bytes.subarray(at), missing: one.originalBytes - one.bytes.length }];
   });
 }
