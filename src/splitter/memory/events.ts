@@ -28,7 +28,7 @@ export const enum Event {
   EndedByHand,
 }
 
-const NAMES: Readonly<Record<Event, string>> = {
+const NAMES = {
   [Event.ArmedByResponse]: 'armed-by-response',
   [Event.ArmedByFin]: 'armed-by-fin',
   [Event.Contended]: 'contended',
@@ -43,7 +43,9 @@ const NAMES: Readonly<Record<Event, string>> = {
   [Event.Remapped]: 'remapped',
   [Event.ArmedByHand]: 'armed-by-hand',
   [Event.EndedByHand]: 'ended-by-hand',
-};
+} as const satisfies Record<Event, string>;
+
+export type EventName = (typeof NAMES)[Event];
 
 /** Names by number. */
 export const EVENTS: readonly string[] = Object.values(NAMES);

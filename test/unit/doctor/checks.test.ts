@@ -1,6 +1,6 @@
 /** doctor's table, and what it makes of facts that no test can plant on a real host: test/e2e/doctor-findings does the rest. */
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { row, type Row } from '../../../src/doctor/check';
 import { CHECKS, diagnose } from '../../../src/doctor/checks';
@@ -28,6 +28,24 @@ describe('the table', () => {
     const page = readFileSync(join(__dirname, '../../../docs/doctor.md'), 'utf8');
     const rows = [...page.matchAll(/^\| `([a-z-]+)`/gm)].map(([, name]) => name);
     expect(rows).toEqual(CHECKS.map(({ name }) => name));
+  });
+
+  test('every check that a file defines is in it', () => {
+    const folder = join(__dirname, '../../../src/doctor');
+    const defined = readdirSync(folder)
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .flatMap((text) => [...text.matchAll(/^export const \w+: Check<.*> = \{\s+name: '([a-z-]+)'/gm)]);
+    expect(defined.map(([, name]) => name).sort()).toEqual(CHECKS.map(({ name }) => name).sort());
+  });
+
+  test('every check is named by a test that plants its fault', () => {
+    const tests = ['test/unit/doctor', 'test/e2e'].flatMap((folder) =>
+      readdirSync(join(__dirname, '../../..', folder))
+        .filter((name) => name.endsWith('.test.ts') && (folder.endsWith('doctor') || name.startsWith('doctor')))
+        .map((name) => readFileSync(join(__dirname, '../../..', folder, name), 'utf8')),
+    );
+    const isNamed = (name: string) => tests.some((text) => text.includes(`'${name}'`));
+    expect(CHECKS.map(({ name }) => name).filter((name) => !isNamed(name))).toEqual([]);
   });
 });
 

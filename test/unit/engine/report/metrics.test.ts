@@ -17,14 +17,14 @@ const STATUS: Status = {
   packets: { received: 3, rewritten: 3, accepted: 3, dropped: 0, byReason: {} },
   events: { diverted: 9 },
   queues: [
-    { number: 0, side: 'cpe', received: 3, waiting: 5, queueDropped: 1, userDropped: 0, lost: 0 },
+    { number: 0, side: 'cpe', received: 3, waiting: 5, queueDropped: 1, userDropped: 6, lost: 8 },
     { number: 1, side: 'itms', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
 };
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
-  ...{ unparsed: 0, lost: 0, recovered: 1, givenUp: 0 },
+  ...{ unparsed: 9, lost: 0, recovered: 1, givenUp: 10 },
 };
 
 function observed(): Observation {
@@ -48,7 +48,7 @@ test('every line of a scrape', async () => {
   expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
   const first = await render();
   const lines = first.split('\n');
-  for (const expected of [
+  const expected = [
     'acsplit_ready 1',
     'acsplit_info{version="1.2.3",activation="auto"} 1',
     'acsplit_uptime_seconds 1.5',
@@ -66,9 +66,20 @@ test('every line of a scrape', async () => {
     'acsplit_batch_decide_seconds_bucket{le="0.000025"} 0',
     'acsplit_batch_decide_seconds_bucket{le="0.00005"} 1',
     'acsplit_batch_decide_seconds_count 1',
-  ]) {
-    expect(lines).toContain(expected);
-  }
+    'acsplit_paused 0',
+    'acsplit_table_capacity_entries{table="connection_requests"} 64',
+    'acsplit_queue_dropped_packets_total{side="cpe",queue="0"} 1',
+    'acsplit_queue_user_dropped_packets_total{side="cpe",queue="0"} 6',
+    'acsplit_queue_lost_packets_total{side="cpe",queue="0"} 8',
+    'acsplit_verdict_errors_total 2',
+    'acsplit_unparsed_messages_total 9',
+    'acsplit_recovered_packets_total 1',
+    'acsplit_given_up_packets_total 10',
+  ];
+  for (const line of expected) expect(lines).toContain(line);
+  // A metric without a line here could show anything.
+  const nameOf = (line: string) => line.replace(/(_bucket|_sum|_count)?[{ ].*$/, '');
+  expect([...new Set(expected.map(nameOf))].sort()).toEqual([...METRIC_NAMES].sort());
   // What the kernel does not tell is absent, and not 0.
   expect(first).not.toContain('acsplit_queue_waiting_packets{side="itms"');
   // Counters are the engine's own sums: a second scrape adds nothing.
