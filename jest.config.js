@@ -1,7 +1,7 @@
 'use strict';
 const common = {
   testEnvironment: 'node',
-  transform: { '^.+\\.ts$': '<rootDir>/scripts/jest-transform.js' },
+  transform: { '^.+\\.ts$': '<rootDir>/scripts/typescript.js' },
 };
 
 const inTest = (...paths) => paths.map((path) => `<rootDir>/test/${path}.test.ts`);
@@ -47,12 +47,12 @@ module.exports = {
   // Bounds a hang; no test is judged by its time.
   testTimeout: 60_000,
   projects: [
-    project('pure', inTest('!(deep|host|e2e)/**/*')),
+    project('pure', inTest('!(deep|host|e2e|prove)/**/*')),
     overIpv6('pure, IPv6', OF_BOTH_FAMILIES),
     project('deep', inTest('deep/**/*')),
     overIpv6('deep, IPv6', DEEP_OF_BOTH_FAMILIES),
-    project('host', inTest('host/**/*')),
-    project('e2e', inTest('e2e/**/*')),
+    project('host', inTest('host/**/*', 'prove/proofs')),
+    project('e2e', inTest('e2e/**/*', 'prove/proofs-of-root')),
     overIpv6('e2e, IPv6', END_TO_END_OVER_BOTH),
   ],
 };

@@ -31,7 +31,7 @@ const NOTES = join(__dirname, 'notes.md');
 type Target = [what: string, target: string, measured: string, isMet: boolean];
 
 function build(folder: string): void {
-  for (const program of ['engine-driver', 'decide-run', 'tables-run']) compile(`test/bench/${program}.ts`, folder);
+  compile('test/bench/decide-run.ts', folder);
   // The addon and npm's packages are looked for beside src/.
   for (const name of ['build', 'node_modules']) symlinkSync(join(ROOT, name), join(folder, name));
   const cc = (source: string, program: string, ...libraries: string[]) =>

@@ -1,7 +1,7 @@
 /**
  * Our capture reader against the npm package pcap-parser, as readers only: the same classic capture, packets counted.
  *
- *     node scripts/run-ts.js test/bench/pcap-parser.ts [packets] [rounds]
+ *     node -r ./scripts/typescript.js test/bench/pcap-parser.ts [packets] [rounds]
  *
  * And what each makes of files that are not a plain microsecond pcap. For docs/decisions/own-capture-reader.md.
  */

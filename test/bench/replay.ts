@@ -1,18 +1,20 @@
 /**
  * `acsplit replay` against tcprewrite (C, libpcap): the same million packets, the same rewrite, the same output bytes.
  *
- *     npm run build && node scripts/run-ts.js test/bench/replay.ts [packets] [rounds]
+ *     npm run prove replay-speed
+ *     node -r ./scripts/typescript.js test/bench/replay.ts [packets] [rounds]
  *
  * Prints the figures, and writes those of a million packets and five rounds or more into docs/replay.md.
  * Sessions of CPEs with the ITMS only: there our rewrite is a plain address map, which is all that tcprewrite can do.
  * Rounds are interleaved; the medians and the ratio per round are what counts, the machine decides the rest.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { buildTcp } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
+import { writeBetweenMarks } from '../prove/marks';
 import { median, table } from './numbers';
 
 const ROOT = resolve(__dirname, '..', '..');
@@ -192,13 +194,7 @@ function machine(load: number): string {
 
 /** Puts the figures between their marks in docs/replay.md. */
 export function publish(text: string): void {
-  const page = readFileSync(PAGE, 'utf8');
-  const between = /(<!-- figures:.*?-->\n)[^]*?(\n<!-- end of figures -->)/;
-  if (!between.test(page)) throw new Error(`${PAGE} has no marks for the figures`);
-  writeFileSync(
-    PAGE,
-    page.replace(between, (_all, begin: string, end: string) => `${begin}\n${text}\n${end}`),
-  );
+  writeBetweenMarks(PAGE, 'figures', text);
   execFileSync(join(ROOT, 'node_modules', '.bin', 'prettier'), ['--write', PAGE]);
 }
 

@@ -17,7 +17,7 @@ import { readOrder } from '../sim/words';
 import { type SimResult, World } from '../sim/world';
 
 const ROOT = resolve(__dirname, '..', '..');
-const RUN_TS = join(ROOT, 'scripts', 'run-ts.js');
+const LOADER = ['-r', join(ROOT, 'scripts', 'typescript.js')];
 const SIM = join(ROOT, 'test', 'sim');
 const MAIN = join(SIM, 'main.ts');
 
@@ -48,7 +48,7 @@ describe('with a fresh seed', () => {
 
 describe('the same seed gives the same run', () => {
   const words = ['--seed', '42', '--cpes', '40', '--hours', '0.2'];
-  const output = () => execFileSync(process.execPath, [RUN_TS, MAIN, ...words], { encoding: 'utf8', stdio: 'pipe' });
+  const output = () => execFileSync(process.execPath, [...LOADER, MAIN, ...words], { encoding: 'utf8', stdio: 'pipe' });
 
   test('to the last packet, and the last line of the output says so', () => {
     const first = output();
@@ -114,7 +114,7 @@ describe('planted bugs', () => {
   // In a process of its own, which loads a broken core again and again. The late ones: npm run sim -- --planted.
   test('each of more than fifteen that are found soon is found, with a fresh seed', () => {
     const seed = String(randomInt(0x7fffff00));
-    const words = [RUN_TS, MAIN, '--planted', '--soon', '--seed', seed];
+    const words = [...LOADER, MAIN, '--planted', '--soon', '--seed', seed];
     const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
     const missed = stdout.split('\n').filter((line) => line.includes('**missed**'));
     expect([...missed, stderr]).toEqual(['']);

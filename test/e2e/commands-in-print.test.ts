@@ -102,7 +102,6 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit tables connections --cpe ADDRESS': 'a synopsis',
   'acsplit trace --cpe ADDRESS': 'a synopsis',
   'acsplit trace --cpe': 'a synopsis',
-  'npm run build': 'the set-up has run it',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run soak': 'takes half an hour',
   'ACSPLIT_FLOOD=1000000 npx jest --selectProjects e2e --testPathPatterns e2e/scale-flood':
@@ -115,8 +114,7 @@ const NOT_TYPED: Record<string, string> = {
   'sh scripts/node-versions.sh': 'fetches other versions of Node, and takes an hour',
   'npm run fixtures': 'test/scenarios/fixtures.test.ts makes them again and compares',
   'node dist/cli/main.js': 'what `acsplit` is in a checkout',
-  'node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
-  'npm run build && node scripts/run-ts.js test/bench/replay.ts': 'a benchmark: needs an idle machine',
+  'npm run prove replay-speed': 'a benchmark: needs an idle machine',
   'acsplit replay IN…': 'a synopsis',
   'acsplit rules': 'a synopsis',
   'npm run fuzz -- --seconds 60': 'by hand, a minute; test/fuzz runs a bounded part of it each time',

@@ -119,11 +119,7 @@ function byConnection(lines: readonly string[]): Map<string, string[]> {
 
 async function startRecorder(stage: Stage, transcript: string): Promise<ChildProcess> {
   const support = join(__dirname, 'support');
-  const program = [
-    '-r',
-    join(__dirname, '..', '..', 'scripts', 'register-typescript.js'),
-    join(support, 'recording-engine.ts'),
-  ];
+  const program = ['-r', join(__dirname, '..', '..', 'scripts', 'typescript.js'), join(support, 'recording-engine.ts')];
   const words = [process.execPath, ...program, stage.engine.configurationFile, transcript];
   const recorder = stage.world.start('split', words);
   let said = '';

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 import { DEFAULTS, type SimOptions } from './options';
 import { LATE, type Plant, PLANTS } from './plants';
-import { writeBetweenMarks } from './generated';
+import { writeBetweenMarks } from '../prove/marks';
 import { type shrink } from './shrink';
 import { type World } from './world';
 

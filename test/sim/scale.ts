@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { writeBetweenMarks } from './generated';
+import { writeBetweenMarks } from '../prove/marks';
 import { type Figures, LOADS, measure, SCENES } from './measure';
 
 const ROOT = resolve(__dirname, '..', '..');
@@ -20,12 +20,16 @@ export function describeFigures(figures: Figures): string {
 
 /** Prints the table, and puts it into docs/scale.md where `isWritten`. */
 export function measureAll(isWritten: boolean): void {
+  const text = tableOfLoads();
+  console.log(text);
+  if (isWritten) writeBetweenMarks(join(ROOT, 'docs', 'scale.md'), 'loads', text);
+}
+
+export function tableOfLoads(): string {
   const all = LOADS.map((load) => rowsOf(measure(load)));
   const lines = all[0]!.map(([name], row) => `| ${[name, ...all.map((rows) => rows[row]![1])].join(' | ')} |`);
   lines.splice(1, 0, `| --- |${' ---: |'.repeat(all.length)}`);
-  const text = [...lines, '', machine()].join('\n');
-  console.log(text);
-  if (isWritten) writeBetweenMarks(join(ROOT, 'docs', 'scale.md'), 'loads', text);
+  return [...lines, '', machine()].join('\n');
 }
 
 function rowsOf(figures: Figures): Row[] {

@@ -18,14 +18,15 @@ const MOST_GROWTH_KIB = 4096;
 const MOST_MORE_DESCRIPTORS = 1;
 const FEWEST_SAMPLES = 9;
 
-export function judge(name: string, samples: readonly Sample[]): Judgement {
+/** @param mostGrowthKib between the middle and the last third */
+export function judge(name: string, samples: readonly Sample[], mostGrowthKib = MOST_GROWTH_KIB): Judgement {
   if (samples.length < FEWEST_SAMPLES) return { ok: false, words: `${name}: ${samples.length} samples say nothing` };
   const third = Math.floor(samples.length / 3);
   const [middle, last] = [samples.slice(third, 2 * third), samples.slice(2 * third)];
   const both = (of: (sample: Sample) => number) => [median(middle.map(of)), median(last.map(of))] as const;
   const [kibBefore, kib] = both(({ ownKib }) => ownKib);
   const [descriptorsBefore, descriptors] = both((sample) => sample.descriptors);
-  const ok = kib - kibBefore <= MOST_GROWTH_KIB && descriptors - descriptorsBefore <= MOST_MORE_DESCRIPTORS;
+  const ok = kib - kibBefore <= mostGrowthKib && descriptors - descriptorsBefore <= MOST_MORE_DESCRIPTORS;
   const words = [
     `${name}: ${mib(kibBefore)} MiB, then ${mib(kib)} MiB`,
     `${descriptorsBefore} descriptors, then ${descriptors}: ${ok ? 'flat' : 'GROWN'}`,

@@ -1,17 +1,12 @@
-/** TypeScript of this checkout as the build makes JavaScript of it, in a folder of its own, for child processes. */
-import { resolve } from 'node:path';
-import ts from 'typescript';
+/** TypeScript of this checkout as tsc makes JavaScript of it for the release, in a folder of its own, for child processes. */
+import { execFileSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
 
 const ROOT = resolve(__dirname, '..', '..');
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
-/** Compiles a file and what it imports. Returns the path of the file's JavaScript. @param file from the root on */
+/** Compiles the programs that tsconfig.programs.json names. Returns the path of this one's JavaScript. @param file from the root on */
 export function compile(file: string, folder: string): string {
-  const { config } = ts.readConfigFile(resolve(ROOT, 'tsconfig.json'), (name) => ts.sys.readFile(name)) as {
-    config: { compilerOptions: object };
-  };
-  const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, types: ['node'] }, ROOT);
-  const program = ts.createProgram([resolve(ROOT, file)], { ...options, rootDir: ROOT, outDir: folder });
-  const { emitSkipped } = program.emit();
-  if (emitSkipped) throw new Error(`${file} was not compiled`);
+  execFileSync(process.execPath, [TSC, '-p', join(ROOT, 'test', 'tsconfig.programs.json'), '--outDir', folder]);
   return resolve(folder, file.replace(/\.ts$/, '.js'));
 }

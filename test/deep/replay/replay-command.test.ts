@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { readCapture } from '../../support/capture-packets';
 import { FIXTURES, TOPOLOGY_FILE } from '../../support/replay-run';
 import { TemporaryFolder } from '../../support/temporary';
-import { transpileProduct } from '../../support/transpiled';
 
 const folder = new TemporaryFolder();
-const ACSPLIT = transpileProduct(folder.path);
+const ROOT = join(__dirname, '..', '..', '..');
+const ACSPLIT = ['-r', join(ROOT, 'scripts', 'typescript.js'), join(ROOT, 'src', 'cli', 'main.ts')];
 const fixture = (name: string) => join(FIXTURES, name);
 const STORY = fixture('a-woken-cpe-reports-to-the-collector-once.pcapng');
 const STORY_TRANSCRIPT = fixture('a-woken-cpe-reports-to-the-collector-once.transcript');
@@ -21,11 +21,15 @@ interface Outcome {
 }
 
 function acsplit(words: readonly string[], input?: Uint8Array): Outcome {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [ACSPLIT, 'replay', ...words, '-c', TOPOLOGY_FILE], {
-    cwd: folder.path,
-    maxBuffer: 1 << 26,
-    ...(input && { input }),
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...ACSPLIT, 'replay', ...words, '-c', TOPOLOGY_FILE],
+    {
+      cwd: folder.path,
+      maxBuffer: 1 << 26,
+      ...(input && { input }),
+    },
+  );
   return { status, stdout, stderr: stderr.toString() };
 }
 
@@ -120,7 +124,7 @@ test.each([
   ['pcapng', 300, '1 packet is'],
 ])('an output that may not grow as large, %s of %d bytes: whole packets stay in it', (format, limit, left) => {
   const path = folder.file(`limited-${limit}.${format}`);
-  const words = [process.execPath, ACSPLIT, 'replay', REFUSED, '-o', path, '-c', TOPOLOGY_FILE];
+  const words = [process.execPath, ...ACSPLIT, 'replay', REFUSED, '-o', path, '-c', TOPOLOGY_FILE];
   // Ignore the signal sent to a process that exceeds the limit.
   const script = "trap '' XFSZ; exec \"$@\"";
   const { status, stderr } = spawnSync('prlimit', [`--fsize=${limit}`, 'sh', '-c', script, 'sh', ...words]);

@@ -125,7 +125,7 @@ const scenarios = {
   /** A thread ends in the middle of everything; the descriptor lives on and the next thread serves it. */
   worker(): void {
     const fd = open();
-    const registration = path.join(__dirname, '..', '..', '..', 'scripts', 'register-typescript.js');
+    const registration = path.join(__dirname, '..', '..', '..', 'scripts', 'typescript.js');
     const hire = () =>
       new Worker(`require(${JSON.stringify(registration)}); require(${JSON.stringify(__filename)})`, {
         eval: true,

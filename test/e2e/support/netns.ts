@@ -11,7 +11,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import * as path from 'node:path';
 import * as readline from 'node:readline';
 
-const REGISTRATION = path.join(__dirname, '..', '..', '..', 'scripts', 'register-typescript.js');
+const REGISTRATION = path.join(__dirname, '..', '..', '..', 'scripts', 'typescript.js');
 
 export const CLIENT = '10.1.0.2';
 export const ACS = '10.1.0.1';

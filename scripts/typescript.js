@@ -1,0 +1,76 @@
+'use strict';
+
+/**
+ * TypeScript to JavaScript without a build, file by file, by esbuild. Types are stripped, not checked: `npm run check`
+ * checks them. One loader for two users:
+ *
+ *     node -r ./scripts/typescript.js FILE.ts [ARGUMENT...]     runs a file, and whatever it requires
+ *     jest.config.js                                            transforms tests
+ *
+ * What is shipped is compiled by tsc (`npm run compile`). JavaScript is kept in build/typescript/ by the hash of its
+ * source, so that a second start needs no esbuild.
+ */
+const { createHash } = require('node:crypto');
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
+const Module = require('node:module');
+const { join } = require('node:path');
+
+const CACHE = join(__dirname, '..', 'build', 'typescript');
+const OWN_TEXT = readFileSync(__filename);
+const { version } = require('esbuild/package.json');
+
+function compile(text, file, sourcemap) {
+  // Loaded only when something has changed.
+  return require('esbuild').transformSync(text, {
+    loader: 'ts',
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    sourcefile: file,
+    sourcemap,
+  });
+}
+
+function keyOf(text, file) {
+  return createHash('sha256').update(OWN_TEXT).update(version).update(file).update('\0').update(text).digest('hex');
+}
+
+/** JavaScript with its source map in it. */
+function toJavaScript(text, file) {
+  const kept = join(CACHE, `${keyOf(text, file)}.js`);
+  try {
+    return readFileSync(kept, 'utf8');
+  } catch {
+    const { code } = compile(text, file, 'inline');
+    keep(kept, code);
+    return code;
+  }
+}
+
+/** Written aside first: several processes may do this at once. A cache that cannot be written is no error. */
+function keep(path, code) {
+  const aside = `${path}.${process.pid}`;
+  try {
+    mkdirSync(CACHE, { recursive: true });
+    writeFileSync(aside, code);
+    renameSync(aside, path);
+  } catch {}
+}
+
+Module._extensions['.ts'] = (module, file) => module._compile(toJavaScript(readFileSync(file, 'utf8'), file), file);
+
+// Another build of the addon (scripts/native-sanitize.sh) in place of the ordinary one.
+const addon = process.env.ACSPLIT_TEST_ADDON;
+if (addon !== undefined) {
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = function (request, ...rest) {
+    return request.endsWith('/build/Release/acsplit.node') ? addon : resolve.call(this, request, ...rest);
+  };
+}
+
+module.exports = {
+  toJavaScript,
+  /** Jest's transform: jest keeps its own cache. */
+  process: (text, file) => compile(text, file, 'external'),
+  getCacheKey: keyOf,
+};

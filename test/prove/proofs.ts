@@ -1,0 +1,20 @@
+/** All proofs, in the order in which `npm run prove` lists them. */
+import type { Proof } from './proof';
+import { benchmarks, replaySpeed } from './benchmarks';
+import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
+import { fuzz, loads, plantedBugs, simulation } from './simulated';
+
+export const PROOFS: readonly Proof[] = [
+  simulation,
+  plantedBugs,
+  fuzz,
+  loads,
+  benchmarks,
+  replaySpeed,
+  kills,
+  faults,
+  flood,
+  soak,
+  systemd,
+  firewalls,
+];
