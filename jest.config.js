@@ -36,10 +36,13 @@ const overIpv6 = (displayName, testMatch) => ({
   globals: { ACSPLIT_FAMILY: 'ipv6' },
 });
 
+/** So that a test that needs the addon fails here as well, and not only where nobody has built it. */
+const WITHOUT_ADDON = { moduleNameMapper: { '/acsplit\\.node$': '<rootDir>/test/support/no-addon.ts' } };
+
 /**
  * - `pure` needs Node and the packages of npm, and nothing else; each of its files takes two seconds at most.
- * - `deep` is as pure, but takes longer, or runs the compiled program.
- * - `host` needs programs of other packages (scripts/setup.sh installs them).
+ * - `deep` is as pure, but takes longer.
+ * - `host` needs the addon, the compiled program, or programs of other packages (scripts/setup.sh installs them).
  * - `e2e` runs on real NFQUEUE in network namespaces.
  */
 module.exports = {
@@ -47,8 +50,8 @@ module.exports = {
   // Bounds a hang; no test is judged by its time.
   testTimeout: 60_000,
   projects: [
-    project('pure', inTest('!(deep|host|e2e|prove)/**/*')),
-    overIpv6('pure, IPv6', OF_BOTH_FAMILIES),
+    { ...project('pure', inTest('!(deep|host|e2e|prove)/**/*')), ...WITHOUT_ADDON },
+    { ...overIpv6('pure, IPv6', OF_BOTH_FAMILIES), ...WITHOUT_ADDON },
     project('deep', inTest('deep/**/*')),
     overIpv6('deep, IPv6', DEEP_OF_BOTH_FAMILIES),
     project('host', inTest('host/**/*', 'prove/proofs')),

@@ -19,7 +19,7 @@ const CACHE = join(__dirname, '..', 'build', 'typescript');
 const OWN_TEXT = readFileSync(__filename);
 const { version } = require('esbuild/package.json');
 
-function compile(text, file, sourcemap) {
+function compile(text, file) {
   // Loaded only when something has changed.
   return require('esbuild').transformSync(text, {
     loader: 'ts',
@@ -27,8 +27,8 @@ function compile(text, file, sourcemap) {
     platform: 'node',
     target: 'node20',
     sourcefile: file,
-    sourcemap,
-  });
+    sourcemap: 'inline',
+  }).code;
 }
 
 function keyOf(text, file) {
@@ -41,7 +41,7 @@ function toJavaScript(text, file) {
   try {
     return readFileSync(kept, 'utf8');
   } catch {
-    const { code } = compile(text, file, 'inline');
+    const code = compile(text, file);
     keep(kept, code);
     return code;
   }
@@ -70,7 +70,7 @@ if (addon !== undefined) {
 
 module.exports = {
   toJavaScript,
-  /** Jest's transform: jest keeps its own cache. */
-  process: (text, file) => compile(text, file, 'external'),
+  /** Jest's transform. */
+  process: (text, file) => ({ code: toJavaScript(text, file) }),
   getCacheKey: keyOf,
 };
