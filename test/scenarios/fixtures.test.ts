@@ -61,6 +61,10 @@ const SESSIONS: readonly (readonly [claim: string, ...sessions: string[]])[] = [
   ['what-must-not-pass-is-dropped', '10.1.7.1:40001 itms to-itms'],
   ['vlan-and-qinq-tags-stay',
     '10.1.7.1:40001 itms to-itms', '10.1.7.1:40002 c1 diverted', '10.1.9.9:41001 itms to-itms', '10.1.7.1:40003 itms to-itms'],
+  ['pppoe-sessions-are-read',
+    '10.1.7.1:40001 itms to-itms', '10.1.7.1:40002 c1 diverted', '10.1.9.9:41001 itms to-itms', '10.1.7.1:40003 itms to-itms'],
+  ['super-packets-of-length-zero-are-read',
+    '10.1.7.1:40001 itms to-itms', '10.1.7.1:40002 c1 diverted', '10.1.9.9:41001 itms to-itms', '10.1.7.1:40003 itms to-itms'],
   ['cut-by-snaplen-headers-are-rewritten',
     '10.1.7.1:40001 itms to-itms', '10.1.7.1:40002 c1 diverted', '10.1.9.9:41001 itms to-itms', '10.1.7.1:40003 itms to-itms'],
 ];

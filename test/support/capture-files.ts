@@ -20,6 +20,11 @@ export const LINK_HEADERS = {
   vlan: [...MACS, 0x81, 0x00, 0x00, 0x2a, ...IPV4_TYPE],
   /** 802.1ad service tag 100 around customer tag 42. */
   qinq: [...MACS, 0x88, 0xa8, 0x00, 0x64, 0x81, 0x00, 0x00, 0x2a, ...IPV4_TYPE],
+  /**
+   * VLAN 42, EtherType PPPoE session; version and type 1, code 0, session 7, length as the frame function finds it;
+   * protocol IPv4.
+   */
+  pppoe: [...MACS, 0x81, 0x00, 0x00, 0x2a, 0x88, 0x64, 0x11, 0x00, 0x00, 0x07, 0x00, 0x00, 0x00, 0x21],
   raw: [],
   /** Packet type 0 (to us), ARPHRD_ETHER, address length 6, address and padding, protocol. */
   cooked: [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, ...IPV4_TYPE],
@@ -27,8 +32,13 @@ export const LINK_HEADERS = {
   cooked2: [...IPV4_TYPE, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0],
 } as const;
 
+/** Behind MACs, tag, EtherType, version, code and session. */
+const PPPOE_LENGTH_AT = 22;
+
 export function frame(packet: WirePacket, header: keyof typeof LINK_HEADERS = 'ethernet', snapLength = 0): Frame {
   const whole = Buffer.concat([Uint8Array.from(LINK_HEADERS[header]), packet.ip]);
+  // The length of the PPP payload, protocol included.
+  if (header === 'pppoe') whole.writeUInt16BE(packet.ip.length + 2, PPPOE_LENGTH_AT);
   return {
     seconds: packet.seconds,
     nanoseconds: packet.micros * 1000,
