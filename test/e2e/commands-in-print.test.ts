@@ -73,6 +73,16 @@ const ELSEWHERE: Record<string, [file: string, holds: string]> = {
 const NOT_TYPED: Record<string, string> = {
   'npm start': 'set-up of a machine that is set up already, then `acsplit lab`',
   'npm test': 'is what runs this',
+  'npm ci --ignore-scripts': 'set-up of a machine that is set up already',
+  'npm run test:unit': 'is a part of what runs this',
+  'npm run test:unit -- unit/replay': 'is a part of what runs this',
+  'npm run test:watch': 'never ends',
+  'npm run check': 'npm test makes the same checks',
+  'npm run lint:fix': 'changes the checkout',
+  'npm run prove NAME': 'a synopsis',
+  'npm run prove': 'test/prove/proofs.test.ts lists the proofs',
+  'npm version --no-git-tag-version VERSION': 'changes the checkout',
+  'npm pack': 'test/e2e/package.test.ts packs',
   'npm test -- PATH': 'a synopsis; is what runs this',
   'install -m 644 "$(npm root --global)"/acsplit/systemd/* /etc/systemd/system/':
     'test/e2e/systemd.test.ts looks at the units, package.test.ts at where they lie',

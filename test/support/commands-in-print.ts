@@ -1,11 +1,17 @@
-/** Every command that is in print: the examples of `--help`, and what README and docs/ tell people to type. */
+/** Every command that is in print: the examples of `--help`, and what README, CONTRIBUTING and docs/ tell people to type. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..');
 const COMMANDS = 'src/cli/commands';
-const PAGES = ['README.md', 'iptables/README.md', ...markdown('docs'), ...markdown('docs/decisions')];
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'iptables/README.md',
+  ...markdown('docs'),
+  ...markdown('docs/decisions'),
+];
 /** What begins a command rather than a file name or a key. */
 const PROGRAMS = /^(acsplit|node|npm|npx|sh|systemctl|journalctl|groupadd|firewall-cmd|apt-get) /;
 
