@@ -1,5 +1,5 @@
 // What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop, and memory and processes: reserveFile,
-// createMemory, mapFile, dieWithParent, isReadable, sendDatagram, fillSet. Argument checks only.
+// createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet. Argument checks only.
 #include <napi.h>
 
 #include <cmath>
@@ -192,17 +192,31 @@ Napi::Value send_datagram_from(const Napi::CallbackInfo& call) {
   return env.Undefined();
 }
 
-// fillSet(name, family, seconds): every address of family 4 or 6 is in the ipset for so long.
+// openSetSocket() -> fd
+Napi::Value open_set_socket_from(const Napi::CallbackInfo& call) {
+  int fd = -1;
+  const SystemResult done = open_set_socket(&fd);
+  if (done.error == 0) return Napi::Number::New(call.Env(), fd);
+  system_error(call.Env(), done.error, done.syscall).ThrowAsJavaScriptException();
+  return call.Env().Undefined();
+}
+
+// fillSet(fd, name, family, seconds): every address of family 4 or 6 is in the ipset for so long.
 Napi::Value fill_set_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
-  const double family = call.Length() > 1 && call[1].IsNumber() ? call[1].As<Napi::Number>().DoubleValue() : 0;
-  const double seconds = call.Length() > 2 && call[2].IsNumber() ? call[2].As<Napi::Number>().DoubleValue() : 0;
-  if (!call[0].IsString() || (family != 4 && family != 6) || !(seconds >= 1 && seconds <= kMostSetSeconds)) {
-    Napi::TypeError::New(env, "fillSet: a name, 4 or 6, and seconds are expected").ThrowAsJavaScriptException();
+  const auto number = [&](size_t i) { return call[i].IsNumber() ? call[i].As<Napi::Number>().DoubleValue() : -1; };
+  const double fd = number(0);
+  const double family = number(2);
+  const double seconds = number(3);
+  const bool is_socket = fd >= 0 && fd <= INT32_MAX && is_queue_socket(static_cast<int>(fd));
+  if (!is_socket || !call[1].IsString() || (family != 4 && family != 6) ||
+      !(seconds >= 1 && seconds <= kMostSetSeconds)) {
+    const char* words = "fillSet: a socket of openSetSocket, a name, 4 or 6, and seconds are expected";
+    Napi::TypeError::New(env, words).ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  const std::string name = call[0].As<Napi::String>().Utf8Value();
-  const SystemResult done = fill_set(name.c_str(), family == 6, static_cast<uint32_t>(seconds));
+  const std::string name = call[1].As<Napi::String>().Utf8Value();
+  const SystemResult done = fill_set(static_cast<int>(fd), name.c_str(), family == 6, static_cast<uint32_t>(seconds));
   if (done.error != 0) system_error(env, done.error, done.syscall).ThrowAsJavaScriptException();
   return env.Undefined();
 }
@@ -218,6 +232,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("dieWithParent", Napi::Function::New(env, die_with_parent_from, "dieWithParent"));
   exports.Set("isReadable", Napi::Function::New(env, is_readable_from, "isReadable"));
   exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_from, "sendDatagram"));
+  exports.Set("openSetSocket", Napi::Function::New(env, open_set_socket_from, "openSetSocket"));
   exports.Set("fillSet", Napi::Function::New(env, fill_set_from, "fillSet"));
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;

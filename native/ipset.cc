@@ -7,7 +7,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstring>
 
@@ -21,10 +20,11 @@ constexpr uint8_t kProtocol = 6;
 constexpr uint8_t kHalves[] = {0x00, 0x80};
 
 // ADD without NLM_F_EXCL: an entry that is there gets the new timeout. `first_byte` of the address; the rest are zeros.
-void build(char* bytes, const char* name, bool is_ipv6, uint8_t first_byte, uint32_t seconds) {
+void build(char* bytes, uint32_t sequence, const char* name, bool is_ipv6, uint8_t first_byte, uint32_t seconds) {
   nlmsghdr* message = mnl_nlmsg_put_header(bytes);
   message->nlmsg_type = (NFNL_SUBSYS_IPSET << 8) | IPSET_CMD_ADD;
   message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  message->nlmsg_seq = sequence;
   auto* family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
   family->nfgen_family = is_ipv6 ? AF_INET6 : AF_INET;
   family->version = NFNETLINK_V0;
@@ -41,32 +41,40 @@ void build(char* bytes, const char* name, bool is_ipv6, uint8_t first_byte, uint
   mnl_attr_nest_end(message, entry);
 }
 
-// The answer is on the socket when send returns. Returns 0 or errno.
-int take_answer(int fd) {
+// The answer is on the socket when send returns; an answer that an earlier call failed to read may come before it.
+// Returns 0 or errno.
+int take_answer(int fd, uint32_t sequence) {
   alignas(nlmsghdr) char bytes[4 * kMessageBytes];
-  const ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (length < 0) return errno;
-  const auto* message = reinterpret_cast<const nlmsghdr*>(bytes);
-  if (!mnl_nlmsg_ok(message, static_cast<int>(length)) || message->nlmsg_type != NLMSG_ERROR) return EPROTO;
+  const nlmsghdr* message;
+  do {
+    const ssize_t length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (length < 0) return errno;
+    message = reinterpret_cast<const nlmsghdr*>(bytes);
+    if (!mnl_nlmsg_ok(message, static_cast<int>(length)) || message->nlmsg_type != NLMSG_ERROR) return EPROTO;
+  } while (message->nlmsg_seq != sequence);
   const int error = -static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message))->error;
   return error >= IPSET_ERR_PRIVATE || error == EINVAL ? EPROTO : error;
 }
 
 }  // namespace
 
-SystemResult fill_set(const char* name, bool is_ipv6, uint32_t seconds) {
+SystemResult open_set_socket(int* fd) {
+  *fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+  return {*fd < 0 ? errno : 0, "socket"};
+}
+
+SystemResult fill_set(int fd, const char* name, bool is_ipv6, uint32_t seconds) {
+  // Any number will do that the answers of the calls before do not bear.
+  static uint32_t sequence = 0;
   if (std::strlen(name) >= IPSET_MAXNAMELEN) return {ENAMETOOLONG, "sendto"};
-  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-  if (fd < 0) return {errno, "socket"};
   int error = 0;
   for (const uint8_t half : kHalves) {
     alignas(nlmsghdr) char bytes[kMessageBytes];
-    build(bytes, name, is_ipv6, half, seconds);
+    build(bytes, ++sequence, name, is_ipv6, half, seconds);
     const auto* message = reinterpret_cast<const nlmsghdr*>(bytes);
-    error = send(fd, message, message->nlmsg_len, 0) < 0 ? errno : take_answer(fd);
+    error = send(fd, message, message->nlmsg_len, 0) < 0 ? errno : take_answer(fd, sequence);
     if (error != 0) break;
   }
-  close(fd);
   return {error, "sendto"};
 }
 

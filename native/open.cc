@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "batch.h"
@@ -22,7 +23,7 @@ namespace acsplit {
 namespace {
 
 constexpr size_t kConfigurationBytes = 256;
-constexpr int kAcknowledgementTimeoutMs = 2000;
+constexpr int kAcknowledgementMs = 2000;
 // The whole packet: the kernel cuts this down to what an attribute can hold.
 constexpr int kCopyRange = 0xffff;
 
@@ -66,24 +67,10 @@ void drop_early_packet(int fd, const Message& packet) {
   (void)send(fd, message, message->nlmsg_len, 0);
 }
 
-// Waits for the kernel's answer to the configuration message. It is on the socket when send returns, behind packets
-// of queues bound before. Returns 0 or errno.
-int await_acknowledgement(int fd) {
-  std::vector<uint8_t> bytes(kSlotBytes);
-  for (;;) {
-    const ssize_t length = recv(fd, bytes.data(), bytes.size(), 0);
-    if (length < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return errno;
-      pollfd readable = {fd, POLLIN, 0};
-      if (poll(&readable, 1, kAcknowledgementTimeoutMs) == 0) return ETIMEDOUT;
-      continue;
-    }
-    const Message message = parse_message(bytes.data(), static_cast<size_t>(length));
-    if (message.kind == MessageKind::kPacket) drop_early_packet(fd, message);
-    if (message.kind == MessageKind::kError) return message.error;
-    if (message.kind == MessageKind::kOther) return 0;
-  }
+int64_t monotonic_ms() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1000} + now.tv_nsec / 1000000;
 }
 
 Opened failed(int fd, int error, const char* syscall, int queue) {
@@ -92,6 +79,28 @@ Opened failed(int fd, int error, const char* syscall, int queue) {
 }
 
 }  // namespace
+
+// See open.h.
+int await_acknowledgement(int fd, int64_t within_ms) {
+  std::vector<uint8_t> bytes(kSlotBytes);
+  const int64_t until_ms = monotonic_ms() + within_ms;
+  for (;;) {
+    const int64_t left_ms = until_ms - monotonic_ms();
+    if (left_ms <= 0) return ETIMEDOUT;
+    const ssize_t length = recv(fd, bytes.data(), bytes.size(), 0);
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return errno;
+      pollfd readable = {fd, POLLIN, 0};
+      (void)poll(&readable, 1, static_cast<int>(left_ms));
+      continue;
+    }
+    const Message message = parse_message(bytes.data(), static_cast<size_t>(length));
+    if (message.kind == MessageKind::kPacket) drop_early_packet(fd, message);
+    if (message.kind == MessageKind::kError) return message.error;
+    if (message.kind == MessageKind::kOther) return 0;
+  }
+}
 
 Opened open_queues(const OpenOptions& options) {
   const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
@@ -114,7 +123,7 @@ Opened open_queues(const OpenOptions& options) {
   for (int i = 0; i < options.count; i++) {
     const uint16_t queue = static_cast<uint16_t>(options.first + i);
     if (const int error = send_configuration(fd, options, queue)) return failed(fd, error, "sendto", queue);
-    if (const int error = await_acknowledgement(fd)) return failed(fd, error, "bind", queue);
+    if (const int error = await_acknowledgement(fd, kAcknowledgementMs)) return failed(fd, error, "bind", queue);
   }
   return {fd, granted, 0, nullptr, -1};
 }

@@ -26,6 +26,10 @@ struct Opened {
 // One netlink socket, non-blocking and close-on-exec, with the queues bound, ready for packets; or nothing at all.
 Opened open_queues(const OpenOptions& options);
 
+// Waits for the kernel's answer to a configuration message. It is on the socket when send returns, behind packets of queues
+// bound before, which are dropped; a flood of those does not prolong the wait. Returns 0 or errno.
+int await_acknowledgement(int fd, int64_t within_ms);
+
 // Closes a descriptor if it is a netfilter netlink socket, and leaves any other alone: closing twice must not hit
 // whoever got the number next. True when something was closed.
 bool close_queues(int fd);

@@ -6,9 +6,10 @@ const ADDON = join(__dirname, '../../build/Release/acsplit.node');
 
 /** Calls `fillSet` with each list of arguments, in a network namespace of its own with these sets; then lists one. */
 function fill(sets: string[], calls: unknown[][], listed = sets[0]!.split(' ')[0]!): { codes: string[]; list: string } {
-  const program = `const { fillSet } = require(${JSON.stringify(ADDON)});
+  const program = `const { fillSet, openSetSocket } = require(${JSON.stringify(ADDON)});
+    const socket = openSetSocket();
     const codes = ${JSON.stringify(calls)}.map((words) => {
-      try { fillSet(...words); return 'done'; } catch (error) { return error.code ?? error.name; }
+      try { fillSet(socket, ...words); return 'done'; } catch (error) { return error.code ?? error.name; }
     });
     process.stdout.write(codes.join() + '\\n');`;
   const script = [...sets.map((set) => `ipset create ${set}`), '"$0" -e "$1"', `ipset list ${listed}`].join(' && ');
@@ -61,4 +62,27 @@ test('what is no such set is refused by name', () => {
   );
   expect(codes).toEqual(calls.map(([, code]) => code));
   expect(list).toMatch(/^Number of entries: 0$/m);
+});
+
+test('one socket is enough, through refusals and after them, where no descriptor is free', () => {
+  const program = `const { fillSet, openSetSocket } = require(${JSON.stringify(ADDON)});
+    const { openSync } = require('node:fs');
+    const socket = openSetSocket();
+    const code = (act) => { try { act(); return 'done'; } catch (error) { return error.code; } };
+    const taken = code(() => { for (;;) openSync('/dev/null'); });
+    const fill = (name) => code(() => fillSet(socket, name, 4, 100));
+    process.stdout.write([taken, code(openSetSocket), fill('a'), fill('none'), fill('a')].join());`;
+  const script = 'ipset create a hash:net timeout 3 && ulimit -n 64 && "$0" -e "$1"';
+  const words = ['--net', '--', 'sh', '-c', script, process.execPath, program];
+  const { stdout } = spawnSync('unshare', words, { encoding: 'utf8', timeout: 30_000 });
+  expect(stdout).toBe('EMFILE,EMFILE,done,ENOENT,done');
+});
+
+test.each([
+  ['a file', 0],
+  ['no descriptor', 999],
+  ['a number below 0', -1],
+])('what is %s is no socket of ours', (_, fd) => {
+  const { fillSet } = jest.requireActual<{ fillSet(...words: unknown[]): void }>(ADDON);
+  expect(() => fillSet(fd, 'a', 4, 3)).toThrow(/^fillSet: a socket of openSetSocket/);
 });

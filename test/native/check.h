@@ -39,5 +39,6 @@ void test_message();
 void test_verdicts();
 void test_queue();
 void test_recovery();
+void test_open();
 
 #endif  // ACSPLIT_TEST_CHECK_H_

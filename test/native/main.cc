@@ -6,6 +6,7 @@ int main() {
   test_verdicts();
   test_queue();
   test_recovery();
-  std::puts("native: checksum, message, verdicts, queue, recovery passed");
+  test_open();
+  std::puts("native: checksum, message, verdicts, queue, recovery, open passed");
   return 0;
 }

@@ -1,16 +1,19 @@
 /**
  * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers) and `/readyz` (verdicts flow).
- * GET alone, on loopback unless configured otherwise, with bounds on everything: one request a connection, and a
- * connection has its time. Whoever asks cannot hold up packets, which are another process's anyway. An address that is
- * taken is a warning, not a reason to leave the CPEs waiting.
+ * GET only, on loopback unless configured otherwise, with bounds on everything: one request a connection, a few seconds for
+ * it, and a limited number of connections, of which a newcomer replaces the oldest. So idle connections cannot keep
+ * Prometheus out, and no scrape can hold up packets, which are another process's. An address in use is a warning, not a
+ * reason to leave the CPEs without an engine.
  */
 
+import { type Socket } from 'node:net';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type EngineLog } from '../shared/engine-log';
 
 const MAX_HEADER_BYTES = 8192;
-const MAX_CONNECTIONS = 16;
-/** For a request to come whole and for its response to be taken. */
+/** A local process may open thousands a second; a scrape sends its request within a millisecond of its connection. */
+const MAX_CONNECTIONS = 128;
+/** For a request to arrive whole and for its response to be read. */
 const CONNECTION_TIMEOUT_MS = 5000;
 const TEXT = 'text/plain; charset=utf-8';
 
@@ -35,13 +38,19 @@ export async function serveMetrics(options: MetricsOptions): Promise<MetricsServ
     { maxHeaderSize: MAX_HEADER_BYTES },
     (request, response) => void answer(request, response, options),
   );
-  server.maxConnections = MAX_CONNECTIONS;
-  // What else is sent with the first one is refused unread.
+  // Further requests on the connection are refused unread.
   server.maxRequestsPerSocket = 1;
-  // Node's own time-outs know idle connections and slow requests, but not one who takes the response byte by byte.
+  // The oldest first, as a Set iterates.
+  const open = new Set<Socket>();
+  // Node's own time-outs cover idle connections and slow requests, but not a response that is read byte by byte.
   server.on('connection', (socket) => {
     const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
-    socket.once('close', () => clearTimeout(limit));
+    socket.once('close', () => {
+      clearTimeout(limit);
+      open.delete(socket);
+    });
+    open.add(socket);
+    if (open.size > MAX_CONNECTIONS) makeRoom(open);
   });
   const address = await listen(server, options);
   return {
@@ -54,12 +63,19 @@ export async function serveMetrics(options: MetricsOptions): Promise<MetricsServ
   };
 }
 
+/** Not `maxConnections`, which closes the newcomer and keeps those that idle. */
+function makeRoom(open: Set<Socket>): void {
+  const [oldest] = open;
+  open.delete(oldest);
+  oldest.destroy();
+}
+
 async function answer(request: IncomingMessage, response: ServerResponse, options: MetricsOptions): Promise<void> {
   const say = (status: number, body: string, type = TEXT) => {
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
     response.end(body);
   };
-  // A scrape a quarter of a minute needs no kept connection; and a body, which is nobody's business here, goes with it.
+  // A scrape every 15 s needs no connection kept open; closing it also discards a request body.
   response.shouldKeepAlive = false;
   if (request.method !== 'GET') {
     response.setHeader('allow', 'GET');
@@ -102,7 +118,7 @@ function listen(server: Server, { listen: wanted, log }: MetricsOptions): Promis
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') return 'somebody listens there already; configure another metrics.listen';
+  if (code === 'EADDRINUSE') return 'another process listens there; configure another metrics.listen';
   if (code === 'EADDRNOTAVAIL') return 'the host has no such address; is the interface (lo, too) up?';
   if (code === 'EACCES') return 'permission denied; configure a port above 1023';
   return message;

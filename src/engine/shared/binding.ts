@@ -120,8 +120,10 @@ export interface Addon {
   isReadable(fd: number): boolean;
   /** To a unix socket; a path that begins with `@` is a name in the abstract namespace. @throws SystemError */
   sendDatagram(path: string, text: string): void;
+  /** The socket that `fillSet` speaks through. @throws SystemError */
+  openSetSocket(): number;
   /** Every address of family 4 or 6 is in the ipset (hash:net) for so many seconds from now. @throws SystemError */
-  fillSet(name: string, family: 4 | 6, seconds: number): void;
+  fillSet(fd: number, name: string, family: 4 | 6, seconds: number): void;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
 

@@ -1,22 +1,23 @@
 /**
- * The hand on the dead-man's switch: twice a second, and only while verdicts flow, it puts everything anew into the sets
- * that the rules look at. Let go of, by whatever death, they empty themselves, and the kernel alone sends the CPEs to the
- * ITMS. docs/decisions/engine-down.md
+ * The dead-man's switch: twice a second, while verdicts flow, everything is put again into the sets that the iptables rules
+ * look at. If refreshing stops, the entries expire, and the kernel alone sends the CPEs to the ITMS.
+ * docs/decisions/engine-down.md
  */
+import { closeSync } from 'node:fs';
 import { type Family } from '../../packet/address';
 import { loadAddon, type SystemError } from '../shared/binding';
 import { type EngineLog } from '../shared/engine-log';
 
-/** A set in the kernel (ipset) that empties itself. */
+/** A set in the kernel (ipset) whose entries expire. */
 export interface SelfEmptyingSet {
   name: string;
   family: Family;
-  /** What is put in is out again after so long. */
+  /** The life of an entry. */
   seconds: number;
 }
 
 export interface SwitchOptions {
-  /** Asked at each renewal: a reload may change them. None where nobody else is to take over. */
+  /** Asked at each refresh, because a reload may change them. None with `onEngineDown: hold`. */
   sets: () => readonly SelfEmptyingSet[];
   /** When verdicts last flowed, by the given clock; see Liveness. */
   lastFlowMs: (nowMs: number) => number;
@@ -28,35 +29,57 @@ export interface SwitchSystem {
   /** @throws SystemError */
   fill: (set: SelfEmptyingSet) => void;
   nowMs: () => number;
+  close: () => void;
 }
 
-const SYSTEM: SwitchSystem = {
-  fill: ({ name, family, seconds }) => loadAddon().fillSet(name, family === 'ipv4' ? 4 : 6, seconds),
-  nowMs: () => performance.now(),
-};
+/** Speaks to the kernel through one socket that stays open: a host out of descriptors must not look like a dead engine. */
+class KernelSets implements SwitchSystem {
+  private socket = -1;
+
+  fill({ name, family, seconds }: SelfEmptyingSet): void {
+    const { openSetSocket, fillSet } = loadAddon();
+    if (this.socket < 0) this.socket = openSetSocket();
+    fillSet(this.socket, name, family === 'ipv4' ? 4 : 6, seconds);
+  }
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  close(): void {
+    if (this.socket >= 0) closeSync(this.socket);
+    this.socket = -1;
+  }
+}
 
 const INTERVAL_MS = 500;
 /**
- * A worker that has died is given so long to be there again: with the life of what was last put in, the kernel takes over
- * 4.5 s after the last sign of life, and never for a death of 3.5 s.
+ * How long refreshing goes on after verdicts last flowed, for the worker to be restarted. With entries of 3 s the kernel
+ * takes over 4.5 s after the last sign of life, and never if the worker is back within 3.5 s.
  */
 const PATIENCE_MS = 1500;
+/** A longer gap between two refreshes means that the supervisor itself did not run. */
+const STALL_MS = 1500;
 
-/** From a worker's last sign of life to the kernel's rules, at the most. */
+/** The longest time from a worker's last sign of life until the kernel's rules take over. */
 export function takeoverMs({ seconds }: SelfEmptyingSet): number {
   return PATIENCE_MS + seconds * 1000;
 }
 
 export class DeadMansSwitch {
   private filledMs = Infinity;
+  private lookedMs: number;
+  /** How long the supervisor did not run since the sets were last refreshed. */
+  private stalledMs = 0;
   private readonly complained = new Set<string>();
   private readonly timer: NodeJS.Timeout;
 
-  /** Takes hold at once. */
+  /** Refreshes at once, then at each interval. */
   constructor(
     private readonly options: SwitchOptions,
-    private readonly system: SwitchSystem = SYSTEM,
+    private readonly system: SwitchSystem = new KernelSets(),
   ) {
+    this.lookedMs = system.nowMs();
     this.hold();
     this.timer = setInterval(() => this.hold(), INTERVAL_MS);
     this.timer.unref();
@@ -64,27 +87,43 @@ export class DeadMansSwitch {
 
   hold(): void {
     const nowMs = this.system.nowMs();
+    this.noteStall(nowMs);
     if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return;
     const sets = this.options.sets();
-    for (const set of sets) this.renew(set);
+    for (const set of sets) this.refresh(set);
     if (sets.length > 0) this.tellFall(nowMs, sets[0].seconds);
+    this.stalledMs = 0;
   }
 
-  /** Lets go: what was put in last outlives this by its seconds, so that a restart within them is no fall. */
+  /** Stops refreshing. The entries live on for their seconds, so a restart within them goes unnoticed. */
   stop(): void {
     clearInterval(this.timer);
+    this.system.close();
   }
 
-  /** Between two renewals the sets were empty for a while. */
+  private noteStall(nowMs: number): void {
+    const gapMs = Math.round(nowMs - this.lookedMs);
+    this.lookedMs = nowMs;
+    if (gapMs <= STALL_MS) return;
+    this.stalledMs += gapMs;
+    this.options.log.warn(
+      { event: 'supervisor-stalled', stalledMs: gapMs },
+      `the supervisor did not run for ${gapMs} ms: it was stopped, or had no CPU time; the worker may have gone on`,
+    );
+  }
+
+  /** Says so if the sets were empty for a while between two refreshes, and whose fault that was. */
   private tellFall(nowMs: number, seconds: number): void {
     const fallenMs = Math.round(nowMs - this.filledMs - seconds * 1000);
     this.filledMs = nowMs;
     if (fallenMs <= 0) return;
-    const what = `no verdicts flowed: for ${fallenMs} ms the kernel sent new sessions to the ITMS`;
-    this.options.log.warn({ event: 'fallback', fallenMs }, what);
+    const cause = this.stalledMs >= fallenMs ? 'supervisor' : 'worker';
+    const why = cause === 'supervisor' ? 'the supervisor did not run' : 'no verdicts';
+    const what = `${why}: for ${fallenMs} ms the kernel sent new sessions to the ITMS`;
+    this.options.log.warn({ event: 'fallback', fallenMs, cause }, what);
   }
 
-  private renew(set: SelfEmptyingSet): void {
+  private refresh(set: SelfEmptyingSet): void {
     try {
       this.system.fill(set);
       this.complained.delete(set.name);
@@ -93,7 +132,7 @@ export class DeadMansSwitch {
       // No such set: the rules are not installed (yet).
       if (code === 'ENOENT' || this.complained.has(set.name)) return;
       this.complained.add(set.name);
-      const what = `set ${set.name} cannot be renewed: ${message}; the kernel sends sessions to the ITMS without the engine`;
+      const what = `cannot refresh set ${set.name}: ${message}; the kernel sends sessions to the ITMS without the engine`;
       this.options.log.error({ event: 'switch', set: set.name, code }, what);
     }
   }

@@ -15,6 +15,7 @@ import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type Engine, type EngineOptions } from './engine-options';
+import { Heartbeat, heartbeatPath } from './heartbeat';
 import { HeldState, seed } from './held-state';
 import { requireInterfaces, warnOfHost } from './host-checks';
 import { Journal } from '../shared/journal';
@@ -85,6 +86,7 @@ class Supervisor implements Engine {
   private losses: { stop(): void } | undefined;
   private liveness: Liveness | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
+  private heartbeat: Heartbeat | undefined;
   private keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
@@ -127,6 +129,10 @@ class Supervisor implements Engine {
     await this.beginUnless(stopped, this.keeper);
     this.liveness.watch();
     this.aliveSwitch = this.makeSwitch(this.liveness);
+    this.heartbeat = new Heartbeat({
+      ...{ path: heartbeatPath(options.stateDirectory), clock: boottimeMs, log },
+      verdictsFlow: () => this.verdictsFlow(),
+    });
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     warnOfHost(options.topology, log);
@@ -176,6 +182,7 @@ class Supervisor implements Engine {
 
   private async closeAll(): Promise<void> {
     this.aliveSwitch?.stop();
+    this.heartbeat?.stop();
     this.liveness?.stop();
     this.losses?.stop();
     await this.keeper?.stop();

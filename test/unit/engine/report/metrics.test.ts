@@ -1,6 +1,7 @@
 /** What a scrape gets of a snapshot, and the server's bounds. */
+import { eventually } from '../../../e2e/support/run-host';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { PacketBatch, Verdict } from '../../../../src/packet/batch';
 import { Reason } from '../../../../src/splitter/reasons';
 import { makeMetrics, METRIC_NAMES } from '../../../../src/engine/report/metrics';
@@ -138,7 +139,7 @@ describe('the server', () => {
     expect((await ask('/metrics', method, method === 'POST' ? 'x'.repeat(100_000) : '')).status).toBe(405);
   });
 
-  test('a header beyond 8 KiB is refused, and so is a seventeenth connection', async () => {
+  test('a header beyond 8 KiB is refused', async () => {
     await serve();
     const [host, port] = (server?.address ?? '').split(':');
     const answer = await new Promise<string>((resolve) => {
@@ -151,16 +152,50 @@ describe('the server', () => {
       socket.on('close', () => resolve(text));
     });
     expect(answer).toMatch(/^HTTP\/1\.1 431 /);
-    const sockets = Array.from({ length: 20 }, () => connect(Number(port), host));
-    const closed = await new Promise<number>((resolve) => {
-      let count = 0;
-      for (const socket of sockets) {
-        socket.on('error', () => undefined);
-        socket.on('close', () => ++count === 4 && resolve(count));
-      }
-    });
-    expect(closed).toBe(4);
+  });
+
+  /** As many idle connections, one after the other. */
+  async function idle(count: number): Promise<Socket[]> {
+    const [host, port] = (server?.address ?? '').split(':');
+    const sockets: Socket[] = [];
+    for (let i = 0; i < count; i++) {
+      const socket = connect(Number(port), host)
+        .on('error', () => undefined)
+        .resume();
+      await new Promise((resolve) => socket.once('connect', resolve));
+      sockets.push(socket);
+    }
+    return sockets;
+  }
+
+  test('of more than 128 connections the oldest are closed', async () => {
+    await serve();
+    const sockets = await idle(132);
+    await eventually('four to be closed', () => sockets.slice(0, 4).every(({ destroyed }) => destroyed) || undefined);
+    expect(sockets.slice(4).every(({ destroyed }) => !destroyed)).toBe(true);
     for (const socket of sockets) socket.destroy();
+  });
+
+  test('idle connections without end, each opened again when it is closed, do not keep a scrape out', async () => {
+    await serve();
+    const [host, port] = (server?.address ?? '').split(':');
+    let isOver = false;
+    let opened = 0;
+    const hog = (): void => {
+      if (isOver) return;
+      opened++;
+      connect(Number(port), host)
+        .on('error', () => undefined)
+        .on('close', hog)
+        .resume();
+    };
+    for (let i = 0; i < 160; i++) hog();
+    for (let scrape = 0; scrape < 20; scrape++) {
+      expect(await ask('/metrics')).toEqual({ status: 200, text: 'x 1\n' });
+    }
+    isOver = true;
+    expect(opened).toBeGreaterThan(160);
+    await server?.close();
   });
 
   test('an address that is taken is one warning, and no failure', async () => {

@@ -19,7 +19,14 @@ function lastFlow(given: { isAlive: boolean; decided?: number }) {
 }
 
 /** A switch under fake timers, with what it has filled and said. */
-function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfEmptyingSet[]; code?: string }) {
+function make(given: {
+  isAlive: boolean;
+  decided?: number;
+  sets?: readonly SelfEmptyingSet[];
+  code?: string;
+  stoppedMs?: number;
+}) {
+  let closed = false;
   const filled: { atMs: number; name: string }[] = [];
   const said: object[] = [];
   const from = performance.now();
@@ -32,11 +39,12 @@ function make(given: { isAlive: boolean; decided?: number; sets?: readonly SelfE
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
         filled.push({ atMs: nowMs(), name });
       },
-      nowMs,
+      nowMs: () => nowMs() + (given.stoppedMs ?? 0),
+      close: () => (closed = true),
     },
   );
   const lastMs = () => filled.at(-1)?.atMs ?? -1;
-  return { dead, filled, said, lastMs };
+  return { dead, filled, said, lastMs, isClosed: () => closed };
 }
 
 beforeEach(() => void jest.useFakeTimers());
@@ -93,10 +101,26 @@ test('who comes back later says for how long the kernel went on alone; who was n
   jest.advanceTimersByTime(2000);
   dead.stop();
   // The last renewal was up to 1.5 s after the last sign of life; the first after it, up to 0.5 s after the next.
-  expect(said).toEqual([{ event: 'fallback', fallenMs: expect.any(Number) as number }]);
+  expect(said).toEqual([{ event: 'fallback', fallenMs: expect.any(Number) as number, cause: 'worker' }]);
   const { fallenMs } = said[0] as { fallenMs: number };
   expect(fallenMs).toBeGreaterThanOrEqual(5500);
   expect(fallenMs).toBeLessThanOrEqual(7500);
+});
+
+test('a supervisor that was stopped says so, and that the fall was its own', () => {
+  const given: { isAlive: boolean; stoppedMs?: number } = { isAlive: true };
+  const { dead, said } = make(given);
+  jest.advanceTimersByTime(1000);
+  given.stoppedMs = 2000;
+  jest.advanceTimersByTime(1000);
+  expect(said).toEqual([{ event: 'supervisor-stalled', stalledMs: 2500 }]);
+  given.stoppedMs = 12_000;
+  jest.advanceTimersByTime(1000);
+  dead.stop();
+  expect(said.slice(1)).toEqual([
+    { event: 'supervisor-stalled', stalledMs: 10_500 },
+    { event: 'fallback', fallenMs: 7500, cause: 'supervisor' },
+  ]);
 });
 
 test('a worker that dies before each look, and has given verdicts each time, is alive', () => {
@@ -118,11 +142,11 @@ test('nothing is filled before there was a sign of life', () => {
 });
 
 test('nor after it was stopped; what was filled last is left to its time', () => {
-  const { dead, lastMs } = make({ isAlive: true });
+  const { dead, lastMs, isClosed } = make({ isAlive: true });
   jest.advanceTimersByTime(1200);
   dead.stop();
   jest.advanceTimersByTime(5000);
-  expect(lastMs()).toBe(1000);
+  expect([lastMs(), isClosed()]).toEqual([1000, true]);
 });
 
 test('a reload may take the sets away', () => {
