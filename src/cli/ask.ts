@@ -1,32 +1,44 @@
-/** Questions to the engine that the configuration names; its complaints become one line for people. */
+/** Requests to a running engine; its errors become one line for people. */
 
-import { askEngine, type ControlRequest, controlSocketPath, EngineError } from '../engine';
-import { formatAddress, parseAddress } from '../packet/address';
-import { type Configuration, loadConfiguration } from '../configuration/configuration';
-import { Failure, UsageError } from '../configuration/errors';
+import { askEngine, type ControlRequest, EngineError, NoEngineError } from '../engine';
+import { type Configuration } from '../configuration/configuration';
+import { Failure } from '../configuration/errors';
+import { findByFile, findEngine } from './find-engine';
+import { type EngineOptions } from './options';
 
 /** @throws Failure when no engine runs, or when it refuses */
 export type Ask = (request: ControlRequest) => Promise<unknown>;
 
-/** `watch` and `trace` load the configuration once, so a bad edit cannot end them. */
-export function asker({ stateDirectory }: Pick<Configuration, 'stateDirectory'>): Ask {
-  return async (request) => {
+export interface Asker {
+  ask: Ask;
+  /** The configuration file, if it could be read. */
+  configuration: Configuration | undefined;
+}
+
+/**
+ * `watch` and `trace` find their engine once, so a bad edit of the configuration cannot end them.
+ * @throws UsageError or Failure when no engine fits
+ */
+export function asker(options: EngineOptions): Asker {
+  const { configuration, ...found } = findEngine(options);
+  let { socket, note } = found;
+  let isFound = options.socket !== undefined || options.instance !== undefined || note !== undefined;
+  if (note !== undefined) process.stderr.write(`acsplit: ${note}\n`);
+  const ask: Ask = async (request) => {
     try {
-      return await askEngine(controlSocketPath(stateDirectory), request);
+      const answer = await askEngine(socket, request);
+      isFound = true;
+      return answer;
     } catch (error) {
-      throw error instanceof EngineError ? new Failure(error.message, { cause: error }) : error;
+      if (!(error instanceof EngineError)) throw error;
+      if (isFound || !(error instanceof NoEngineError)) throw new Failure(error.message, { cause: error });
+      const other = findByFile(options.config, error);
+      if (other.socket === socket) throw new Failure(error.message, { cause: error });
+      ({ socket, note } = other);
+      isFound = true;
+      process.stderr.write(`acsplit: ${note}\n`);
+      return ask(request);
     }
   };
-}
-
-/** One question. @throws Failure when no engine runs, or when it refuses; UsageError for the configuration */
-export async function ask(configurationFile: string, request: ControlRequest): Promise<unknown> {
-  return asker(loadConfiguration(configurationFile))(request);
-}
-
-/** An address in its canonical text, as the engine writes it. @throws UsageError */
-export function requireAddress(text: string): string {
-  const address = parseAddress(text);
-  if (!address) throw new UsageError(`"${text}" is not an IP address such as 10.1.0.5 or 2001:db8::5`);
-  return formatAddress(address);
+  return { ask, configuration };
 }

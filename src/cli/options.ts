@@ -20,5 +20,16 @@ export const globalOptions = {
   debug: { type: 'boolean', default: false, describe: 'print the stack trace of an error' },
 } satisfies Record<string, Options>;
 
+/** Commands that speak to a running engine have these too. */
+export interface EngineOptions extends GlobalOptions {
+  socket?: string | undefined;
+  instance?: string | undefined;
+}
+
+export const engineOptions = {
+  socket: { type: 'string', requiresArg: true, describe: 'the control socket of the engine; needs no configuration' },
+  instance: { type: 'string', requiresArg: true, describe: 'the name of the engine; needs no configuration' },
+} satisfies Record<string, Options>;
+
 /** For commands that print data. */
 export const jsonOption = { type: 'boolean', default: false, describe: 'print JSON' } satisfies Options;

@@ -4,7 +4,6 @@
  * a replay knows its side and decides it again.
  */
 
-import { closeSync, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { type TracedPacket } from '../engine';
 import { Side, SIDES, Verdict } from '../packet/batch';
 import { DescriptorSink } from '../replay/byte-io';
@@ -14,12 +13,11 @@ import { describeBytes } from '../replay/transcript';
 import { verdictName } from '../replay/verdict-name';
 import { reasonName } from '../splitter/reasons';
 import { type Topology } from '../splitter/topology';
-import { fileFailure, giveUp } from './file-errors';
+import { giveUp } from './file-errors';
+import { openPrivate } from './private-file';
 
 /** LINKTYPE_RAW: packets begin with their IP header. */
 const RAW_IP = 101;
-/** Captures of Connection Requests hold credentials. */
-const PRIVATE_MODE = 0o600;
 
 /** The fields of a packet's line and of its JSON. */
 export interface PacketLine {
@@ -63,8 +61,11 @@ export class TraceFile {
   private readonly interfaces: CaptureInterface[];
   private readonly collectors: ReadonlyMap<string, CaptureInterface>;
 
-  /** @throws Failure when the file cannot be written */
-  constructor(name: string, topology: Topology) {
+  /**
+   * @param topology names the interfaces; without it they are named after the sides
+   * @throws Failure when the file cannot be written
+   */
+  constructor(name: string, topology: Topology | undefined) {
     this.sink = new DescriptorSink(name, openPrivate(name), true);
     this.writer = new PcapngWriter(this.sink, name);
     const on = (interfaceName: string): CaptureInterface => ({
@@ -72,13 +73,13 @@ export class TraceFile {
       name: interfaceName,
       snapLength: 0,
     });
-    const { cpe, itms, collectors } = topology;
-    this.interfaces = [on(cpe.interfaces[0].in), on(itms.interface), on(collectors[0]?.interface ?? ''), on('lo')];
+    const names = topology
+      ? [topology.cpe.interfaces[0].in, topology.itms.interface, topology.collectors[0]?.interface ?? '']
+      : [SIDES[Side.Cpe], SIDES[Side.Itms], SIDES[Side.Collector]];
+    this.interfaces = [...names, 'lo'].map(on);
     this.collectors = new Map(
-      collectors.flatMap(({ interface: name, address }) =>
-        [address.ipv4, (address as { ipv6?: string }).ipv6].flatMap((text) =>
-          text === undefined ? [] : [[text, on(name)] as const],
-        ),
+      topology?.collectors.flatMap(({ interface: interfaceName, address }) =>
+        Object.values(address).map((text) => [text, on(interfaceName)] as const),
       ),
     );
   }
@@ -116,18 +117,5 @@ export class TraceFile {
     const source = describeBytes(bytes).endpoints.split(' ')[0] ?? '';
     const collector = this.collectors.get(source) ?? this.collectors.get(source.replace(/^\[|\]?:\d+$/g, ''));
     return (queue === Side.Collector ? collector : undefined) ?? this.interfaces[Math.min(queue, Side.Host)];
-  }
-}
-
-/** Sets the mode when the file is created; also on an existing file, but not on a device. */
-function openPrivate(name: string): number {
-  let descriptor = -1;
-  try {
-    descriptor = openSync(name, 'w', PRIVATE_MODE);
-    if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, PRIVATE_MODE);
-    return descriptor;
-  } catch (error) {
-    if (descriptor >= 0) closeSync(descriptor);
-    throw fileFailure(`cannot write ${name}`, error, { ENOENT: 'no such directory' });
   }
 }

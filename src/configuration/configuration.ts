@@ -24,6 +24,8 @@ import { didYouMean } from './near-miss';
 export const DEFAULT_CONFIGURATION_FILE = '/etc/acsplit/acsplit.yaml';
 
 export interface Configuration {
+  /** Of the instance. Each on a host has its own chains, sets, queues, state directory and socket. */
+  name: string;
   topology: Topology;
   activation: ActivationMode;
   /** Seconds. */
@@ -46,12 +48,12 @@ export interface Configuration {
 }
 
 /** What the rules depend on besides the topology. */
-export function steeringOf({ queue, onEngineDown }: Configuration): {
+export function steeringOf({ name, queue, onEngineDown }: Configuration): {
   instance: string;
   first: number;
   onEngineDown: OnEngineDown;
 } {
-  return { instance: 'default', first: queue.first, onEngineDown };
+  return { instance: name, first: queue.first, onEngineDown };
 }
 
 /** Reads and checks a configuration file. @throws UsageError that names the place and what was expected */
@@ -81,6 +83,7 @@ export function parseConfiguration(source: string, file: string): Configuration 
 function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
   const { cpe, itms, collectors, reportPorts, itmsPorts } = shape;
   return {
+    name: shape.name,
     topology: {
       cpe: { interfaces: [{ in: cpe.interface, out: cpe.interface }], address: cpe.address, networks: cpe.networks },
       ...{ itms, collectors, reportPorts, itmsPorts },

@@ -82,6 +82,14 @@ const collectorName = text(
     value !== 'cpe',
 );
 
+/** Part of the names of chains, which have 28 characters at most (src/steering/iptables/instance.ts). */
+const MAX_INSTANCE_CHARACTERS = 10;
+
+const instanceName = text(
+  `a name of 1 to ${MAX_INSTANCE_CHARACTERS} letters, digits, ".", "_" or "-"`,
+  (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(value) && value.length <= MAX_INSTANCE_CHARACTERS,
+);
+
 const port = integer('a port', 1, 65_535);
 
 const stateDirectory = text(
@@ -135,6 +143,7 @@ export const configurationSchema = mapping({
     {},
   ),
   onEngineDown: v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms'),
+  name: v.optional(instanceName, 'default'),
   stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
   controlGroup: v.optional(group),
   metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),

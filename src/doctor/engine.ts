@@ -141,8 +141,8 @@ export const stateDirectory: Check<Directory> = {
     return roomFaults(room, tmpfs, wanted);
   },
   fine: ({ entry, room }, wanted) => {
-    const there = entry ? `${wanted.stateDirectory} is there` : `${wanted.stateDirectory} can be made`;
-    return `${there}, with ${inMebibytes(room.freeBytes)} of room`;
+    const there = entry ? `${wanted.stateDirectory} exists` : `${wanted.stateDirectory} can be created`;
+    return `${there}, with ${inMebibytes(room.freeBytes)} free`;
   },
 };
 

@@ -3,7 +3,7 @@
  * is not is listed by name: with the test that runs it, or with the reason why none does.
  */
 
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandsInPrint } from '../support/commands-in-print';
 import { DoctorHost } from './support/doctor-host';
@@ -36,6 +36,8 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit tables requests', /^CPE /],
   ['acsplit tables activated', /^10\.1\.0\.5 +c1 +armed/m],
   ['acsplit deactivate 10.1.0.5', /./],
+  ['acsplit activate - --collector c1 < cpes.txt', /^the next session of 10\.1\.0\.5 goes to c1$/m],
+  ['acsplit deactivate - < cpes.txt', /^the next session of 10\.1\.0\.6 goes to the ITMS$/m],
   ['acsplit tables connections', /^CPE /],
   ['acsplit tables connections --cpe 10.1.0.5', /^CPE /],
   ['acsplit pause', /./],
@@ -61,6 +63,7 @@ const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
 
 /** Run by another test, whose text holds the second word. */
 const ELSEWHERE: Record<string, [file: string, holds: string]> = {
+  'acsplit pause --instance north': ['test/e2e/brake.test.ts', "['pause'"],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
   'acsplit status --watch --json': ['test/e2e/watch.test.ts', "['status', '-w', '--json'"],
@@ -169,6 +172,7 @@ describe('what is typed works as printed', () => {
       copyFileSync(`${CAPTURE}.pcap`, join(host.router.world.directory, name));
     }
     copyFileSync(`${CAPTURE}.transcript`, join(host.router.world.directory, 'day.transcript'));
+    writeFileSync(join(host.router.world.directory, 'cpes.txt'), '10.1.0.5\n10.1.0.6\n');
     host.keepConfiguration();
   });
   afterAll(() => host?.close());

@@ -1,11 +1,13 @@
 /** `acsplit activate`, `deactivate`, `pause`, `resume`: an operator's commands to a running engine. */
 
 import { type CommandModule } from 'yargs';
-import { type ActivateAnswer } from '../../engine';
-import { ask, requireAddress } from '../ask';
-import { type GlobalOptions } from '../options';
+import { type ActivateAnswer, NoEngineError } from '../../engine';
+import { type Ask, asker } from '../ask';
+import { readAddresses } from '../addresses';
+import { engineOptions, type EngineOptions, type GlobalOptions } from '../options';
+import { Failure } from '../../configuration/errors';
 
-interface AddressOptions extends GlobalOptions {
+interface AddressOptions extends EngineOptions {
   address: string;
 }
 
@@ -13,17 +15,27 @@ interface ActivateOptions extends AddressOptions {
   collector: string;
 }
 
+const addressArgument = {
+  type: 'string',
+  demandOption: true,
+  describe: 'the CPE; - reads addresses from standard input, separated by blanks or line ends',
+} as const;
+
 export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
   command: 'activate <address>',
   describe: 'divert the next session of a CPE to a collector',
   builder: (parser) =>
     parser
-      .positional('address', { type: 'string', demandOption: true, describe: 'the CPE' })
+      .positional('address', addressArgument)
+      .options(engineOptions)
       .option('collector', { type: 'string', requiresArg: true, demandOption: true, describe: 'its name' })
-      .example('$0 activate 10.1.0.5 --collector c1', 'as if c1 had just woken 10.1.0.5'),
-  handler: async ({ config, address, collector }) => {
-    const request = { command: 'activate', cpe: requireAddress(address), collector };
-    process.stdout.write(`${formatActivated(address, (await ask(config, request)) as ActivateAnswer)}\n`);
+      .example('$0 activate 10.1.0.5 --collector c1', 'as if c1 had just woken 10.1.0.5')
+      .example('$0 activate - --collector c1 < cpes.txt', 'every CPE in a file'),
+  handler: async (options) => {
+    const { collector } = options;
+    await forEachAddress(options, async (ask, cpe) =>
+      formatActivated(cpe, (await ask({ command: 'activate', cpe, collector })) as ActivateAnswer),
+    );
   },
 };
 
@@ -40,33 +52,74 @@ export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
   describe: 'send the next session of a CPE to the ITMS',
   builder: (parser) =>
     parser
-      .positional('address', { type: 'string', demandOption: true, describe: 'the CPE' })
-      .example('$0 deactivate 10.1.0.5', 'whichever collector has woken it'),
-  handler: async ({ config, address }) => {
-    const cpe = requireAddress(address);
-    const { ended } = (await ask(config, { command: 'deactivate', cpe })) as { ended: boolean };
-    process.stdout.write(
-      ended ? `the next session of ${address} goes to the ITMS\n` : `${address} was not activated: nothing to do\n`,
-    );
-  },
+      .positional('address', addressArgument)
+      .options(engineOptions)
+      .example('$0 deactivate 10.1.0.5', 'whichever collector has woken it')
+      .example('$0 deactivate - < cpes.txt', 'every CPE in a file'),
+  handler: (options) =>
+    forEachAddress(options, async (ask, cpe) => {
+      const { ended } = (await ask({ command: 'deactivate', cpe })) as { ended: boolean };
+      return ended ? `the next session of ${cpe} goes to the ITMS` : `${cpe} was not activated: nothing to do`;
+    }),
 };
 
-export const pauseCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+/** Commands in flight at once; the control socket takes 32 connections. */
+const AT_ONCE = 8;
+
+/**
+ * Prints one line for each address. A refused address is reported and does not stop the others.
+ * @throws UsageError before anything is done if an address is mistyped; Failure if the engine refused one
+ */
+async function forEachAddress(
+  options: AddressOptions,
+  command: (ask: Ask, cpe: string) => Promise<string>,
+): Promise<void> {
+  const addresses = await readAddresses(options.address);
+  const { ask } = asker(options);
+  let refused = 0;
+  // The first one alone: it finds the engine.
+  const batches = [addresses.slice(0, 1), ...chunks(addresses.slice(1), AT_ONCE)];
+  for (const batch of batches) {
+    const results = await Promise.allSettled(batch.map((cpe) => command(ask, cpe)));
+    for (const result of results) {
+      if (result.status === 'fulfilled') {
+        process.stdout.write(`${result.value}\n`);
+        continue;
+      }
+      const error: unknown = result.reason;
+      const isRefusal = error instanceof Failure && !(error.cause instanceof NoEngineError);
+      if (addresses.length === 1 || !isRefusal) throw error;
+      process.stderr.write(`acsplit: ${error.message}\n`);
+      refused++;
+    }
+  }
+  if (refused > 0) throw new Failure(`${refused} of ${addresses.length} addresses were refused`);
+}
+
+function chunks<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+}
+
+export const pauseCommand: CommandModule<GlobalOptions, EngineOptions> = {
   command: 'pause',
   describe: 'stop diverting new sessions at once; running sessions stay where they are',
-  builder: (parser) => parser.example('$0 pause', 'every new session goes to the ITMS'),
-  handler: async ({ config }) => {
-    const { was } = (await ask(config, { command: 'pause' })) as { was: boolean };
+  builder: (parser) =>
+    parser
+      .options(engineOptions)
+      .example('$0 pause', 'every new session goes to the ITMS')
+      .example('$0 pause --instance north', 'of several engines, the one named north'),
+  handler: async (options) => {
+    const { was } = (await asker(options).ask({ command: 'pause' })) as { was: boolean };
     process.stdout.write(was ? 'already paused\n' : 'paused: every new session goes to the ITMS\n');
   },
 };
 
-export const resumeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+export const resumeCommand: CommandModule<GlobalOptions, EngineOptions> = {
   command: 'resume',
   describe: 'divert sessions again after a pause',
-  builder: (parser) => parser.example('$0 resume', 'woken CPEs are diverted again'),
-  handler: async ({ config }) => {
-    const { was } = (await ask(config, { command: 'resume' })) as { was: boolean };
+  builder: (parser) => parser.options(engineOptions).example('$0 resume', 'woken CPEs are diverted again'),
+  handler: async (options) => {
+    const { was } = (await asker(options).ask({ command: 'resume' })) as { was: boolean };
     process.stdout.write(was ? 'resumed: woken CPEs are diverted again\n' : 'was not paused\n');
   },
 };

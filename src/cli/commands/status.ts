@@ -3,13 +3,12 @@
 import { type CommandModule } from 'yargs';
 import { type Status } from '../../engine';
 import { asker } from '../ask';
-import { loadConfiguration } from '../../configuration/configuration';
 import { UsageError } from '../../configuration/errors';
-import { type GlobalOptions, jsonOption } from '../options';
+import { engineOptions, type EngineOptions, type GlobalOptions, jsonOption } from '../options';
 import { formatStatus } from '../status-text';
 import { watch } from '../watch/watch';
 
-interface StatusOptions extends GlobalOptions {
+interface StatusOptions extends EngineOptions {
   json: boolean;
   watch: boolean;
   interval: number;
@@ -23,6 +22,7 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
   describe: 'show tables, verdicts by reason, queue depth and losses of the running engine',
   builder: (parser) =>
     parser
+      .options(engineOptions)
       .option('json', jsonOption)
       .option('watch', { alias: 'w', type: 'boolean', default: false, describe: 'live, with rates; Ctrl-C ends it' })
       .option('interval', {
@@ -37,11 +37,12 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
   handler: printStatus,
 };
 
-async function printStatus({ config, json, watch: isWatching, interval }: StatusOptions): Promise<void> {
+async function printStatus(options: StatusOptions): Promise<void> {
+  const { json, watch: isWatching, interval } = options;
   if (!(interval >= MIN_INTERVAL_SECONDS && interval <= MAX_INTERVAL_SECONDS)) {
     throw new UsageError(`--interval: expected seconds from ${MIN_INTERVAL_SECONDS} to ${MAX_INTERVAL_SECONDS}`);
   }
-  const ask = asker(loadConfiguration(config));
+  const { ask } = asker(options);
   const look = async () => (await ask({ command: 'status' })) as Status;
   if (isWatching) return watch({ intervalMs: interval * 1000, json, ask: look });
   const status = await look();

@@ -4,14 +4,14 @@ import { type CommandModule } from 'yargs';
 import { MAX_ENTRIES, type TableAnswer } from '../../engine';
 import { TABLES, type TableWord } from '../../splitter/table-list';
 import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entries';
-import { asker, requireAddress } from '../ask';
+import { requireAddress } from '../addresses';
+import { asker } from '../ask';
 import { Columns } from '../columns';
-import { loadConfiguration } from '../../configuration/configuration';
 import { UsageError } from '../../configuration/errors';
-import { type GlobalOptions, jsonOption } from '../options';
+import { engineOptions, type EngineOptions, type GlobalOptions, jsonOption } from '../options';
 import { endpoint } from '../trace-text';
 
-interface TablesOptions extends GlobalOptions {
+interface TablesOptions extends EngineOptions {
   table: TableWord;
   cpe?: string | undefined;
   limit: number;
@@ -25,6 +25,7 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
   builder: (parser) =>
     parser
       .positional('table', { choices: TABLES.map(({ word }) => word), demandOption: true, describe: 'which table' })
+      .options(engineOptions)
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only the entries of this CPE' })
       .option('limit', {
         type: 'number',
@@ -38,10 +39,11 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
   handler: printTable,
 };
 
-async function printTable({ config, table, cpe, limit, json }: TablesOptions): Promise<void> {
+async function printTable(options: TablesOptions): Promise<void> {
+  const { table, cpe, limit, json } = options;
   if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError('--limit must be a whole number of 1 or more');
   const filter = cpe === undefined ? {} : { cpe: requireAddress(cpe) };
-  const ask = asker(loadConfiguration(config));
+  const { ask } = asker(options);
   const print = json ? jsonPrinter() : textPrinter(table);
   let count = 0;
   for (let from: number | undefined = 0; from !== undefined;) {

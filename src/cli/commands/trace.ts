@@ -7,14 +7,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type CommandModule } from 'yargs';
 import { type PacketsAnswer, type TraceAnswer, type TraceEvent } from '../../engine';
-import { type Ask, asker, requireAddress } from '../ask';
-import { type Configuration, loadConfiguration } from '../../configuration/configuration';
+import { requireAddress } from '../addresses';
+import { asker, type Asker } from '../ask';
 import { Failure } from '../../configuration/errors';
-import { type GlobalOptions, jsonOption } from '../options';
+import { engineOptions, type EngineOptions, type GlobalOptions, jsonOption } from '../options';
 import { describePacket, formatPacket, type PacketLine, TraceFile } from '../trace-packets';
 import { formatTime, formatTraceEvent } from '../trace-text';
 
-interface TraceOptions extends GlobalOptions {
+interface TraceOptions extends EngineOptions {
   cpe?: string | undefined;
   write?: string | undefined;
   json: boolean;
@@ -29,6 +29,7 @@ export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
   describe: 'show activations and sessions live, one line per event; Ctrl-C ends it',
   builder: (parser) =>
     parser
+      .options(engineOptions)
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only this CPE, with one line per packet' })
       .option('write', {
         type: 'string',
@@ -56,8 +57,7 @@ class Tracer {
   private readonly filter: { cpe?: string };
   private readonly wantsPackets: boolean;
   private readonly ended = new AbortController();
-  private readonly configuration: Configuration;
-  private readonly engine: Ask;
+  private readonly engine: Asker;
   private file: TraceFile | undefined = undefined;
   private events: TraceAnswer | undefined = undefined;
   private packets: PacketsAnswer | undefined = undefined;
@@ -67,15 +67,14 @@ class Tracer {
     this.only = options.cpe === undefined ? undefined : requireAddress(options.cpe);
     this.filter = this.only === undefined ? {} : { cpe: this.only };
     this.wantsPackets = this.only !== undefined || options.write !== undefined;
-    this.configuration = loadConfiguration(options.config);
-    this.engine = asker(this.configuration);
+    this.engine = asker(options);
   }
 
   /** Resolves when the user ends it. @throws Failure when no engine runs at the start */
   async follow(): Promise<void> {
     const { write } = this.options;
     await this.begin();
-    if (write !== undefined) this.file = new TraceFile(write, this.configuration.topology);
+    if (write !== undefined) this.file = new TraceFile(write, this.engine.configuration?.topology);
     const end = () => this.ended.abort();
     for (const signal of SIGNALS) process.on(signal, end);
     process.stderr.write('tracing; Ctrl-C ends\n');
@@ -175,7 +174,7 @@ class Tracer {
   }
 
   private ask<T>(request: { command: string } & Record<string, unknown>): Promise<T> {
-    return this.engine(request) as Promise<T>;
+    return this.engine.ask(request) as Promise<T>;
   }
 }
 

@@ -6,6 +6,8 @@ import { type Reloadable } from '../shared/worker-protocol';
 
 /** An engine's settings, reloadable or not. */
 export interface EngineSettings extends Reloadable {
+  /** The instance. */
+  name: string;
   capacityEntries: number;
   queue: QueueSettings;
   stateDirectory: string;
@@ -16,6 +18,7 @@ export interface EngineSettings extends Reloadable {
 /** @throws EngineError naming the first key whose change needs a restart */
 export function requireReloadable(now: EngineSettings, wanted: EngineSettings): void {
   const fixed = (options: EngineSettings): Record<string, unknown> => ({
+    name: options.name,
     'address families': families(options.topology).join(' and '),
     'cpe.interface': cpeInterfaceNames(options.topology).join(', '),
     'itms.interface': options.topology.itms.interface,

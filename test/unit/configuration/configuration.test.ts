@@ -67,6 +67,7 @@ describe('a configuration with only what must be said', () => {
       capacityEntries: 1048576,
       queue: { first: 0, length: 16384, gso: true },
       onEngineDown: 'itms',
+      name: 'default',
       stateDirectory: '/run/acsplit',
       metrics: { listen: '127.0.0.1:9547' },
       file: '/etc/acsplit/acsplit.yaml',

@@ -120,6 +120,7 @@ describe('a reload', () => {
       activation: 'auto',
       lives: DEFAULT_LIVES,
       capacityEntries: 64,
+      name: 'default',
       stateDirectory: '/run/acsplit',
       controlGroup: undefined,
       metrics: { listen: '127.0.0.1:9547' },
@@ -144,6 +145,7 @@ describe('a reload', () => {
     ['queue.first', { queue: { first: 4, length: 64, gso: true } }],
     ['queue.length', { queue: { first: 0, length: 65, gso: true } }],
     ['queue.gso', { queue: { first: 0, length: 64, gso: false } }],
+    ['name', { name: 'north' }],
     ['stateDirectory', { stateDirectory: '/run/other' }],
     ['controlGroup', { controlGroup: 'acsplit' }],
   ];
