@@ -76,6 +76,8 @@ const ELSEWHERE: Record<string, [file: string, holds: string]> = {
 const NOT_TYPED: Record<string, string> = {
   'npm start': 'set-up of a machine that is set up already, then `acsplit lab`',
   'npm test': 'is what runs this',
+  '[ "$(($(cut -d. -f1 /proc/uptime) - $(cut -d. -f1 /run/acsplit/alive)))" -lt 3 ]':
+    'a health check of a router whose stateDirectory is /run/acsplit; that of the tests is another',
   'npm ci --ignore-scripts': 'set-up of a machine that is set up already',
   'npm run test:unit': 'is a part of what runs this',
   'npm run test:unit -- unit/replay': 'is a part of what runs this',
