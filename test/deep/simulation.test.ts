@@ -72,7 +72,7 @@ test.each([
   expect(() => readOrder(words)).toThrow(message);
 });
 
-describe('checkers, model and hosts are strangers to the core', () => {
+describe('checkers and hosts are strangers to the core', () => {
   const files = readdirSync(SIM).filter((name) => name.endsWith('.ts'));
   /** The one that drives the core. */
   const DRIVER = 'splitter-box.ts';

@@ -1,5 +1,5 @@
 /**
- * Random traffic for model and core: few CPEs, ports and sequence numbers, so that things meet; whole conversations and
+ * Random traffic for reference and core: few CPEs, ports and sequence numbers, so that things meet; whole conversations and
  * stray packets, time in steps around every life, a reload now and then, and bytes that lie.
  */
 import * as fc from 'fast-check';

@@ -1,5 +1,5 @@
 /** What a run is made of. The same options give the same run, to the last packet. */
-import { type Mode } from './model';
+import { type Mode } from '../reference/reference';
 
 /** What may go wrong; each can be left out, which is how a failing run is shrunk. */
 export const TROUBLES = [

@@ -16,7 +16,15 @@ import { type World } from './world';
 /** A bug that is not found within so many sessions counts as missed. */
 const MAX_SESSIONS = 150_000;
 const ROOT = resolve(__dirname, '..', '..');
-const FOLDERS = ['src/packet', 'src/tables', 'src/splitter', 'src/splitter/decide', 'src/splitter/memory', 'test/sim'];
+const FOLDERS = [
+  'src/packet',
+  'src/tables',
+  'src/splitter',
+  'src/splitter/decide',
+  'src/splitter/memory',
+  'test/reference',
+  'test/sim',
+];
 const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
 /** Runs in turn, again and again with other seeds, until something is found. */
 const RUNS: readonly Partial<SimOptions>[] = [

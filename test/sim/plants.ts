@@ -1,7 +1,7 @@
 /** One-line breakages of the core, each of which the simulation must find. `find` stands exactly once in its file. */
 export interface Plant {
   what: string;
-  group: 'rules' | 'lives' | 'checksums' | 'tables';
+  group: 'decisions' | 'lives' | 'checksums' | 'tables';
   /** Under src/. */
   file: string;
   find: string;
@@ -19,8 +19,8 @@ const TTL = 'tables/ttl-table.ts';
 const CHECKSUM = 'packet/checksum.ts';
 const REWRITE = 'packet/rewrite.ts';
 
-const rule = (file: string, what: string, find: string, replace: string): Plant => ({
-  group: 'rules',
+const decision = (file: string, what: string, find: string, replace: string): Plant => ({
+  group: 'decisions',
   what,
   file,
   find,
@@ -49,80 +49,85 @@ const table = (file: string, what: string, find: string, replace: string): Plant
 });
 
 export const PLANTS: readonly Plant[] = [
-  rule(REPORT, 'the pin is not asked', 'if (pins.isPinned(', 'if (!pins && pins.isPinned('),
-  rule(REPORT, 'an activation is never used up', 'activated.consume(', 'if (!view) activated.consume('),
-  rule(REPORT, 'a repeated SYN is taken for a new one', 'reports.isn(known) === view.sequence', 'known === -2'),
-  rule(REPORT, 'any new SYN ends a live diversion', '!reports.isClosing(known) && ', 'reports.isClosing(known) && '),
-  rule(
+  decision(REPORT, 'the pin is not asked', 'if (pins.isPinned(', 'if (!pins && pins.isPinned('),
+  decision(REPORT, 'an activation is never used up', 'activated.consume(', 'if (!view) activated.consume('),
+  decision(REPORT, 'a repeated SYN is taken for a new one', 'reports.isn(known) === view.sequence', 'known === -2'),
+  decision(
+    REPORT,
+    'any new SYN ends a live diversion',
+    '!reports.isClosing(known) && ',
+    'reports.isClosing(known) && ',
+  ),
+  decision(
     REPORT,
     'a collector may speak on a connection that is not its own',
     'if (!isOwn) return Reason.NotOwner;',
     'if (!isOwn) return this.forward.asAcs(Reason.ReportAnswered);',
   ),
-  rule(
+  decision(
     REPORT,
     'the ITMS may speak on a diverted connection',
     'return isCollectors ?',
     'return !isCollectors && !view ?',
   ),
-  rule(REPORT, 'a paused splitter diverts', 'if (isPaused || ', 'if ('),
-  rule(
+  decision(REPORT, 'a paused splitter diverts', 'if (isPaused || ', 'if ('),
+  decision(
     REPORT,
     'a RST from a refusing collector leaves the entry',
     'isRefusal(view, reports.isn(slot))) this.refused(slot)',
     '!view) this.refused(slot)',
   ),
-  rule(
+  decision(
     REQUEST,
     'colliding ports are not remapped',
     'const collides = requests.find(',
     'const collides = !view && requests.find(',
   ),
-  rule(REQUEST, 'a remapped port is not translated back', 'if (ownPort !== view.destinationPort)', 'if (!view)'),
-  rule(
+  decision(REQUEST, 'a remapped port is not translated back', 'if (ownPort !== view.destinationPort)', 'if (!view)'),
+  decision(
     REQUEST,
     'the ITMS’s requests are not remembered',
     'const slot = collides',
     'const slot = sender === ITMS ? -1 : collides',
   ),
-  rule(ACTIVATION, 'a 401 arms', '=== TWO', '>= TWO'),
-  rule(
+  decision(ACTIVATION, 'a 401 arms', '=== TWO', '>= TWO'),
+  decision(
     ACTIVATION,
     'a repeated answer arms again',
     'if (requests.wasJudged(slot, sequence)) {',
     'if (sequence === 0.5) {',
   ),
-  rule(ACTIVATION, 'a FIN arms though the CPE spoke HTTP', ' && !requests.has(slot, Seen.Http)', ''),
-  rule(ACTIVATION, 'the second of two collectors wins', 'if (rival !== owner &&', 'if (rival === -1 &&'),
-  rule(ACTIVATION, 'a success of the ITMS’s own request ends nothing', 'activated.remove(standing);', ''),
-  rule(
+  decision(ACTIVATION, 'a FIN arms though the CPE spoke HTTP', ' && !requests.has(slot, Seen.Http)', ''),
+  decision(ACTIVATION, 'the second of two collectors wins', 'if (rival !== owner &&', 'if (rival === -1 &&'),
+  decision(ACTIVATION, 'a success of the ITMS’s own request ends nothing', 'activated.remove(standing);', ''),
+  decision(
     RULES,
     'a SYN to any port is forwarded',
     'Action.RefuseSyn,       Action.FollowAnswer,',
     'Action.FollowAnswer,    Action.FollowAnswer,',
   ),
-  rule(
+  decision(
     RULES,
     'a collector opens from the report port',
     'Action.RefuseServerSyn, Action.ServeReport,',
     'Action.OpenRequest,     Action.ServeReport,',
   ),
-  rule(
+  decision(
     RULES,
     'a reset that answers no SYN is a refusal',
     'return (view.flags & TcpFlag.Ack) !== 0 && acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;',
     'return view.flags >= 0;',
   ),
-  rule(RULES, 'a SYN+ACK counts as a SYN', 'return PacketType.SynAck;', 'return PacketType.Syn;'),
-  rule(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
-  rule(
+  decision(RULES, 'a SYN+ACK counts as a SYN', 'return PacketType.SynAck;', 'return PacketType.Syn;'),
+  decision(ACTIVATED, 'there is no grace', 'this.isArmed(slot) || this.isGrace(slot)', 'this.isArmed(slot)'),
+  decision(
     REPORT,
     'a reset after the collector’s FIN ends the grace',
     'else if (!reports.has(slot, Seen.FinOfServer)) activated.reset',
     'else activated.reset',
   ),
-  rule(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),
-  rule(STATE, 'pins are lost at a restart', 'this.reports.table.hashSeed', 'seed'),
+  decision(ACTIVATED, 'there is grace after a reset', 'if (slot >= 0) this.setReset(slot, State.Reset);', ''),
+  decision(STATE, 'pins are lost at a restart', 'this.reports.table.hashSeed', 'seed'),
   life(STATE, 'armed for ten minutes', 'armedMs: lives.armed * 1000', 'armedMs: lives.armed * 10000'),
   life(STATE, 'grace for 20 s', 'graceMs: lives.grace * 1000', 'graceMs: lives.grace * 10000'),
   life(

@@ -4,20 +4,20 @@
  * The only file here that knows the core. The engine's clock is in whole milliseconds: packets that arrive within one
  * are a batch.
  */
+import { type Mode, Reference, type Room, type World } from '../reference/reference';
 import { PacketBatch, Verdict } from '../../src/packet/batch';
 import { Splitter, SWEEP_SLOTS, type SplitterOptions } from '../../src/splitter/splitter';
 import { SplitterState } from '../../src/splitter/memory/state';
 import { SimFailure } from './failure';
 import { Cause } from './ledger';
-import { Fate, Model, type Mode, type Outcome, type Room } from './model';
-import { type ModelPacket, readPacket } from './model-packet';
 import { type Network, type Packet } from './network';
-import { ACS_TEXT, CPE, CPE_NETWORK, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
+import { decisionOf, decisionText, Fate, isSame, type Outcome } from './outcome';
+import { ACS_TEXT, CPE, CPE_NETWORK, isCpeAddress, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
 import { type Timeline } from './timeline';
 import { Traced } from './traced';
 import { Transcript } from './transcript';
-import { checkRewritten, isAsExpected, notAsExpected } from './wire-checks';
-import { addressText, get16, get32 } from './wire';
+import { checkRewritten } from './wire-checks';
+import { addressOf, addressText, FIN, get16, get32, RST, SYN } from './wire';
 
 export interface BoxOptions {
   activation: Mode;
@@ -39,7 +39,7 @@ const HEADERS_BYTES = 120;
 
 export class SplitterBox {
   splitter: Splitter;
-  model: Model;
+  reference: Reference;
   readonly transcript = new Transcript();
   readonly peaks: TableCounts = { requests: 0, activations: 0, reports: 0 };
   packets = 0;
@@ -57,7 +57,6 @@ export class SplitterBox {
   private buffer = new ArrayBuffer(0);
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH_PACKETS)), BATCH_PACKETS);
   private readonly room: Room;
-  private readonly read: ModelPacket = newPacket();
   private readonly seen: Outcome = { fate: Fate.Drop, source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
 
   constructor(
@@ -74,10 +73,10 @@ export class SplitterBox {
       activations: false,
       reports: false,
       hasRequest: (cpe, cpePort, port) =>
-        this.splitter.state.ipv4!.connectionRequests.find(Int32Array.of(cpe), cpePort, port) >= 0,
-      hasActivation: (cpe) => this.splitter.state.ipv4!.activatedCpes.find(Int32Array.of(cpe)) >= 0,
+        this.splitter.state.ipv4!.connectionRequests.find(words(cpe), cpePort, port) >= 0,
+      hasActivation: (cpe) => this.splitter.state.ipv4!.activatedCpes.find(words(cpe)) >= 0,
     };
-    this.model = new Model(options.activation, this.room);
+    this.reference = new Reference(WORLD, options.activation, options.capacityEntries, this.room);
   }
 
   /** Bytes of the tables' memory, all of it. */
@@ -121,33 +120,33 @@ export class SplitterBox {
   start(keepsState: boolean, seed: number, isReversed: boolean): void {
     if (!keepsState) {
       this.buffer = new ArrayBuffer(this.buffer.byteLength);
-      this.model.forget();
+      this.reference.forget();
     }
     const collectors = SERVERS.slice(1);
     if (isReversed) collectors.reverse();
     this.splitter = new Splitter(this.splitterOptions(seed, collectors));
-    this.model.isPaused = false;
+    this.reference.context.isPaused = false;
     this.isRunning = true;
     if (this.waiting.length > 0) this.scheduleFlush();
   }
 
   pause(isPaused: boolean): void {
     this.splitter.paused = isPaused;
-    this.model.isPaused = isPaused;
+    this.reference.context.isPaused = isPaused;
   }
 
   activate(cpe: number, collector: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
     this.updateRoom();
     this.splitter.activate(Int32Array.of(cpe), SERVERS[collector]!.name, nowMs);
-    this.model.activate(cpe, collector, nowMs);
+    this.reference.activate(addressText(cpe), SERVERS[collector]!.name, nowMs);
   }
 
   deactivate(cpe: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
     const stood = this.splitter.deactivate(Int32Array.of(cpe), nowMs);
-    if (this.model.deactivate(cpe, nowMs) === stood || !this.options.isChecked) return;
-    throw new SimFailure('rules', nowMs, `deactivate ${addressText(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
+    if (this.reference.deactivate(addressText(cpe), nowMs) === stood || !this.options.isChecked) return;
+    throw new SimFailure('decisions', nowMs, `deactivate ${addressText(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
   }
 
   // ---- packets ----
@@ -214,26 +213,30 @@ export class SplitterBox {
   }
 
   private check(packet: Packet, after: Uint8Array, queue: number, nowMs: number): void {
-    const { seen, read } = this;
-    const before = packet.bytes;
-    readPacket(before, packet.length, read);
+    const { seen } = this;
+    const before = packet.bytes.subarray(0, packet.length);
+    const isWhole = packet.connection !== undefined && !packet.isCorrupt;
     if (seen.fate === Fate.Rewrite) {
       const tcpAt = (after[0]! & 15) << 2;
       seen.source = get32(after, 12);
       seen.destination = get32(after, 16);
       seen.sourcePort = get16(after, tcpAt);
       seen.destinationPort = get16(after, tcpAt + 2);
-      if (packet.connection !== undefined && seen.sourcePort !== read.sourcePort) packet.connection.isRemapped = true;
-      checkRewritten(before, after, queue === 0, packet.connection !== undefined && !packet.isCorrupt, seen, nowMs);
+      const didRemap = queue !== 0 && seen.sourcePort !== get16(before, tcpAt);
+      if (packet.connection !== undefined && didRemap) packet.connection.isRemapped = true;
+      checkRewritten(before, after, queue === 0, isWhole, seen, nowMs);
     }
-    const must = this.model.decide(read, queue, nowMs, seen);
+    const found = decisionOf(seen);
+    const must = this.reference.decide(queue === 0, before, nowMs, found);
     if (packet.connection !== undefined) {
-      if (this.model.isLimited) packet.connection.causes |= Cause.Limit;
-      packet.connection.meetSplitter(packet.sender, read.kind === 'fin', nowMs);
+      if (this.reference.context.isLimited) packet.connection.causes |= Cause.Limit;
+      packet.connection.meetSplitter(packet.sender, isFin(before), nowMs);
     }
-    const cpe = queue === 0 ? read.source : read.destination;
-    if (cpe === this.traced.cpe) this.traced.line(nowMs, describe(read, queue), seen, packet);
-    if (!isAsExpected(seen, must)) throw notAsExpected(seen, must, describe(read, queue), nowMs, cpe);
+    const cpe = before.length < 20 ? undefined : get32(before, queue === 0 ? 12 : 16);
+    if (cpe !== undefined && cpe === this.traced.cpe) this.traced.line(nowMs, packetText(before, queue), seen, packet);
+    if (isSame(found, must)) return;
+    const detail = `the reference says ${decisionText(must)}, the core did ${decisionText(found)}`;
+    throw new SimFailure('decisions', nowMs, `${packetText(before, queue)}: ${detail}`, cpe);
   }
 
   // ---- tables ----
@@ -260,15 +263,15 @@ export class SplitterBox {
     return { requests: connectionRequests.count, activations: activatedCpes.count, reports: reportConnections.count };
   }
 
-  /** Sweeps everything: the tables then hold exactly what the model holds. */
+  /** Sweeps everything: the tables then hold exactly what the reference holds. */
   audit(): void {
     if (!this.isRunning || !this.options.isChecked) return;
     const nowMs = Math.floor(this.timeline.nowMs);
     const slots = this.splitter.state.ipv4!.connectionRequests.table.slotCount;
     for (let swept = 0; swept < 3 * slots + SWEEP_SLOTS; swept += SWEEP_SLOTS) this.splitter.sweep(nowMs);
     const seen = JSON.stringify(this.counts());
-    const must = JSON.stringify(this.model.counts(nowMs));
-    if (seen !== must) throw new SimFailure('tables', nowMs, `entries ${seen}, the model has ${must}`);
+    const must = JSON.stringify(this.reference.counts(nowMs));
+    if (seen !== must) throw new SimFailure('tables', nowMs, `entries ${seen}, the reference has ${must}`);
   }
 
   /** After quiet and the longest life nothing is left, not even an index. */
@@ -292,12 +295,34 @@ export class SplitterBox {
   }
 }
 
-function newPacket(): ModelPacket {
-  const numbers = { source: 0, destination: 0, sourcePort: 0, destinationPort: 0, sequence: 0, acknowledgement: 0 };
-  return { kind: 'untouched', ...numbers, acknowledges: false, text: '' };
+/** The reference's view of the parties. */
+const WORLD: World = {
+  acs: ACS_TEXT,
+  itms: SERVERS[ITMS]!.text,
+  collectors: Object.fromEntries(SERVERS.slice(1).map(({ name, text }) => [name, text])),
+  isCpe: (address) => isCpeAddress(addressOf(address)),
+  reportPorts: REPORT_PORTS,
+  itmsPorts: ITMS_PORTS,
+};
+
+function words(address: string): Int32Array {
+  return Int32Array.of(addressOf(address));
 }
 
-function describe(packet: ModelPacket, queue: number): string {
-  const { kind, source, sourcePort, destination, destinationPort } = packet;
-  return `${kind} on queue ${queue}, ${addressText(source)}:${sourcePort} > ${addressText(destination)}:${destinationPort}`;
+/** As far as a spoiled packet can be read. */
+function isFin(bytes: Uint8Array): boolean {
+  const tcpAt = bytes.length === 0 ? 0 : (bytes[0]! & 15) << 2;
+  return bytes.length >= tcpAt + 20 && (bytes[tcpAt + 13]! & (FIN | SYN | RST)) === FIN;
+}
+
+const FLAG_LETTERS = 'FSRPAUEC';
+
+/** A packet in a line, as far as it can be read. */
+function packetText(bytes: Uint8Array, queue: number): string {
+  const tcpAt = bytes.length === 0 ? 0 : (bytes[0]! & 15) << 2;
+  if (bytes.length < Math.max(20, tcpAt) + 20) return `${bytes.length} bytes on queue ${queue}`;
+  const flags = [...FLAG_LETTERS].filter((_, bit) => bytes[tcpAt + 13]! & (1 << bit)).join('');
+  const end = (addressAt: number, portAt: number) => `${addressText(get32(bytes, addressAt))}:${get16(bytes, portAt)}`;
+  const numbers = `seq ${get32(bytes, tcpAt + 4) >>> 0} ack ${get32(bytes, tcpAt + 8) >>> 0}`;
+  return `${flags} on queue ${queue}, ${end(12, tcpAt)} > ${end(16, tcpAt + 2)}, ${numbers}`;
 }

@@ -1,8 +1,7 @@
-/** The packets of one CPE in words, for whoever looks into a failure. */
-import { type Outcome } from './model';
+/** The packets of one CPE in words, for reading a failure. */
 import { type Packet } from './network';
+import { decisionOf, decisionText, type Outcome } from './outcome';
 import { CPE, SERVERS } from './parties';
-import { outcomeText } from './wire-checks';
 
 export class Traced {
   /** int32. */
@@ -13,6 +12,6 @@ export class Traced {
     const { connection, sender } = packet;
     const from = sender === CPE ? 'cpe' : SERVERS[sender]!.name;
     const which = connection === undefined ? 'noise' : `connection ${connection.number}`;
-    this.lines.push(`${(nowMs / 1000).toFixed(3)} ${from}, ${which}: ${what} -> ${outcomeText(seen)}`);
+    this.lines.push(`${(nowMs / 1000).toFixed(3)} ${from}, ${which}: ${what} -> ${decisionText(decisionOf(seen))}`);
   }
 }

@@ -1,5 +1,5 @@
 /** Runs of every size and kind, drawn from a number: what a long search goes through. */
-import { type Mode } from './model';
+import { type Mode } from '../reference/reference';
 import { DEFAULTS, type SimOptions, TROUBLES } from './options';
 import { Prng } from './prng';
 

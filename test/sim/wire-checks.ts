@@ -1,8 +1,8 @@
-/** What every packet that leaves the splitter must satisfy, whatever the rules say: addresses, bytes and checksums. */
+/** What every packet that leaves the splitter must satisfy, whatever was decided: addresses, bytes and checksums. */
 import { SimFailure } from './failure';
-import { Fate, type Outcome } from './model';
+import { decisionOf, decisionText, type Outcome } from './outcome';
 import { ACS, isCpeAddress, serverAt } from './parties';
-import { addressText, get16, invert, ipChecksumHolds, sumOf, tcpChecksumHolds } from './wire';
+import { get16, invert, ipChecksumHolds, sumOf, tcpChecksumHolds } from './wire';
 
 const IP_CHECKSUM_AT = 10;
 const TCP_CHECKSUM_AT = 16;
@@ -18,13 +18,14 @@ export function checkRewritten(
 ): void {
   const peer = fromCpe ? serverAt(seen.destination) >= 0 : seen.source === ACS;
   if (!peer || (!fromCpe && !isCpeAddress(seen.destination)))
-    throw new SimFailure('one-peer', nowMs, `a packet leaves as ${outcomeText(seen)}`);
+    throw new SimFailure('one-peer', nowMs, `a packet leaves as ${decisionText(decisionOf(seen))}`);
   checkBytes(before, after, fromCpe, nowMs);
   if (isWhole) {
-    if (!ipChecksumHolds(after)) throw new SimFailure('checksum', nowMs, `IP header of ${outcomeText(seen)}`);
-    if (!tcpChecksumHolds(after)) throw new SimFailure('checksum', nowMs, `TCP of ${outcomeText(seen)}`);
+    if (!ipChecksumHolds(after))
+      throw new SimFailure('checksum', nowMs, `IP header of ${decisionText(decisionOf(seen))}`);
+    if (!tcpChecksumHolds(after)) throw new SimFailure('checksum', nowMs, `TCP of ${decisionText(decisionOf(seen))}`);
   } else if (ipDefect(before) !== ipDefect(after) || tcpDefect(before) !== tcpDefect(after)) {
-    throw new SimFailure('checksum', nowMs, `corruption was mended or made worse: ${outcomeText(seen)}`);
+    throw new SimFailure('checksum', nowMs, `corruption was mended or made worse: ${decisionText(decisionOf(seen))}`);
   }
 }
 
@@ -51,29 +52,4 @@ function tcpDefect(bytes: Uint8Array): number {
   const ipBytes = (bytes[0]! & 15) << 2;
   const length = get16(bytes, 2) - ipBytes;
   return invert(sumOf(bytes, 12, 8) + 6 + length + sumOf(bytes, ipBytes, length)) % 0xffff;
-}
-
-/** The model has the last word on where a packet goes. */
-export function isAsExpected(seen: Outcome, must: Outcome): boolean {
-  return (
-    seen.fate === must.fate &&
-    (seen.fate !== Fate.Rewrite ||
-      (seen.source === must.source &&
-        seen.sourcePort === must.sourcePort &&
-        seen.destination === must.destination &&
-        seen.destinationPort === must.destinationPort))
-  );
-}
-
-/** @param cpe int32 */
-export function notAsExpected(seen: Outcome, must: Outcome, what: string, nowMs: number, cpe: number): SimFailure {
-  const detail = `${what}: the model says ${outcomeText(must)}, seen was ${outcomeText(seen)}`;
-  return new SimFailure('rules', nowMs, detail, cpe);
-}
-
-export function outcomeText(outcome: Outcome): string {
-  if (outcome.fate === Fate.Drop) return 'dropped';
-  if (outcome.fate === Fate.Accept) return 'left alone';
-  const { source, sourcePort, destination, destinationPort } = outcome;
-  return `${addressText(source)}:${sourcePort} > ${addressText(destination)}:${destinationPort}`;
 }

@@ -1,6 +1,6 @@
 /** The words behind `npm run sim --`, read into what they ask for. */
 import { parseArgs } from 'node:util';
-import { type Mode } from './model';
+import { type Mode } from '../reference/reference';
 import { DEFAULTS, type SimOptions, type Trouble, TROUBLES } from './options';
 import { type Load, LOADS } from './measure';
 

@@ -198,7 +198,7 @@ export class World implements Surroundings {
       batches: box.batches,
       connections: ledger.opened,
       broken: ledger.broken,
-      forgottenPins: box.model.forgottenPins,
+      forgottenPins: box.reference.context.forgottenPins,
       peaks: box.peaks,
       transcript: box.transcript.digest(),
     };

@@ -1,4 +1,4 @@
-/** The model's own reading of a TCP packet of either family: slow, by bits, and strict. Knows nothing of src/. */
+/** The reference's own reading of a TCP packet of either family: strict, field by field, with no code from src/. */
 
 export interface ReadPacket {
   source: string;
@@ -11,11 +11,15 @@ export interface ReadPacket {
   ack: boolean;
   fin: boolean;
   rst: boolean;
+  /** As Latin-1 text, up to its first TEXT_BYTES. */
   payload: string;
 }
 
+/** Longer than any head that the decision reads. */
+const TEXT_BYTES = 1024;
+
 export type Reading =
-  /** Not IP, or not TCP: none of our business. */
+  /** Not IP, or not TCP. */
   | { kind: 'foreign' }
   /** The IP header lies. */
   | { kind: 'bad ip' }
@@ -36,7 +40,7 @@ function dotted(bytes: Uint8Array, fromBit: number): string {
   return [0, 8, 16, 24].map((offset) => bits(bytes, fromBit + offset, 8)).join('.');
 }
 
-/** RFC 5952, but for embedded IPv4 addresses, which the model's hosts do not have. */
+/** RFC 5952, without its form for embedded IPv4 addresses: no host of these tests has one. */
 function colons(bytes: Uint8Array, fromBit: number): string {
   const groups = [0, 1, 2, 3, 4, 5, 6, 7].map((group) => bits(bytes, fromBit + 16 * group, 16).toString(16));
   for (let zeros = 8; zeros > 1; zeros--) {
@@ -108,7 +112,11 @@ function readTcp(tcp: Uint8Array, addresses: { source: string; destination: stri
       rst: bits(tcp, 109, 1) === 1,
       syn: bits(tcp, 110, 1) === 1,
       fin: bits(tcp, 111, 1) === 1,
-      payload: String.fromCharCode(...tcp.subarray(dataOffset)),
+      payload: textOf(tcp.subarray(dataOffset, dataOffset + TEXT_BYTES)),
     },
   };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
