@@ -1,5 +1,5 @@
 /** The supervisor is killed, the worker is stopped, another version installed, the disk full: what the next start finds. */
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive } from '../../src/lab/namespaces';
 import { type Status } from '../../src/engine/report/status';
@@ -95,7 +95,7 @@ describe('an engine', () => {
     expect((await engine.ended).code).toBe(0);
   });
 
-  test('under which another version is installed goes on; with its worker it ends, says so, and the new one takes over', async () => {
+  test('under which another version is installed, or all is removed, goes on, its worker too; the next start is the new version', async () => {
     const installed = join(network.directory, 'installed');
     const root = join(__dirname, '..', '..');
     cpSync(join(root, 'dist'), join(installed, 'dist'), { recursive: true });
@@ -110,14 +110,30 @@ describe('an engine', () => {
       await json('activate', '10.1.0.9', '--collector', 'c1');
       install('2.0.0');
       expect(await status()).toMatchObject({ version: '1.0.0', ready: true });
-      process.kill((await status()).workers[0]!.pid, 'SIGKILL');
-      const { code, stderr } = await engine.ended;
-      expect(code).toBe(1);
-      expect(stderr.trimEnd().split('\n').at(-1)).toBe(
-        'acsplit: version 2.0.0 was installed while another was running: start the engine again',
-      );
+      const killWorker = async (): Promise<void> => {
+        const { workers } = await status();
+        process.kill(workers[0]!.pid, 'SIGKILL');
+        await eventually('another worker', async () => {
+          const now = await status();
+          return (now.ready && now.workers[0]!.restarts > workers[0]!.restarts) || undefined;
+        });
+      };
+      await killWorker();
+      expect(await engine.event('upgraded')).toMatchObject({ level: 'warn', installed: '2.0.0', running: '1.0.0' });
+      // In the middle of an upgrade nothing is there.
+      network.program = before;
+      renameSync(installed, `${installed}.gone`);
+      await killWorker();
+      expect(await status()).toMatchObject({ version: '1.0.0', ready: true, workers: [{ restarts: 2 }] });
+      expect(await json('tables', 'activated', '--json')).toMatchObject([{ cpe: '10.1.0.9', phase: 'armed' }]);
+      const warnings = engine.events().filter(({ event }) => event === 'upgraded' || event === 'worker-stuck');
+      expect(warnings).toHaveLength(1);
+      engine.kill('SIGTERM');
+      expect((await engine.ended).code).toBe(0);
       expect(network.boundQueues()).toEqual([]);
 
+      renameSync(`${installed}.gone`, installed);
+      network.program = join(installed, 'dist', 'cli', 'main.js');
       const next = await begin();
       expect(await status()).toMatchObject({ version: '2.0.0', ready: true });
       expect(await json('tables', 'activated', '--json')).toMatchObject([{ cpe: '10.1.0.9', phase: 'armed' }]);

@@ -128,7 +128,7 @@ export interface Addon {
 }
 
 /** The same path from src/engine and from dist/engine. */
-const ADDON_FILE = path.join(__dirname, '..', '..', '..', 'build', 'Release', 'acsplit.node');
+export const ADDON_FILE = path.join(__dirname, '..', '..', '..', 'build', 'Release', 'acsplit.node');
 
 let loaded: Addon | undefined;
 

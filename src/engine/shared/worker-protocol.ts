@@ -6,7 +6,7 @@ import { Journal } from './journal';
 import { Observation } from './observation';
 
 /** Descriptor numbers in the worker. */
-export const FD = { channel: 3, queue: 4, batch: 5, state: 6 } as const;
+export const FD = { channel: 3, queue: 4, batch: 5, state: 6, modules: 7, addon: 8 } as const;
 
 /** What a reload may change. */
 export interface Reloadable {
@@ -23,7 +23,6 @@ export interface WorkerSettings extends Reloadable {
 
 export interface WorkerStart {
   kind: 'start';
-  version: string;
   /** Process id of the supervisor. */
   parent: number;
   settings: WorkerSettings;
@@ -67,9 +66,7 @@ export type FromWorker =
   /** Verdicts of a kind are refused by the kernel. */
   | { kind: 'verdict-refused'; code: string; message: string }
   /** The tables cannot be taken over. */
-  | { kind: 'state-unusable'; message: string }
-  /** Another version is installed than the one that the supervisor was started from. */
-  | { kind: 'upgraded'; version: string };
+  | { kind: 'state-unusable'; message: string };
 
 /** CLOCK_MONOTONIC, which is one for all processes; `performance.now()` begins with each. */
 export function monotonicMs(): number {

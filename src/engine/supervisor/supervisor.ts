@@ -34,6 +34,7 @@ import { SIDES } from '../../packet/batch';
 import { composeStatus, type Status } from '../report/status';
 import { CHANGES } from '../shared/control-request';
 import { WorkerKeeper } from './worker-keeper';
+import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram } from './worker-program';
 import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
 
 /**
@@ -78,6 +79,8 @@ class Supervisor implements Engine {
   private held: HeldState | undefined;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
+  private program: WorkerProgram | undefined;
+  private isSkewTold = false;
   private journal: Journal | undefined;
   private observation: Observation | undefined;
   private control: KeptControl | undefined;
@@ -109,13 +112,14 @@ class Supervisor implements Engine {
     this.opened = await openEngineQueues(queue, stopped);
     this.held = new HeldState(options);
     const addon = loadAddon();
+    this.program = readWorkerProgram(options.version);
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
     const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
-    this.keeper = this.makeKeeper(this.opened.fd, this.liveness);
+    this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness);
     const trace = packetTrace({
       ring: this.observation.ring,
       run: this.run,
@@ -191,7 +195,20 @@ class Supervisor implements Engine {
     await this.control?.close();
     await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
+    if (this.program) closeProgram(this.program);
     this.held?.close();
+  }
+
+  /** Once, when a worker is started and another version is installed by then. */
+  private tellSkew(): void {
+    const { version: running } = this.options;
+    const installed = installedVersion();
+    if (installed === undefined || installed === running || this.isSkewTold) return;
+    this.isSkewTold = true;
+    this.log.warn(
+      { event: 'upgraded', installed, running },
+      `version ${installed} is installed, and ${running} goes on: restart the engine when it suits`,
+    );
   }
 
   private get state(): HeldState {
@@ -199,13 +216,14 @@ class Supervisor implements Engine {
     return this.held;
   }
 
-  private makeKeeper(queueFd: number, liveness: Liveness): WorkerKeeper {
+  private makeKeeper(queueFd: number, program: WorkerProgram, liveness: Liveness): WorkerKeeper {
     return new WorkerKeeper({
       log: this.log,
-      descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd }),
+      descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd, program }),
       start: () => {
-        const { version, capacityEntries, queue } = this.options;
-        return { version, settings: settingsOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
+        const { capacityEntries, queue } = this.options;
+        this.tellSkew();
+        return { settings: settingsOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
       },
       liveness,
       onStateUnusable: (reason) => this.state.replace(reason),

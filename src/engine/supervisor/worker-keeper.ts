@@ -156,12 +156,6 @@ export class WorkerKeeper {
       case 'state-unusable':
         this.stateUnusable = message.message;
         return this.worker?.kill();
-      case 'upgraded':
-        this.isStopping = true;
-        this.worker?.kill();
-        return this.giveUp(
-          `version ${message.version} was installed while another was running: start the engine again`,
-        );
     }
   }
 

@@ -1,9 +1,8 @@
 /** One worker as the supervisor sees it: a child process with the engine's descriptors, and why it died. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { WORKER_BOOT, WORKER_MAIN, type WorkerProgram } from './worker-program';
 import { FD, type FromWorker, type ToWorker } from '../shared/worker-protocol';
 
-const PROGRAM = join(__dirname, '..', 'worker', 'main.js');
 /** What is kept of a worker's last words. */
 const MAX_WORDS = 8192;
 
@@ -11,6 +10,7 @@ export interface Descriptors {
   queue: number;
   batch: number;
   state: number;
+  program: WorkerProgram;
 }
 
 export interface Death {
@@ -32,7 +32,9 @@ export class WorkerProcess {
     stdio[FD.queue] = descriptors.queue;
     stdio[FD.batch] = descriptors.batch;
     stdio[FD.state] = descriptors.state;
-    this.child = spawn(process.execPath, [PROGRAM], { stdio });
+    stdio[FD.modules] = descriptors.program.modules;
+    stdio[FD.addon] = descriptors.program.addon;
+    this.child = spawn(process.execPath, ['-e', WORKER_BOOT, WORKER_MAIN], { stdio });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.words = (this.words + chunk.toString()).slice(-MAX_WORDS)));
     this.child.on('message', hear);
     this.died = new Promise((resolve) => {

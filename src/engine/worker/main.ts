@@ -4,8 +4,6 @@
  *
  * It is the only writer of the tables; what an operator wants changed comes as a command.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Splitter } from '../../splitter/splitter';
 import { loadAddon, type QueueError } from '../shared/binding';
 import { type ControlRequest } from '../shared/control-request';
@@ -129,13 +127,6 @@ function onLoopError(error: QueueError): void {
 }
 
 function begin(start: WorkerStart): Worker | undefined {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', '..', 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  if (version !== start.version) {
-    tell({ kind: 'upgraded', version });
-    return undefined;
-  }
   if (!loadAddon().dieWithParent(start.parent)) fail('the supervisor is gone');
   try {
     return new Worker(start);

@@ -17,10 +17,15 @@ if (what === 'signal' && !isWorker) {
 }
 /** No worker ever says that it is up. */
 if (what === 'worker-hangs' && isWorker) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-/** The first worker already finds another version. */
-if (what === 'worker-upgraded' && isWorker) {
+/** Another version is installed after the supervisor has looked at its own, and before it keeps the worker's program. */
+if (what === 'upgraded' && !isWorker) {
   const fs = require('node:fs');
   const { readFileSync } = fs;
-  fs.readFileSync = (path, ...rest) =>
-    String(path).endsWith('package.json') ? '{ "version": "99.0.0" }' : readFileSync(path, ...rest);
+  const isAsked = (path) => String(path).endsWith('acsplit.node') || path.endsWith?.('worker/main.js');
+  let isInstalled = false;
+  fs.readFileSync = (path, ...rest) => {
+    isInstalled ||= isAsked(path);
+    const isVersion = isInstalled && String(path).endsWith('package.json');
+    return isVersion ? '{ "version": "99.0.0" }' : readFileSync(path, ...rest);
+  };
 }

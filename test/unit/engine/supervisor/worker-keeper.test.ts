@@ -71,7 +71,7 @@ describe('tables that a worker cannot take over', () => {
       return workers.at(-1);
     });
     const keeper = new WorkerKeeper({
-      descriptors: () => ({ queue: 0, batch: 0, state: 0 }),
+      descriptors: () => ({ queue: 0, batch: 0, state: 0, program: { modules: 0, addon: 0 } }),
       start: () => ({}) as ReturnType<KeeperOptions['start']>,
       ...{
         liveness: liveness(),
