@@ -50,7 +50,10 @@ function setUp(format: 'pcap' | 'pcapng' = 'pcapng', others: MemorySource[] = []
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let tries = 0; !holds(); tries++) {
+    if (tries === 10_000) throw new Error('it never came');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 const linesIn = (sink: MemorySink) => sink.text.split('\n').length - 1;
 
