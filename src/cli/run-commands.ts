@@ -1,7 +1,7 @@
 /** Runs the command line with the given commands, and turns errors into messages and exit statuses. */
 
 import { type CommandModule } from 'yargs';
-import { exitCodeOf, Failure, UsageError } from '../configuration/errors';
+import { ConfigurationError, exitCodeOf, Failure, UsageError } from '../configuration/errors';
 import { createParser } from './parser';
 
 /** @param words of the command line, the command first */
@@ -16,14 +16,18 @@ export async function runCommands(words: readonly string[], commands: readonly C
   }
 }
 
-/** One line on stderr; with --debug the stack trace after it. */
+/** One line on stderr, or one for each error of a configuration; with --debug the stack trace after it. */
 function endWith(error: unknown, isDebugging: boolean): never {
   const known = error instanceof UsageError || error instanceof Failure;
   const message = error instanceof Error ? error.message : String(error);
   const line = known
     ? message
     : `internal error: ${message.split('\n', 1)[0]} (please report it with the output of --debug)`;
-  process.stderr.write(`acsplit: ${line}\n`);
+  const lines = error instanceof ConfigurationError ? error.problems : [line];
+  for (const text of lines) process.stderr.write(`acsplit: ${text}\n`);
+  if (error instanceof ConfigurationError && error.untold > 0) {
+    process.stderr.write(`acsplit: and ${error.untold} more errors\n`);
+  }
   if (isDebugging && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   process.exit(exitCodeOf(error));
 }

@@ -41,6 +41,19 @@ export const addresses = v.pipe(
   }),
 );
 
+/** One address of either family. */
+export const address = v.pipe(
+  v.string(ANY_ADDRESS),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }): string => {
+    const parsed = parseAddress(value);
+    if (parsed !== undefined && isUnicast(parsed)) return formatAddress(parsed);
+    addIssue({
+      message: parsed === undefined ? ANY_ADDRESS : `a host's unicast ${FAMILY_NAMES[familyOf(parsed)]} address`,
+    });
+    return NEVER;
+  }),
+);
+
 /** A network in CIDR notation, as canonical text. */
 export const network = v.pipe(
   v.string(ANY_NETWORK),
@@ -59,8 +72,8 @@ export const network = v.pipe(
   }),
 );
 
-/** The family of a network, from its text. */
-export function familyOfNetwork(text: string): Family {
+/** The family of an address or network, from its text. */
+export function familyOfText(text: string): Family {
   return text.includes(':') ? 'ipv6' : 'ipv4';
 }
 

@@ -6,7 +6,13 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { type ActivationMode, type Lives, type OnEngineDown, type Topology } from '../splitter/topology';
+import {
+  type ActivationMode,
+  type Addresses,
+  type Lives,
+  type OnEngineDown,
+  type Topology,
+} from '../splitter/topology';
 import { findContradictions } from './contradictions';
 import { choicesAt, type ConfigurationShape, configurationSchema, keysAt, UNKNOWN_KEY } from './schema';
 import {
@@ -18,7 +24,8 @@ import {
   type Problem,
   TextError,
 } from './text';
-import { UsageError } from './errors';
+import { ConfigurationError, UsageError } from './errors';
+import { familyOfText } from './address';
 import { didYouMean } from './near-miss';
 
 export const DEFAULT_CONFIGURATION_FILE = '/etc/acsplit/acsplit.yaml';
@@ -81,13 +88,9 @@ export function parseConfiguration(source: string, file: string): Configuration 
 }
 
 function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
-  const { cpe, itms, collectors, reportPorts, itmsPorts } = shape;
   return {
     name: shape.name,
-    topology: {
-      cpe: { interfaces: [{ in: cpe.interface, out: cpe.interface }], address: cpe.address, networks: cpe.networks },
-      ...{ itms, collectors, reportPorts, itmsPorts },
-    },
+    topology: toTopology(shape),
     activation: shape.activation,
     lives: shape.ttl,
     capacityEntries: shape.tables.capacity,
@@ -100,17 +103,43 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
   };
 }
 
-/** The first problem in the file's order is told in full; the number of others says that more editing awaits. */
-function refusal(file: string, text: ConfigurationText, problems: Problem[]): UsageError {
-  const placed = problems.map((problem) => ({ ...problem, at: text.position(problem) }));
+function toTopology({ cpe, itms, collectors, reportPorts, itmsPorts, requestPorts }: ConfigurationShape): Topology {
+  return {
+    cpe: { interfaces: cpe.interface, address: cpe.address, networks: cpe.networks },
+    itms: { interface: itms.interface, address: itms.address, ...requestAddressesOf(itms) },
+    collectors: collectors.map(({ networks, maxPerSecond, ...collector }) => ({
+      ...{ name: collector.name, interface: collector.interface, address: collector.address },
+      ...requestAddressesOf(collector),
+      ...(networks === undefined ? {} : { networks }),
+      ...(maxPerSecond === undefined ? {} : { maxPerSecond }),
+    })),
+    reportPorts,
+    itmsPorts,
+    ...(requestPorts === 'any' ? {} : { requestPorts }),
+  };
+}
+
+function requestAddressesOf({ requestAddresses }: { requestAddresses: string[] }): { requestAddresses?: Addresses[] } {
+  if (requestAddresses.length === 0) return {};
+  return { requestAddresses: requestAddresses.map((text) => ({ [familyOfText(text)]: text })) };
+}
+
+/** More errors than these help nobody. */
+const MOST_TOLD = 20;
+
+/** All errors in the file's order, what is missing last. The message is the first, with the number of the others. */
+function refusal(file: string, text: ConfigurationText, problems: Problem[]): ConfigurationError {
+  const placed = problems.map((problem) => ({ problem, at: text.position(problem) }));
   placed.sort(
     (a, b) =>
-      Number(a.missing ?? false) - Number(b.missing ?? false) || a.at.line - b.at.line || a.at.column - b.at.column,
+      Number(a.problem.missing ?? false) - Number(b.problem.missing ?? false) ||
+      a.at.line - b.at.line ||
+      a.at.column - b.at.column,
   );
-  const [first] = placed;
-  const where = pathText(first.path);
-  const more = placed.length > 1 ? ` (and ${placed.length - 1} more)` : '';
-  return new UsageError(`${file}:${first.at.line}:${first.at.column}: ${where}${first.message}${more}`);
+  const told = placed
+    .slice(0, MOST_TOLD)
+    .map(({ problem, at }) => `${file}:${at.line}:${at.column}: ${pathText(problem.path)}${problem.message}`);
+  return new ConfigurationError(told, placed.length);
 }
 
 function pathText(path: Path): string {
@@ -124,9 +153,15 @@ function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
   if (issue.type === UNKNOWN_KEY) {
     const key = String(path.at(-1));
     const parent = path.slice(0, -1);
-    const known = keysAt(parent);
-    const hint = didYouMean(key, known) || `, expected one of ${known.join(', ')}`;
-    return { path: parent, key, message: `unknown key ${describe(key)}${hint}` };
+    return {
+      path: parent,
+      key,
+      // Computed only if it is told: a hostile file may have many thousand unknown keys.
+      get message() {
+        const known = keysAt(parent);
+        return `unknown key ${describe(key)}${didYouMean(key, known) || `, expected one of ${known.join(', ')}`}`;
+      },
+    };
   }
   if (path.length > 0 && !text.has(path)) return { path, missing: true, message: `missing, expected ${issue.message}` };
   const found = path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)[step], text.value);

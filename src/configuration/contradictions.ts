@@ -1,9 +1,10 @@
 /** Checks between parts of the configuration, each of which is valid by itself. */
 
 import { REMAP_RANGE } from '../splitter/memory/family-state';
-import { type Family } from '../packet/address';
+import { type Family, isInNetwork, parseNetwork } from '../packet/address';
 import { type Addresses } from '../splitter/topology';
-import { FAMILY_NAMES, familyOfNetwork } from './address';
+import { FAMILY_NAMES, familyOfText } from './address';
+import { covers } from './interface';
 import { type ConfigurationShape } from './schema';
 import { type Path, type Problem } from './text';
 
@@ -13,6 +14,7 @@ export function findContradictions(shape: ConfigurationShape): Problem[] {
     ...sharedAddresses(shape),
     ...sharedNames(shape),
     ...sharedInterfaces(shape),
+    ...additions(shape),
     ...ports(shape),
   ];
 }
@@ -23,13 +25,50 @@ const FAMILIES = Object.keys(FAMILY_NAMES) as Family[];
 function everyAddress(shape: ConfigurationShape): { path: Path; address: Addresses; owner: string }[] {
   return [
     { path: ['cpe', 'address'], address: shape.cpe.address, owner: 'the ACS address' },
-    { path: ['itms', 'address'], address: shape.itms.address, owner: 'the ITMS' },
-    ...shape.collectors.map(({ name, address }, i) => ({
-      path: ['collectors', i, 'address'],
-      address,
-      owner: `collector "${name}"`,
+    ...everyServer(shape).map(({ path, server, owner }) => ({
+      ...{ path: [...path, 'address'], address: server.address, owner },
     })),
   ];
+}
+
+type Server = ConfigurationShape['itms'] | ConfigurationShape['collectors'][number];
+
+function everyServer({ itms, collectors }: ConfigurationShape): { path: Path; server: Server; owner: string }[] {
+  return [
+    { path: ['itms'], server: itms, owner: 'the ITMS' },
+    ...collectors.map((server, i) => ({ path: ['collectors', i], server, owner: `collector "${server.name}"` })),
+  ];
+}
+
+/** Further addresses from which servers send Connection Requests. */
+function everyRequestAddress(shape: ConfigurationShape): { path: Path; value: string; owner: string }[] {
+  return everyServer(shape).flatMap(({ path, server, owner }) =>
+    server.requestAddresses.map((value, i) => ({ path: [...path, 'requestAddresses', i], value, owner })),
+  );
+}
+
+/** Where CPEs are diverted first must be where CPEs live, and requests come in a family that CPEs have. */
+function additions(shape: ConfigurationShape): Problem[] {
+  const around = shape.cpe.networks.map((text) => parseNetwork(text)!);
+  const foreign = everyRequestAddress(shape).flatMap(({ path, value }): Problem[] => {
+    const family = familyOfText(value);
+    if (shape.cpe.address[family] !== undefined) return [];
+    const because = `because the ACS address has no ${FAMILY_NAMES[family]} address`;
+    return [{ path, message: `found ${value}, expected no ${FAMILY_NAMES[family]} address, ${because}` }];
+  });
+  const outside = shape.collectors.flatMap(({ networks = [] }, i) =>
+    networks.flatMap((text, k): Problem[] => {
+      const { base, mask } = parseNetwork(text)!;
+      const isInside = around.some(
+        (network) => isInNetwork(base, network) && network.mask.every((word, at) => (word & ~mask[at]) === 0),
+      );
+      if (isInside) return [];
+      return [
+        { path: ['collectors', i, 'networks', k], message: `found ${text}, expected a part of one of cpe.networks` },
+      ];
+    }),
+  );
+  return [...foreign, ...outside];
 }
 
 /** The ACS address defines the families: every server needs an address of each, and CPEs a network of each. */
@@ -48,7 +87,7 @@ function families(shape: ConfigurationShape): Problem[] {
         problems.push({ path, message: `found ${own[family]}, expected no ${name} address, ${because}` });
       }
     }
-    const ofFamily = networks.flatMap((text, i) => (familyOfNetwork(text) === family ? [{ text, i }] : []));
+    const ofFamily = networks.flatMap((text, i) => (familyOfText(text) === family ? [{ text, i }] : []));
     if (isWanted && ofFamily.length === 0) {
       const message = `found no ${name} network, expected one, because the ACS address has an ${name} address`;
       problems.push({ path: ['cpe', 'networks'], message });
@@ -63,9 +102,10 @@ function families(shape: ConfigurationShape): Problem[] {
 }
 
 function sharedAddresses(shape: ConfigurationShape): Problem[] {
-  const entries = everyAddress(shape).flatMap(({ path, address, owner }) =>
+  const own = everyAddress(shape).flatMap(({ path, address, owner }) =>
     Object.values(address).map((value) => ({ path, value, owner })),
   );
+  const entries = [...own, ...everyRequestAddress(shape)];
   return repeated(entries, (value, owner) => `found ${value}, which is already ${owner}; expected a different address`);
 }
 
@@ -76,15 +116,12 @@ function sharedNames(shape: ConfigurationShape): Problem[] {
 
 /** ITMS and collectors may share an interface, but not with the CPEs: the interface tells the direction of a packet. */
 function sharedInterfaces(shape: ConfigurationShape): Problem[] {
-  const servers: { path: Path; name: string }[] = [
-    { path: ['itms', 'interface'], name: shape.itms.interface },
-    ...shape.collectors.map((collector, i) => ({ path: ['collectors', i, 'interface'], name: collector.interface })),
-  ];
-  return servers
-    .filter(({ name }) => name === shape.cpe.interface)
-    .map(({ path, name }) => ({
-      path,
-      message: `found "${name}", which is the CPEs' interface; expected the one towards this server`,
+  const taken = shape.cpe.interface.flatMap((side) => [side.in, side.out]);
+  return everyServer(shape)
+    .filter(({ server }) => taken.some((name) => covers(name, server.interface)))
+    .map(({ path, server }) => ({
+      path: [...path, 'interface'],
+      message: `found "${server.interface}", which is the CPEs' interface; expected the one towards this server`,
     }));
 }
 

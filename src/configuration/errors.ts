@@ -18,6 +18,21 @@ export class UsageError extends Error {
   }
 }
 
+/** A configuration with errors. The message is the first one; a command prints them all, one a line. */
+export class ConfigurationError extends UsageError {
+  /** The first errors, each with its place. */
+  readonly problems: readonly string[];
+  /** How many more there are. */
+  readonly untold: number;
+
+  /** @param told one or more @param count of all */
+  constructor(told: readonly string[], count: number) {
+    super(`${told[0]}${count > 1 ? ` (and ${count - 1} more)` : ''}`);
+    this.problems = told.map(oneLine);
+    this.untold = count - told.length;
+  }
+}
+
 /** Used correctly, but it failed: exit status 1. */
 export class Failure extends Error {
   readonly exitCode = 1;

@@ -8,12 +8,17 @@ import { isAbsolute } from 'node:path';
 import * as v from 'valibot';
 import { MAX_NAME_BYTES } from '../splitter/memory/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
-import { addresses, network } from './address';
+import { address, addresses, network } from './address';
+import { cpeInterfaces, interfaceName } from './interface';
 
 /** A rule holds fifteen ports (src/steering/iptables/render.ts), so this limits the number of rules in a chain. */
 const MAX_PORTS = 64;
 const MAX_COLLECTORS = 64;
-const MAX_NETWORKS = 64;
+const MAX_NETWORKS = 4096;
+/** Of one collector: where a new collector is tried first. */
+const MAX_CANARY_NETWORKS = 64;
+const MAX_REQUEST_ADDRESSES = 16;
+const MAX_SESSIONS_PER_SECOND = 1_000_000;
 const MAX_CAPACITY = 16_777_216;
 /** Three queues of this length ask for 1 GiB of receive buffer, the most a socket takes. */
 const MAX_QUEUE_LENGTH = 131_072;
@@ -67,12 +72,6 @@ function mapping<T extends v.ObjectEntries>(entries: T) {
   );
 }
 
-/** The kernel allows 15 bytes. `+` is a wildcard in iptables, and quotes or blanks would break a rule. */
-const interfaceName = text(
-  'an interface name: 1 to 15 letters, digits, ".", "_" or "-", as `ip link` shows it',
-  (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(value),
-);
-
 const collectorName = text(
   `a name of 1 to ${MAX_NAME_BYTES} letters, digits, ".", "_" or "-", other than "itms" and "cpe"`,
   (value) =>
@@ -91,6 +90,12 @@ const instanceName = text(
 );
 
 const port = integer('a port', 1, 65_535);
+
+/** The CPEs' ports for Connection Requests. */
+const requestPorts = v.custom<'any' | number[]>(
+  (value) => value === 'any' || v.is(list(port, 'ports', 1, MAX_PORTS), value),
+  `any, or a list of 1 to ${MAX_PORTS} ports`,
+);
 
 const stateDirectory = text(
   `an absolute path, short enough for the socket in it (${MAX_SOCKET_PATH_BYTES} bytes)`,
@@ -115,19 +120,29 @@ const lives = Object.fromEntries(
   Object.entries(DEFAULT_LIVES).map(([name, life]) => [name, v.optional(seconds, life as number)]),
 ) as Record<keyof Lives, v.OptionalSchema<typeof seconds, number>>;
 
-const side = { interface: interfaceName, address: addresses };
+const server = {
+  interface: interfaceName,
+  address: addresses,
+  requestAddresses: v.optional(list(address, 'addresses', 0, MAX_REQUEST_ADDRESSES), []),
+};
 
 export const configurationSchema = mapping({
-  cpe: mapping({ ...side, networks: list(network, 'networks', 1, MAX_NETWORKS) }),
-  itms: mapping(side),
+  cpe: mapping({ interface: cpeInterfaces, address: addresses, networks: list(network, 'networks', 1, MAX_NETWORKS) }),
+  itms: mapping(server),
   collectors: list(
-    mapping({ name: collectorName, ...side }),
+    mapping({
+      name: collectorName,
+      ...server,
+      networks: v.optional(list(network, 'networks', 1, MAX_CANARY_NETWORKS)),
+      maxPerSecond: v.optional(integer('a number of sessions', 1, MAX_SESSIONS_PER_SECOND)),
+    }),
     'collectors, each { name, interface, address }',
     1,
     MAX_COLLECTORS,
   ),
   reportPorts: list(port, 'ports', 1, MAX_PORTS),
   itmsPorts: v.optional(list(port, 'ports', 0, MAX_PORTS), []),
+  requestPorts: v.optional(requestPorts, 'any'),
   activation: v.optional(v.picklist(ACTIVATION_MODES, `one of ${ACTIVATION_MODES.join(', ')}`), 'auto'),
   ttl: v.optional(mapping(lives), {}),
   tables: v.optional(

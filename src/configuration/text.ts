@@ -3,7 +3,17 @@
  * Knows YAML, but not what a configuration means.
  */
 
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit, type Document } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 
 export type Path = readonly PropertyKey[];
 
@@ -128,6 +138,17 @@ function startOf(node: unknown): number {
   return range ? range[0] : 0;
 }
 
+/** Pairs by key, each mapping indexed once: a search for each of 24 000 unknown keys would take minutes. */
+const indexes = new WeakMap<YAMLMap, Map<string, Pair>>();
+
+function pairsOf(map: YAMLMap): Map<string, Pair> {
+  const known = indexes.get(map);
+  if (known) return known;
+  const index = new Map(map.items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : [])));
+  indexes.set(map, index);
+  return index;
+}
+
 /** Follows `path` as far as the document goes, and returns the offset there. */
 function offsetOf(document: Document, { path, key }: Pick<Problem, 'path' | 'key'>): number {
   let node: unknown = document.contents;
@@ -139,7 +160,7 @@ function offsetOf(document: Document, { path, key }: Pick<Problem, 'path' | 'key
       node = item;
       offset = startOf(item);
     } else if (isMap(node)) {
-      const pair = node.items.find((p) => isPair(p) && isScalar(p.key) && String(p.key.value) === step);
+      const pair = pairsOf(node).get(String(step));
       if (!pair) return offset;
       offset = startOf(pair.key);
       node = pair.value;

@@ -17,6 +17,18 @@ export interface CpeInterface {
   out: string;
 }
 
+export interface Collector {
+  name: string;
+  interface: string;
+  address: Addresses;
+  /** Further addresses that wake CPEs; sessions go to `address`. */
+  requestAddresses?: Addresses[];
+  /** Only CPEs of these networks are ever diverted to it; all if absent. */
+  networks?: string[];
+  /** Sessions diverted to it in a second; beyond it they go to the ITMS. */
+  maxPerSecond?: number;
+}
+
 export interface Topology {
   /** First interface: the CPEs' side. [P2] */
   cpe: {
@@ -28,13 +40,15 @@ export interface Topology {
     networks: string[];
   };
   /** Second interface: the ITMS. [P2] */
-  itms: { interface: string; address: Addresses };
+  itms: { interface: string; address: Addresses; requestAddresses?: Addresses[] };
   /** Third interface: one or several collection servers. [P2] */
-  collectors: { name: string; interface: string; address: Addresses }[];
+  collectors: Collector[];
   /** Ports of the ACS URL. [P8, P10] */
   reportPorts: number[];
   /** Further TCP ports on the ACS address that always go to the ITMS. [D] */
   itmsPorts: number[];
+  /** The CPEs' ports on which they may take Connection Requests; any if absent. */
+  requestPorts?: 'any' | number[];
 }
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
