@@ -47,6 +47,7 @@ const WITHOUT_ADDON = { moduleNameMapper: { '/acsplit\\.node$': '<rootDir>/test/
  */
 module.exports = {
   reporters: ['default', '<rootDir>/scripts/summary-line.js'],
+  testSequencer: '<rootDir>/scripts/longest-first.js',
   // Bounds a hang; no test is judged by its time.
   testTimeout: 60_000,
   projects: [

@@ -74,6 +74,12 @@ async function checkNative() {
   for (const line of output.split('\n')) if (/was not run/.test(line)) skipped.push(line);
 }
 
+/** One file of the quick tests on each supported version of Node; `npm run test:nodes` runs more. */
+async function checkNodeVersions() {
+  const output = await section('versions of Node', ['sh', 'scripts/node-versions.sh', '--smallest']);
+  for (const line of output.split('\n')) if (/was not run/.test(line)) skipped.push(line);
+}
+
 /** How end-to-end tests can run here: a prefix for the command, or the reason why not. */
 async function endToEnd() {
   const rights = namespaceRights();
@@ -155,11 +161,12 @@ function readResults(hasEndToEnd) {
 }
 
 async function runChecks() {
-  await section('format', ['prettier', '--check', '--log-level=warn', '.']);
-  await section('lint', ['eslint', '--max-warnings=0', '.']);
-  await section('types', ['tsc', '--noEmit']);
+  await section('format', ['npm', 'run', '--silent', 'format:check']);
+  await section('lint', ['npm', 'run', '--silent', 'lint']);
+  await section('types', ['npm', 'run', '--silent', 'types']);
   await section('shell scripts', ['shellcheck', ...shellScripts()]);
   await checkNative();
+  await checkNodeVersions();
 }
 
 const [summary] = await Promise.all([runJest(), runChecks()]);

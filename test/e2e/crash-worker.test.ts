@@ -8,7 +8,7 @@ import { Load, LOAD_CPES } from './support/load';
 import { Lookout, pause, spread } from './support/lookout';
 import { Stage } from './support/stage';
 
-const KILLS = Number(process.env.ACSPLIT_KILLS ?? 100);
+const KILLS = Number(process.env.ACSPLIT_KILLS ?? 25);
 const SEED = Number(process.env.ACSPLIT_SEED ?? Date.now() % 2 ** 31);
 /** A little more than a worker's start: instants before it is ready, while it recovers, and after. */
 const LONGEST_LIFE_MS = 250;

@@ -84,7 +84,8 @@ describe('under load', () => {
     });
   });
 
-  test('the configuration is reloaded a hundred times, with a collector more and one less', async () => {
+  const reloads = OFTEN > 1 ? 50 * OFTEN : 20;
+  test(`the configuration is reloaded ${reloads} times, with a collector more and one less`, async () => {
     const { world, engine } = stage;
     const write = (options: EngineOptions): void =>
       writeFileSync(
@@ -94,7 +95,7 @@ describe('under load', () => {
     const before = engine.events('reload').length;
     const { workers } = await underLoad(stage, {
       fault: 'the configuration is reloaded (SIGHUP), with a collector more, then one less',
-      times: 100 * OFTEN,
+      times: reloads,
       calmMs: 10,
       strike: async (round) => {
         write({ secondCollector: round % 2 === 0 });

@@ -135,7 +135,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
         [
           ...wrapper,
           process.execPath,
-          join(host.world.programs, '..', 'main.js'),
+          join(host.world.programs, '..', 'cli', 'main.js'),
           'rules',
           'install',
           '-c',

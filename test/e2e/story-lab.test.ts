@@ -97,7 +97,7 @@ describe('acsplit lab', () => {
   it('--stay and --json exclude each other: one line, exit 2', async () => {
     const { code, stdout, stderr } = await lab('--stay', '--json').ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toMatch(/^acsplit: lab: .*choose one\n$/);
+    expect(stderr).toMatch(/^acsplit: lab: use either --stay or --json, not both\n$/);
   });
 });
 

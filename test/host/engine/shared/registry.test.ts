@@ -117,11 +117,15 @@ describe('not listed', () => {
 });
 
 test('a process that is dead is skipped, a zombie too; the next engine removes its note', async () => {
-  // A shell whose child has ended, and which never waits for it.
-  const shell = spawn('sh', ['-c', 'true & echo $!; exec sleep 60']);
+  // A process that never waits for its child. It is no longer a shell, which would, when the child is killed.
+  const shell = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
   const pid = await new Promise<number>((resolve) =>
     shell.stdout.once('data', (text: Buffer) => resolve(Number(text))),
   );
+  await eventually('sleep in place of the shell', () =>
+    readFileSync(`/proc/${shell.pid}/comm`, 'utf8') === 'sleep\n' ? true : undefined,
+  );
+  process.kill(pid, 'SIGKILL');
   const isZombie = () => /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) || undefined;
   await eventually('a zombie', isZombie);
   begin();

@@ -1,0 +1,35 @@
+'use strict';
+const { default: Sequencer } = require('@jest/test-sequencer');
+
+/** The longest test files, longest first. One that starts last keeps a single worker busy while the others are done. */
+const LONGEST = [
+  'e2e/doctor-findings',
+  'deep/splitter/hostile-bytes',
+  'e2e/doctor-engine',
+  'e2e/rules-install',
+  'e2e/rules-check',
+  'e2e/rules-traps',
+  'deep/simulation',
+  'deep/splitter/no-allocation',
+  'e2e/crash-engine',
+  'e2e/faults-network',
+  'e2e/package',
+  'e2e/faults-processes',
+  'e2e/operations',
+  'e2e/commands-in-print',
+  'deep/model',
+  'e2e/outputs',
+  'e2e/native-lifetime',
+  'e2e/native-traffic',
+];
+
+/** Jest goes by how long each file took last time; a fresh checkout has no last time. */
+module.exports = class LongestFirst extends Sequencer {
+  sort(tests) {
+    const rank = ({ path }) => {
+      const at = LONGEST.findIndex((name) => path.endsWith(`/test/${name}.test.ts`));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return [...super.sort(tests)].sort((a, b) => rank(a) - rank(b));
+  }
+};
