@@ -8,7 +8,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as ts from 'typescript';
 import { commandOf, DEFAULTS, type SimOptions } from '../sim/options';
-import { broken, Scratch } from '../sim/planted-bugs';
+import { broken, call } from '../sim/breaking';
+import { Scratch } from '../sim/planted-bugs';
 import { PLANTS } from '../sim/plants';
 import { summaryOf } from '../sim/report';
 import { shrink } from '../sim/shrink';
@@ -106,9 +107,18 @@ describe('checkers and hosts are strangers to the core', () => {
 });
 
 describe('planted bugs', () => {
-  test.each(PLANTS.map((plant) => [plant.what, plant] as const))('the line still stands: %s', (_what, plant) => {
+  test.each(PLANTS.map((plant) => [plant.what, plant] as const))('its place still stands: %s', (_what, plant) => {
     const source = readFileSync(join(ROOT, 'src', plant.file), 'utf8');
     expect(broken(source, plant)).not.toBe(source);
+  });
+
+  test('a place that is gone, or is there twice, is an error; another format is none', () => {
+    const of = (body: string) => `class Rows { open(): void { ${body} } }`;
+    const plant = { within: 'Rows.open', place: call('find'), becomes: '-1' };
+    expect(broken(of('const slot = this.table\n.find( key );'), plant)).toBe(of('const slot = -1;'));
+    expect(() => broken(of('this.findOwned();'), plant)).toThrow('Rows.open: found 0 times: call of find');
+    expect(() => broken(of('find(); find();'), plant)).toThrow('found 2 times: call of find');
+    expect(() => broken('class Rows {}', plant)).toThrow('found 0 times: Rows.open');
   });
 
   // In a process of its own, which loads a broken core again and again. The late ones: npm run sim -- --planted.

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 import { DEFAULTS, type SimOptions } from './options';
+import { broken } from './breaking';
 import { LATE, type Plant, PLANTS } from './plants';
 import { writeBetweenMarks } from '../prove/marks';
 import { type shrink } from './shrink';
@@ -62,7 +63,7 @@ export class Scratch {
     }
   }
 
-  /** The simulation over a core with this one line broken. */
+  /** The simulation over a core with this one place broken. */
   load(plant: Plant): Simulation {
     const file = join('src', plant.file);
     const whole = readFileSync(join(ROOT, file), 'utf8');
@@ -87,13 +88,6 @@ export class Scratch {
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, ts.transpileModule(source, { compilerOptions: COMPILER }).outputText);
   }
-}
-
-/** Throws Error where the line is not there, or twice: the core has moved on, and the plant must follow. */
-export function broken(source: string, { what, file, find, replace }: Plant): string {
-  const parts = source.split(find);
-  if (parts.length !== 2) throw new Error(`'${what}': found ${parts.length - 1} times in ${file}: ${find}`);
-  return parts.join(replace);
 }
 
 export function search(scratch: Scratch, plant: Plant, firstSeed: number): Finding {
@@ -127,7 +121,9 @@ export function hunt(seed: number, isWritten: boolean, soonOnes: boolean): boole
       const { sessions, check } = search(scratch, plant, seed);
       if (check === undefined) missed++;
       else most = Math.max(most, sessions);
-      rows.push(`| ${plant.group}: ${plant.what} | ${plant.file} | ${check ?? '**missed**'} | ${sessions} |`);
+      rows.push(
+        `| ${plant.group}: ${plant.what} | ${plant.file}: ${plant.within} | ${check ?? '**missed**'} | ${sessions} |`,
+      );
       console.log(rows.at(-1));
     }
   } finally {
