@@ -1,6 +1,7 @@
 /** The fallback for a dead engine: checks that the kernel's rules see the running engine as alive. */
 
 import { aliveSets, type AliveSet, readSet } from '../steering/iptables';
+import { steeringOf } from '../configuration/configuration';
 import { type Check } from './check';
 import { hasUnit } from './engine';
 import { type EngineAnswer } from './host';
@@ -17,11 +18,11 @@ interface Facts {
 export const fallback: Check<Facts> = {
   name: 'fallback',
   needs: ['rules', 'engine'],
-  look: async (host, { topology, onEngineDown, stateDirectory }) => {
-    const sets = aliveSets(topology, onEngineDown);
+  look: async (host, wanted) => {
+    const sets = aliveSets(wanted.topology, steeringOf(wanted));
     const run = (program: string, words: readonly string[]) => host.run(program, words);
-    const empty = sets.filter(({ family }) => (readSet(run, family)?.entries ?? 0) === 0);
-    return { answer: await host.askEngine(stateDirectory), hasUnit: hasUnit(host), sets, empty };
+    const empty = sets.filter(({ name }) => (readSet(run, name)?.entries ?? 0) === 0);
+    return { answer: await host.askEngine(wanted.stateDirectory), hasUnit: hasUnit(host), sets, empty };
   },
   judge: ({ answer, hasUnit: isService, empty }) => {
     if (empty.length === 0 || !('status' in answer) || !answer.status.ready) return [];

@@ -15,7 +15,7 @@ import {
   NoEngineError,
   type Status,
 } from '../engine';
-import { type Outcome, runProgram } from '../steering/iptables';
+import { lockRules, type Outcome, runProgram } from '../steering/iptables';
 
 export interface Entry {
   isDirectory: boolean;
@@ -50,6 +50,8 @@ export interface Host {
   run(program: string, words: readonly string[], input?: string): Outcome;
   /** The same in a scratch network namespace, which ends with it. */
   runInScratch(program: string, words: readonly string[], input?: string): Outcome;
+  /** Waits until nobody else reads or writes rules; the answer ends our turn. */
+  lockRules(): () => void;
   /** The process that has bound a queue; `undefined`: none. */
   queueHolder(queue: number): Holder | Hidden | undefined;
   /** The process that has a socket open, by its inode in /proc/net. */
@@ -68,6 +70,7 @@ export const LIVE_HOST: Host = {
   },
   run: (program, words, input) => runProgram(program, [...words], input),
   runInScratch: (program, words, input) => runProgram('unshare', ['--net', '--', program, ...words], input),
+  lockRules,
   queueHolder: (queue) => {
     const port = findQueuePort(queue);
     return port === undefined ? undefined : (findQueueHolder(port) ?? { isHidden: true });

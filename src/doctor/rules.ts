@@ -1,10 +1,11 @@
 /** The live iptables rules: ours complete, and no other rule interfering. src/steering/iptables finds the differences. */
 
-import { checkRules, type Difference, RulesError } from '../steering/iptables';
+import { checkRules, type Difference, isOfAnyInstance, RulesError } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault, type Level } from './check';
 import { acsplit } from './command-line';
 import { type Host } from './host';
+import { interfacesOf } from './places';
 
 interface Found {
   ours: Difference[];
@@ -14,7 +15,7 @@ interface Found {
 
 /** Our own rules are in our chains or jump there; every other rule is foreign. */
 function isOurs({ chain, kind, rule }: Difference): boolean {
-  if (chain === '' || chain.startsWith('ACSPLIT-') || rule.includes('ACSPLIT-')) return true;
+  if (chain === '' || isOfAnyInstance(chain) || /ACSPLIT[-@]/.test(rule)) return true;
   return kind === 'missing' || kind === 'reordered';
 }
 
@@ -26,7 +27,9 @@ function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
   try {
     const all = checkRules(wanted.topology, steeringOf(wanted), {
       run: (...words) => host.run(...words),
-      interfaces: () => [],
+      // The check `interfaces` has looked at them.
+      interfaces: () => interfacesOf(wanted.topology),
+      lock: () => host.lockRules(),
       hasIpv6: () => host.read('/proc/net/if_inet6') !== undefined,
     });
     const others = all.filter((difference) => !isOurs(difference));

@@ -3,7 +3,6 @@ import { type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cli, configurationText } from '../../src/lab/engine';
 import { ADDRESSES, REPORT_PORT } from '../../src/lab/world';
-import { aliveSetName } from '../../src/steering/iptables/sets';
 import { type EngineDriverOptions } from './engine-driver';
 import { ACTIVATED_CPES, FLOOD, NETWORKS } from './population';
 import { type Mode, type Rig, type Targets } from './rig';
@@ -130,7 +129,7 @@ async function installRules(rig: Rig): Promise<void> {
   writeFileSync(file, configurationText(rig.world.directory, {}));
   await rig.world.run('split', cli(rig.world, 'rules', 'install', '-c', file));
   for (const half of ['0.0.0.0/1', '128.0.0.0/1']) {
-    await rig.world.run('split', ['ipset', '-exist', 'add', aliveSetName('ipv4'), half, 'timeout', '0']);
+    await rig.world.run('split', ['ipset', '-exist', 'add', 'ACSPLIT-ALIVE4', half, 'timeout', '0']);
   }
 }
 

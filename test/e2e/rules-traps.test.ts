@@ -34,10 +34,7 @@ COMMIT
 `;
 
 /** Takes our jumps out of mangle and puts them back: the moment in which packets escape the queues. */
-const QUEUE_JUMPS = [
-  'PREROUTING -d 10.1.0.1/32 -i eth0 -p tcp -j ACSPLIT-CPE',
-  'FORWARD -o eth0 -p tcp -j ACSPLIT-SERVERS',
-];
+const QUEUE_JUMPS = ['PREROUTING -d 10.1.0.1/32 -p tcp -j ACSPLIT-CPE', 'FORWARD -p tcp -j ACSPLIT-SERVERS'];
 const mangle = (option: '-A' | '-D') =>
   `*mangle\n${QUEUE_JUMPS.map((jump) => `${option} ${jump}`).join('\n')}\nCOMMIT\n`;
 
@@ -162,7 +159,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       const held = () => [
         host.counted('filter', 'ACSPLIT-INPUT', '-j DROP'),
         host.counted('filter', 'ACSPLIT-FROM-CPE', '-j DROP'),
-        host.counted('filter', 'ACSPLIT-TO-CPE', '10.2.0.2', '-j DROP'),
+        host.counted('filter', 'ACSPLIT-TO-CPE', '-s 10.2.0.2', '-j DROP'),
       ];
       const before = held();
       host.restore(mangle('-D'));

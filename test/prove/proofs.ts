@@ -1,6 +1,7 @@
 /** All proofs, in the order in which `npm run prove` lists them. */
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
+import { direct } from './direct';
 import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
@@ -17,4 +18,5 @@ export const PROOFS: readonly Proof[] = [
   soak,
   systemd,
   firewalls,
+  direct,
 ];

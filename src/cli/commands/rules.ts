@@ -3,6 +3,8 @@
 import { type CommandModule } from 'yargs';
 import {
   checkRules,
+  DEFAULT_INSTANCE,
+  describeDone,
   type Difference,
   installRules,
   removeRules,
@@ -71,15 +73,28 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   handler: ({ config }) =>
     inWords(() => {
       const configuration = loadConfiguration(config);
-      installRules(configuration.topology, steeringOf(configuration));
+      const done = installRules(configuration.topology, steeringOf(configuration));
+      process.stdout.write(`installed: ${describeDone(done)}\n`);
     }),
 };
 
-const removeCommand: CommandModule<GlobalOptions, GlobalOptions> = {
+interface RemoveOptions extends GlobalOptions {
+  instance: string;
+}
+
+const removeCommand: CommandModule<GlobalOptions, RemoveOptions> = {
   command: 'remove',
-  describe: 'remove all rules of acsplit, IPv4 and IPv6; needs root but no configuration',
-  builder: (parser) => parser.example('$0 rules remove', "the host's own rules stay as they are"),
-  handler: () => inWords(() => removeRules()),
+  describe: 'remove all rules of an instance, IPv4 and IPv6; needs root but no configuration',
+  builder: (parser) =>
+    parser
+      .option('instance', { type: 'string', default: DEFAULT_INSTANCE, describe: 'name of the instance' })
+      .example('$0 rules remove', "the host's own rules stay as they are"),
+  handler: ({ instance }) =>
+    inWords(() => {
+      const done = removeRules(undefined, instance);
+      const isNothing = done.rules + done.sets === 0;
+      process.stdout.write(isNothing ? 'nothing to remove\n' : `removed: ${describeDone(done)}\n`);
+    }),
 };
 
 const checkCommand: CommandModule<GlobalOptions, DataOptions> = {

@@ -14,7 +14,7 @@ import {
   startEngine,
 } from '../../engine';
 import { aliveSets } from '../../steering/iptables';
-import { loadConfiguration } from '../../configuration/configuration';
+import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
@@ -77,8 +77,8 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
 
 function readOptions(config: string, log: EngineLog): EngineOptions {
   const configuration = loadConfiguration(config);
-  const { onEngineDown, ...settings } = configuration;
-  return { ...settings, aliveSets: aliveSets(settings.topology, onEngineDown), version: readVersion(), log };
+  const sets = aliveSets(configuration.topology, steeringOf(configuration));
+  return { ...configuration, aliveSets: sets, version: readVersion(), log };
 }
 
 /** If the new configuration is refused, the running one stays in force. */

@@ -5,23 +5,22 @@ import { families, type Topology } from '../../splitter/topology';
 import { type ChainDifference, compareChain } from './compare';
 import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
 import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
-import { SYSTEM, type System } from './install';
+import { findMissingInterface, inTurn, SYSTEM, type System } from './install';
+import { ownPrefix } from './instance';
 import { saveRules } from './iptables';
 import { renderTables, type RenderedTable, type Steering, type IptablesTable } from './render';
 import { canonical } from './rule';
 import {
   isBuiltIn,
-  isOwn,
   type Jump,
-  jumpsToOwn,
-  OWN_PREFIX,
+  jumpsTo,
   parseRendered,
   parseRuleset,
   type Ruleset,
   type Table,
   targetOf,
 } from './ruleset';
-import { aliveSetName, aliveSets, readSet, wantedKind } from './sets';
+import { isSame, listSets, readEntries, readSet, wantedSets } from './sets';
 import { type Station, stations } from './traffic';
 
 export interface Difference {
@@ -39,44 +38,73 @@ const MEND = 'run: acsplit rules install';
 
 /** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
 export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
-  const configured = families(topology);
-  const rules = FAMILIES.flatMap((family) => {
-    if (!configured.includes(family)) return family === 'ipv4' || system.hasIpv6() ? leftovers(system, family) : [];
-    const saved = saveRules(system.run, family);
-    const other = inOtherBackEnd(topology, steering, saved, system, family);
-    return [...compareRules(topology, steering, saved, family), ...other];
+  return inTurn(system, () => {
+    const configured = families(topology);
+    const rules = FAMILIES.flatMap((family) => {
+      if (!configured.includes(family)) {
+        return family === 'ipv4' || system.hasIpv6() ? leftovers(system, family, ownPrefix(steering.instance)) : [];
+      }
+      const saved = saveRules(system.run, family);
+      const other = inOtherBackEnd(topology, steering, saved, system, family);
+      return [...compareRules(topology, steering, saved, family), ...other];
+    });
+    return [...checkInterfaces(topology, system), ...rules, ...checkSets(topology, steering, system)];
   });
-  return [...rules, ...checkSets(topology, steering, system)];
+}
+
+function checkInterfaces(topology: Topology, system: System): Difference[] {
+  const missing = findMissingInterface(topology, system);
+  if (missing === undefined) return [];
+  const message = `${missing}: its rules steer nothing; name the right one in the configuration, then ${MEND}`;
+  return [{ kind: 'missing', family: families(topology)[0], table: 'mangle', chain: '', rule: '', message }];
 }
 
 /** The sets that the rules look at. While a rule names one, it cannot go; it may never have been made, or by others. */
-function checkSets(topology: Topology, { onEngineDown }: Steering, system: System): Difference[] {
-  const wanted = aliveSets(topology, onEngineDown).map(({ family }) => family);
-  return FAMILIES.flatMap((family): Difference[] => {
-    const name = aliveSetName(family);
-    const differ = (kind: Difference['kind'], what: string, mend = MEND): Difference[] => [
-      { kind, family, table: 'raw', chain: '', rule: '', message: `${inFamily(family)}set ${name}: ${what}; ${mend}` },
-    ];
-    const live = readSet(system.run, family);
-    if (!wanted.includes(family)) {
-      return live === undefined ? [] : differ('unexpected', 'it is here, but the configuration asks for none such');
-    }
-    if (live === undefined) return differ('missing', 'this set of ours is missing');
-    if (!live.isWrong) return [];
-    const again = 'run: acsplit rules remove && acsplit rules install';
-    return differ('changed', `found "${live.kind}", expected "${wantedKind(family)}"`, again);
+function checkSets(topology: Topology, steering: Steering, system: System): Difference[] {
+  const wanted = wantedSets(topology, steering);
+  const differ = (family: Family, name: string, kind: Difference['kind'], what: string, mend = MEND): Difference => ({
+    ...{ kind, family, table: 'raw', chain: '', rule: '' },
+    message: `${inFamily(family)}set ${name}: ${what}; ${mend}`,
   });
+  const unwanted = listSets(system.run, ownPrefix(steering.instance))
+    .filter((name) => !wanted.some((set) => set.name === name))
+    .map((name) => {
+      const family = name.includes('6') ? 'ipv6' : 'ipv4';
+      return differ(family, name, 'unexpected', 'it has a name of ours, but the configuration does not ask for it');
+    });
+  const others = wanted.flatMap(({ name, family, kind, entries, isFixed }): Difference[] => {
+    const live = readSet(system.run, name);
+    if (live === undefined) return [differ(family, name, 'missing', 'this set of ours is missing')];
+    if (live.kind !== kind) {
+      const again = 'run: acsplit rules remove && acsplit rules install';
+      return [differ(family, name, 'changed', `found "${live.kind}", expected "${kind}"`, again)];
+    }
+    const found = isFixed ? (readEntries(system.run, name) ?? []) : entries;
+    if (isSame(found, entries)) return [];
+    const lacking = entries.filter((entry) => !found.includes(entry));
+    const extra = found.filter((entry) => !entries.includes(entry));
+    const what = [
+      ...(lacking.length > 0 ? [`lacks ${lacking[0]}${andMore(lacking)}`] : []),
+      ...(extra.length > 0 ? [`holds ${extra[0]}${andMore(extra)}, which is not configured`] : []),
+    ];
+    return [differ(family, name, 'changed', what.join(' and '))];
+  });
+  return [...unwanted, ...others];
+}
+
+function andMore(list: readonly string[]): string {
+  return list.length > 1 ? ` and ${list.length - 1} more` : '';
 }
 
 /** Tables of a text that iptables-save printed in which something of ours stands. */
-function ownTables(saved: string): IptablesTable[] {
-  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some(isOwn);
+function ownTables(saved: string, prefix: string): IptablesTable[] {
+  const isOurs = ([, table]: [string, Table]) => [...table.keys()].some((name) => name.startsWith(prefix));
   return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as IptablesTable);
 }
 
 /** Rules of ours in a family that is configured no more. */
-function leftovers(system: System, family: Family): Difference[] {
-  return ownTables(saveRules(system.run, family)).map((table) => {
+function leftovers(system: System, family: Family, prefix: string): Difference[] {
+  return ownTables(saveRules(system.run, family), prefix).map((table) => {
     const what = `rules of ours stand here, but no ${FAMILY_NAMES[family]} address is configured`;
     const message = `${inFamily(family)}table ${table}: ${what}; ${MEND}`;
     return { kind: 'unexpected', family, table, chain: '', rule: '', message };
@@ -89,7 +117,7 @@ function leftovers(system: System, family: Family): Difference[] {
  */
 function inOtherBackEnd(
   topology: Topology,
-  { onEngineDown }: Steering,
+  { onEngineDown, instance }: Steering,
   saved: string,
   system: System,
   family: Family,
@@ -97,14 +125,15 @@ function inOtherBackEnd(
   const other = `${PROGRAM[family]}-${saved.includes('(nf_tables)') ? 'legacy' : 'nft'}`;
   const { status, stdout } = system.run(`${other}-save`, []);
   if (status !== 0) return [];
-  const own = ownTables(stdout).map((table): Difference => {
-    const remedy = `delete them there: ${other}-save | grep -v ${OWN_PREFIX} | ${other}-restore`;
+  const prefix = ownPrefix(instance);
+  const own = ownTables(stdout, prefix).map((table): Difference => {
+    const remedy = `delete them there: ${other}-save | grep -v ${prefix} | ${other}-restore`;
     const message = `${inFamily(family)}table ${table}: rules of ours stand in ${other} as well; ${remedy}`;
     return { kind: 'duplicate', family, table, chain: '', rule: '', message };
   });
   // There everything of ours only passes: it is queued and accepted elsewhere.
   const passing = stations(topology, family, onEngineDown).map((station): Station => ({ ...station, role: 'passes' }));
-  const foreign = foreignRules(passing, parseRuleset(stdout), other);
+  const foreign = foreignRules(passing, parseRuleset(stdout), other, prefix);
   return [...own, ...foreign.map((found) => ({ family, ...found, message: `${other}: ${found.message}` }))];
 }
 
@@ -116,8 +145,10 @@ export function compareRules(
   family: Family = 'ipv4',
 ): Difference[] {
   const live = parseRuleset(saved);
-  const own = renderTables(topology, steering, family).flatMap((rendered) => compareTable(rendered, live));
-  const all = [...own, ...foreignRules(stations(topology, family, steering.onEngineDown), live, PROGRAM[family])];
+  const prefix = ownPrefix(steering.instance);
+  const own = renderTables(topology, steering, family).flatMap((rendered) => compareTable(rendered, live, prefix));
+  const passed = stations(topology, family, steering.onEngineDown);
+  const all = [...own, ...foreignRules(passed, live, PROGRAM[family], prefix)];
   return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
 }
 
@@ -129,15 +160,15 @@ function inFamily(family: Family): string {
 /** A difference within one family. */
 type Found = Omit<Difference, 'family'>;
 
-function compareTable({ family, name, text }: RenderedTable, live: Ruleset): Found[] {
-  const wanted = parseRendered(text);
+function compareTable({ family, name, text }: RenderedTable, live: Ruleset, prefix: string): Found[] {
+  const wanted = parseRendered(text, prefix);
   const table: Table = live.get(name) ?? new Map();
-  const ownChains = [...table.keys()].filter(isOwn);
+  const ownChains = [...table.keys()].filter((chain) => chain.startsWith(prefix));
   if (ownChains.length === 0) {
     const message = `table ${name}: none of our rules is installed; ${MEND}`;
     return [{ kind: 'missing', table: name, chain: '', rule: '', message }];
   }
-  const differences = wanted.jumps.flatMap((jump) => compareJump(name, jump, table));
+  const differences = wanted.jumps.flatMap((jump) => compareJump(name, jump, table, prefix));
   for (const { name: chain, rules } of wanted.chains) {
     const there = table.get(chain);
     if (!there) {
@@ -148,14 +179,14 @@ function compareTable({ family, name, text }: RenderedTable, live: Ruleset): Fou
     }
   }
   for (const chain of ownChains.filter((own) => !wanted.chains.some((c) => c.name === own))) {
-    const message = `${name} ${chain}: this chain bears a name of ours, but the configuration asks for none such; ${MEND}`;
+    const message = `${name} ${chain}: this chain has a name of ours, but the configuration does not ask for it; ${MEND}`;
     differences.push({ kind: 'unexpected', table: name, chain, rule: '', message });
   }
-  return [...differences, ...strayJumps({ family, name }, wanted.jumps, table)];
+  return [...differences, ...strayJumps({ family, name }, wanted.jumps, table, prefix)];
 }
 
-function compareJump(table: IptablesTable, jump: Jump, live: Table): Found[] {
-  const jumps = (live.get(jump.chain)?.rules ?? []).filter(jumpsToOwn);
+function compareJump(table: IptablesTable, jump: Jump, live: Table, prefix: string): Found[] {
+  const jumps = (live.get(jump.chain)?.rules ?? []).filter((rule) => jumpsTo(rule, prefix));
   const same = jumps.filter((rule) => targetOf(rule) === targetOf(jump.rule));
   return compareChain([jump.rule], same).map((found) => describe(table, jump.chain, found));
 }
@@ -165,10 +196,11 @@ function strayJumps(
   { family, name: table }: Pick<RenderedTable, 'family' | 'name'>,
   wanted: readonly Jump[],
   live: Table,
+  prefix: string,
 ): Found[] {
   return [...live.values()]
-    .filter(({ name }) => !isOwn(name))
-    .flatMap((chain) => chain.rules.filter(jumpsToOwn).map((rule) => ({ chain, rule })))
+    .filter(({ name }) => !name.startsWith(prefix))
+    .flatMap((chain) => chain.rules.filter((rule) => jumpsTo(rule, prefix)).map((rule) => ({ chain, rule })))
     .filter(({ chain, rule }) => !wanted.some((j) => j.chain === chain.name && targetOf(j.rule) === targetOf(rule)))
     .map(({ chain, rule }) => {
       const remedy = isBuiltIn(chain) ? MEND : `delete it: ${PROGRAM[family]} -t ${table} -D ${chain.name} ${rule}`;
@@ -203,17 +235,17 @@ function describe(table: IptablesTable, chain: string, found: ChainDifference): 
     case 'unexpected': {
       const { live, shadowed } = found;
       const effect = shadowed.length === 0 ? '' : ` and shadows ${shadowed.map((rule) => `"${rule}"`).join(', ')}`;
-      const message = `${at}: "${live}" is none of our rules${effect}; ${MEND}`;
+      const message = `${at}: "${live}" is not one of our rules${effect}; ${MEND}`;
       return { kind: shadowed.length > 0 ? 'shadows' : 'unexpected', table, chain, rule: live, message };
     }
   }
 }
 
 /** One line per foreign rule, however much of our traffic it touches. */
-function foreignRules(passed: readonly Station[], live: Ruleset, program: string): Found[] {
+function foreignRules(passed: readonly Station[], live: Ruleset, program: string, prefix: string): Found[] {
   const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: IptablesTable }>();
   for (const station of passed) {
-    for (const found of findObstacles(station, live)) {
+    for (const found of findObstacles(station, live, prefix)) {
       const key = `${found.table} ${found.chain} ${canonical(found.rule)} ${found.obstacle}`;
       const known = byRule.get(key) ?? { ...found, table: station.table, whats: new Set<string>() };
       known.whats.add(found.what);

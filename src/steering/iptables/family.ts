@@ -1,7 +1,6 @@
 /** IPv4 and IPv6 in the words of iptables, ipset and their rules: names of programs, protocols, address ranges. */
 
 import { type Address, type Family, formatAddress, type Network, parseAddress } from '../../packet/address';
-import { type Addresses } from '../../splitter/topology';
 
 export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
@@ -13,10 +12,6 @@ export const PROGRAM: Readonly<Record<Family, string>> = { ipv4: 'iptables', ipv
 
 /** As iptables-save prints the protocol. */
 export const ICMP: Readonly<Record<Family, string>> = { ipv4: 'icmp', ipv6: 'ipv6-icmp' };
-
-export function addressIn(addresses: Addresses, family: Family): string | undefined {
-  return addresses[family];
-}
 
 /**
  * An address or network as rules and save programs write it: `10.1.0.0/16`, `10.1.0.0/255.255.0.0`, `10.1.0.1`,

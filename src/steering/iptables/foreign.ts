@@ -1,7 +1,8 @@
 /** The host's own rules, walked with our traffic: which of them keeps it from ours, drops it, or is skipped by it. */
 
 import { judge } from './reach';
-import { type Chain, isOwn, jumpsToOwn, type Ruleset, type Table, targetOf } from './ruleset';
+import { isOfAnyInstance } from './instance';
+import { type Chain, jumpsTo, jumpsToAnyInstance, type Ruleset, type Table, targetOf } from './ruleset';
 import { type Station } from './traffic';
 
 export type Obstacle = 'shadows' | 'drops' | 'skipped';
@@ -27,11 +28,11 @@ const DROPPING = new Set(['DROP', 'REJECT', 'TARPIT', 'SYNPROXY', 'NFQUEUE', 'QU
 const MAX_DEPTH = 32;
 
 /** Foreign rules in the way at one station. Without our jump there is nothing to be before or behind of. */
-export function findObstacles(station: Station, live: Ruleset): ForeignRule[] {
+export function findObstacles(station: Station, live: Ruleset, prefix: string): ForeignRule[] {
   const table = live.get(station.table);
   const builtIn = table?.get(station.chain);
   if (!table || !builtIn) return [];
-  const isJump = (rule: string) => jumpsToOwn(rule) && judge(rule, station.traffic).reach !== 'never';
+  const isJump = (rule: string) => jumpsTo(rule, prefix) && judge(rule, station.traffic).reach !== 'never';
   const jump = builtIn.rules.findIndex(isJump);
   if (station.role !== 'passes' && jump === -1) return [];
   const walk = new Walk(station, table, builtIn.rules[jump]);
@@ -61,7 +62,7 @@ class Walk {
   follow(chain: Chain, rules: readonly string[], where: 'before' | 'behind', depth: number): boolean {
     if (depth > MAX_DEPTH) return true;
     for (const rule of rules) {
-      if (jumpsToOwn(rule)) continue;
+      if (jumpsToAnyInstance(rule)) continue;
       const { reach, isDynamic } = judge(rule, this.station.traffic);
       if (reach === 'never') continue;
       const target = targetOf(rule);
@@ -69,7 +70,7 @@ class Walk {
       if (this.isSkipped(where)) {
         // An accept that never runs changes nothing.
         if (target !== 'ACCEPT') this.note('skipped', chain.name, rule);
-      } else if (called && !isOwn(called.name)) {
+      } else if (called && !isOfAnyInstance(called.name)) {
         const comesBack = this.follow(called, called.rules, where, depth + 1);
         const isGoto = / ?-g \S+/.test(rule);
         if (reach === 'always' && (!comesBack || isGoto)) return comesBack;

@@ -1,7 +1,9 @@
 /** The iptables bundle: rendered from the topology, installed, removed, compared with what is live. */
 
 export { checkRules, type Difference } from './check';
-export { installRules, removeRules, type System } from './install';
+export { describeDone, type Done, installedQueue, installRules, removeRules, type System } from './install';
+export { DEFAULT_INSTANCE, isOfAnyInstance } from './instance';
+export { lockRules } from './lock';
 export { renderRules, type Steering } from './render';
 export { type Outcome, type Runner, runProgram } from './iptables';
 export { RulesError } from './rules-error';

@@ -8,21 +8,24 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Family } from '../../packet/address';
 import { cpeInterfaceNames, families as familiesOf, type Topology } from '../../splitter/topology';
-import { FAMILIES, PROGRAM } from './family';
+import { findConflict, firstQueueOf } from './conflicts';
+import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
+import { DEFAULT_INSTANCE, ownPrefix } from './instance';
+import { lockRules } from './lock';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
 import { renderTables, type Steering, IPTABLES_TABLES, type IptablesTable } from './render';
 import {
   type Chain,
   isBuiltIn,
-  isOwn,
-  jumpsToOwn,
+  jumpsTo,
   parseRendered,
   parseRuleset,
   type Ruleset,
   type Table,
+  targetOf,
 } from './ruleset';
 import { RulesError } from './rules-error';
-import { aliveSets, destroySets, makeSets } from './sets';
+import { destroySets, makeSets, wantedSets } from './sets';
 
 /** What stands between these functions and the system, for tests. */
 export interface System {
@@ -31,12 +34,15 @@ export interface System {
   interfaces: () => string[];
   /** Whether this kernel speaks IPv6; without, ip6tables has nothing to say. */
   hasIpv6: () => boolean;
+  /** Waits for its turn; the answer ends the turn. */
+  lock: () => () => void;
 }
 
 export const SYSTEM: System = {
   run: runProgram,
   interfaces: listInterfaces,
   hasIpv6: () => existsSync('/proc/net/if_inet6'),
+  lock: lockRules,
 };
 
 /** Our part of one table: chains with their rules, and the lines that put jumps into built-in chains. */
@@ -56,42 +62,100 @@ interface Place {
 type Wanted = Place & { part: OwnPart };
 type Live = ReadonlyMap<Family, Ruleset>;
 
+/** What stands after an installation, or stood before a removal. */
+export interface Done {
+  instance: string;
+  families: Family[];
+  rules: number;
+  sets: number;
+}
+
 /**
  * Installs the bundle for every family that is configured, or brings an older one up to date; a second time changes
  * nothing but counters. A family that is configured no more loses its rules.
  * @throws RulesError: one line, and the rules are as they were before
  */
-export function installRules(topology: Topology, steering: Steering, system: System = SYSTEM): void {
+export function installRules(topology: Topology, steering: Steering, system: System = SYSTEM): Done {
   const configured = familiesOf(topology);
   const rendered = configured.flatMap((family) => renderTables(topology, steering, family));
-  requireInterfaces(topology, system);
+  const sets = wantedSets(topology, steering);
+  const missing = findMissingInterface(topology, system);
+  if (missing !== undefined) throw new RulesError(`${missing}; nothing was installed`);
+  const prefix = ownPrefix(steering.instance);
   const wanted = places().map(({ family, name }): Wanted => {
     const table = rendered.find((one) => one.family === family && one.name === name);
-    return { family, name, part: table ? wantedPart(table.text) : NOTHING };
+    return { family, name, part: table ? wantedPart(table.text, prefix) : NOTHING };
   });
-  const live = readLive(system, configured);
-  const families = aliveSets(topology, steering.onEngineDown).map(({ family }) => family);
-  const made = makeSets(system.run, families);
-  try {
-    change(wanted, live, system);
-  } catch (error) {
-    destroySets(system.run, made);
-    throw error;
-  }
-  destroySets(system.run, without(families));
+  return inTurn(system, () => {
+    const live = readLive(system, configured);
+    const conflict = findConflict(topology, steering, live, system.run);
+    if (conflict !== undefined) throw new RulesError(`${conflict}; nothing was installed`);
+    const undoSets = makeSets(system.run, sets);
+    try {
+      change(wanted, live, system, prefix);
+    } catch (error) {
+      undoSets();
+      throw error;
+    }
+    destroySets(system.run, prefix, sets);
+    const parts = wanted.map(({ part }) => part);
+    return { instance: steering.instance, families: configured, rules: countRules(parts), sets: sets.length };
+  });
 }
 
-/** Takes out everything of ours, whatever configuration it was made from. @throws RulesError */
-export function removeRules(system: System = SYSTEM): void {
+/** Takes out everything of an instance, whatever configuration it was made from. @throws RulesError */
+export function removeRules(system: System = SYSTEM, instance: string = DEFAULT_INSTANCE): Done {
+  const prefix = ownPrefix(instance);
   const wanted = places()
     .reverse()
     .map((place): Wanted => ({ ...place, part: NOTHING }));
-  change(wanted, readLive(system, ['ipv4']), system);
-  destroySets(system.run);
+  return inTurn(system, () => {
+    const live = readLive(system, ['ipv4']);
+    const before = places().map(({ family, name }) => ({
+      family,
+      part: formerPart(live.get(family)?.get(name), prefix),
+    }));
+    change(wanted, live, system, prefix);
+    const sets = destroySets(system.run, prefix);
+    const families = FAMILIES.filter((family) =>
+      before.some((one) => one.family === family && one.part.chains.length > 0),
+    );
+    return { instance, families, rules: countRules(before.map(({ part }) => part)), sets };
+  });
 }
 
-function without(families: readonly Family[]): Family[] {
-  return FAMILIES.filter((family) => !families.includes(family));
+/**
+ * The first queue of the rules that are installed for an instance; `undefined` where none are. An engine with another
+ * `queue.first` would wait in vain, and the rules' packets would find nobody. @throws RulesError
+ */
+export function installedQueue(instance: string = DEFAULT_INSTANCE, system: System = SYSTEM): number | undefined {
+  const live = inTurn(system, () => readLive(system, ['ipv4']));
+  const queues = [...live.values()].flatMap((ruleset) => firstQueueOf(ruleset, instance) ?? []);
+  return queues.length === 0 ? undefined : Math.min(...queues);
+}
+
+/** In words: `92 rules of IPv4 and IPv6 and 12 sets`. */
+export function describeDone({ families, rules, sets, instance }: Done): string {
+  const whose = instance === DEFAULT_INSTANCE ? '' : ` of instance ${instance}`;
+  const names = families.map((family) => FAMILY_NAMES[family]).join(' and ');
+  return `${rules === 0 ? '' : `${rules} ${names} rules and `}${sets} sets${whose}`;
+}
+
+function countRules(parts: readonly OwnPart[]): number {
+  return parts.reduce(
+    (sum, { chains, jumpLines }) =>
+      sum + jumpLines.length + chains.reduce((rules, chain) => rules + chain.rules.length, 0),
+    0,
+  );
+}
+
+export function inTurn<T>(system: System, act: () => T): T {
+  const unlock = system.lock();
+  try {
+    return act();
+  } finally {
+    unlock();
+  }
 }
 
 /** In the order of installing. */
@@ -106,10 +170,10 @@ export function readLive(system: System, required: readonly Family[]): Live {
 }
 
 /** Table by table in the given order; on a failure the tables already changed get their former part back. */
-function change(wanted: readonly Wanted[], before: Live, system: System): void {
+function change(wanted: readonly Wanted[], before: Live, system: System, prefix: string): void {
   // All texts first: what is refused is refused before anything was touched.
   const steps = wanted.flatMap(({ part, ...place }) => {
-    const text = transition(place, before, part);
+    const text = transition(place, before, part, prefix);
     return text === undefined ? [] : [{ place, text }];
   });
   const done: Place[] = [];
@@ -119,17 +183,17 @@ function change(wanted: readonly Wanted[], before: Live, system: System): void {
       done.push(place);
     }
   } catch (error) {
-    takeBack(done, before, system, error as Error);
+    takeBack(done, before, system, prefix, error as Error);
     throw error;
   }
 }
 
-function takeBack(tables: readonly Place[], before: Live, system: System, cause: Error): void {
+function takeBack(tables: readonly Place[], before: Live, system: System, prefix: string, cause: Error): void {
   if (tables.length === 0) return;
   try {
     const now = readLive(system, [...before.keys()]);
     for (const place of [...tables].reverse()) {
-      const text = transition(place, now, formerPart(before.get(place.family)?.get(place.name)));
+      const text = transition(place, now, formerPart(before.get(place.family)?.get(place.name), prefix), prefix);
       if (text !== undefined) restoreRules(system.run, place.family, text);
     }
   } catch (error) {
@@ -142,12 +206,17 @@ function takeBack(tables: readonly Place[], before: Live, system: System, cause:
 }
 
 /** The text that takes one table from what is live to `part`; `undefined` when there is nothing to do. */
-function transition({ family, name }: Place, live: Live, part: OwnPart): string | undefined {
+function transition({ family, name }: Place, live: Live, part: OwnPart, prefix: string): string | undefined {
   const table: Table = live.get(family)?.get(name) ?? new Map();
-  const stale = [...table.keys()].filter((chain) => isOwn(chain) && !part.chains.some((c) => c.name === chain));
-  const liveJumps = [...table.values()].filter(isBuiltIn).flatMap(jumpsIn);
+  const own = [...table.keys()].filter((chain) => chain.startsWith(prefix));
+  const stale = own.filter((chain) => !part.chains.some((c) => c.name === chain));
+  const liveJumps = [...table.values()]
+    .filter(isBuiltIn)
+    .flatMap(({ name: chain, rules }) =>
+      rules.filter((rule) => jumpsTo(rule, prefix)).map((rule) => ({ chain, rule })),
+    );
   if (stale.length + liveJumps.length + part.chains.length === 0) return undefined;
-  refuseForeignJumps(`${PROGRAM[family]} -t ${name}`, table, stale);
+  refuseForeignJumps(`${PROGRAM[family]} -t ${name}`, table, stale, prefix);
   return [
     `*${name}`,
     // Declaring a chain empties it when it exists.
@@ -161,15 +230,11 @@ function transition({ family, name }: Place, live: Live, part: OwnPart): string 
   ].join('\n');
 }
 
-function jumpsIn({ name, rules }: Chain): { chain: string; rule: string }[] {
-  return rules.filter(jumpsToOwn).map((rule) => ({ chain: name, rule }));
-}
-
 /** A chain that somebody else's chain jumps to cannot be deleted, and that jump is not ours to delete. */
-function refuseForeignJumps(command: string, table: Table, stale: readonly string[]): void {
+function refuseForeignJumps(command: string, table: Table, stale: readonly string[], prefix: string): void {
   for (const chain of table.values()) {
-    if (isBuiltIn(chain) || isOwn(chain.name)) continue;
-    const jump = chain.rules.find((rule) => stale.some((name) => new RegExp(`-[jg] ${name}( |$)`).test(rule)));
+    if (isBuiltIn(chain) || chain.name.startsWith(prefix)) continue;
+    const jump = chain.rules.find((rule) => stale.includes(targetOf(rule) ?? ''));
     if (jump === undefined) continue;
     throw new RulesError(
       `chain ${chain.name} is not ours but jumps to ours; delete that rule first: ${command} -D ${chain.name} ${jump}`,
@@ -177,8 +242,8 @@ function refuseForeignJumps(command: string, table: Table, stale: readonly strin
   }
 }
 
-function wantedPart(text: string): OwnPart {
-  const { chains, jumps } = parseRendered(text);
+function wantedPart(text: string, prefix: string): OwnPart {
+  const { chains, jumps } = parseRendered(text, prefix);
   return {
     chains,
     jumpLines: jumps.map(({ chain, rule, position }) => `${position === 'first' ? '-I' : '-A'} ${chain} ${rule}`),
@@ -186,27 +251,29 @@ function wantedPart(text: string): OwnPart {
 }
 
 /** Our part as it was, each jump at its former place among rules that nobody has touched. */
-function formerPart(table: Table | undefined): OwnPart {
+function formerPart(table: Table | undefined, prefix: string): OwnPart {
   const chains = [...(table?.values() ?? [])];
   return {
-    chains: chains.filter(({ name }) => isOwn(name)),
+    chains: chains.filter(({ name }) => name.startsWith(prefix)),
     jumpLines: chains
       .filter(isBuiltIn)
       .flatMap(({ name, rules }) =>
-        rules.flatMap((rule, index) => (jumpsToOwn(rule) ? [`-I ${name} ${index + 1} ${rule}`] : [])),
+        rules.flatMap((rule, index) => (jumpsTo(rule, prefix) ? [`-I ${name} ${index + 1} ${rule}`] : [])),
       ),
   };
 }
 
-/** iptables accepts any name, and rules for an interface that never comes would steer nothing without a word. */
-function requireInterfaces({ cpe, itms, collectors }: Topology, system: System): void {
+/** iptables accepts any name, but rules for an interface that never comes steer nothing. A wildcard may match later. */
+export function findMissingInterface(topology: Topology, system: Pick<System, 'interfaces'>): string | undefined {
   const existing = system.interfaces();
-  const missing = [...cpeInterfaceNames({ cpe }), ...[itms, ...collectors].map((server) => server.interface)].find(
-    (name) => !existing.includes(name),
-  );
-  if (missing === undefined) return;
+  const names = [
+    ...cpeInterfaceNames(topology),
+    ...[topology.itms, ...topology.collectors].map((one) => one.interface),
+  ];
+  const missing = names.find((name) => !name.endsWith('+') && !existing.includes(name));
+  if (missing === undefined) return undefined;
   const others = existing.filter((name) => name !== 'lo').join(', ') || 'none but lo';
-  throw new RulesError(`interface ${missing} does not exist here (there are: ${others}); nothing was installed`);
+  return `interface ${missing} does not exist here (there are: ${others})`;
 }
 
 /** /proc/net belongs to the network namespace of whoever reads it; /sys/class/net to that of whoever mounted it. */

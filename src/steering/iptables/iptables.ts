@@ -74,7 +74,7 @@ const KERNEL_MODULES: readonly [RegExp, string][] = [
   [/-m multiport\b/, 'xt_multiport'],
   [/-m conntrack\b/, 'xt_conntrack'],
   [/-m u32\b/, 'xt_u32'],
-  [/-m set\b/, 'xt_set'],
+  [/-m set\b|-j SET\b/, 'xt_set'],
   [/-j [DS]NAT\b/, 'xt_nat'],
 ];
 

@@ -19,6 +19,9 @@ const IPV6_NEXT_HEADER_WORD_AT = 4;
 const IPV6_DESTINATION_AT = 24;
 const TCP = 6;
 
+/** Where the sequence number of an unfragmented TCP packet stands. [RFC 9293 3.1] */
+export const SEQUENCE: Readonly<Record<Family, string>> = { ipv4: `${BEHIND_IPV4}0x4`, ipv6: '0x2c' };
+
 /** An ICMP error, of a kind that reports on a packet, which quotes a TCP packet. [RFC 792, RFC 4443] */
 export function errorAboutTcp(family: Family): string {
   if (family === 'ipv4') {

@@ -86,9 +86,12 @@ function judgePlain(name: string, values: string[], traffic: Traffic): Reach | u
   }
 }
 
+/** Ours may be a wildcard as well. */
 function matchesInterface(pattern: string, name: string): Reach {
-  const fits = pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
-  return fits ? 'always' : 'never';
+  const isWildcard = (text: string) => text.endsWith('+');
+  const [theirs, ours] = [pattern, name].map((text) => (isWildcard(text) ? text.slice(0, -1) : text));
+  if (isWildcard(pattern) ? ours.startsWith(theirs) : !isWildcard(name) && ours === theirs) return 'always';
+  return isWildcard(name) && theirs.startsWith(ours) ? 'maybe' : 'never';
 }
 
 type Range<T> = readonly [T, T];

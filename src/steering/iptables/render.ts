@@ -7,10 +7,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Family, familyOf, type Network, parseNetwork } from '../../packet/address';
 import { type Addresses, families, type OnEngineDown, type Topology } from '../../splitter/topology';
-import { addressIn, asText, contains, FAMILY_NAMES, ICMP, readNetwork } from './family';
-import { errorAboutTcp, quotesDestination } from './quoted';
+import { asText, contains, FAMILY_NAMES, ICMP, readNetwork } from './family';
+import { ownPrefix } from './instance';
+import { quotable } from './networks';
+import { errorAboutTcp, quotesDestination, SEQUENCE } from './quoted';
 import { RulesError } from './rules-error';
-import { aliveSetName, createLine } from './sets';
+import { CLOSING_SECONDS, createLines, setNames, wantedSets } from './sets';
 import { fillTemplate, type TemplateValues } from './template';
 
 /** `first` is the CPEs' queue; first + 1 the ITMS's, first + 2 the collectors', first + 3 this host's own ICMP errors'. */
@@ -60,7 +62,9 @@ export function renderTables(topology: Topology, steering: Steering, family: Fam
   }
   const values = templateValues(topology, steering, family);
   const names = IPTABLES_TABLES.filter((name) => name !== 'nat' || steering.onEngineDown === 'itms');
-  return names.map((name) => ({ family, name, text: fillTemplate(readTemplate(name), values) }));
+  const prefix = ownPrefix(steering.instance);
+  const render = (name: IptablesTable) => fillTemplate(readTemplate(name), values).replaceAll('ACSPLIT-', prefix);
+  return names.map((name) => ({ family, name, text: render(name) }));
 }
 
 function readTemplate(name: IptablesTable): string {
@@ -68,34 +72,31 @@ function readTemplate(name: IptablesTable): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RulesError(`${file} cannot be read; install acsplit anew`, { cause: error });
+    throw new RulesError(`${file} cannot be read; reinstall acsplit`, { cause: error });
   }
 }
 
 /** What the words in braces stand for; iptables/README.md explains each. */
 function templateValues(topology: Topology, steering: Steering, family: Family): TemplateValues {
   const { cpe, itms, collectors, reportPorts, itmsPorts } = topology;
-  const servers = [itms, ...collectors].map((server) => {
-    const network = asNetwork(server.address, family);
-    return { interface: checkedInterface(server.interface), network, ...asWords(network) };
-  });
+  const itmsOwn = asServers(itms, family);
+  const others = collectors.flatMap((collector) => asServers(collector, family));
+  const servers = [...itmsOwn, ...others];
   const networks = cpe.networks.map(checkedNetwork).filter(({ base }) => familyOf(base) === family);
-  const words = servers.map(({ network: _, ...rest }) => rest);
   const isFallback = steering.onEngineDown === 'itms';
+  const acs = asText(asNetwork(cpe.address, family));
+  const { alive, ...sets } = setNames(steering, family);
   return {
     single: {
-      acs: asText(asNetwork(cpe.address, family)),
-      'acs.host': withoutPrefix(asText(asNetwork(cpe.address, family))),
-      'itms.host': withoutPrefix(words[0].address),
-      createSet: createLine(family),
-      alive: isFallback ? ` -m set --match-set ${aliveSetName(family)} src` : '',
-      untracked: isFallback ? ' -m conntrack --ctstate UNTRACKED' : '',
+      acs,
+      ...{ 'acs.host': withoutPrefix(acs), 'itms.host': itmsOwn[0].host },
+      ...{ 'itms.interface': itmsOwn[0].interface, 'itms.address': itmsOwn[0].address },
+      ...sets,
+      alive: isFallback ? ` -m set --match-set ${alive} src` : '',
+      closingSeconds: String(CLOSING_SECONDS),
       icmp: ICMP[family],
       errorAboutTcp: errorAboutTcp(family),
-      'cpe.interface': checkedInterface(cpe.interfaces[0].in),
-      'itms.interface': words[0].interface,
-      'itms.address': words[0].address,
-      'itms.quoted': words[0].quoted,
+      sequence: SEQUENCE[family],
       'queue.cpe': String(steering.first),
       'queue.itms': String(steering.first + 1),
       'queue.collectors': String(steering.first + 2),
@@ -103,16 +104,47 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
     },
     several: {
       fallback: isFallback ? [{ '': '' }] : [],
-      network: networks.map((network) => ({ '': asText(network), quoted: quotesDestination(network) })),
-      collector: words.slice(1),
-      server: words,
-      serverInterface: [...new Set(words.map((server) => server.interface))].map((name) => ({ '': name })),
-      serverAmongCpes: servers
-        .filter(({ network }) => networks.some((cpes) => contains(cpes, network)))
-        .map(({ address }) => ({ '': address })),
-      ports: chunks([...reportPorts, ...itmsPorts], MULTIPORT_LIMIT).map((ports) => ({ '': ports.join(',') })),
+      set: wantedSets(topology, steering)
+        .filter((set) => set.family === family)
+        .flatMap((set) => createLines(set).map((line) => ({ '': '', command: `ipset ${line}` }))),
+      cpeIn: each(cpe.interfaces.map((one) => checkedCpeInterface(one.in))),
+      cpeOut: each(cpe.interfaces.map((one) => checkedCpeInterface(one.out))),
+      network: quotable(networks).map((network) => ({ quoted: quotesDestination(network) })),
+      itmsOwn,
+      collector: others,
+      server: servers,
+      serverInterface: each(servers.map((server) => server.interface)),
+      serverAmongCpes: each(
+        servers
+          .filter(({ address }) => networks.some((cpes) => contains(cpes, readNetwork(address)!)))
+          .map(({ address }) => address),
+      ),
+      ports: each(chunks([...reportPorts, ...itmsPorts], MULTIPORT_LIMIT).map((ports) => ports.join(','))),
     },
   };
+}
+
+/** Values of a word without parts, each once. */
+function each(values: readonly string[]): Record<string, string>[] {
+  return [...new Set(values)].map((value) => ({ '': value }));
+}
+
+interface ServerWords extends Record<string, string> {
+  interface: string;
+  address: string;
+  host: string;
+  quoted: string;
+}
+
+function asServers(server: { interface: string; address: Addresses }, family: Family): ServerWords[] {
+  const network = asNetwork(server.address, family);
+  const address = asText(network);
+  return [
+    {
+      ...{ interface: checkedInterface(server.interface), address, host: withoutPrefix(address) },
+      quoted: quotesDestination(network),
+    },
+  ];
 }
 
 /** As iptables-save prints an address where no network can stand. */
@@ -120,18 +152,21 @@ function withoutPrefix(address: string): string {
   return address.slice(0, address.indexOf('/'));
 }
 
-function asWords(network: Network): { address: string; quoted: string } {
-  return { address: asText(network), quoted: quotesDestination(network) };
-}
-
-/** The configuration was checked long ago; whoever else calls this must not be able to smuggle in a line of rules. */
+/** The configuration has been checked, but other callers must not be able to smuggle in a line of rules. */
 function checkedInterface(name: string): string {
   if (/^[A-Za-z0-9_.-]{1,15}$/.test(name)) return name;
   throw new RulesError(`"${name}" cannot be written into a rule: expected an interface name as \`ip link\` shows it`);
 }
 
+/** One that ends in `+` stands for all that begin alike. */
+function checkedCpeInterface(name: string): string {
+  return name.length <= 15 && name.length > 1 && name.endsWith('+')
+    ? `${checkedInterface(name.slice(0, -1))}+`
+    : checkedInterface(name);
+}
+
 function asNetwork(addresses: Addresses, family: Family): Network {
-  const text = addressIn(addresses, family) ?? '';
+  const text = addresses[family] ?? '';
   const network = text.includes('/') ? undefined : readNetwork(text);
   if (network && familyOf(network.base) === family) return network;
   throw new RulesError(`"${text}" cannot be written into a rule: expected an ${FAMILY_NAMES[family]} address`);

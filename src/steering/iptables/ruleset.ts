@@ -1,7 +1,6 @@
 /** Rules as iptables-save prints them and iptables-restore reads them: tables, chains, lines. Text only, no kernel. */
 
-/** Every chain of ours, in whichever table, starts with this; no other does. */
-export const OWN_PREFIX = 'ACSPLIT-';
+import { isOfAnyInstance } from './instance';
 
 export interface Chain {
   name: string;
@@ -40,8 +39,8 @@ export function parseRuleset(saved: string): Ruleset {
   return ruleset;
 }
 
-/** The parts of one rendered table: our chains with their rules, and our jumps into the built-in chains. */
-export function parseRendered(text: string): { chains: Chain[]; jumps: Jump[] } {
+/** The parts of one rendered table: our chains, which begin with `prefix`, and our jumps into the built-in chains. */
+export function parseRendered(text: string, prefix: string): { chains: Chain[]; jumps: Jump[] } {
   const chains: Table = new Map();
   const jumps: Jump[] = [];
   for (const line of text.split('\n')) {
@@ -50,14 +49,10 @@ export function parseRendered(text: string): { chains: Chain[]; jumps: Jump[] } 
     const added = /^-([AI]) (\S+) (.*)$/.exec(line);
     if (!added) continue;
     const [, option, name, rule] = added;
-    if (isOwn(name)) chainOf(chains, name).rules.push(rule);
+    if (name.startsWith(prefix)) chainOf(chains, name).rules.push(rule);
     else jumps.push({ chain: name, rule, position: option === 'I' ? 'first' : 'last' });
   }
   return { chains: [...chains.values()], jumps };
-}
-
-export function isOwn(chainName: string): boolean {
-  return chainName.startsWith(OWN_PREFIX);
 }
 
 export function isBuiltIn(chain: Chain): boolean {
@@ -69,8 +64,14 @@ export function targetOf(rule: string): string | undefined {
   return /(?:^| )-[jg] (\S+)/.exec(rule)?.[1];
 }
 
-export function jumpsToOwn(rule: string): boolean {
-  return isOwn(targetOf(rule) ?? '');
+/** Into a chain of the instance whose chains begin so. */
+export function jumpsTo(rule: string, prefix: string): boolean {
+  return targetOf(rule)?.startsWith(prefix) === true;
+}
+
+/** Into a chain of any instance of acsplit. */
+export function jumpsToAnyInstance(rule: string): boolean {
+  return isOfAnyInstance(targetOf(rule) ?? '');
 }
 
 function chainOf(table: Table, name: string): Chain {

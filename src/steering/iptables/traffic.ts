@@ -5,7 +5,8 @@
 
 import { type Family, familyOf, parseNetwork } from '../../packet/address';
 import { type OnEngineDown, type Topology } from '../../splitter/topology';
-import { addressIn } from './family';
+import { asText } from './family';
+import { quotable } from './networks';
 import { type IptablesTable } from './render';
 
 export interface Traffic {
@@ -44,9 +45,10 @@ const ANY_PORT: [number, number][] = [[0, 65_535]];
 /** Servers open Connection Requests from their systems' unprivileged ports; the answers come back there. */
 const UNPRIVILEGED_PORTS: [number, number][] = [[1024, 65_535]];
 
-/** The topology as one family sees it. */
+/** The topology as one family sees it, through one of the CPEs' interfaces. */
 interface Side {
-  interface: string;
+  in: string;
+  out: string;
   acs: string;
   networks: string[];
   ports: number[];
@@ -58,21 +60,22 @@ interface Side {
  */
 export function stations(topology: Topology, family: Family, onEngineDown: OnEngineDown): Station[] {
   const { cpe, itms, reportPorts, itmsPorts } = topology;
-  const side: Side = {
-    interface: cpe.interfaces[0].in,
-    acs: addressIn(cpe.address, family)!,
-    networks: cpe.networks.filter((network) => familyOf(parseNetwork(network)!.base) === family),
+  const networks = cpe.networks.map((text) => parseNetwork(text)!).filter(({ base }) => familyOf(base) === family);
+  const sides = cpe.interfaces.map((one): Side => ({
+    ...one,
+    acs: cpe.address[family]!,
+    networks: quotable(networks).map(asText),
     ports: [...reportPorts, ...itmsPorts],
-  };
+  }));
   const groups = serverGroups(topology, family);
-  return [
+  return sides.flatMap((side) => [
     ...fromCpes(side),
     ...groups.flatMap((group) => aroundServers(side, group)),
     ...errorsFromCpes(side),
     ...groups.flatMap((group) => errorsAroundServers(side, group)),
     ...ownErrors(side, groups),
-    ...(onEngineDown === 'itms' ? withoutEngine(side, itms.interface, addressIn(itms.address, family)!) : []),
-  ];
+    ...(onEngineDown === 'itms' ? withoutEngine(side, itms.interface, itms.address[family]!) : []),
+  ]);
 }
 
 /** What nat translates while no engine runs. */
@@ -80,7 +83,7 @@ function withoutEngine(side: Side, itmsInterface: string, itms: string): Station
   const sessions: Traffic = {
     what: 'the sessions that CPEs open while no engine runs',
     protocol: 'tcp',
-    in: side.interface,
+    in: side.in,
     sources: side.networks,
     destinations: [side.acs],
     destinationPorts: side.ports.map((port): [number, number] => [port, port]),
@@ -91,7 +94,7 @@ function withoutEngine(side: Side, itmsInterface: string, itms: string): Station
     ...sessions,
     what: "the ITMS's Connection Requests while no engine runs",
     in: undefined,
-    out: side.interface,
+    out: side.out,
     sources: [itms],
     destinations: side.networks,
     destinationPorts: ANY_PORT,
@@ -105,7 +108,7 @@ function withoutEngine(side: Side, itmsInterface: string, itms: string): Station
 }
 
 function fromCpes(side: Side): Station[] {
-  const ends = { in: side.interface, sources: side.networks, destinations: [side.acs] };
+  const ends = { in: side.in, sources: side.networks, destinations: [side.acs] };
   const common = { protocol: 'tcp' as const, ...ends };
   const reports = {
     ...common,
@@ -132,7 +135,7 @@ function aroundServers(side: Side, group: ServerGroup): Station[] {
   const inward: Traffic = {
     what: `what CPEs send, on its way to ${group.addresses.join(', ')}`,
     protocol: 'tcp',
-    in: side.interface,
+    in: side.in,
     out: group.interface,
     sources: side.networks,
     destinations: group.addresses,
@@ -149,7 +152,7 @@ function aroundServers(side: Side, group: ServerGroup): Station[] {
     destinations: side.networks,
     isUntracked: false,
   };
-  const outward: Traffic = { ...arriving, out: side.interface, isUntracked: true };
+  const outward: Traffic = { ...arriving, out: side.out, isUntracked: true };
   const rewritten: Traffic = { ...outward, sources: [side.acs] };
   return [
     { table: 'mangle', chain: 'FORWARD', role: 'passes', traffic: inward },
@@ -170,7 +173,7 @@ function errors(what: string, more: Pick<Traffic, 'destinations'> & Partial<Traf
 }
 
 function errorsFromCpes(side: Side): Station[] {
-  const arriving = errors("ICMP errors from the CPEs' side", { in: side.interface, destinations: [side.acs] });
+  const arriving = errors("ICMP errors from the CPEs' side", { in: side.in, destinations: [side.acs] });
   return [
     { table: 'raw', chain: 'PREROUTING', role: 'marks', traffic: { ...arriving, isUntracked: false } },
     { table: 'mangle', chain: 'PREROUTING', role: 'decides', traffic: arriving },
@@ -180,13 +183,13 @@ function errorsFromCpes(side: Side): Station[] {
 function errorsAroundServers(side: Side, group: ServerGroup): Station[] {
   const servers = group.addresses.join(', ');
   const inward = errors(`ICMP errors on their way to ${servers}`, {
-    in: side.interface,
+    in: side.in,
     out: group.interface,
     destinations: group.addresses,
   });
   const outward = errors(`ICMP errors from the side of ${servers}`, {
     in: group.interface,
-    out: side.interface,
+    out: side.out,
     destinations: side.networks,
   });
   const arriving: Traffic = { ...outward, out: undefined };
@@ -228,7 +231,7 @@ interface ServerGroup {
 function serverGroups({ itms, collectors }: Topology, family: Family): ServerGroup[] {
   const groups = new Map<string, string[]>();
   for (const server of [itms, ...collectors]) {
-    groups.set(server.interface, [...(groups.get(server.interface) ?? []), addressIn(server.address, family)!]);
+    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address[family]!]);
   }
   return [...groups].map(([name, addresses]) => ({ interface: name, addresses }));
 }

@@ -5,20 +5,22 @@ import { type Topology } from '../../splitter/topology';
 import { restoreRules, type Runner } from './iptables';
 import { renderTables, type Steering } from './render';
 import { RulesError } from './rules-error';
-import { aliveSets, createLine, makeSet } from './sets';
+import { createSets, wantedSets, withSets } from './sets';
 
 /**
  * Restores every table of the bundle once, by `run`, which should do so in a network namespace of its own each time.
  * Answers the first refusal; `undefined` when all of them were taken.
  */
 export function tryBundle(topology: Topology, steering: Steering, family: Family, run: Runner): RulesError | undefined {
-  const hasSet = aliveSets(topology, steering.onEngineDown).length > 0;
-  // One command makes the set and restores the table, since each has a namespace of its own.
-  const withSet: Runner = (program, words, input) =>
-    run('sh', ['-c', `ipset ${createLine(family)} && exec "$0" "$@"`, program, ...words], input);
   try {
-    if (hasSet) makeSet(run, family);
-    for (const { text } of renderTables(topology, steering, family)) restoreRules(hasSet ? withSet : run, family, text);
+    const sets = wantedSets(topology, steering).filter((set) => set.family === family);
+    createSets(run, sets);
+    const inNamespace: Runner = (program, words, input) => {
+      // One command creates the sets and restores the table, since each has a namespace of its own.
+      const [shell, ...rest] = withSets(sets, program, words);
+      return run(shell, rest, input);
+    };
+    for (const { text } of renderTables(topology, steering, family)) restoreRules(inNamespace, family, text);
     return undefined;
   } catch (error) {
     if (error instanceof RulesError) return error;

@@ -93,6 +93,7 @@ export class RulesHost {
       run: (program, words, input) => this.run([program, ...words], input),
       interfaces: () => ['lo', 'eth0', 'eth1', 'eth2', 'eth3'],
       hasIpv6: () => true,
+      lock: () => () => {},
     };
   }
 

@@ -1,8 +1,9 @@
 /** A host of plain facts for doctor's checks: in good health, but for what a test plants. */
 
-import { parseConfiguration } from '../../../src/configuration/configuration';
+import { parseConfiguration, steeringOf } from '../../../src/configuration/configuration';
 import { type EngineAnswer, type Entry, type Hidden, type Host } from '../../../src/doctor/host';
 import { type Outcome } from '../../../src/steering/iptables';
+import { FakeIpset } from '../steering/iptables/fake-ipset';
 
 export const CONFIGURATION = parseConfiguration(
   [
@@ -16,13 +17,6 @@ export const CONFIGURATION = parseConfiguration(
 
 export const done = (stdout = ''): Outcome => ({ status: 0, stdout, stderr: '' });
 export const refused = (stderr: string, status = 2): Outcome => ({ status, stdout: '', stderr });
-
-/** The set of the bundle, in good health. */
-const SETS: Record<string, Outcome> = {
-  'ipset restore': done(),
-  'ipset list -terse ACSPLIT-ALIVE4': aliveSet(2),
-  'ipset list -terse ACSPLIT-ALIVE6': refused('ipset v7.17: The set with the given name does not exist', 1),
-};
 
 /** As ipset 7.17 prints it. */
 export function aliveSet(entries: number, type = 'hash:net', family = 'inet'): Outcome {
@@ -43,20 +37,26 @@ export interface Plants {
 }
 
 export function plantedHost(plants: Plants = {}): Host {
-  const run = (program: string, words: readonly string[]): Outcome => {
-    // What a shell runs after it has made a set.
-    const line = (program === 'sh' ? words.slice(2) : [program, ...words]).join(' ');
-    const programs = { ...SETS, ...plants.programs };
-    const fitting = Object.keys(programs).filter((beginning) => line.startsWith(beginning));
-    const longest = fitting.sort((a, b) => b.length - a.length)[0];
-    return longest === undefined ? refused(`${line}: not planted`) : programs[longest];
-  };
+  const { topology } = CONFIGURATION;
+  const ipset = new FakeIpset().having(topology, steeringOf(CONFIGURATION));
+  const runWith =
+    (sets: FakeIpset) =>
+    (program: string, words: readonly string[], input?: string): Outcome => {
+      // What a shell runs after it has created the sets.
+      const line = (program === 'sh' ? words.slice(3) : [program, ...words]).join(' ');
+      const programs = plants.programs ?? {};
+      const fitting = Object.keys(programs).filter((beginning) => line.startsWith(beginning));
+      const longest = fitting.sort((a, b) => b.length - a.length)[0];
+      if (longest === undefined && program === 'ipset') return sets.run(words, input);
+      return longest === undefined ? refused(`${line}: not planted`) : programs[longest];
+    };
   return {
     read: (file) => plants.files?.[file],
     entry: (path) => plantedEntry(plants.entries ?? {}, path),
     room: () => ({ totalBytes: 2 ** 40, freeBytes: plants.freeBytes ?? 2 ** 40 }),
-    run,
-    runInScratch: run,
+    run: runWith(ipset),
+    runInScratch: (...words) => runWith(new FakeIpset())(...words),
+    lockRules: () => () => {},
     queueHolder: (queue) => plants.holders?.[queue],
     socketHolder: (inode) => plants.holders?.[Number(inode)] as { pid: number; name: string } | undefined,
     askEngine: () => Promise.resolve(plants.engine ?? { isAbsent: true }),

@@ -1,9 +1,11 @@
 /** Installing and removing with a system that is not there: order, what is taken back, and how failures read. */
 
 import { type Family } from '../../../../src/packet/address';
-import { installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
+import { installRules, removeRules, renderRules, type Steering, type System } from '../../../../src/steering/iptables';
 import { type Outcome } from '../../../../src/steering/iptables/iptables';
+import { wantedSets } from '../../../../src/steering/iptables/sets';
 import { type Topology } from '../../../../src/splitter/topology';
+import { FakeIpset } from './fake-ipset';
 import { HOLD, ITMS, plain } from './topologies';
 
 /** What real programs said, iptables 1.8.9, both back ends; {N} is the line of the rule that is spoken of. */
@@ -29,8 +31,7 @@ interface Fake extends System {
   restored: string[];
   /** The program that restored each. */
   programs: string[];
-  /** Names of the sets that are there; `ipset` is asked for them, and makes and destroys them. */
-  sets: Set<string>;
+  ipset: FakeIpset;
   /** Everything that changed something, in order: `create ACSPLIT-ALIVE4`, `iptables-restore raw`. */
   changes: string[];
 }
@@ -44,17 +45,18 @@ function host(
   const restored: string[] = [];
   const programs: string[] = [];
   const ok: Outcome = { status: 0, stdout: '', stderr: '' };
-  const sets = new Set<string>();
   const changes: string[] = [];
+  const ipset = new FakeIpset(changes);
   return {
     restored,
     programs,
-    sets,
+    ipset,
     changes,
+    lock: () => () => {},
     interfaces: () => ['lo', 'eth0', 'eth1', 'eth2'],
     hasIpv6: () => true,
     run: (program, words, input = '') => {
-      if (program === 'ipset') return ipset(sets, changes, words, input);
+      if (program === 'ipset') return ipset.run(words, input);
       if (program.endsWith('-save')) return { ...ok, stdout: program === 'ip6tables-save' ? liveIpv6 : live };
       restored.push(input);
       programs.push(program);
@@ -62,27 +64,6 @@ function host(
       return { ...ok, ...refuse(input, restored.length - 1) };
     },
   };
-}
-
-/** As ipset 7.17 says it. */
-function ipset(sets: Set<string>, changes: string[], words: readonly string[], input: string): Outcome {
-  const ok: Outcome = { status: 0, stdout: '', stderr: '' };
-  const [verb, name] = [words[0], words.at(-1)!];
-  if (verb === 'restore') {
-    const [, created] = /^create (\S+) /.exec(input)!;
-    sets.add(created);
-    changes.push(`create ${created}`);
-    return ok;
-  }
-  if (!sets.has(name)) return { ...ok, status: 1, stderr: 'ipset v7.17: The set with the given name does not exist' };
-  if (verb === 'destroy') {
-    sets.delete(name);
-    changes.push(`destroy ${name}`);
-    return ok;
-  }
-  const family = name.endsWith('6') ? 'inet6' : 'inet';
-  const header = `family ${family} hashsize 64 maxelem 16 timeout 3 bucketsize 12 initval 0x1b4a1da5`;
-  return { ...ok, stdout: `Name: ${name}\nType: hash:net\nRevision: 7\nHeader: ${header}\nNumber of entries: 2\n` };
 }
 
 const TABLE_BY_TABLE = ['filter', 'raw', 'mangle'].flatMap(() => ['iptables-restore', 'ip6tables-restore']);
@@ -229,14 +210,14 @@ describe('with `itms`', () => {
     `iptables-restore ${table}`,
     `ip6tables-restore ${table}`,
   ]);
-  const made = ['create ACSPLIT-ALIVE4', 'create ACSPLIT-ALIVE6'];
-  const gone = ['destroy ACSPLIT-ALIVE4', 'destroy ACSPLIT-ALIVE6'];
-  const withSets = (system: Fake, ...names: string[]): Fake => {
-    for (const name of names) system.sets.add(name);
+  const names = wantedSets(plain, ITMS).map(({ name }) => name);
+  const made = names.map((name) => `create ${name}`);
+  const gone = names.map((name) => `destroy ${name}`);
+  const withSets = (system: Fake, topology: Topology, steering: Steering): Fake => {
+    system.ipset.having(topology, steering);
     return system;
   };
-  const installed = () =>
-    withSets(host(live('ipv4', ITMS), undefined, live('ipv6', ITMS)), 'ACSPLIT-ALIVE4', 'ACSPLIT-ALIVE6');
+  const installed = () => withSets(host(live('ipv4', ITMS), undefined, live('ipv6', ITMS)), plain, ITMS);
 
   it('sets come before the rules that name them, nat before the queues', () => {
     const system = host();
@@ -244,7 +225,7 @@ describe('with `itms`', () => {
     expect(system.changes).toEqual([...made, ...order]);
   });
 
-  it('a second time makes no set, and none is filled: whoever is translated stays so', () => {
+  it('a second time creates no set and fills none: translated connections stay so', () => {
     const system = installed();
     installRules(plain, ITMS, system);
     expect(system.changes).toEqual(order);
@@ -256,10 +237,30 @@ describe('with `itms`', () => {
     expect(system.changes).toEqual([...[...order].reverse(), ...gone]);
   });
 
+  it('other networks of the CPEs take the place of the old ones in one step', () => {
+    const system = installed();
+    const moved = { ...plain, cpe: { ...plain.cpe, networks: ['10.9.0.0/16', '2001:db8:1::/48'] } };
+    installRules(moved, ITMS, system);
+    const steps = ['create ACSPLIT-CPES4~', 'swap ACSPLIT-CPES4~ ACSPLIT-CPES4', 'destroy ACSPLIT-CPES4~'];
+    expect(system.changes).toEqual([...steps, ...order]);
+    expect(system.ipset.sets.get('ACSPLIT-CPES4')!.entries).toEqual(['10.9.0.0/16']);
+  });
+
+  it('and the old ones return when a table fails', () => {
+    const system = withSets(
+      host('', (_text, index) => (index === 5 ? { status: 1, stderr: 'no' } : undefined)),
+      plain,
+      ITMS,
+    );
+    const moved = { ...plain, cpe: { ...plain.cpe, networks: ['10.9.0.0/16', '2001:db8:1::/48'] } };
+    expect(() => installRules(moved, ITMS, system)).toThrow('failed: no');
+    expect(system.ipset.sets.get('ACSPLIT-CPES4')!.entries).toEqual(['10.1.0.0/16']);
+  });
+
   it('`hold` afterwards takes out nat and sets', () => {
     const system = installed();
     installRules(plain, HOLD, system);
-    expect(system.changes).toEqual([...order, ...gone]);
+    expect(system.changes).toEqual([...order, 'destroy ACSPLIT-ALIVE4', 'destroy ACSPLIT-ALIVE6']);
     for (const text of system.restored.filter((restored) => tableOf(restored) === 'nat')) {
       expect(text).not.toMatch(/^-A/m);
     }
@@ -268,16 +269,15 @@ describe('with `itms`', () => {
   it('a family that is configured no more loses its set', () => {
     const system = installed();
     installRules(ONLY_IPV4, ITMS, system);
-    expect([...system.sets]).toEqual(['ACSPLIT-ALIVE4']);
+    expect(system.ipset.names.filter((name) => name.endsWith('6'))).toEqual([]);
   });
 
   it('a table that fails takes back the sets that were made for it, and no other', () => {
-    const system = withSets(
-      host('', (_text, index) => (index === 5 ? { status: 1, stderr: 'no' } : undefined)),
-      'ACSPLIT-ALIVE6',
-    );
+    const refuse = (_text: string, index: number) => (index === 5 ? { status: 1, stderr: 'no' } : undefined);
+    const system = host('', refuse);
+    system.ipset.run(['restore'], 'create ACSPLIT-ALIVE6 hash:net family inet6 hashsize 64 maxelem 16 timeout 3\n');
     expect(() => installRules(plain, ITMS, system)).toThrow(/^ip6tables-restore failed: no$/);
-    expect([...system.sets]).toEqual(['ACSPLIT-ALIVE6']);
+    expect(system.ipset.names).toEqual(['ACSPLIT-ALIVE6']);
   });
 
   /** `ipset VERB …` answers so, `times` times. */
@@ -295,7 +295,7 @@ describe('with `itms`', () => {
     const busy = 'ipset v7.17: Set cannot be destroyed: it is in use by a kernel component';
     const system = refusing(installed(), 'destroy', { stderr: busy }, 3);
     removeRules(system);
-    expect([...system.sets]).toEqual([]);
+    expect(system.ipset.names).toEqual([]);
   });
 
   const nothing = { stdout: 'Type: hash:ip\nHeader: family inet hashsize 1024\nNumber of entries: 7\n', status: 0 };
@@ -305,14 +305,9 @@ describe('with `itms`', () => {
       'somebody else’s set under our name',
       'list',
       nothing,
-      /^set ACSPLIT-ALIVE4 is not as it must be: found "hash:ip family inet", expected "hash:net family inet timeout 3"; run: acsplit rules remove && acsplit rules install$/,
+      /^set ACSPLIT-CPES4 is not as it must be: found "hash:ip family inet", expected "hash:net family inet"; run: acsplit rules remove && acsplit rules install$/,
     ],
-    [
-      'no ipset',
-      'restore',
-      { error: noProgram, status: null },
-      /^ipset is not installed .*: apt-get install ipset \(or configure onEngineDown: hold\)$/,
-    ],
+    ['no ipset', 'restore', { error: noProgram, status: null }, /^ipset is not installed .*: apt-get install ipset$/],
     [
       'an ipset that cannot be started',
       'restore',
@@ -339,10 +334,16 @@ describe('with `itms`', () => {
     ],
     ['anything else', 'restore', { stderr: 'ipset v7.17: nobody knows' }, /^ipset failed: ipset v7.17: nobody knows$/],
   ];
+  it('`hold` needs ipset as well', () => {
+    const system = refusing(host(), 'restore', { error: noProgram, status: null });
+    expect(() => installRules(plain, HOLD, system)).toThrow(/^ipset is not installed/);
+    expect(system.restored).toEqual([]);
+  });
+
   it.each(rows)('%s: one line, and nothing was touched', (_what, verb, outcome, words) => {
     const system = refusing(host(), verb, outcome);
     expect(() => installRules(plain, ITMS, system)).toThrow(words);
-    expect(system.changes).toEqual([]);
+    expect(system.restored).toEqual([]);
   });
 
   it('without ipset, or sets in the kernel, there is nothing to remove', () => {
@@ -351,7 +352,6 @@ describe('with `itms`', () => {
       { stderr: 'ipset v7.17: Cannot open session to kernel.' },
     ]) {
       removeRules(refusing(host(), 'list', outcome));
-      installRules(plain, HOLD, refusing(host(), 'list', outcome));
     }
   });
 });
@@ -370,7 +370,7 @@ describe('what iptables says, in words that help', () => {
       'something (legacy names only the last line)',
       { stderr: SAID.legacyCommit },
       /^COMMIT/,
-      /line \d+ failed; perhaps the kernel lacks one of xt_socket, xt_NFQUEUE, xt_multiport, xt_u32$/,
+      /line \d+ failed; perhaps the kernel lacks one of xt_socket, xt_NFQUEUE, xt_multiport, xt_conntrack, xt_u32, xt_set$/,
     ],
     [
       'no library for a match',

@@ -20,6 +20,12 @@ export interface TracedPacket {
   hasSocket?: boolean;
   /** What conntrack would call it if nothing said notrack. */
   state?: string;
+  /** conntrack has seen both ends of its connection answer. */
+  isAssured?: boolean;
+  /** What conntrack gives the connection from now on; 5 days unless said otherwise. */
+  expiresSeconds?: number;
+  /** Of TCP; not 0 unless said otherwise. */
+  sequence?: number;
   /** The connection that conntrack knows it, or what it quotes, to be of. None: NEW begins one, INVALID is of none. */
   connection?: Connection;
 }
@@ -49,14 +55,16 @@ type Rewrite = Partial<Pick<TracedPacket, 'source' | 'destination'>>;
 interface Walk extends TracedPacket {
   out?: string | undefined;
   isUntracked: boolean;
-  /** An engine keeps the sets full. */
+  /** An engine keeps the ALIVE sets full. */
   hasEngine: boolean;
+  sets: KernelSets;
   /** Of a connection that is known: which way it goes. */
   isReply?: boolean;
 }
 
 /**
  * @param rulesets iptables-restore texts, applied in this order
+ * @param sets what earlier packets have left in the sets
  * @param engine what the engine makes of a queued packet; 'dead' when none runs, and sets are empty
  */
 export function trace(
@@ -64,9 +72,11 @@ export function trace(
   router: Router,
   packet: TracedPacket,
   engine: ((queue: number, packet: TracedPacket) => Rewrite) | 'dead',
+  sets: KernelSets = new KernelSets(),
 ): Trace {
+  sets.load([rulesets].flat().join('\n'));
   const tables = load([rulesets].flat().join('\n'));
-  const walk: Walk = { ...packet, isUntracked: false, hasEngine: engine !== 'dead' };
+  const walk: Walk = { ...packet, isUntracked: false, hasEngine: engine !== 'dead', sets };
   const said: Trace = [];
   const end = (what: string): false => {
     said.push(what);
@@ -179,6 +189,8 @@ function follow(table: Table | undefined, name: string, walk: Walk): string {
     const [kind, word, ...rest] = target;
     if (word === 'CT') {
       if (rest[0] === '--notrack') walk.isUntracked = true;
+    } else if (word === 'SET') {
+      change(walk, rest);
     } else if (word === 'NFQUEUE') {
       return `queue ${rest[1]}`;
     } else if (word === 'RETURN') {
@@ -226,6 +238,18 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
       return value !== 'socket' || walk.hasSocket === true;
     case '--nowildcard':
       return true;
+    case '--sports':
+      if (value.split(',').length > 15) throw new Error('multiport holds fifteen ports');
+      return value
+        .split(',')
+        .map(Number)
+        .includes(walk.sourcePort ?? -1);
+    case '--ctdir':
+      return knownTo(walk) !== undefined && (value === 'REPLY') === isReplyOf(walk);
+    case '--ctstatus':
+      return walk.isAssured === true && knownTo(walk) !== undefined;
+    case '--ctexpire':
+      return knownTo(walk) !== undefined && (walk.expiresSeconds ?? 432_000) <= Number(value.split(':')[1]);
     case '--dports':
     case '--dport':
       if (value.split(',').length > 15) throw new Error('multiport holds fifteen ports');
@@ -239,7 +263,8 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
     case '--ctstate':
       return value.split(',').includes(walk.isUntracked ? 'UNTRACKED' : (walk.state ?? 'NEW'));
     case '--match-set':
-      return value.startsWith('ACSPLIT-ALIVE') && rule[at + 2] === 'src' && walk.hasEngine;
+      if (/ALIVE[46]/.test(value)) return rule[at + 2] === 'src' && walk.hasEngine;
+      return walk.sets.holds(value, keyOf(rule[at + 2], walk));
     case '--ctorigsrc':
       return knownTo(walk)?.originalSource === value;
     case '--ctorigdst':
@@ -249,14 +274,73 @@ function test(word: string, rule: string[], at: number, walk: Walk): boolean {
     case '--ctrepldst':
       return knownTo(walk)?.replyDestination === value;
     case '--tcp-flags':
-      if (rule.slice(at + 1, at + 3).join(' ') !== 'FIN,SYN,RST,ACK SYN') throw new Error('tracer: which flags?');
-      return syn && !ack && !fin && !rst;
+      return holdsFlags(rule[at + 1], rule[at + 2], { SYN: syn, ACK: ack, FIN: fin, RST: rst });
     case '--syn':
       return syn && !ack && !fin && !rst;
     case '--u32':
       return holdsU32(value.replaceAll('"', ''), bytesOf(walk));
   }
   throw new Error(`tracer: what is "${word}"?`);
+}
+
+function holdsFlags(mask: string, wanted: string, has: Record<string, boolean>): boolean {
+  return mask.split(',').every((flag) => has[flag] === wanted.split(',').includes(flag));
+}
+
+/** Whether a packet of a known connection goes the way of its answers. */
+function isReplyOf(walk: Walk): boolean {
+  return walk.isReply ?? walk.source !== walk.connection!.originalSource;
+}
+
+/** `src,src,dst` and so on as the entry of a set. */
+function keyOf(dimensions: string, walk: Walk): string {
+  const parts = dimensions.split(',').map((side, index) => {
+    if (index === 1) return String((side === 'src' ? walk.sourcePort : walk.destinationPort) ?? 0);
+    return side === 'src' ? walk.source : walk.destination;
+  });
+  return parts.join(',');
+}
+
+function change(walk: Walk, [verb, name, dimensions]: string[]): void {
+  if (verb === '--add-set') walk.sets.add(name, keyOf(dimensions, walk));
+  else if (verb === '--del-set') walk.sets.remove(name, keyOf(dimensions, walk));
+  else throw new Error(`tracer: what is "SET ${verb}"?`);
+}
+
+/** The kernel's sets, which live from packet to packet. Those of networks say themselves what is in them. */
+export class KernelSets {
+  private readonly entries = new Map<string, Set<string>>();
+
+  /** From the comments that say how the sets are created. */
+  load(rules: string): void {
+    for (const [, name, entry] of rules.matchAll(/^# +ipset add (\S+) (\S+)$/gm)) {
+      if (!/ALIVE[46]/.test(name)) this.add(name, entry);
+    }
+  }
+
+  add(name: string, key: string): void {
+    this.entries.set(name, (this.entries.get(name) ?? new Set()).add(key));
+  }
+
+  remove(name: string, key: string): void {
+    this.entries.get(name)?.delete(key);
+  }
+
+  /** Of the names, without the prefix and the family. */
+  holding(): string[] {
+    return [...this.entries].flatMap(([name, { size }]) => (size > 0 && !/CPES/.test(name) ? [name] : []));
+  }
+
+  holds(name: string, key: string): boolean {
+    const entries = this.entries.get(name) ?? new Set<string>();
+    return key.includes(',')
+      ? entries.has(key)
+      : [...entries].some((network) => isAlike(key, network) && isWithin(key, network));
+  }
+}
+
+function isAlike(address: string, network: string): boolean {
+  return address.includes(':') === network.includes(':');
 }
 
 /** xt_conntrack answers no to everything else about what is untracked or INVALID. */
@@ -297,7 +381,7 @@ function holdsU32(tests: string, bytes: number[]): boolean {
 }
 
 /** The packet as far as u32 looks: an IP header, and an ICMP error with what it quotes. IPv4's has an option. */
-function bytesOf({ source, destination, protocol, error }: Walk): number[] {
+function bytesOf({ source, destination, protocol, error, sequence = 1 }: Walk): number[] {
   const numbers = { tcp: 6, udp: 17, icmp: source.includes(':') ? 58 : 1 };
   const header = (from: string, to: string, number: number, hasOption: boolean): number[] =>
     from.includes(':')
@@ -308,7 +392,7 @@ function bytesOf({ source, destination, protocol, error }: Walk): number[] {
           ...(hasOption ? [1, 1, 1, 0] : []),
         ];
   const outer = header(source, destination, numbers[protocol ?? 'tcp'], true);
-  if (!error) return outer;
+  if (!error) return [...outer, 0, 0, 0, 0, ...[24, 16, 8, 0].map((bits) => (sequence >>> bits) & 255)];
   const quoted = header(error.source, error.destination, numbers[error.protocol], false);
   return [...outer, error.type, 0, 0, 0, 0, 0, 0, 0, ...quoted, ...new Array<number>(8).fill(0)];
 }

@@ -1,0 +1,63 @@
+/** Lists of networks: without repetition, and as few as a rule can hold. */
+
+import { ADDRESS_WORDS, type Family, familyOf, formatAddress, type Network, parseNetwork } from '../../packet/address';
+import { asText, prefixBits, rangeOf } from './family';
+
+/** A set holds thousands of networks; a match on the packet that an ICMP error quotes takes one, and a rule each. */
+const MAX_QUOTED_NETWORKS = 64;
+
+/** Networks of one family, as a set of type hash:net has them: it takes no prefix of length 0. Sorted. */
+export function setEntries(networks: readonly Network[]): string[] {
+  const entries = networks.flatMap((network) => (prefixBits(network.mask) === 0 ? halves(network) : [network]));
+  const [single] = entries.map(({ base }) => `/${ADDRESS_WORDS[familyOf(base)] * 32}`);
+  return [...new Set(entries.map((network) => asText(network).replace(new RegExp(`${single}$`), '')))].sort();
+}
+
+function halves({ base }: Network): Network[] {
+  return [0, -(2 ** 31)].map((first) => ({
+    base: base.map((_, word) => (word === 0 ? first : 0)),
+    mask: base.map((_, word) => (word === 0 ? -(2 ** 31) : 0)),
+  }));
+}
+
+/**
+ * At most 64 networks that cover these: themselves, or, if there are more, the smallest networks around neighbours. What
+ * they cover beyond costs little: an ICMP error about the host's own masqueraded traffic to there may be misread as ours.
+ */
+export function quotable(networks: readonly Network[]): Network[] {
+  if (networks.length <= MAX_QUOTED_NETWORKS) return [...networks];
+  const family = familyOf(networks[0].base);
+  const sorted = networks.map(rangeOf).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const hulls: { range: [bigint, bigint]; bits: number }[] = [];
+  const bits = ADDRESS_WORDS[family] * 32;
+  const around = ([first]: [bigint, bigint], [, last]: [bigint, bigint]) => bits - (first ^ last).toString(2).length;
+  for (const range of sorted) {
+    if (hulls.length > 0 && hulls.at(-1)!.range[1] >= range[1]) continue;
+    hulls.push({ range, bits: bits - (range[0] ^ range[1]).toString(2).length });
+  }
+  while (hulls.length > MAX_QUOTED_NETWORKS) {
+    let best = 0;
+    let longest = -1;
+    for (let at = 0; at + 1 < hulls.length; at++) {
+      const common = around(hulls[at].range, hulls[at + 1].range);
+      if (common > longest) [best, longest] = [at, common];
+    }
+    const shift = BigInt(bits - longest);
+    const first = (hulls[best].range[0] >> shift) << shift;
+    const hull = { range: [first, first | ((1n << shift) - 1n)] as [bigint, bigint], bits: longest };
+    let end = best + 1;
+    while (end < hulls.length && hulls[end].range[1] <= hull.range[1]) end++;
+    let begin = best;
+    while (begin > 0 && hulls[begin - 1].range[0] >= hull.range[0]) begin--;
+    hulls.splice(begin, end - begin, hull);
+  }
+  return hulls.map(({ range: [first], bits: prefix }) => parseNetwork(`${textOf(first, family)}/${prefix}`)!);
+}
+
+function textOf(value: bigint, family: Family): string {
+  const count = ADDRESS_WORDS[family];
+  const words = Array.from({ length: count }, (_, word) =>
+    Number((value >> BigInt(32 * (count - 1 - word))) & 0xffffffffn),
+  );
+  return formatAddress(Int32Array.from(words));
+}

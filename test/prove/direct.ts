@@ -1,0 +1,57 @@
+/** Connections of CPEs to a server's own address, in every state, family and back end, alone and beside firewalls. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { BACK_ENDS } from '../e2e/support/back-end';
+import { type DirectRow, ENGINE_STATES, measureDirect } from '../e2e/support/direct';
+import type { Proof } from './proof';
+import { ROOT } from './programs';
+
+const RECORDED = join(ROOT, 'test/e2e/firewalls');
+const FAMILIES = ['ipv4', 'ipv6'] as const;
+
+/** Rules of firewalls as they were recorded, for this family. */
+function firewalls(family: 'ipv4' | 'ipv6'): { name: string; line?: string }[] {
+  const suffix = family === 'ipv4' ? '.v4' : '.v6';
+  const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
+  const files = readdirSync(RECORDED).filter((file) => file.endsWith(suffix));
+  const recorded = files.map((file) => ({
+    name: file.replace(suffix, ''),
+    line: `${program} ${join(RECORDED, file)}`,
+  }));
+  return [{ name: 'no firewall' }, ...recorded];
+}
+
+export const direct: Proof = {
+  name: 'direct',
+  shows: 'what CPEs open to a server’s own address works as without us, in every state of the engine',
+  takes: '5 minutes, root',
+  needsRoot: true,
+  section: { file: 'docs/reliability.md', name: 'direct' },
+  smallest: { tests: ['test/e2e/rules-direct.test.ts'] },
+  full: async (say) => {
+    const failures: string[] = [];
+    const lines = [`| | ${ENGINE_STATES.join(' | ')} |`, `|---|${ENGINE_STATES.map(() => '---|').join('')}`];
+    for (const family of FAMILIES) {
+      for (const backEnd of BACK_ENDS) {
+        for (const { name, line } of firewalls(family)) {
+          const options = { family, backEnd, states: ENGINE_STATES, mebibytes: 100 };
+          const rows = await measureDirect(line === undefined ? options : { ...options, firewall: line });
+          const wrong = rows.filter(({ got }) => got !== 'ok');
+          const where = `${family}, iptables-${backEnd}, ${name}`;
+          failures.push(...wrong.map((row) => `${where}: ${describe(row)}`));
+          const cells = ENGINE_STATES.map((state) => {
+            const all = rows.filter((row) => row.state === state);
+            return `${all.filter(({ got }) => got === 'ok').length} of ${all.length}`;
+          });
+          lines.push(`| ${where} | ${cells.join(' | ')} |`);
+          say(`${where}: ${rows.length - wrong.length} of ${rows.length}`);
+        }
+      }
+    }
+    return { failures, text: lines.join('\n') };
+  },
+};
+
+function describe({ state, server, what, got }: DirectRow): string {
+  return `engine ${state}, ${server}, ${what}: ${got}`;
+}
