@@ -35,9 +35,10 @@ const SENTENCES: Readonly<Record<EventName, (words: Words) => string>> = {
     `contended: ${owner} woke the CPE too, but another collector's activation is still in force`,
   'ended-by-itms': ({ owner }) => `activation for ${owner} ended: the ITMS woke the CPE itself`,
   'ended-by-hand': ({ owner }) => `activation for ${owner} ended by an operator`,
+  'session-first': ({ owner }) => `not armed for ${owner}: the CPE had already opened its session with the ITMS`,
   'activation-table-full': ({ owner }) => `not armed for ${owner}: the table is full`,
   'answer-split': ({ owner, request }) =>
-    `not evaluated: the status line of the answer to ${owner}'s ${request} was split over several segments`,
+    `the status line of the answer to ${owner}'s ${request} continues in the next segment`,
   'answer-repeated': ({ owner, request }) =>
     `not evaluated again: the answer to ${owner}'s ${request} was retransmitted`,
   diverted: ({ owner, report }) => `diverted to ${owner}: ${report}`,

@@ -55,6 +55,10 @@ export class PacketView {
   payloadAt = 0;
   /** Bytes of payload that are here; fewer than were sent where `cut` let a cut packet pass. */
   payloadLength = 0;
+  /** Bytes of payload that were sent, by the IP header: what sequence numbers count. */
+  sentLength = 0;
+  /** The TCP checksum is not final yet, or part of the packet is not here: it cannot be verified. */
+  isUnsummed = false;
   private readonly ipv4Source = new Int32Array(ADDRESS_WORDS.ipv4);
   private readonly ipv4Destination = new Int32Array(ADDRESS_WORDS.ipv4);
   private readonly ipv6Source = new Int32Array(ADDRESS_WORDS.ipv6);
@@ -95,7 +99,9 @@ export class PacketView {
     const protocol = bytes[offset + ipv4.PROTOCOL];
     const isFragment = (readU16(bytes, offset + ipv4.FRAGMENT) & ipv4.FRAGMENT_MASK) !== 0;
     const end = offset + (totalLength < length ? totalLength : length);
-    if (protocol === ipv4.PROTOCOL_TCP) return isFragment ? Parsed.Fragment : this.parseTcp(offset + headerBytes, end);
+    if (protocol === ipv4.PROTOCOL_TCP) {
+      return isFragment ? Parsed.Fragment : this.parseTcp(offset + headerBytes, end, offset + totalLength);
+    }
     if (protocol !== ipv4.PROTOCOL_ICMP || isFragment) return Parsed.NotTcp;
     this.carriedAt = offset + headerBytes;
     this.end = end;
@@ -126,7 +132,7 @@ export class PacketView {
     // A fragment's first header may be hidden in another fragment.
     if (!isTcp && !(extensions.isFragment && isExtension(extensions.protocol))) return Parsed.NotTcp;
     if (extensions.isSourceRouted) return Parsed.SourceRouted;
-    return extensions.isFragment ? Parsed.Fragment : this.parseTcp(extensions.at, end);
+    return extensions.isFragment ? Parsed.Fragment : this.parseTcp(extensions.at, end, offset + totalLength);
   }
 
   private setFamily(isIpv6: boolean): void {
@@ -140,7 +146,13 @@ export class PacketView {
     return readI32(this.bytes, this.tcpAt + tcp.ACKNOWLEDGEMENT);
   }
 
-  private parseTcp(at: number, end: number): Parsed {
+  /** Unscaled; on a SYN as it is meant. */
+  get window(): number {
+    return readU16(this.bytes, this.tcpAt + tcp.WINDOW);
+  }
+
+  /** @param sentEnd where the packet ended when it was sent */
+  private parseTcp(at: number, end: number, sentEnd: number): Parsed {
     if (at + tcp.MIN_HEADER_BYTES > end) return Parsed.MalformedTcp;
     const bytes = this.bytes;
     const headerBytes = (bytes[at + tcp.DATA_OFFSET] >>> 4) << 2;
@@ -152,6 +164,7 @@ export class PacketView {
     this.flags = bytes[at + tcp.FLAGS];
     this.payloadAt = at + headerBytes;
     this.payloadLength = end - this.payloadAt;
+    this.sentLength = sentEnd - this.payloadAt;
     return Parsed.Ok;
   }
 }

@@ -1,5 +1,6 @@
 /** The tables' entries as plain objects, for people who ask. Walks whole tables: not for the packet path. */
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
+import { type ActivatedCpes } from '../tables/activated-cpes';
 import { type ConnectionTable, Seen } from '../tables/connection-table';
 import { type TtlTable } from '../tables/ttl-table';
 import { type FamilyState } from './memory/family-state';
@@ -22,8 +23,9 @@ export interface ConnectionEntry {
 
 export interface ActivationEntry {
   cpe: string;
+  /** '' of a CPE that was asked and no more. */
   collector: string;
-  phase: 'armed' | 'consumed' | 'grace';
+  phase: 'asked' | 'armed' | 'consumed' | 'grace';
   idleMs: number;
   remainingMs: number;
 }
@@ -71,10 +73,10 @@ export function activationEntries(state: SplitterState, search: Search): Page<Ac
     ({ activatedCpes }) => activatedCpes,
     (activated, slot, { owners }) => ({
       cpe: formatAddress(activated.cpe(slot)),
-      collector: owners.name(activated.owner(slot)),
-      phase: activated.isArmed(slot) ? 'armed' : activated.isGrace(slot) ? 'grace' : 'consumed',
-      idleMs: activated.table.ageMs(slot),
-      remainingMs: activated.table.remainingMs(slot),
+      collector: isStanding(activated, slot) ? owners.name(activated.owner(slot)) : '',
+      phase: activationPhase(activated, slot),
+      idleMs: isStanding(activated, slot) ? activated.phaseMs(slot) : activated.askedMs(slot),
+      remainingMs: isStanding(activated, slot) ? activated.phaseRemainingMs(slot) : activated.table.remainingMs(slot),
     }),
   );
 }
@@ -117,6 +119,16 @@ function connectionEntry(ownPort: (family: FamilyState, slot: number) => number)
     idleMs: connections.table.ageMs(slot),
     remainingMs: connections.table.remainingMs(slot),
   });
+}
+
+function isStanding(activated: ActivatedCpes, slot: number): boolean {
+  return activated.phaseRemainingMs(slot) >= 0;
+}
+
+function activationPhase(activated: ActivatedCpes, slot: number): ActivationEntry['phase'] {
+  if (activated.isArmed(slot)) return 'armed';
+  if (activated.isGrace(slot)) return 'grace';
+  return activated.isConsumed(slot) ? 'consumed' : 'asked';
 }
 
 function phaseOf(connections: ConnectionTable, slot: number): ConnectionEntry['phase'] {

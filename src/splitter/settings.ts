@@ -5,4 +5,6 @@ export interface Settings {
   activation: ActivationMode;
   /** Ends all new diverting while true. */
   isPaused: boolean;
+  /** By owner id, 1 for a collector that takes no session at present: its CPEs go to the ITMS. */
+  unusable: Uint8Array;
 }

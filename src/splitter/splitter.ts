@@ -11,6 +11,7 @@ import { type PacketBatch, PacketFlag, Side } from '../packet/batch';
 import { Event } from './memory/events';
 import { FamilyDecision } from './decide/family-decision';
 import { type FamilyState } from './memory/family-state';
+import { MAX_OWNERS } from './memory/owners';
 import { Reason, VERDICTS } from './reasons';
 import { type Settings } from './settings';
 import { type Counters, type SplitterOptions, SplitterState, type TableCounts } from './memory/state';
@@ -38,7 +39,7 @@ export class Splitter {
   /** Throws RangeError on a topology that cannot be, and when the buffer is too small. */
   constructor(options: SplitterOptions) {
     this.state = new SplitterState(options);
-    this.settings = { activation: options.activation, isPaused: false };
+    this.settings = { activation: options.activation, isPaused: false, unusable: new Uint8Array(MAX_OWNERS) };
     const { ipv4, ipv6, owners } = this.state;
     this.ipv4 = ipv4 && new FamilyDecision(this.view, ipv4, this.settings);
     this.ipv6 = ipv6 && new FamilyDecision(this.view, ipv6, this.settings);
@@ -118,10 +119,26 @@ export class Splitter {
     if (!activatedCpes) return false;
     this.state.advance(nowMs);
     const slot = activatedCpes.find(cpe);
-    if (slot < 0) return false;
+    if (slot < 0 || !(activatedCpes.stands(slot) || activatedCpes.isConsumed(slot))) return false;
     this.state.events.add(Event.EndedByHand, cpe, 0, 0, activatedCpes.owner(slot));
-    activatedCpes.remove(slot);
+    activatedCpes.end(slot);
     return true;
+  }
+
+  /** Whether a collector takes sessions: while it does not, its CPEs go to the ITMS. Throws RangeError on a stranger. */
+  setUsable(collector: string, isUsable: boolean): void {
+    const owner = this.collectors.get(collector);
+    if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
+    this.settings.unusable[owner] = isUsable ? 0 : 1;
+  }
+
+  /**
+   * Ends all that is armed or asked: the kernel alone has sent CPEs to the ITMS for a while, and the session that an
+   * activation stands for may have been among them. Walks the whole table.
+   */
+  endActivations(nowMs: number): void {
+    this.state.advance(nowMs);
+    for (const { activatedCpes } of this.state.families) activatedCpes.endStanding();
   }
 
   private familyState(address: Address): FamilyState {

@@ -83,6 +83,11 @@ export interface Lives {
   reset: number;
   armed: number;
   grace: number;
+  /** Grace where the session has more to say, and where the request is to be repeated. */
+  unfinished: number;
+  retry: number;
+  /** From arming to the end of the last grace, at the most. */
+  activation: number;
 }
 
 export const DEFAULT_LIVES: Readonly<Lives> = {
@@ -94,4 +99,7 @@ export const DEFAULT_LIVES: Readonly<Lives> = {
   reset: 10,
   armed: 60,
   grace: 2,
+  unfinished: 30,
+  retry: 4,
+  activation: 300,
 };

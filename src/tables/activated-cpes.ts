@@ -1,40 +1,68 @@
 /**
  * Which collector has successfully activated which CPE: HASH table 2 of the patent [P5].
  *
- * An entry is armed by success, consumed by the first diverted SYN, and stands once more, in grace, for the moment
- * after its report connection was closed by FIN, since one CWMP session may continue on a second connection [D].
+ * An entry is *asked* while a collector's Connection Request waits for its answer, *armed* by success, *consumed* by the
+ * CPE's first diverted connection, and stands once more, in *grace*, after that connection was closed, since one CWMP
+ * session may continue on a second connection [D]. Asked stands beside the others and has a time of its own [2].
  */
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
+/** The low six bits choose the life. */
 const enum State {
   Armed = 1 << 0,
   Consumed = 1 << 1,
-  /** Consumed, and the report connection was answered. */
-  Answered = 1 << 2,
-  /** Answered, and a FIN of the report connection passed just now. */
-  Grace = 1 << 3,
-  /** The report connection was reset: no grace. */
-  Reset = 1 << 4,
+  /** Consumed, and the report connection was closed just now. */
+  Grace = 1 << 2,
+  Asked = 1 << 3,
+  /** What grace it is, in two bits: see Grace. */
+  GraceShift = 4,
+  /** After it was asked, the CPE has opened a session with the ITMS. */
+  SessionFirst = 1 << 6,
+  /** A SYN was diverted, and the collector has sent nothing since. */
+  Tried = 1 << 7,
 }
 
-const STATE_MASK = (1 << 6) - 1;
+/** How long a session may take to continue on another connection: by what the collector said last. */
+export const enum Grace {
+  Short,
+  Unfinished,
+  Retry,
+}
+
+const GRACE_MASK = 3 << State.GraceShift;
+const PHASE = State.Armed | State.Consumed | State.Grace | GRACE_MASK | State.Tried;
 const OWNER_SHIFT = 16;
-const PORTS = 0;
+
+const enum Word {
+  /** CPE port and report port of the last report connection. */
+  Ports,
+  /** Ticks: when the phase began, when it was armed, asked, when the session with the ITMS began, when it was tried. */
+  PhaseAt,
+  ArmedAt,
+  AskedAt,
+  SessionAt,
+  TriedAt,
+  /** For clusters: generation of the key. */
+  Generation,
+}
+const VALUE_WORDS = 7;
 
 export interface ActivationLives {
   armedMs: number;
   graceMs: number;
-  /** Of a consumed activation whose report connection is unanswered, established, reset. */
-  unansweredMs: number;
-  establishedMs: number;
-  resetMs: number;
+  unfinishedMs: number;
+  retryMs: number;
+  /** From arming to the end of the last grace, at the most. */
+  activationMs: number;
+  askedMs: number;
 }
 
 export class ActivatedCpes {
   readonly table: TtlTable;
   private readonly lives: Int32Array;
   private readonly scratch: Int32Array;
+  private spans: ActivationLives;
 
   static bytes(capacityEntries: number, addressWords: number): number {
     return TtlTable.bytes(shape(capacityEntries, addressWords));
@@ -43,13 +71,18 @@ export class ActivatedCpes {
   constructor(memory: TableMemory, lives: ActivationLives) {
     const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.lives = new Int32Array(64);
+    this.spans = lives;
     this.setLives(lives);
     this.scratch = new Int32Array(addressWords);
     this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
   }
 
   setLives(lives: ActivationLives): void {
-    for (let state = 0; state < this.lives.length; state++) this.lives[state] = lifeOf(state, lives);
+    this.spans = lives;
+    for (let state = 0; state < this.lives.length; state++) {
+      const phaseMs = phaseLife(state, lives);
+      this.lives[state] = state & State.Asked ? Math.max(phaseMs, lives.askedMs) : phaseMs;
+    }
   }
 
   /** Slot of a live entry, or -1. @param cpe an address of the table's family */
@@ -58,28 +91,73 @@ export class ActivatedCpes {
     return this.table.find();
   }
 
-  /** Arms, or arms anew, for `owner`; -1 when the table is full. */
-  arm(cpe: Int32Array, owner: number): number {
-    this.setKey(cpe);
-    return this.table.claim(State.Armed | (owner << OWNER_SHIFT));
+  /** A collector's Connection Request carries new data: the CPE is asked. -1 when the table is full. */
+  ask(cpe: Int32Array): number {
+    const { table } = this;
+    let slot = this.find(cpe);
+    if (slot < 0) {
+      slot = table.claim(State.Asked);
+      if (slot < 0) return -1;
+    } else {
+      this.settle(slot);
+      table.setState(slot, table.state(slot) | State.Asked);
+    }
+    table.setValue(slot, Word.AskedAt, table.tick);
+    table.touch(slot);
+    return slot;
   }
 
-  /** The entry's CPE, in memory that the next call writes anew. */
+  /** A Connection Request of a collector waits for its answer. */
+  isAsked(slot: number): boolean {
+    return this.has(slot, State.Asked) && this.since(slot, Word.AskedAt) <= this.spans.askedMs;
+  }
+
+  /** The asked CPE has opened a session with the ITMS. */
+  sessionBegan(slot: number): void {
+    this.table.setValue(slot, Word.SessionAt, this.table.tick);
+    this.table.setState(slot, this.table.state(slot) | State.SessionFirst);
+  }
+
+  /** True where the CPE's session with the ITMS began after the request data of that tick. */
+  hadSessionSince(slot: number, tick: number): boolean {
+    return this.has(slot, State.SessionFirst) && ((this.table.value(slot, Word.SessionAt) - tick) | 0) >= 0;
+  }
+
+  /** Arms for `owner`, whatever stood before; -1 when the table is full. */
+  arm(cpe: Int32Array, owner: number): number {
+    const { table } = this;
+    let slot = this.find(cpe);
+    const kept = slot >= 0 && this.isAsked(slot) ? table.state(slot) & (State.Asked | State.SessionFirst) : 0;
+    if (slot < 0) slot = table.claim(State.Asked);
+    if (slot < 0) return -1;
+    table.setValue(slot, Word.Ports, 0);
+    this.begin(slot, kept | State.Armed | (owner << OWNER_SHIFT));
+    table.setValue(slot, Word.ArmedAt, table.tick);
+    return slot;
+  }
+
+  /** The entry's CPE, in memory that the next call overwrites. */
   cpe(slot: number): Int32Array {
     for (let word = 0; word < this.scratch.length; word++) this.scratch[word] = this.table.keyWord(slot, word);
     return this.scratch;
   }
 
+  /** Of an armed or consumed one. */
   owner(slot: number): number {
     return this.table.state(slot) >>> OWNER_SHIFT;
   }
 
   isArmed(slot: number): boolean {
-    return (this.table.state(slot) & State.Armed) !== 0;
+    return this.has(slot, State.Armed) && this.phaseRemainingMs(slot) >= 0;
   }
 
   isGrace(slot: number): boolean {
-    return (this.table.state(slot) & STATE_MASK) === (State.Consumed | State.Answered | State.Grace);
+    return this.has(slot, State.Grace) && this.phaseRemainingMs(slot) >= 0;
+  }
+
+  /** Its report connection runs, or its grace is over. */
+  isConsumed(slot: number): boolean {
+    return this.has(slot, State.Consumed) && this.phaseRemainingMs(slot) >= 0;
   }
 
   /** Armed, or consumed and in grace: the CPE's next SYN is the collector's. */
@@ -87,81 +165,98 @@ export class ActivatedCpes {
     return this.isArmed(slot) || this.isGrace(slot);
   }
 
-  /**
-   * A report connection of these ports is about to use the activation up: what was begun can be known again.
-   * Answers what `unreserve` wants back.
-   */
-  reserve(slot: number, cpePort: number, reportPort: number): number {
-    const before = this.table.value(slot, PORTS);
-    this.table.setValue(slot, PORTS, (cpePort << 16) | reportPort);
-    return before;
-  }
-
-  unreserve(slot: number, before: number): void {
-    this.table.setValue(slot, PORTS, before);
-  }
-
-  isReserved(slot: number, cpePort: number, reportPort: number): boolean {
-    return this.table.value(slot, PORTS) === ((cpePort << 16) | reportPort);
-  }
-
-  /** A report connection of these ports has used the activation up. */
-  consume(slot: number, cpePort: number, reportPort: number): void {
-    this.table.setValue(slot, PORTS, (cpePort << 16) | reportPort);
-    this.set(slot, State.Consumed);
-  }
-
-  remove(slot: number): void {
-    this.table.remove(slot);
-  }
-
-  /** The CPE repeated the SYN of its report connection. */
-  repeated(cpe: Int32Array, cpePort: number, reportPort: number): void {
-    const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.table.touch(slot);
-  }
-
-  /** The collector answered the report connection. */
-  answered(cpe: Int32Array, cpePort: number, reportPort: number): void {
-    const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.set(slot, State.Consumed | State.Answered);
-  }
-
-  /** A FIN of the report connection passed: grace begins, if it was answered and not reset. True where it did. */
-  finished(cpe: Int32Array, cpePort: number, reportPort: number): boolean {
-    const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot < 0) return false;
-    const state = this.table.state(slot) & STATE_MASK;
-    if ((state & State.Answered) === 0) return false;
-    // Remembered through a reset as well: should that prove a forgery, grace counts from this FIN.
-    this.set(slot, state | State.Grace);
-    return (state & State.Reset) === 0;
-  }
-
-  /** The report connection was reset. */
-  reset(cpe: Int32Array, cpePort: number, reportPort: number): void {
-    const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.setReset(slot, State.Reset);
-  }
-
-  /** The reset was a forgery: the connection lives. */
-  lifted(cpe: Int32Array, cpePort: number, reportPort: number): void {
-    const slot = this.findConsumed(cpe, cpePort, reportPort);
-    if (slot >= 0) this.setReset(slot, 0);
-  }
-
-  /** @param reset State.Reset, or 0; a grace that has begun keeps the time of its FIN, whatever is reset or lifted */
-  private setReset(slot: number, reset: number): void {
+  /** ms that the phase has left; below zero when it is over, and the entry stands because the CPE was asked. */
+  phaseRemainingMs(slot: number): number {
     const state = this.table.state(slot);
-    if ((state & State.Grace) === 0) this.table.touch(slot);
-    this.table.setState(slot, (state & ~State.Reset) | reset);
+    const remainingMs = phaseLife(state & 63, this.spans) - this.since(slot, Word.PhaseAt);
+    if ((state & State.Grace) === 0) return remainingMs;
+    return Math.min(remainingMs, this.spans.activationMs - this.since(slot, Word.ArmedAt));
   }
 
-  /** Slot of the entry that was consumed by the report connection of these ports, or -1. */
-  private findConsumed(cpe: Int32Array, cpePort: number, reportPort: number): number {
+  /** ms since the phase began. */
+  phaseMs(slot: number): number {
+    return this.since(slot, Word.PhaseAt);
+  }
+
+  askedMs(slot: number): number {
+    return this.since(slot, Word.AskedAt);
+  }
+
+  /** A SYN goes to the collector. */
+  tried(slot: number): void {
+    if (this.has(slot, State.Tried)) return;
+    this.table.setValue(slot, Word.TriedAt, this.table.tick);
+    this.table.setState(slot, this.table.state(slot) | State.Tried);
+  }
+
+  /** The collector has sent something on a connection that this activation diverted. */
+  heard(slot: number): void {
+    if (this.has(slot, State.Tried)) this.table.setState(slot, this.table.state(slot) & ~State.Tried);
+  }
+
+  /** ms since a SYN was diverted while the collector has sent nothing since; -1 where it has. */
+  silentMs(slot: number): number {
+    return this.has(slot, State.Tried) ? this.since(slot, Word.TriedAt) : -1;
+  }
+
+  /** A confirmed report connection of these ports has used the activation up, or is the session's next connection. */
+  consume(slot: number, cpePort: number, reportPort: number): void {
+    const { table } = this;
+    table.setValue(slot, Word.Ports, (cpePort << 16) | reportPort);
+    const kept = table.state(slot) & (State.Asked | State.SessionFirst | (-1 << OWNER_SHIFT));
+    this.begin(slot, kept | State.Consumed);
+  }
+
+  /** Ends the activation; that the CPE is asked stays. */
+  end(slot: number): void {
+    if (!this.isAsked(slot)) return this.table.remove(slot);
+    this.table.setState(slot, this.table.state(slot) & (State.Asked | State.SessionFirst));
+  }
+
+  /** Ends every entry that is armed or asked. */
+  endStanding(): void {
+    const { table } = this;
+    for (let slot = 0; slot < table.slotCount; slot++) {
+      // A freed slot may be filled by the entry behind it.
+      while (table.isLive(slot) && (this.isArmed(slot) || this.isAsked(slot))) table.remove(slot);
+    }
+  }
+
+  /** The report connection of these ports was closed: a grace begins, unless one has. */
+  finished(slot: number, grace: Grace): void {
+    const { table } = this;
+    const state = table.state(slot);
+    if (state & State.Grace) return;
+    this.begin(slot, (state & ~GRACE_MASK) | State.Grace | (grace << State.GraceShift));
+  }
+
+  /** The RST that began the grace did not end the connection. */
+  resumed(slot: number): void {
+    const { table } = this;
+    const state = table.state(slot);
+    if ((state & State.Grace) === 0) return;
+    table.setState(slot, state & ~(State.Grace | GRACE_MASK));
+  }
+
+  /** Slot of the activation whose last report connection has these ports, or -1. */
+  findConsumed(cpe: Int32Array, cpePort: number, reportPort: number): number {
     const slot = this.find(cpe);
-    if (slot < 0 || this.isArmed(slot)) return -1;
-    return this.table.value(slot, PORTS) === ((cpePort << 16) | reportPort) ? slot : -1;
+    if (slot < 0 || !this.has(slot, State.Consumed)) return -1;
+    return this.table.value(slot, Word.Ports) === ((cpePort << 16) | reportPort) ? slot : -1;
+  }
+
+  /** A phase that is over is gone, though the entry stands. */
+  private settle(slot: number): void {
+    const { table } = this;
+    if (this.phaseRemainingMs(slot) < 0) table.setState(slot, (table.state(slot) & ~PHASE) | State.Asked);
+  }
+
+  private has(slot: number, bits: number): boolean {
+    return (this.table.state(slot) & bits) !== 0;
+  }
+
+  private since(slot: number, word: Word): number {
+    return this.table.sinceMs(this.table.value(slot, word));
   }
 
   private setKey(cpe: Int32Array): void {
@@ -169,21 +264,25 @@ export class ActivatedCpes {
     for (let word = 0; word < key.length; word++) key[word] = cpe[word];
   }
 
-  private set(slot: number, state: number): void {
-    // In this order: an old stamp beside a state of shorter life would be an expired entry, should we die between.
-    this.table.touch(slot);
-    this.table.setState(slot, state | (this.owner(slot) << OWNER_SHIFT));
+  private begin(slot: number, state: number): void {
+    const { table } = this;
+    // In this order: old times beside a state of shorter life would be an expired entry, should we die between.
+    table.touch(slot);
+    table.setValue(slot, Word.PhaseAt, table.tick);
+    table.setState(slot, state);
   }
 }
 
 function shape(capacityEntries: number, addressWords: number) {
-  return { capacityEntries, keyWords: addressWords, valueWords: 1 };
+  return { capacityEntries, keyWords: addressWords, valueWords: VALUE_WORDS };
 }
 
-function lifeOf(state: number, lives: ActivationLives): number {
+/** ms that a phase lasts; none where the CPE is asked and no more. */
+function phaseLife(state: number, lives: ActivationLives): number {
   if (state & State.Armed) return lives.armedMs;
-  if (state & State.Reset) return lives.resetMs;
-  if (state & State.Grace) return lives.graceMs;
-  if (state & State.Answered) return lives.establishedMs;
-  return lives.unansweredMs;
+  if (state & State.Grace) {
+    const grace: Grace = (state & GRACE_MASK) >>> State.GraceShift;
+    return grace === Grace.Unfinished ? lives.unfinishedMs : grace === Grace.Retry ? lives.retryMs : lives.graceMs;
+  }
+  return state & State.Consumed ? lives.activationMs : -1;
 }

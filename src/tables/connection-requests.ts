@@ -6,14 +6,9 @@
  * The later one then gets another port, which the CPE sees; the entry stands under the visible port, and a reverse
  * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
  */
-import { ConnectionTable, type ConnectionLives, Seen } from './connection-table';
+import { ConnectionTable, type ConnectionLives, Seen, Word } from './connection-table';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
-
-/** Words behind the ISN. */
-const ANSWER_SEQUENCE = 1;
-const OWN_PORT = 2;
-const EXTRA_WORDS = 2;
 
 /** Candidates tried for a free port before giving up. */
 const REMAP_ATTEMPTS = 64;
@@ -32,7 +27,7 @@ export class ConnectionRequests extends ConnectionTable {
 
   static override bytes(capacityEntries: number, addressWords: number): number {
     const remaps = TtlTable.bytes(remapShape(capacityEntries, addressWords));
-    return ConnectionTable.bytes(capacityEntries, addressWords, EXTRA_WORDS) + remaps;
+    return ConnectionTable.bytes(capacityEntries, addressWords) + remaps;
   }
 
   constructor(
@@ -40,10 +35,10 @@ export class ConnectionRequests extends ConnectionTable {
     lives: ConnectionLives,
     private readonly remapRange: RemapRange,
   ) {
-    super(memory, lives, EXTRA_WORDS);
+    super(memory, lives);
     const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.remapLives = new Int32Array(64).fill(longest(lives));
-    const remapsAt = at + ConnectionTable.bytes(capacityEntries, addressWords, EXTRA_WORDS);
+    const remapsAt = at + ConnectionTable.bytes(capacityEntries, addressWords);
     const shape = remapShape(capacityEntries, addressWords);
     this.remaps = new TtlTable(buffer, remapsAt, shape, seed, this.remapLives, isReader);
   }
@@ -68,9 +63,13 @@ export class ConnectionRequests extends ConnectionTable {
     return this.remaps.count;
   }
 
-  /** Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none. */
-  findOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
-    const slot = this.peekOwned(cpe, cpePort, ownPort, owner);
+  /**
+   * Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none.
+   *
+   * @param tag of the owner's address (Servers): one port of two of its addresses is two connections
+   */
+  findOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
+    const slot = this.peekOwned(cpe, cpePort, ownPort, owner, tag);
     if (slot < 0 || this.visiblePort(slot) === ownPort) return slot;
     // The key of the index stands as `peekOwned` has set it.
     this.remaps.touch(this.remaps.find());
@@ -78,29 +77,42 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** `findOwned` for one who must not keep anything alive. */
-  peekOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
+  peekOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
     const slot = this.find(cpe, cpePort, ownPort);
-    if (slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped)) return slot;
+    // Own port 0: a worker was killed while it opened this one.
+    const isOwn = slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped);
+    if (isOwn && (this.tag(slot) === tag || this.ownPort(slot) === 0)) return slot;
     if (this.remaps.count === 0) return -1;
-    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    this.setRemapKey(cpe, cpePort, ownPort, owner, tag);
     const remap = this.remaps.find();
     if (remap < 0) return -1;
     const mapped = this.find(cpe, cpePort, this.remaps.value(remap, 0));
-    if (mapped < 0 || this.owner(mapped) !== owner || this.table.value(mapped, OWN_PORT) !== ownPort) return -1;
-    return mapped;
+    if (mapped < 0 || this.owner(mapped) !== owner) return -1;
+    return this.word(mapped, Word.OwnPort) === ((tag << 16) | ownPort) ? mapped : -1;
+  }
+
+  /** `open` under the server's own port. */
+  openOwn(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number, isn: number): number {
+    const slot = this.open(cpe, cpePort, ownPort, owner, isn);
+    if (slot >= 0) this.setOwnPort(slot, ownPort, tag);
+    return slot;
   }
 
   /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
-  openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, isn: number): number {
-    const visiblePort = this.portBegun(cpe, cpePort, ownPort, owner) || this.freePort(cpe, cpePort);
+  openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number, isn: number): number {
+    const visiblePort = this.portBegun(cpe, cpePort, ownPort, owner, tag) || this.freePort(cpe, cpePort);
     if (visiblePort === 0) return -1;
-    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    this.setRemapKey(cpe, cpePort, ownPort, owner, tag);
     const remap = this.remaps.claim(1);
     if (remap < 0) return -1;
     this.remaps.setValue(remap, 0, visiblePort);
     const slot = this.open(cpe, cpePort, visiblePort, owner, isn, Seen.Remapped);
-    if (slot < 0) return -1;
-    this.table.setValue(slot, OWN_PORT, ownPort);
+    if (slot < 0) {
+      // Without the entry the index would only take room until its own life is over.
+      this.remaps.remove(remap);
+      return -1;
+    }
+    this.setWord(slot, Word.OwnPort, (tag << 16) | ownPort);
     return slot;
   }
 
@@ -108,30 +120,43 @@ export class ConnectionRequests extends ConnectionTable {
   override touch(slot: number): void {
     super.touch(slot);
     if (!this.has(slot, Seen.Remapped)) return;
-    this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.table.value(slot, OWN_PORT), this.owner(slot));
+    this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.ownPort(slot), this.owner(slot), this.tag(slot));
     const remap = this.remaps.find();
     if (remap >= 0) this.remaps.touch(remap);
   }
 
+  /** The reverse index goes with its connection. */
+  override remove(slot: number): void {
+    if (this.has(slot, Seen.Remapped) && this.remaps.count > 0) {
+      this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.ownPort(slot), this.owner(slot), this.tag(slot));
+      const remap = this.remaps.find();
+      if (remap >= 0) this.remaps.remove(remap);
+    }
+    super.remove(slot);
+  }
+
+  setOwnPort(slot: number, ownPort: number, tag: number): void {
+    this.setWord(slot, Word.OwnPort, (tag << 16) | ownPort);
+  }
+
   /** The source port that the server itself uses. */
   ownPort(slot: number): number {
-    return this.has(slot, Seen.Remapped) ? this.table.value(slot, OWN_PORT) : this.visiblePort(slot);
+    return this.word(slot, Word.OwnPort) & 0xffff;
   }
 
-  /** True when an answer that begins at `sequence` has been judged before: it is a retransmission. */
-  wasJudged(slot: number, sequence: number): boolean {
-    return this.has(slot, Seen.Judged) && ((sequence - this.table.value(slot, ANSWER_SEQUENCE)) | 0) <= 0;
+  /** Which of the owner's addresses it is (Servers). */
+  tag(slot: number): number {
+    return this.word(slot, Word.OwnPort) >>> 16;
   }
 
-  judged(slot: number, sequence: number): void {
-    this.table.setValue(slot, ANSWER_SEQUENCE, sequence);
-    this.mark(slot, Seen.Judged);
+  protected override get hasOwnPort(): boolean {
+    return true;
   }
 
   /** The port that was chosen when this opening was cut short by the end of a process; 0 when it was not. */
-  private portBegun(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): number {
+  private portBegun(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
     if (this.remaps.count === 0) return 0;
-    this.setRemapKey(cpe, cpePort, ownPort, owner);
+    this.setRemapKey(cpe, cpePort, ownPort, owner, tag);
     const remap = this.remaps.find();
     if (remap < 0) return 0;
     const port = this.remaps.value(remap, 0);
@@ -140,8 +165,7 @@ export class ConnectionRequests extends ConnectionTable {
     const slot = this.find(cpe, cpePort, port);
     // Own port 0: the entry was opened, and no more.
     const isBegun =
-      slot < 0 ||
-      (this.owner(slot) === owner && this.has(slot, Seen.Remapped) && this.table.value(slot, OWN_PORT) === 0);
+      slot < 0 || (this.owner(slot) === owner && this.has(slot, Seen.Remapped) && this.word(slot, Word.OwnPort) === 0);
     return isBegun ? port : 0;
   }
 
@@ -156,11 +180,11 @@ export class ConnectionRequests extends ConnectionTable {
     return 0;
   }
 
-  private setRemapKey(cpe: Int32Array, cpePort: number, ownPort: number, owner: number): void {
+  private setRemapKey(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): void {
     const { key } = this.remaps;
     for (let word = 0; word < cpe.length; word++) key[word] = cpe[word];
     key[cpe.length] = (cpePort << 16) | ownPort;
-    key[cpe.length + 1] = owner;
+    key[cpe.length + 1] = (tag << 16) | owner;
   }
 }
 

@@ -3,8 +3,13 @@
  *
  * Both know a connection by CPE address, CPE port and the port that the CPE sees at the ACS address. The state bits say
  * what has been seen of it, and thereby how long it lives. Keys are exact, so that a reused port cannot be mistaken for
- * an old connection [D].
+ * an old connection [D]. The numbers of both ends tell a packet of the CPE from one that somebody else sends in its name
+ * (RFC 5961); they come from the servers' packets, which arrive on interfaces of their own and cannot be forged.
+ *
+ *     IPv4 row, 64 bytes    address, ports | stamp | state | the words of Word
  */
+import { type PacketView } from '../packet/view';
+import { NO_WINDOW_SCALE, TcpFlag, windowScale } from '../packet/tcp';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -12,25 +17,63 @@ import { TtlTable } from './ttl-table';
 export const enum Seen {
   /** Set in every entry: state 0 means an empty slot. */
   Syn = 1 << 0,
-  /** The SYN was answered by a SYN+ACK. */
+  /** The connection stands: the SYN+ACK to a Connection Request, the CPE's ACK of the SYN+ACK on a report connection. */
   Answer = 1 << 1,
   FinOfCpe = 1 << 2,
   FinOfServer = 1 << 3,
   RstOfCpe = 1 << 4,
   RstOfServer = 1 << 5,
-  /** The CPE sent something that begins like HTTP. */
-  Http = 1 << 6,
-  /** The CPE sent something else. */
-  OtherData = 1 << 7,
-  /** The sequence number of an answer that was judged stands in the entry. */
-  Judged = 1 << 8,
+  /** Both ends' numbers stand in the entry. Without them it is unlearned: the server's next packet sets them. */
+  Learned = 1 << 6,
+  /** A SYN of another ISN has gone to the owner, and no valid packet of the CPE since. */
+  PendingSyn = 1 << 7,
+  /** Since the pending SYN of `Since`, the owner has sent nothing. */
+  Waiting = 1 << 8,
   /** The source port was changed because another server had it. */
   Remapped = 1 << 9,
 }
 
+/** Words of a connection's value. */
+export const enum Word {
+  Isn,
+  /** Of the server: its next sequence number, its last acknowledgement, and the right edge of its window. */
+  ServerNext,
+  ServerAck,
+  ServerEdge,
+  /** Of the CPE, as far as it was validated. */
+  CpeNext,
+  CpeAck,
+  /** Right edge of the CPE's window; a Connection Request has its own port and the server's address here instead. */
+  CpeEdge,
+  OwnPort = CpeEdge,
+  /** Where the HTTP head that is being read goes on. */
+  HeadAt,
+  /** Window scales (the CPE's in bits 0 to 3, the server's in 4 to 7), and how far the head is read (from bit 8 on). */
+  Marks,
+  /** Tick: of the first pending SYN; on a Connection Request, of the latest new request data. */
+  Since,
+  /** Tick of the last data of either end. */
+  DataAt,
+  /** For clusters: generation of the key. */
+  Generation,
+}
+const VALUE_WORDS = 12;
+
 const OWNER_SHIFT = 16;
 const RST = Seen.RstOfCpe | Seen.RstOfServer;
 const FIN = Seen.FinOfCpe | Seen.FinOfServer;
+const CPE_SCALE_SHIFT = 0;
+const SERVER_SCALE_SHIFT = 4;
+const SCALE_MASK = 15;
+export const HEAD_SHIFT = 8;
+const SCALES = (1 << HEAD_SHIFT) - 1;
+
+/** A server whose numbers jump farther than this was not seen for a while: they are taken as they are. */
+const GAP = 1 << 20;
+/** How old an acknowledgement may be, whatever the window (RFC 5961 section 5.2). */
+const MIN_ACK_WINDOW = 1 << 16;
+/** A SYN takes one sequence number, and data may come with it (RFC 7413). */
+const MAX_SYN_LENGTH = 1 << 16;
 
 /** Lives of connections in ms. */
 export interface ConnectionLives {
@@ -41,9 +84,8 @@ export interface ConnectionLives {
   resetMs: number;
 }
 
-/** Value words that every connection table has; a table's own words follow. */
-const ISN = 0;
-const COMMON_WORDS = 1;
+/** Entries of one CPE at the most. [2] */
+export const MAX_PER_CPE = 16;
 
 export class ConnectionTable {
   readonly table: TtlTable;
@@ -51,17 +93,17 @@ export class ConnectionTable {
   private readonly addressWords: number;
   private readonly scratch: Int32Array;
 
-  static bytes(capacityEntries: number, addressWords: number, extraWords = 0): number {
-    return TtlTable.bytes(shape(capacityEntries, addressWords, extraWords));
+  static bytes(capacityEntries: number, addressWords: number): number {
+    return TtlTable.bytes(shape(capacityEntries, addressWords));
   }
 
-  constructor(memory: TableMemory, lives: ConnectionLives, extraWords = 0) {
+  constructor(memory: TableMemory, lives: ConnectionLives) {
     const { buffer, at, capacityEntries, addressWords, seed, isReader } = memory;
     this.lives = new Int32Array(64);
     this.setLives(lives);
     this.addressWords = addressWords;
     this.scratch = new Int32Array(addressWords);
-    this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords, extraWords), seed, this.lives, isReader);
+    this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
   }
 
   setLives(lives: ConnectionLives): void {
@@ -80,6 +122,31 @@ export class ConnectionTable {
   }
 
   /**
+   * Room for one more connection of a CPE: at MAX_PER_CPE its oldest closed entry gives way. False where none is closed,
+   * or where more than `mostUnanswered` others wait for their answer. Slots remembered from before are void.
+   */
+  makeRoom(cpe: Int32Array, mostUnanswered = MAX_PER_CPE): boolean {
+    const { table } = this;
+    for (let word = 0; word < this.addressWords; word++) table.key[word] = cpe[word];
+    let count = 0;
+    let unanswered = 0;
+    let oldest = -1;
+    for (let slot = table.firstAlike(); slot >= 0; slot = table.nextAlike(slot)) {
+      count++;
+      if (this.isClosed(slot)) {
+        if (oldest < 0 || table.ageMs(slot) > table.ageMs(oldest)) oldest = slot;
+      } else if (!this.isAnswered(slot)) {
+        unanswered++;
+      }
+    }
+    if (unanswered >= mostUnanswered) return false;
+    if (count < MAX_PER_CPE) return true;
+    if (oldest < 0) return false;
+    this.remove(oldest);
+    return true;
+  }
+
+  /**
    * A connection afresh, whatever stood under its key; -1 when the table is full.
    *
    * @param isn int32 @param bits of Seen, beside Syn
@@ -87,21 +154,27 @@ export class ConnectionTable {
   open(cpe: Int32Array, cpePort: number, visiblePort: number, owner: number, isn: number, bits = 0): number {
     this.setKey(cpe, cpePort, visiblePort);
     const slot = this.table.claim(Seen.Syn | bits | (owner << OWNER_SHIFT));
-    if (slot >= 0) this.table.setValue(slot, ISN, isn);
+    if (slot >= 0) this.begin(slot, isn);
     return slot;
   }
 
-  /** The ISN of an entry whose opening was cut short. */
+  /** The ISN of an entry that has just been opened. */
   begin(slot: number, isn: number): void {
-    this.table.setValue(slot, ISN, isn);
+    this.table.setValue(slot, Word.Isn, isn);
   }
 
-  /** The same connection's ports are used anew by the same owner: nothing has been seen of it but this SYN. */
+  /** The same connection's ports are used again by the same owner: nothing has been seen of it but this SYN. */
   reopen(slot: number, isn: number): void {
     const { table } = this;
-    table.setState(slot, (table.state(slot) & (-1 << OWNER_SHIFT)) | (table.state(slot) & Seen.Remapped) | Seen.Syn);
-    table.setValue(slot, ISN, isn);
+    const kept = (table.state(slot) & (-1 << OWNER_SHIFT)) | (table.state(slot) & Seen.Remapped);
+    table.setState(slot, kept | Seen.Syn);
+    table.setValue(slot, Word.Isn, isn);
+    table.setValue(slot, Word.Marks, 0);
     table.touch(slot);
+  }
+
+  get isFull(): boolean {
+    return this.table.count >= this.table.capacityEntries;
   }
 
   remove(slot: number): void {
@@ -113,12 +186,12 @@ export class ConnectionTable {
   }
 
   isn(slot: number): number {
-    return this.table.value(slot, ISN);
+    return this.table.value(slot, Word.Isn);
   }
 
-  /** The connection's CPE, in memory that the next call writes anew. */
+  /** The connection's CPE, in memory that the next call overwrites. */
   cpe(slot: number): Int32Array {
-    for (let word = 0; word < this.addressWords; word++) this.scratch[word] = this.table.keyWord(slot, word);
+    for (let word = 0; word < this.scratch.length; word++) this.scratch[word] = this.table.keyWord(slot, word);
     return this.scratch;
   }
 
@@ -156,14 +229,19 @@ export class ConnectionTable {
     return this.table.ageMs(slot);
   }
 
-  /** ACK or data from the side that received a RST: the RST was a forgery. True where a mark was lifted. */
+  /** A packet of the side that received a RST: the RST did not end the connection. True where a mark was lifted. */
   lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer): boolean {
     if (!this.has(slot, mark)) return false;
     this.unmark(slot, mark);
     return true;
   }
 
-  /** A FIN or RST has been seen: a new SYN on these ports is a new connection. */
+  /** A new SYN on these ports is a new connection: the server has closed, or a RST was proven. [2] */
+  isClosed(slot: number): boolean {
+    return this.has(slot, Seen.FinOfServer | RST);
+  }
+
+  /** A FIN or RST has been seen. */
   isClosing(slot: number): boolean {
     return this.has(slot, FIN | RST);
   }
@@ -181,6 +259,189 @@ export class ConnectionTable {
     return this.has(slot, Seen.Answer);
   }
 
+  // ---- numbers (RFC 9293 section 3.4) ----
+
+  word(slot: number, word: Word): number {
+    return this.table.value(slot, word);
+  }
+
+  setWord(slot: number, word: Word, value: number): void {
+    this.table.setValue(slot, word, value);
+  }
+
+  /** How far a head has been read: see http-head.ts. */
+  head(slot: number): number {
+    return this.word(slot, Word.Marks) >>> HEAD_SHIFT;
+  }
+
+  setHead(slot: number, head: number): void {
+    this.setWord(slot, Word.Marks, (this.word(slot, Word.Marks) & SCALES) | (head << HEAD_SHIFT));
+  }
+
+  /** The SYN of the CPE. */
+  openedByCpe(slot: number, view: PacketView): void {
+    this.setScale(slot, CPE_SCALE_SHIFT, view);
+    this.setWord(slot, Word.CpeNext, (view.sequence + 1 + view.sentLength) | 0);
+  }
+
+  /** The SYN of the server. */
+  openedByServer(slot: number, view: PacketView): void {
+    this.setScale(slot, SERVER_SCALE_SHIFT, view);
+    this.setWord(slot, Word.ServerNext, (view.sequence + 1 + view.sentLength) | 0);
+  }
+
+  /** The CPE's SYN+ACK to the server's SYN: does it acknowledge what the server has sent? */
+  isAcceptedBy(slot: number, view: PacketView): boolean {
+    const acknowledged = (view.acknowledgement - this.isn(slot)) | 0;
+    return acknowledged > 0 && acknowledged <= ((this.word(slot, Word.ServerNext) - this.isn(slot)) | 0);
+  }
+
+  /** A proven SYN+ACK of the CPE. */
+  acceptedByCpe(slot: number, view: PacketView): void {
+    this.setScale(slot, CPE_SCALE_SHIFT, view);
+    this.setWord(slot, Word.CpeNext, (view.sequence + 1 + view.sentLength) | 0);
+    this.setWord(slot, Word.CpeAck, view.acknowledgement);
+  }
+
+  /** The server's SYN+ACK to the CPE's SYN. What the CPE acknowledges is not below it: that would be a guess. */
+  acceptedByServer(slot: number, view: PacketView): void {
+    this.setScale(slot, SERVER_SCALE_SHIFT, view);
+    const next = (view.sequence + 1) | 0;
+    this.setWord(slot, Word.ServerNext, (next + view.sentLength) | 0);
+    this.setWord(slot, Word.ServerAck, view.acknowledgement);
+    this.setWord(slot, Word.ServerEdge, (view.acknowledgement + view.window) | 0);
+    this.setWord(slot, Word.CpeNext, view.acknowledgement);
+    this.setWord(slot, Word.CpeAck, next);
+    if (!this.hasOwnPort) this.setWord(slot, Word.CpeEdge, next);
+    this.mark(slot, Seen.Learned);
+  }
+
+  /** Any other packet of the owner, but no RST: its numbers count. @param end behind its last byte, and its FIN */
+  spokenByServer(slot: number, view: PacketView, end: number): void {
+    if ((view.flags & TcpFlag.Ack) === 0) return;
+    const { acknowledgement } = view;
+    const edge = (acknowledgement + (view.window << this.scale(slot, SERVER_SCALE_SHIFT))) | 0;
+    const ahead = (end - this.word(slot, Word.ServerNext)) | 0;
+    const acknowledged = (acknowledgement - this.word(slot, Word.ServerAck)) | 0;
+    if (!this.has(slot, Seen.Learned) || isGap(ahead) || isGap(acknowledged)) {
+      this.setWord(slot, Word.ServerNext, end);
+      this.setWord(slot, Word.ServerAck, acknowledgement);
+      this.setWord(slot, Word.ServerEdge, edge);
+      this.setWord(slot, Word.CpeNext, acknowledgement);
+      this.setWord(slot, Word.CpeAck, view.sequence);
+      if (!this.hasOwnPort) this.setWord(slot, Word.CpeEdge, view.sequence);
+      this.mark(slot, Seen.Learned);
+      return;
+    }
+    if (ahead > 0) this.setWord(slot, Word.ServerNext, end);
+    if (acknowledged > 0) this.setWord(slot, Word.ServerAck, acknowledgement);
+    if (((edge - this.word(slot, Word.ServerEdge)) | 0) > 0) this.setWord(slot, Word.ServerEdge, edge);
+  }
+
+  /** True for data that the server has not sent before. @param end behind its last byte */
+  isNewOfServer(slot: number, end: number): boolean {
+    const ahead = (end - this.word(slot, Word.ServerNext)) | 0;
+    return ahead > 0 || isGap(ahead);
+  }
+
+  /** Is this ACK, data or FIN really the CPE's? Within the server's window, and acknowledging what the server has sent. */
+  isOfCpe(slot: number, view: PacketView): boolean {
+    if (!this.has(slot, Seen.Learned) || (view.flags & TcpFlag.Ack) === 0) return false;
+    const acknowledged = this.word(slot, Word.ServerAck);
+    const into = (view.sequence - acknowledged) | 0;
+    // One below: a keep-alive probe (RFC 9293 section 3.8.4).
+    if (into < -1 || into > ((this.word(slot, Word.ServerEdge) - acknowledged) | 0)) return false;
+    const unacknowledged = (this.word(slot, Word.ServerNext) - view.acknowledgement) | 0;
+    const window = this.hasOwnPort ? 0 : (this.word(slot, Word.CpeEdge) - this.word(slot, Word.CpeAck)) | 0;
+    if (unacknowledged < 0 || unacknowledged > (window > MIN_ACK_WINDOW ? window : MIN_ACK_WINDOW)) return false;
+    return this.isAnswered(slot) || ((view.acknowledgement - this.word(slot, Word.CpeAck)) | 0) >= 0;
+  }
+
+  /** True for data that the CPE has not sent before; to be asked of a valid packet. */
+  isNewOfCpe(slot: number, view: PacketView): boolean {
+    return view.sentLength > 0 && ((view.sequence + view.sentLength - this.word(slot, Word.CpeNext)) | 0) > 0;
+  }
+
+  /** A valid ACK, data or FIN of the CPE. @param fin 1 where its FIN counts */
+  spokenByCpe(slot: number, view: PacketView, fin = 0): void {
+    const end = (view.sequence + view.sentLength + fin) | 0;
+    const room = (this.word(slot, Word.ServerEdge) + 1 - end) | 0;
+    if (((end - this.word(slot, Word.CpeNext)) | 0) > 0 && room >= 0) this.setWord(slot, Word.CpeNext, end);
+    const { acknowledgement } = view;
+    if (((acknowledgement - this.word(slot, Word.CpeAck)) | 0) > 0) this.setWord(slot, Word.CpeAck, acknowledgement);
+    if (this.hasOwnPort) return;
+    const edge = (acknowledgement + (view.window << this.scale(slot, CPE_SCALE_SHIFT))) | 0;
+    if (((edge - this.word(slot, Word.CpeEdge)) | 0) > 0) this.setWord(slot, Word.CpeEdge, edge);
+  }
+
+  /** Of a valid FIN of the CPE: it stands where the CPE's data end. */
+  isFinOfCpe(slot: number, view: PacketView): boolean {
+    return this.isEdgeOfCpe(slot, view.sequence) || this.isEdgeOfCpe(slot, (view.sequence + view.sentLength) | 0);
+  }
+
+  /** Of a packet of the server: it acknowledges one beyond the CPE's data, so that its FIN must have come. */
+  acknowledgesFin(slot: number, view: PacketView): boolean {
+    const { acknowledgement } = view;
+    return this.has(slot, Seen.Learned) && acknowledgement === ((this.word(slot, Word.CpeNext) + 1) | 0);
+  }
+
+  private isEdgeOfCpe(slot: number, sequence: number): boolean {
+    return sequence === this.word(slot, Word.ServerAck) || sequence === this.word(slot, Word.CpeNext);
+  }
+
+  /** Does this RST of the CPE end the connection? It is exact, or a forger's guess (RFC 5961 section 3.2). */
+  isRstOfCpe(slot: number, view: PacketView): boolean {
+    const { sequence } = view;
+    if (!this.has(slot, Seen.Learned)) return false;
+    if (this.isEdgeOfCpe(slot, sequence)) return true;
+    return this.has(slot, Seen.FinOfCpe) && sequence === ((this.word(slot, Word.ServerAck) - 1) | 0);
+  }
+
+  /** Does this RST of the server end the connection, and not a stray packet of it? */
+  isRstOfServer(slot: number, view: PacketView): boolean {
+    const { sequence } = view;
+    // Servers cannot be forged: without numbers it is believed.
+    if (!this.has(slot, Seen.Learned)) return true;
+    const acknowledged = this.word(slot, Word.CpeAck);
+    if (sequence === acknowledged || sequence === this.word(slot, Word.ServerNext)) return true;
+    return this.has(slot, Seen.FinOfServer) && sequence === ((acknowledged - 1) | 0);
+  }
+
+  /**
+   * Of a RST: does it answer the SYN of this entry's ISN? It acknowledges the SYN then, and no more than could have come
+   * with it; any other answers another packet, or is a forger's guess, and the opener ignores it (RFC 9293 sections
+   * 3.5.2 and 3.10.7.3).
+   */
+  isRefusal(slot: number, view: PacketView): boolean {
+    return (view.flags & TcpFlag.Ack) !== 0 && this.acknowledgesSyn(slot, view);
+  }
+
+  /** True where a packet of the other end acknowledges the SYN of this entry's ISN. */
+  acknowledgesSyn(slot: number, view: PacketView): boolean {
+    const acknowledged = (view.acknowledgement - this.isn(slot)) | 0;
+    return acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;
+  }
+
+  /** A Connection Request keeps its own port where a report connection has the right edge of the CPE's window. */
+  protected get hasOwnPort(): boolean {
+    return false;
+  }
+
+  private setScale(slot: number, shift: number, view: PacketView): void {
+    const scale = windowScale(view.bytes, view.tcpAt, view.payloadAt);
+    const marks = this.word(slot, Word.Marks);
+    this.setWord(slot, Word.Marks, (marks & ~(SCALE_MASK << shift)) | (scale << shift));
+  }
+
+  /** Scales count where both ends have offered one (RFC 7323 section 2.2). */
+  private scale(slot: number, shift: number): number {
+    const marks = this.word(slot, Word.Marks);
+    const cpe = (marks >>> CPE_SCALE_SHIFT) & SCALE_MASK;
+    const server = (marks >>> SERVER_SCALE_SHIFT) & SCALE_MASK;
+    if (cpe === NO_WINDOW_SCALE || server === NO_WINDOW_SCALE) return 0;
+    return shift === CPE_SCALE_SHIFT ? cpe : server;
+  }
+
   private setKey(cpe: Int32Array, cpePort: number, visiblePort: number): void {
     const { key } = this.table;
     for (let word = 0; word < this.addressWords; word++) key[word] = cpe[word];
@@ -188,8 +449,12 @@ export class ConnectionTable {
   }
 }
 
-function shape(capacityEntries: number, addressWords: number, extraWords: number) {
-  return { capacityEntries, keyWords: addressWords + 1, valueWords: COMMON_WORDS + extraWords };
+function isGap(difference: number): boolean {
+  return difference > GAP || difference < -GAP;
+}
+
+function shape(capacityEntries: number, addressWords: number) {
+  return { capacityEntries, keyWords: addressWords + 1, hashWords: addressWords, valueWords: VALUE_WORDS };
 }
 
 /** What ends a connection's entry (document "Lives" in docs/architecture.md); the strongest sign decides. [D] */

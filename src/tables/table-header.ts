@@ -1,7 +1,7 @@
 /** What the memory of a TtlTable begins with: enough to know a table of another run again, and to refuse a stranger. */
 
 const MAGIC = 0x61637370; // "acsp"
-const VERSION = 3;
+const VERSION = 4;
 
 export const HEADER_BYTES = 64;
 

@@ -46,6 +46,8 @@ export interface TableShape {
   /** Entries at the most. */
   capacityEntries: number;
   keyWords: number;
+  /** Leading key words that choose an entry's home; all of them if absent. Entries that share them adjoin. */
+  hashWords?: number;
   /** Words behind the state, the table's own. */
   valueWords: number;
 }
@@ -64,6 +66,7 @@ export class TtlTable {
   private readonly scale: number;
   private seed: number;
   private readonly keyWords: number;
+  private readonly hashWords: number;
   private readonly stampAt: number;
   private readonly stateAt: number;
   private readonly valueAt: number;
@@ -96,6 +99,7 @@ export class TtlTable {
   ) {
     this.capacityEntries = shape.capacityEntries;
     this.keyWords = shape.keyWords;
+    this.hashWords = shape.hashWords ?? shape.keyWords;
     this.rowWords = shape.keyWords + 2 + shape.valueWords;
     this.stampAt = shape.keyWords;
     this.stateAt = shape.keyWords + ROW_STATE_AFTER_KEY;
@@ -216,6 +220,40 @@ export class TtlTable {
     this.rows[slot * this.rowWords + this.stampAt] = this.nowTick;
   }
 
+  /** Now, as words of an entry store it: ms, wraps. */
+  get tick(): number {
+    return this.nowTick;
+  }
+
+  /** ms since a stored tick. */
+  sinceMs(tick: number): number {
+    return (this.nowTick - tick) | 0;
+  }
+
+  /**
+   * Calls for the entries that share the hashed words of `key`: `firstAlike()`, then `nextAlike(slot)` until -1. None
+   * may be removed meanwhile.
+   */
+  firstAlike(): number {
+    return this.alikeFrom(this.home(this.key, 0));
+  }
+
+  nextAlike(slot: number): number {
+    return this.alikeFrom(slot + 1 === this.slots ? 0 : slot + 1);
+  }
+
+  private alikeFrom(from: number): number {
+    const { rows, rowWords, key, hashWords, stateAt } = this;
+    for (let slot = from; ;) {
+      const row = slot * rowWords;
+      if (rows[row + stateAt] === 0) return -1;
+      let word = 0;
+      while (word < hashWords && rows[row + word] === key[word]) word++;
+      if (word === hashWords && !this.isExpired(slot)) return slot;
+      if (++slot === this.slots) slot = 0;
+    }
+  }
+
   /** ms since the entry was last touched. */
   ageMs(slot: number): number {
     return (this.nowTick - this.rows[slot * this.rowWords + this.stampAt]) | 0;
@@ -321,10 +359,10 @@ export class TtlTable {
     header[Header.Redo] = 0;
   }
 
-  /** MurmurHash3 (x86, 32 bits) over the key words that begin at `words[at]`, mapped to a slot. */
+  /** MurmurHash3 (x86, 32 bits) over the key's hashed words, from `words[at]` on, mapped to a slot. */
   private home(words: Int32Array, at: number): number {
     let hash = this.seed;
-    for (let word = 0; word < this.keyWords; word++) {
+    for (let word = 0; word < this.hashWords; word++) {
       let k = Math.imul(words[at + word], 0xcc9e2d51);
       k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
       hash ^= k;

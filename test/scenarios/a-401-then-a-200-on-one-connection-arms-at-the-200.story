@@ -17,6 +17,6 @@ report: cpe sends SYN -> c1, diverted
 report: c1 sends SYN+ACK -> cpe, report-answered
 report: cpe sends ACK -> c1
 report: talks with c1
+report: ends with c1
 report: closes with c1, c1 first
-wait 2001 ms
 next: is a session with itms

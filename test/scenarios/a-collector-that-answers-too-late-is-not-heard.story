@@ -7,7 +7,7 @@ wake: succeeds
 report: cpe sends SYN -> c1, diverted
 wait 10001 ms
 report: may move, for its collector never answered
-report: cpe sends SYN again -> itms, to-itms
+report: cpe sends SYN again -> itms, collector-silent
 report: c1 sends SYN+ACK -> nobody, not-owner
 report: itms sends SYN+ACK -> cpe, itms-forwarded
 report: talks with itms

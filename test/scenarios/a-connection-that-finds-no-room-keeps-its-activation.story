@@ -12,12 +12,12 @@ wake: asks, is answered 200
 first: is a session with c1
 wait 10 s
 wake: c1 sends RST -> cpe
-wait 10001 ms
+wait 76 s
 own: opens
 own: asks, is answered 200
 report: cpe sends SYN -> itms, report-table-full
 expect activation armed c1
-wait 50 s
+wait 30 s
 report: cpe sends SYN again -> itms, pinned
 report: itms sends SYN+ACK -> cpe, itms-forwarded
 expect activation armed c1

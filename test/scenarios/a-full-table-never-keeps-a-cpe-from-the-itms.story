@@ -1,4 +1,5 @@
-# Of two entries each: a collector is refused, the ITMS is not; what cannot be armed or remembered is the ITMS's. [D]
+# Of two entries each: a collector's request is refused, the ITMS's SYN passes unrecorded; what cannot be armed or
+# remembered is the ITMS's. [D]
 modes: auto response
 a table holds 2 entries
 one: a Connection Request of c1 from 50001 to 10.1.7.1
@@ -14,8 +15,7 @@ two: opens
 one: asks, is answered 200
 two: asks, is answered 200
 three: c1 sends SYN -> nobody, request-table-full
-own: opens
-own: asks, is answered 200
+own: itms sends SYN -> cpe, request-unrecorded
 third: is a session with itms
 first: opens with c1
 second: opens with c1

@@ -4,12 +4,14 @@ wake: a Connection Request of c1 from 50001
 report: a report connection from 40001
 
 wake: succeeds
-report: is a session with c1
+report: opens with c1
+report: talks with c1
+report: closes with c1, c1 first
 report: cpe sends SYN of a new ISN -> c1, diverted-in-grace
 report: c1 sends SYN+ACK -> cpe
 report: talks with c1
 report: closes with c1, cpe first
-wait 2001 ms
+wait 30001 ms
 report: cpe sends SYN of a new ISN -> itms, to-itms
 report: itms sends SYN+ACK -> cpe, itms-forwarded
 report: talks with itms

@@ -16,9 +16,11 @@ first: c1 sends RST -> cpe
 expect activation grace c1
 second: cpe sends SYN -> c1, diverted-in-grace
 second: c1 sends SYN+ACK -> cpe
+second: cpe sends ACK -> c1
 second: closes with c1, c1 first
 again: succeeds
 third: opens with c1
+third: talks with c1
 third: closes with c1, c1 first
 third: c1 sends FIN again -> cpe
 third: cpe sends RST -> c1

@@ -7,13 +7,13 @@ next: a report connection from 40002
 wake: succeeds
 report: cpe sends SYN -> c1, diverted
 report: c1 sends SYN+ACK -> cpe, report-answered
-report: cpe sends forged ACK -> c1, report-to-owner
-report: c1 sends RST -> cpe, report-reset
-expect report: reset c1
+report: cpe sends forged ACK -> c1, report-unproven
+report: c1 sends forged bare RST -> cpe, report-unproven
+expect report: unanswered c1
 wait 1 s
 report: c1 sends SYN+ACK again -> cpe, report-answered
-expect report: established c1
-wait 31 s
+expect report: unanswered c1
+wait 8 s
 report: cpe sends SYN again -> c1, syn-repeated
 report: c1 sends SYN+ACK again -> cpe, report-answered
 report: talks with c1

@@ -12,7 +12,7 @@ one: c1 sends RST -> cpe
 wait 10001 ms
 two: opens
 two: asks, is answered 200
-expect 1 activation-table-full
+expect 2 activation-table-full
 expect activation none of 10.1.7.2
 second: is a session with itms
 first: is a session with c1

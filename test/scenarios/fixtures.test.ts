@@ -56,7 +56,7 @@ const SESSIONS: readonly (readonly [claim: string, ...sessions: string[]])[] = [
   ['each-collector-gets-the-cpe-it-woke', '10.1.9.9:41001 c2 diverted', '10.1.7.1:40001 c1 diverted'],
   ['a-reused-port-is-decided-afresh',
     '10.1.7.1:40001 c1 diverted', '10.1.7.1:40001 c1 syn-repeated', '10.1.7.1:40001 itms to-itms'],
-  ['a-reset-leaves-no-grace', '10.1.7.1:40001 c1 diverted', '10.1.7.1:40002 itms to-itms'],
+  ['a-reset-after-a-204-leaves-no-grace', '10.1.7.1:40001 c1 diverted', '10.1.7.1:40002 itms to-itms'],
   ['an-ecn-syn-is-a-syn', '10.1.7.1:40001 c1 diverted'],
   ['what-must-not-pass-is-dropped', '10.1.7.1:40001 itms to-itms'],
   ['vlan-and-qinq-tags-stay',

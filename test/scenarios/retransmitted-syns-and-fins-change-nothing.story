@@ -21,6 +21,7 @@ report: c1 sends SYN+ACK -> cpe
 report: cpe sends SYN again -> c1, syn-repeated
 report: c1 sends SYN+ACK again -> cpe
 report: talks with c1
+report: ends with c1
 report: c1 sends FIN -> cpe, report-finished
 report: c1 sends FIN again -> cpe, report-finished
 report: cpe sends FIN -> c1

@@ -8,7 +8,7 @@ wake: asks, is answered 200
 [auto response] report: cpe sends SYN -> c1, diverted
 [fin] report: cpe sends SYN -> itms, to-itms
 wake: c1 sends FIN -> cpe, request-finished
-[auto response] expect activation consumed c1
+[auto response] expect activation armed c1
 [fin] expect activation armed c1
 wake: cpe sends FIN -> c1
 [auto response] report: c1 sends SYN+ACK -> cpe, report-answered

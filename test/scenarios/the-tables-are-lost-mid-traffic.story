@@ -1,5 +1,5 @@
 # An undiverted connection goes on. A diverted one has no memory: its packets reach the ITMS, whose RST makes the CPE
-# begin anew. The ITMS's own requests go on; a collector's end. [D]
+# start again. A Connection Request of any server ends: a packet without an entry may belong to somebody else. [D]
 modes: auto response
 wake: a Connection Request of c1 from 50001
 own: a Connection Request of itms from 50002
@@ -14,7 +14,7 @@ own: opens
 the tables are lost
 plain: talks with itms
 plain: closes with itms, cpe first
-own: asks, is answered 200
+own: itms sends "GET / HTTP/1.1" -> nobody, request-unknown
 report: may move, for its table is lost
 report: cpe sends "Inform" -> itms, report-to-itms
 report: itms sends RST -> cpe, itms-forwarded

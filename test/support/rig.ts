@@ -74,8 +74,9 @@ export interface Fields {
   cpePort?: number;
   /** At the other end: the report port, or the server's source port. */
   port?: number;
+  /** Where this end goes on, unless it is named. */
   sequence?: number;
-  /** Of the connection's last SYN, unless it is named. */
+  /** Where the other end goes on, unless it is named. */
   acknowledgement?: number;
   payload?: string;
   /** Instead of the type's own. */
@@ -90,8 +91,11 @@ export class Rig {
   /** Its topology is in IPv4 names. */
   private readonly options: SplitterOptions;
   private identification = 0;
-  /** By connection, as the CPE sees it. */
-  private readonly isns = new Map<string, number>();
+  /** Next sequence number of an end, by `cpe` or `server` and the connection. */
+  private readonly next = new Map<string, number>();
+  private undo: () => void = () => undefined;
+  /** Connection Requests by what the CPE sees of them: their port may differ from the server's own. */
+  private readonly connections = new Map<string, string>();
 
   constructor(options: Partial<SplitterOptions> = {}) {
     const capacityEntries = options.capacityEntries ?? 64;
@@ -141,7 +145,7 @@ export class Rig {
       sourcePort: cpePort,
       destination: ACS,
       destinationPort: port,
-      ...this.tcpFields(type, fields, `${fields.cpe ?? CPE}:${cpePort} ${port}`),
+      ...this.tcpFields(type, fields, 'cpe', this.connectionOf(`${fields.cpe ?? CPE}:${cpePort} ${port}`)),
     }).text;
   }
 
@@ -149,25 +153,51 @@ export class Rig {
   from(server: Server, type: Type, fields: Fields = {}): string {
     const port = fields.port ?? REPORT_PORT;
     const cpePort = fields.cpePort ?? (TOPOLOGY.reportPorts.includes(port) ? 40001 : CPE_PORT);
-    return this.send(server, {
+    const seen = `${fields.cpe ?? CPE}:${cpePort} `;
+    const isReport = TOPOLOGY.reportPorts.includes(port);
+    const connection = isReport ? `${seen}${port}` : `${server} ${seen}${port}`;
+    const { text } = this.send(server, {
       source: SERVERS[server],
       sourcePort: port,
       destination: fields.cpe ?? CPE,
       destinationPort: cpePort,
-      ...this.tcpFields(type, fields, `${fields.cpe ?? CPE}:${cpePort} ${port}`),
-    }).text;
+      ...this.tcpFields(type, fields, 'server', connection),
+    });
+    if (type === 'SYN') this.connections.set(`${seen}${/^as acs:(\d+)/.exec(text)?.[1] ?? port}`, connection);
+    return text;
   }
 
-  private tcpFields(type: Type, fields: Fields, connection: string) {
-    const { sequence = 1000, payload = '', flags = FLAGS[type] } = fields;
-    if (type === 'SYN') this.isns.set(connection, sequence);
-    const acknowledgement = fields.acknowledgement ?? ((this.isns.get(connection) ?? 0) + 1) | 0;
+  /** By what the CPE sees of it. */
+  private connectionOf(seen: string): string {
+    return this.connections.get(seen) ?? seen;
+  }
+
+  private tcpFields(type: Type, fields: Fields, end: 'cpe' | 'server', connection: string) {
+    const { payload = '', flags = FLAGS[type] } = fields;
+    const opens = (flags & TcpFlag.Syn) !== 0;
+    this.undo = () => undefined;
+    const own = `${end} ${connection}`;
+    const known = this.next.get(own);
+    const sequence = fields.sequence ?? (opens ? 1000 : (known ?? 1001));
+    const acknowledgement = fields.acknowledgement ?? this.next.get(`${other(end)} ${connection}`) ?? 1;
+    const after = (sequence + payload.length + (flags & (TcpFlag.Syn | TcpFlag.Fin) ? 1 : 0)) | 0;
+    // A retransmission moves nothing back.
+    if ((flags & TcpFlag.Rst) === 0 && (opens || known === undefined || ((after - known) | 0) > 0)) {
+      this.next.set(own, after);
+      this.undo = () => (known === undefined ? this.next.delete(own) : this.next.set(own, known));
+    }
     return { flags, sequence, acknowledgement: flags & TcpFlag.Ack ? acknowledgement : 0, payload };
   }
 
   send(from: Party, packet: TcpPacket): Outcome {
     this.identification = (this.identification + 1) & 0xffff;
-    return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
+    try {
+      return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
+    } catch (error) {
+      // Whoever is killed over a packet gets the same one again.
+      this.undo();
+      throw error;
+    }
   }
 
   /** Any packet, ICMP for one, from a side: judged by whoever sends it. */
@@ -209,7 +239,7 @@ export class Rig {
   /** `server` wakes the CPE and gets its 200; no FIN yet. */
   wake(server: Server = 'c1', port = 50001, cpe = CPE): this {
     this.ask(server, port, cpe);
-    this.cpe('DATA', { cpe, port, sequence: 7001, payload: OK });
+    this.cpe('DATA', { cpe, port, payload: OK });
     return this;
   }
 
@@ -217,7 +247,8 @@ export class Rig {
   ask(server: Server = 'c1', port = 50001, cpe = CPE): this {
     this.from(server, 'SYN', { cpe, port, sequence: 500 });
     this.cpe('SYN+ACK', { cpe, port, sequence: 7000 });
-    this.from(server, 'DATA', { cpe, port, sequence: 501, payload: GET });
+    this.from(server, 'ACK', { cpe, port });
+    this.from(server, 'DATA', { cpe, port, payload: GET });
     return this;
   }
 
@@ -227,21 +258,24 @@ export class Rig {
     return this;
   }
 
-  /** The woken CPE opens a report connection, which its collector answers. */
+  /** The woken CPE opens a report connection, which its collector answers; what they say cannot be read, as over TLS. */
   divert(server: Server = 'c1', cpePort = 40001, cpe = CPE): this {
     expect(this.cpe('SYN', { cpe, cpePort, sequence: 1000 })).toMatch(new RegExp(`^to ${server}: diverted`));
-    expect(this.from(server, 'SYN+ACK', { cpe, cpePort })).toBe('as acs: report-answered');
+    expect(this.from(server, 'SYN+ACK', { cpe, cpePort, sequence: 5000 })).toBe('as acs: report-answered');
+    expect(this.cpe('ACK', { cpe, cpePort })).toBe(`to ${server}: report-to-owner`);
+    this.cpe('DATA', { cpe, cpePort, payload: '\x16\x03\x01 hello' });
+    this.from(server, 'DATA', { cpe, cpePort, payload: '\x16\x03\x03 hello' });
     return this;
   }
 
   // ---- what the tables hold ----
 
-  /** Such as `armed c1`; `none`. */
+  /** Such as `armed c1`; `none`, also of a CPE that was only asked. */
   activation(cpe = CPE): string {
     this.splitter.sweep(this.nowMs);
     const { entries } = activationEntries(this.splitter.state, { limit: 1, cpe: addressNamed(cpe) });
     const [entry] = entries;
-    return entry ? `${entry.phase} ${entry.collector}` : 'none';
+    return entry && entry.phase !== 'asked' ? `${entry.phase} ${entry.collector}` : 'none';
   }
 
   /** The report connection of a CPE's port, such as `established c1`; `none`. */
@@ -280,6 +314,10 @@ export class Rig {
     if (index < 0) throw new Error(`no reason is named '${name}'`);
     return this.splitter.counters.byReason[index];
   }
+}
+
+function other(end: 'cpe' | 'server'): 'cpe' | 'server' {
+  return end === 'cpe' ? 'server' : 'cpe';
 }
 
 export const GET = 'GET /wake HTTP/1.1\r\nHost: cpe\r\n\r\n';

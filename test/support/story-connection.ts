@@ -14,6 +14,8 @@ export interface Segment {
   /** Somebody else's, in this end's name: sequence numbers are a guess. */
   forged: boolean;
   newIsn: boolean;
+  /** About the connection as it was before the last SYN of a new ISN: a challenge, and the answer to one. */
+  old: boolean;
   ecn: boolean;
 }
 
@@ -27,6 +29,7 @@ const SYN_OPTIONS = Uint8Array.of(2, 4, 0x05, 0xb4, 4, 2, 1, 3, 3, 7, 0, 0);
 const GUESS = 0x5eed;
 
 export class StoryConnection {
+  private before = { cpe: 0, server: 0 };
   private readonly ends: Record<'cpe' | 'server', End>;
 
   /**
@@ -64,9 +67,13 @@ export class StoryConnection {
     const repeated = segment.again ? end.last.get(segment.type) : undefined;
     if (segment.again && !repeated) throw new Error(`${from} has sent no ${segment.type} yet`);
     if (repeated) return { ...repeated, ...this.addresses(from) };
-    if (segment.newIsn) this.isn = end.next = this.isn + 0x10000;
-    const sequence = segment.forged ? GUESS : end.next;
-    const acknowledgement = segment.forged ? GUESS : this.ends[side === 'cpe' ? 'server' : 'cpe'].next;
+    if (segment.newIsn) {
+      this.before = { cpe: this.ends.cpe.next, server: this.ends.server.next };
+      this.isn = end.next = this.isn + 0x10000;
+    }
+    const other = side === 'cpe' ? 'server' : 'cpe';
+    const sequence = segment.forged ? GUESS : segment.old ? this.before[side] : end.next;
+    const acknowledgement = segment.forged ? GUESS : segment.old ? this.before[other] : this.ends[other].next;
     const packet: TcpPacket = {
       ...this.addresses(from),
       flags: FLAGS[segment.type] | (segment.ecn ? ecnFlags(segment.type) : 0),
@@ -75,7 +82,7 @@ export class StoryConnection {
       payload: segment.payload,
       ...(segment.type.startsWith('SYN') && { options: SYN_OPTIONS }),
     };
-    if (!segment.forged) {
+    if (!segment.forged && !segment.old) {
       const counts = segment.type.startsWith('SYN') || segment.type === 'FIN' ? 1 : 0;
       end.next += segment.payload.length + counts;
       end.last.set(segment.type, packet);

@@ -9,11 +9,14 @@ type Statement = [pattern: RegExp, act: (story: Story, words: Words) => void];
 const INFORM = 'POST /ACS-server/ACS HTTP/1.1\r\nContent-Length: 6\r\n\r\nInform';
 const INFORM_RESPONSE = 'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nInformResponse';
 
+const EMPTY_POST = 'POST /ACS-server/ACS HTTP/1.1\r\nContent-Length: 0\r\n\r\n';
+const NO_CONTENT = 'HTTP/1.1 204 No Content\r\n\r\n';
+
 const NAME = '(?<name>[a-z][a-z0-9 -]*)';
 const SERVER = '(?<server>c1|c2|itms)';
 const CPE_ADDRESS = '(?: of (?<cpe>10\\.1\\.\\d+\\.\\d+))?';
 const ISN = '(?:, ISN (?<isn>\\d+))?';
-const WHAT = '(?<forged>forged )?(?<what>SYN\\+ACK|SYN|ACK|FIN|bare RST|RST|"[^"]*")';
+const WHAT = '(?<forged>forged )?(?<old>challenge |challenged )?(?<what>SYN\\+ACK|SYN|ACK|FIN|bare RST|RST|"[^"]*")';
 const HOW = '(?<newIsn> of a new ISN)?(?: with "(?<payload>[^"]*)")?(?<ecn> with ECN)?(?<again> again)?';
 
 function statement(pattern: string, act: (story: Story, words: Words) => void): Statement {
@@ -28,7 +31,7 @@ function word(words: Words, name: string): string {
 }
 
 function segment(type: Type, payload = '', rest: Partial<Segment> = {}): Segment {
-  return { type, payload, again: false, forged: false, newIsn: false, ecn: false, ...rest };
+  return { type, payload, again: false, forged: false, newIsn: false, old: false, ecn: false, ...rest };
 }
 
 /** A segment that is not looked at further than that it gets to the other end. */
@@ -61,6 +64,15 @@ function talks(story: Story, words: Words): void {
   pass(story, name, 'cpe', server, 'ACK');
 }
 
+/** An empty POST, answered 204: the CWMP session is over. */
+function ends(story: Story, words: Words): void {
+  const name = word(words, 'name');
+  const server = serverOf(story, words);
+  pass(story, name, 'cpe', server, 'DATA', EMPTY_POST);
+  pass(story, name, server, 'cpe', 'DATA', NO_CONTENT);
+  pass(story, name, 'cpe', server, 'ACK');
+}
+
 function closes(story: Story, words: Words): void {
   const name = word(words, 'name');
   const server = serverOf(story, words);
@@ -90,6 +102,7 @@ function sends(story: Story, words: Words): void {
     again: words.again !== undefined,
     forged: words.forged !== undefined,
     newIsn: words.newIsn !== undefined,
+    old: words.old !== undefined,
     ecn: words.ecn !== undefined,
   };
   story.send(
@@ -101,7 +114,8 @@ function sends(story: Story, words: Words): void {
 }
 
 function unescaped(text: string): string {
-  return text.replaceAll('\\r', '\r').replaceAll('\\n', '\n');
+  const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return bytes.replaceAll('\\r', '\r').replaceAll('\\n', '\n');
 }
 
 function equal(found: string | number, expected: string | number): void {
@@ -154,10 +168,12 @@ export const STATEMENTS: Statement[] = [
   ),
   statement(`${NAME}: opens(?: with ${SERVER})?`, opens),
   statement(`${NAME}: talks with ${SERVER}`, talks),
+  statement(`${NAME}: ends with ${SERVER}`, ends),
   statement(`${NAME}: closes(?: with ${SERVER})?, (?<first>cpe|itms|c1|c2) first`, closes),
   statement(`${NAME}: is a session with ${SERVER}`, (story, words) => {
     opens(story, words);
     talks(story, words);
+    ends(story, words);
     closes(story, { ...words, first: words.server });
   }),
   statement(`${NAME}: asks(?:, is answered (?<code>\\d{3}))?`, asks),

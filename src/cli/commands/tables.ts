@@ -99,7 +99,7 @@ function textPrinter(table: TableWord): Printer {
 const ACTIVATION_HEADS = ['CPE', 'COLLECTOR', 'PHASE', 'LEFT'];
 
 function activationCells({ cpe, collector, phase, remainingMs }: ActivationEntry): string[] {
-  return [cpe, collector, phase, seconds(remainingMs)];
+  return [cpe, collector || '-', phase, seconds(remainingMs)];
 }
 
 const CONNECTION_HEADS = ['CPE', 'ACS PORT', 'SERVER', 'PHASE', 'IDLE', 'LEFT'];

@@ -6,7 +6,7 @@ import { HANDS } from './engine-clock';
 export const HEADER_BYTES = 4096;
 const MAGIC = 0x53706361; // "acpS"
 /** To be raised whenever the splitter's memory changes its meaning without changing its size. */
-export const STATE_LAYOUT = 2;
+export const STATE_LAYOUT = 3;
 
 /** int32 words of the header. */
 const enum Word {

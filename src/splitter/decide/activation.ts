@@ -5,97 +5,100 @@
  * open its session before the FIN arrives. A Connection Request is plain HTTP by specification (TR-069, 3.2.2.2), so
  * the first bytes of the CPE's answer tell: a 2xx arms, as it passes. [D], docs/decisions/activation.md
  */
-import { Seen } from '../../tables/connection-table';
+import { type PacketView } from '../../packet/view';
+import { isChecksumRight } from '../../packet/verify';
+import { Word } from '../../tables/connection-table';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
 import { ITMS } from '../memory/owners';
 import { type Settings } from '../settings';
-
-/** What the first bytes of a segment are. */
-export const enum Answer {
-  /** Not the beginning of an HTTP answer. */
-  Other,
-  /** The beginning of a status line, but not the whole of its code. */
-  Split,
-  /** A status code of 200 to 299. */
-  Success,
-  /** Any other status code. */
-  Refusal,
-}
-
-/** `HTTP/1.` (RFC 9112 section 4), then a digit, a space, three digits. */
-const PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e];
-const STATUS_AT = 9;
-const STATUS_END = 12;
-const TWO = 0x32;
-
-export function readAnswer(bytes: Uint8Array, at: number, length: number): Answer {
-  for (let i = 0; i < PREFIX.length; i++) {
-    if (i === length) return Answer.Split;
-    if (bytes[at + i] !== PREFIX[i]) return Answer.Other;
-  }
-  if (length < STATUS_END) return Answer.Split;
-  return bytes[at + STATUS_AT] === TWO ? Answer.Success : Answer.Refusal;
-}
+import { asked, Head, headOf, isCut, isReading, readHead } from './http-head';
 
 export class Activation {
   constructor(
+    private readonly view: PacketView,
     private readonly settings: Settings,
     private readonly state: FamilyState,
   ) {}
 
   /**
-   * The CPE sent data on the Connection Request in `slot`. At most once per answer: a segment at or before the last one
-   * judged is a retransmission, else a lost 200 would divert the wrong session seconds later.
+   * The server has sent new data on the Connection Request in `slot`: a request, whose answer begins where the CPE's
+   * bytes go on. A retransmission is none: else one woken CPE could arm itself again and again. [2]
+   *
+   * @param answerAt int32; of a request on the SYN, the CPE's SYN+ACK tells
+   */
+  requested(slot: number, answerAt: number): void {
+    const { connectionRequests, activatedCpes } = this.state;
+    const owner = connectionRequests.owner(slot);
+    if (owner !== ITMS) {
+      if (activatedCpes.ask(connectionRequests.cpe(slot)) < 0) this.note(Event.ActivationTableFull, slot, owner);
+    }
+    connectionRequests.setWord(slot, Word.Since, connectionRequests.table.tick);
+    // Pipelined behind a request whose answer has begun: where its own begins cannot be told.
+    const head = connectionRequests.head(slot);
+    const isBehind = head !== 0 && ((answerAt - connectionRequests.word(slot, Word.HeadAt)) | 0) < 0;
+    if (isBehind) return;
+    connectionRequests.setWord(slot, Word.HeadAt, answerAt);
+    connectionRequests.setHead(slot, asked(head));
+  }
+
+  /**
+   * Valid data of the CPE on the Connection Request in `slot`. They are read exactly where the answer begins, and then
+   * exactly where it goes on, so that duplicates and other orders read right.
    *
    * @param sequence int32, of the first payload byte
    */
-  judge(slot: number, bytes: Uint8Array, payloadAt: number, payloadLength: number, sequence: number): void {
+  answered(slot: number, sequence: number): void {
+    const { view } = this;
     const { connectionRequests } = this.state;
-    const answer = readAnswer(bytes, payloadAt, payloadLength);
-    if (answer === Answer.Other) {
-      connectionRequests.mark(slot, Seen.OtherData);
-      return;
-    }
-    connectionRequests.mark(slot, Seen.Http);
-    if (connectionRequests.wasJudged(slot, sequence)) {
+    const head = connectionRequests.head(slot);
+    const skip = (connectionRequests.word(slot, Word.HeadAt) - sequence) | 0;
+    if (skip > 0 && headOf(head) !== Head.Unanswered && headOf(head) !== Head.None) {
       this.note(Event.AnswerRepeated, slot, connectionRequests.owner(slot));
       return;
     }
-    if (answer === Answer.Split) {
-      this.note(Event.AnswerSplit, slot, connectionRequests.owner(slot));
-      return;
-    }
+    if (!isReading(head) || headOf(head) !== Head.Unanswered || skip < 0 || skip >= view.payloadLength) return;
+    if (!isChecksumRight(view)) return;
+    const read = readHead(head, view.bytes, view.payloadAt + skip, view.payloadLength - skip);
+    const found = headOf(read);
     // In this order: killed in between, the next worker judges this packet again.
-    if (answer === Answer.Success) this.succeeded(slot);
-    connectionRequests.judged(slot, sequence);
+    if (found === Head.Empty || found === Head.Body) this.succeeded(slot);
+    else if (isCut(read)) this.note(Event.AnswerSplit, slot, connectionRequests.owner(slot));
+    connectionRequests.setHead(slot, read);
+    connectionRequests.setWord(slot, Word.HeadAt, (sequence + view.sentLength) | 0);
   }
 
   /**
    * The collector's first FIN on the Connection Request in `slot`. In `fin` mode it is success [P9]. In `auto` it is
-   * only where the CPE answered in something that is not HTTP. A CPE that said nothing was not woken.
+   * only where the answer began like HTTP and could not be read to its code. A CPE that said nothing was not woken.
    */
   finished(slot: number): void {
     const { connectionRequests } = this.state;
     const mode = this.settings.activation;
     if (connectionRequests.owner(slot) === ITMS) return;
-    const spokeOtherOnly = connectionRequests.has(slot, Seen.OtherData) && !connectionRequests.has(slot, Seen.Http);
-    const arms = mode === 'fin' || ((mode === 'auto' || mode === 'off') && spokeOtherOnly);
-    if (arms) this.arm(slot, Event.ArmedByFin);
+    const isUnread = (mode === 'auto' || mode === 'off') && isCut(connectionRequests.head(slot));
+    if (mode === 'fin' || isUnread) this.arm(slot, Event.ArmedByFin);
   }
 
   private succeeded(slot: number): void {
     const { connectionRequests, activatedCpes } = this.state;
-    if (connectionRequests.owner(slot) === ITMS) {
+    const owner = connectionRequests.owner(slot);
+    const standing = activatedCpes.find(connectionRequests.cpe(slot));
+    if (owner === ITMS) {
       // The CPE's one session will be the ITMS's; where one of a collector runs, the next, and no grace follows it.
-      const standing = activatedCpes.find(connectionRequests.cpe(slot));
-      if (standing < 0) return;
-      const owner = activatedCpes.owner(standing);
-      activatedCpes.remove(standing);
-      this.note(Event.EndedByItms, slot, owner);
-    } else if (this.settings.activation !== 'fin') {
-      this.arm(slot, Event.ArmedByResponse);
+      if (standing < 0 || !(activatedCpes.stands(standing) || activatedCpes.isConsumed(standing))) return;
+      const loser = activatedCpes.owner(standing);
+      activatedCpes.end(standing);
+      this.note(Event.EndedByItms, slot, loser);
+      return;
     }
+    if (this.settings.activation === 'fin') return;
+    if (standing >= 0 && activatedCpes.hadSessionSince(standing, connectionRequests.word(slot, Word.Since))) {
+      // The woken session is the ITMS's already. [2]
+      this.note(Event.SessionFirst, slot, owner);
+      return;
+    }
+    this.arm(slot, Event.ArmedByResponse);
   }
 
   private arm(slot: number, event: Event): void {
@@ -114,13 +117,7 @@ export class Activation {
   }
 
   private note(event: Event, slot: number, owner: number): void {
-    const { connectionRequests, events } = this.state;
-    events.add(
-      event,
-      connectionRequests.cpe(slot),
-      connectionRequests.cpePort(slot),
-      connectionRequests.visiblePort(slot),
-      owner,
-    );
+    const { connectionRequests: requests, events } = this.state;
+    events.add(event, requests.cpe(slot), requests.cpePort(slot), requests.visiblePort(slot), owner);
   }
 }

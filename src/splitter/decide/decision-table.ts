@@ -3,7 +3,6 @@
  * The port is the one at the ACS address: the destination of a CPE's packet, the source of a server's.
  */
 import { TcpFlag } from '../../packet/tcp';
-import { type PacketView } from '../../packet/view';
 
 /** Row of the table: the side that a packet comes from, and the class of its port. */
 export const enum Origin {
@@ -11,6 +10,7 @@ export const enum Origin {
   CpeItmsPort,
   CpeOtherPort,
   ItmsReportPort,
+  ItmsItmsPort,
   ItmsOtherPort,
   CollectorReportPort,
   CollectorOtherPort,
@@ -50,6 +50,7 @@ export const enum Action {
   ResetReport,
   RefuseServerSyn,
   ServeItms,
+  ServeItmsPort,
 }
 
 const TYPES = 5;
@@ -61,6 +62,7 @@ const DECISIONS = new Uint8Array([
   /* cpe, itms port */    Action.ToItms,          Action.ToItms,        Action.ToItms,        Action.ToItms,        Action.ToItms,
   /* cpe, other port */   Action.RefuseSyn,       Action.AcceptRequest, Action.AnswerRequest, Action.CloseRequest,  Action.AbortRequest,
   /* itms, report port */ Action.ServeItms,       Action.ServeItms,     Action.ServeItms,     Action.ServeItms,     Action.ServeItms,
+  /* itms, itms port */   Action.ServeItmsPort,   Action.ServeItmsPort, Action.ServeItmsPort, Action.ServeItmsPort, Action.ServeItmsPort,
   /* itms, other port */  Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest,
   /* collector, report */ Action.RefuseServerSyn, Action.AcceptReport,  Action.ServeReport,   Action.FinishReport,  Action.ResetReport,
   /* collector, other */  Action.OpenRequest,     Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest,
@@ -88,6 +90,7 @@ const DECISIONS = new Uint8Array([
 //   ResetReport      the RST: before the SYN+ACK it refuses. [D]
 //   RefuseServerSyn  a server does not open connections from the port on which CPEs report. [D]
 //   ServeItms        the ITMS, unless the connection is a collector's. [D]
+//   ServeItmsPort    the ITMS on a port that is always its own. [D]
 
 /** @param type anything but Malformed */
 export function actionFor(origin: Origin, type: PacketType): Action {
@@ -116,19 +119,4 @@ export function packetType(flags: number): PacketType {
     default:
       return PacketType.Malformed;
   }
-}
-
-/** A SYN takes one sequence number, and data may come with it (RFC 7413). */
-const MAX_SYN_LENGTH = 1 << 16;
-
-/**
- * Of a RST: does it answer the SYN of this ISN? It acknowledges the SYN then, and no more than could have come with it;
- * any other answers another packet, or is a forger's guess, and the opener ignores it (RFC 9293 sections 3.5.2 and
- * 3.10.7.3).
- *
- * @param isn int32
- */
-export function isRefusal(view: PacketView, isn: number): boolean {
-  const acknowledged = (view.acknowledgement - isn) | 0;
-  return (view.flags & TcpFlag.Ack) !== 0 && acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;
 }

@@ -16,6 +16,9 @@ import { Action, actionFor, Origin, PacketType, packetType } from './decision-ta
 import { PortClass, type Servers } from '../memory/servers';
 import { type Settings } from '../settings';
 
+/** A checksum that is not final, or a packet that is not whole. */
+const UNSUMMED = PacketFlag.ChecksumNotReady | PacketFlag.Gso | PacketFlag.Truncated | PacketFlag.Snapped;
+
 export class FamilyDecision {
   private readonly servers: Servers;
   private readonly forward: Forward;
@@ -32,7 +35,7 @@ export class FamilyDecision {
   ) {
     this.servers = state.servers;
     this.forward = new Forward(view, this.servers);
-    const activation = new Activation(settings, state);
+    const activation = new Activation(view, settings, state);
     this.reports = new ReportDecisions(view, state, settings, this.forward);
     this.requests = new RequestDecisions(view, state, activation, this.forward);
     this.icmp = new IcmpErrors(view, state);
@@ -46,6 +49,7 @@ export class FamilyDecision {
     if (parsed === Parsed.SourceRouted) return Reason.SourceRouted;
     if (parsed === Parsed.Fragment) return Reason.Fragment;
     if (parsed === Parsed.MalformedTcp) return Reason.MalformedTcp;
+    this.view.isUnsummed = (flags & UNSUMMED) !== 0;
     const type = packetType(this.view.flags);
     if (type === PacketType.Malformed) return Reason.MalformedFlags;
     if (flags & PacketFlag.Truncated) return Reason.Truncated;
@@ -75,25 +79,27 @@ export class FamilyDecision {
       case Action.AbortRequest:
         return this.requests.abort();
       case Action.OpenRequest:
-        return this.requests.open(this.sender);
+        return this.requests.open(this.sender, this.servers.tagOf(this.view.source));
       case Action.FollowRequest:
-        return this.requests.follow(this.sender);
+        return this.requests.follow(this.sender, this.servers.tagOf(this.view.source));
       case Action.FinishRequest:
-        return this.requests.finish(this.sender);
+        return this.requests.finish(this.sender, this.servers.tagOf(this.view.source));
       case Action.ResetRequest:
-        return this.requests.reset(this.sender);
+        return this.requests.reset(this.sender, this.servers.tagOf(this.view.source));
       case Action.AcceptReport:
-        return this.reports.accept(this.sender);
+        return this.reports.accept(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.ServeReport:
-        return this.reports.serve(this.sender);
+        return this.reports.serve(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.FinishReport:
-        return this.reports.finish(this.sender);
+        return this.reports.finish(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.ResetReport:
-        return this.reports.reset(this.sender);
+        return this.reports.reset(this.sender, this.servers.serves(this.sender, this.view.source));
+      case Action.ServeItmsPort:
+        return this.forward.asAcs(Reason.ItmsForwarded);
       case Action.RefuseServerSyn:
         return Reason.SynFromReportPort;
       case Action.ServeItms:
-        return this.reports.serveItms();
+        return this.reports.serveItms(this.servers.serves(ITMS, this.view.source));
     }
   }
 
@@ -115,8 +121,11 @@ export class FamilyDecision {
   }
 
   private originOfServer(): Origin {
-    const isReport = this.servers.portClass(this.view.sourcePort) === PortClass.Report;
-    if (this.sender === ITMS) return isReport ? Origin.ItmsReportPort : Origin.ItmsOtherPort;
-    return isReport ? Origin.CollectorReportPort : Origin.CollectorOtherPort;
+    const port = this.servers.portClass(this.view.sourcePort);
+    if (this.sender === ITMS) {
+      if (port === PortClass.Report) return Origin.ItmsReportPort;
+      return port === PortClass.Itms ? Origin.ItmsItmsPort : Origin.ItmsOtherPort;
+    }
+    return port === PortClass.Other ? Origin.CollectorOtherPort : Origin.CollectorReportPort;
   }
 }

@@ -20,6 +20,13 @@ export class Forward {
     return Reason.OwnerGone;
   }
 
+  /** To that address of the server, or to the ITMS where the server is no longer configured. @param tag see Servers */
+  toAddressOf(owner: number, tag: number, reason: Reason): Reason {
+    if (!this.servers.isConfigured(owner)) return this.toOwner(owner, reason);
+    rewriteDestination(this.view, this.servers.addressTagged(owner, tag));
+    return reason;
+  }
+
   asAcs(reason: Reason): Reason {
     rewriteSource(this.view, this.servers.acsAddress);
     return reason;

@@ -106,7 +106,7 @@ export class IcmpErrors {
     if (servers.portClass(ownPort) === PortClass.Report) {
       if (!this.hasReport(owner)) return Reason.IcmpNotOurs;
     } else {
-      const slot = connectionRequests.peekOwned(cpe, cpePort, ownPort, owner);
+      const slot = connectionRequests.peekOwned(cpe, cpePort, ownPort, owner, servers.tagOf(error.quotedDestination));
       if (slot >= 0) port = connectionRequests.visiblePort(slot);
     }
     if (flags & PacketFlag.Truncated) return Reason.Truncated;

@@ -1,21 +1,36 @@
 /**
  * Report connections: those that CPEs open to the ACS address on a report port, and the servers' answers on them.
- * [P7, P8, P10]; following and ending a diversion is ours [D].
+ * [P7, P8, P10]; following, proving and ending a diversion is ours [D].
+ *
+ * A diverted SYN makes a provisional entry. It is confirmed by the CPE's valid ACK of the collector's SYN+ACK, and only
+ * then has it used the activation up: whoever forges a SYN cannot do that, and a dead collector does not [2].
  */
-import { Seen } from '../../tables/connection-table';
+import { Seen, Word } from '../../tables/connection-table';
+import { Grace } from '../../tables/activated-cpes';
+import { TcpFlag } from '../../packet/tcp';
+import { isChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
 import { type Forward } from './forward';
-import { ITMS } from '../memory/owners';
+import { asked, Head, headOf, isAlert, isReading, isWithinSegments, MAX_SEGMENT_BYTES } from './http-head';
+import { readHead, withSegment } from './http-head';
+import { ITMS, MAX_OWNERS } from '../memory/owners';
 import { Reason } from '../reasons';
-import { isRefusal } from './decision-table';
 import { type Settings } from '../settings';
 
-/** A live report connection that was silent for this long may be taken over by a new SYN. [D] */
-const SILENT_MS = 30_000;
+/** While a diverted SYN waits this long for its collector, the CPE's other SYNs go to the ITMS. [2] */
+const SILENT_MS = 3000;
+/** Report connections of one CPE that wait for their confirmation. [2] */
+const MAX_PROVISIONAL = 4;
+/** A server that closes this long after the last data has given up an idle connection. [2] */
+const IDLE_MS = 1000;
 
 export class ReportDecisions {
+  /** Sessions diverted to each owner in the second that `second` names. */
+  private readonly diverted = new Int32Array(MAX_OWNERS);
+  private second = 0;
+
   constructor(
     private readonly view: PacketView,
     private readonly state: FamilyState,
@@ -23,72 +38,125 @@ export class ReportDecisions {
     private readonly forward: Forward,
   ) {}
 
+  // ---- a CPE opens ----
+
   /** SYN of a CPE. [P10] */
   open(): Reason {
     const { view } = this;
-    const { reportConnections, activatedCpes } = this.state;
-    const known = reportConnections.find(view.source, view.sourcePort, view.destinationPort);
+    const { reportConnections: reports } = this.state;
+    const known = this.slotOfCpe();
+    if (!isChecksumRight(view)) {
+      return this.forward.toOwner(known < 0 ? ITMS : reports.owner(known), Reason.ChecksumWrong);
+    }
     if (known < 0) return this.steer();
-    if (this.wasInterrupted(known)) return this.divert(activatedCpes.find(view.source), known);
-    if (reportConnections.isn(known) === view.sequence) {
-      if (!reportConnections.isAnswered(known)) {
-        reportConnections.touch(known);
-        activatedCpes.repeated(view.source, view.sourcePort, view.destinationPort);
-      }
-      return this.forward.toOwner(reportConnections.owner(known), Reason.SynRepeated);
+    const isProvisional = !reports.isAnswered(known);
+    // Neither waiting nor answered: a worker was killed while it opened this one.
+    if (isProvisional && !reports.has(known, Seen.Waiting | Seen.Learned)) this.begin(known);
+    if (reports.isn(known) === view.sequence) {
+      if (isProvisional) reports.touch(known);
+      return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);
     }
-    // TCP's own half-open discovery settles a new SYN onto a live connection; a forged one must not kill it.
-    if (!reportConnections.isClosing(known) && reportConnections.idleMs(known) < SILENT_MS) {
-      return this.forward.toOwner(reportConnections.owner(known), Reason.SynOntoLive);
+    if (reports.isClosed(known)) {
+      reports.remove(known);
+      return this.steer();
     }
-    reportConnections.remove(known);
-    return this.steer();
+    return this.openOnto(known, isProvisional);
+  }
+
+  /**
+   * A SYN of another ISN onto a connection that stands. TCP's own half-open discovery (RFC 9293 section 3.5.1) settles
+   * it: the collector challenges, and a CPE that has booted answers with a RST. A forged SYN kills nothing. [2]
+   */
+  private openOnto(known: number, isProvisional: boolean): Reason {
+    const { reportConnections: reports } = this.state;
+    const silentMs = reports.has(known, Seen.Waiting) ? reports.table.sinceMs(reports.word(known, Word.Since)) : -1;
+    if (isProvisional && silentMs >= SILENT_MS) {
+      reports.remove(known);
+      return this.synToItms(Reason.CollectorSilent);
+    }
+    if (silentMs >= this.state.reportUnansweredMs) {
+      this.ended(known);
+      return this.steer();
+    }
+    if (silentMs < 0) reports.setWord(known, Word.Since, reports.table.tick);
+    reports.mark(known, Seen.PendingSyn | Seen.Waiting);
+    return this.forward.toOwner(reports.owner(known), Reason.SynOntoLive);
   }
 
   /** A new connection: does an activation stand? [P10] */
   private steer(): Reason {
     const { view } = this;
-    const { activatedCpes, pins, events, reportConnections } = this.state;
+    const { activatedCpes, pins, reportConnections: reports } = this.state;
     const slot = activatedCpes.find(view.source);
-    if (slot < 0 || !activatedCpes.stands(slot)) return this.synToItms(Reason.ToItms);
-    const owner = activatedCpes.owner(slot);
-    if (!this.forward.servers.isConfigured(owner)) return this.synToItms(Reason.OwnerGone);
+    if (slot < 0) return this.synToItms(Reason.ToItms);
+    const stands = activatedCpes.stands(slot);
+    if (!stands && !activatedCpes.isAsked(slot)) return this.synToItms(Reason.ToItms);
     if (pins.isPinned(view.source, view.sourcePort, view.destinationPort, view.sequence)) {
-      return this.synToItms(Reason.Pinned);
+      return this.synToItms(stands ? Reason.Pinned : Reason.ToItms);
     }
-    const { isPaused, activation } = this.settings;
-    if (isPaused || activation === 'off') {
+    const objection = stands ? this.objection(slot) : Reason.ToItms;
+    if (objection !== undefined) {
+      // The session that the request has brought about, or one before it: it is the ITMS's. [2]
+      if (activatedCpes.find(view.source) === slot && activatedCpes.isAsked(slot)) activatedCpes.sessionBegan(slot);
+      return this.synToItms(objection);
+    }
+    if (!reports.makeRoom(view.source, MAX_PROVISIONAL)) return this.synToItms(Reason.ReportBound);
+    const owner = activatedCpes.owner(slot);
+    const opened = reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
+    if (opened < 0) return this.synToItms(Reason.ReportTableFull);
+    this.begin(opened);
+    return this.divertedBy(slot, owner);
+  }
+
+  /** Why an activation that stands does not divert; undefined when it does. */
+  private objection(slot: number): Reason | undefined {
+    const { view } = this;
+    const { activatedCpes, events, servers } = this.state;
+    const owner = activatedCpes.owner(slot);
+    if (!servers.isConfigured(owner)) return Reason.OwnerGone;
+    const { isPaused, activation, unusable } = this.settings;
+    // Pausing tears no session: its further connections, in grace, stay where it is. [2]
+    if (activation === 'off' || (isPaused && !activatedCpes.isGrace(slot))) {
       // The session that this activation stood for is the ITMS's now: it must not divert a later one.
-      activatedCpes.remove(slot);
-      if (isPaused) return this.synToItms(Reason.Paused);
+      activatedCpes.end(slot);
+      if (isPaused) return Reason.Paused;
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
-      return this.synToItms(Reason.WouldDivert);
+      return Reason.WouldDivert;
     }
-    const before = activatedCpes.reserve(slot, view.sourcePort, view.destinationPort);
-    const opened = reportConnections.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
-    if (opened >= 0) return this.divert(slot, opened);
-    activatedCpes.unreserve(slot, before);
-    return this.synToItms(Reason.ReportTableFull);
+    const silentMs = activatedCpes.silentMs(slot);
+    if (silentMs >= this.state.reportUnansweredMs) activatedCpes.end(slot);
+    if (silentMs >= SILENT_MS) return Reason.CollectorSilent;
+    if (!servers.mayServe(owner, view.source)) return Reason.OutsideCanary;
+    if (unusable[owner] !== 0) return Reason.CollectorDown;
+    return this.isAtLimit(owner) ? Reason.CollectorBusy : undefined;
   }
 
-  /** A worker was killed between opening this entry and consuming the activation that was reserved for it. */
-  private wasInterrupted(known: number): boolean {
-    const { view } = this;
-    const { reportConnections, activatedCpes } = this.state;
-    const slot = activatedCpes.find(view.source);
-    // In grace an activation is reserved for the connection that was closed.
-    if (slot < 0 || reportConnections.isClosing(known)) return false;
-    return activatedCpes.stands(slot) && activatedCpes.isReserved(slot, view.sourcePort, view.destinationPort);
+  private isAtLimit(owner: number): boolean {
+    const { servers, reportConnections: reports } = this.state;
+    const second = Math.floor(reports.table.tick / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.diverted.fill(0);
+    }
+    return this.diverted[owner] >= servers.maxPerSecond(owner);
   }
 
-  /** @param opened the report connection's entry */
-  private divert(slot: number, opened: number): Reason {
+  private begin(slot: number): void {
     const { view } = this;
-    const { activatedCpes, events, reportConnections } = this.state;
-    const owner = reportConnections.owner(opened);
+    const { reportConnections: reports } = this.state;
+    reports.openedByCpe(slot, view);
+    reports.setWord(slot, Word.Since, reports.table.tick);
+    reports.mark(slot, Seen.Waiting);
+    reports.begin(slot, view.sequence);
+  }
+
+  /** @param slot of the activation */
+  private divertedBy(slot: number, owner: number): Reason {
+    const { view } = this;
+    const { activatedCpes, events } = this.state;
     const inGrace = activatedCpes.isGrace(slot);
-    reportConnections.begin(opened, view.sequence);
-    activatedCpes.consume(slot, view.sourcePort, view.destinationPort);
+    activatedCpes.tried(slot);
+    this.diverted[owner]++;
     const event = inGrace ? Event.DivertedInGrace : Event.Diverted;
     events.add(event, view.source, view.sourcePort, view.destinationPort, owner);
     return this.forward.toOwner(owner, inGrace ? Reason.DivertedInGrace : Reason.Diverted);
@@ -100,29 +168,105 @@ export class ReportDecisions {
     return this.forward.toOwner(ITMS, reason);
   }
 
+  // ---- a CPE on its connection ----
+
   /** A packet of the CPE that leaves the connection open. [D] */
   follow(): Reason {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
     const slot = this.slotOfCpe();
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
-    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
+    if (!reports.isOfCpe(slot, view)) return this.unproven(slot);
+    this.spokenByCpe(slot);
+    reports.spokenByCpe(slot, view);
     return this.toOwner(slot);
   }
 
   /** FIN of the CPE. [D] */
   close(): Reason {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
     const slot = this.slotOfCpe();
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
-    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
-    this.closeReport(slot, Seen.FinOfCpe);
+    if (!reports.isOfCpe(slot, view) || !isChecksumRight(view)) return this.unproven(slot);
+    const isFin = reports.isFinOfCpe(slot, view);
+    this.spokenByCpe(slot);
+    if (isFin) this.closed(slot, Seen.FinOfCpe);
+    reports.spokenByCpe(slot, view, isFin ? 1 : 0);
     return this.toOwner(slot);
   }
 
   /** RST of the CPE. [D] */
   abort(): Reason {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
     const slot = this.slotOfCpe();
     if (slot < 0) return this.forward.toOwner(ITMS, Reason.ReportToItms);
-    this.closeReport(slot, Seen.RstOfCpe);
-    return this.toOwner(slot);
+    if (!this.isRstOfCpe(slot) || !isChecksumRight(view)) return this.unproven(slot);
+    const owner = reports.owner(slot);
+    if (!reports.isAnswered(slot)) {
+      // Provisional: the activation waits for the CPE's session as before. [2]
+      reports.remove(slot);
+    } else if (this.hasBooted(slot)) {
+      this.booted(slot);
+    } else {
+      this.closed(slot, Seen.RstOfCpe);
+    }
+    return this.forward.toOwner(owner, Reason.ReportToOwner);
+  }
+
+  private isRstOfCpe(slot: number): boolean {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    if (reports.has(slot, Seen.Learned)) return reports.isRstOfCpe(slot, view);
+    return !reports.isAnswered(slot) && view.sequence === reports.word(slot, Word.CpeNext);
+  }
+
+  /** A RST without ACK, exactly where the collector's challenge pointed: the CPE knows nothing of the connection. [2] */
+  private hasBooted(slot: number): boolean {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    const isBare = (view.flags & TcpFlag.Ack) === 0;
+    return reports.has(slot, Seen.PendingSyn) && isBare && view.sequence === reports.word(slot, Word.ServerAck);
+  }
+
+  /** The CPE starts afresh: connection, activation and grace are of its past. */
+  private booted(slot: number): void {
+    this.endActivation(slot);
+    this.ended(slot);
+  }
+
+  private spokenByCpe(slot: number): void {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    if (!reports.isAnswered(slot)) this.confirm(slot);
+    this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
+    if (reports.has(slot, Seen.PendingSyn | Seen.Waiting)) reports.unmark(slot, Seen.PendingSyn | Seen.Waiting);
+    if (!reports.isNewOfCpe(slot, view) || isAlert(view.bytes, view.payloadAt, view.payloadLength)) return;
+    // The answer to it begins where the CPE expects the next byte.
+    reports.setWord(slot, Word.HeadAt, view.acknowledgement);
+    reports.setHead(slot, asked(reports.head(slot)));
+    reports.setWord(slot, Word.DataAt, reports.table.tick);
+  }
+
+  /** The CPE has acknowledged the collector's SYN+ACK: this is its session. [2] */
+  private confirm(slot: number): void {
+    const { view } = this;
+    const { reportConnections: reports, activatedCpes } = this.state;
+    const owner = reports.owner(slot);
+    let activation = activatedCpes.find(view.source);
+    // It may have expired since the SYN.
+    if (activation < 0) activation = activatedCpes.arm(view.source, owner);
+    const isOwn = activation >= 0 && activatedCpes.owner(activation) === owner;
+    // In this order: killed in between, the next worker confirms again.
+    if (isOwn) activatedCpes.consume(activation, view.sourcePort, view.destinationPort);
+    reports.touch(slot);
+    reports.mark(slot, Seen.Answer);
+  }
+
+  /** Not shown to be the CPE's: its receiver knows better, and nothing is remembered of it. [2] */
+  private unproven(slot: number): Reason {
+    return this.forward.toOwner(this.state.reportConnections.owner(slot), Reason.ReportUnproven);
   }
 
   /** Of the connection that the CPE's packet belongs to; -1 where none is remembered. */
@@ -133,53 +277,126 @@ export class ReportDecisions {
   }
 
   private toOwner(slot: number): Reason {
-    const { reportConnections } = this.state;
-    reportConnections.keep(slot);
-    return this.forward.toOwner(reportConnections.owner(slot), Reason.ReportToOwner);
+    const { reportConnections: reports } = this.state;
+    reports.keep(slot);
+    return this.forward.toOwner(reports.owner(slot), Reason.ReportToOwner);
   }
 
+  // ---- a collector on a report connection ----
+
   /** SYN+ACK of a collector from the report port. [P7] */
-  accept(sender: number): Reason {
+  accept(sender: number, serves: boolean): Reason {
     const { view } = this;
-    const { reportConnections, activatedCpes } = this.state;
+    const { reportConnections: reports } = this.state;
     const slot = this.slotOfServer();
-    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
+    if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
+    if (!isChecksumRight(view)) return this.forward.asAcs(Reason.ChecksumWrong);
+    const isPending = reports.has(slot, Seen.PendingSyn);
+    const isAnswered = reports.isAnswered(slot);
+    if (!reports.acknowledgesSyn(slot, view)) {
+      // It had acknowledged data, and takes a SYN again: it has forgotten the connection. [2]
+      if (isAnswered && isPending) {
+        this.ended(slot);
+        return Reason.ReportForgotten;
+      }
+      if (isAnswered) return this.forward.asAcs(Reason.ReportUnproven);
+      // It never saw the first SYN.
+      reports.begin(slot, (view.acknowledgement - 1) | 0);
+    }
+    this.heard(slot);
     this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
     // A server that is still opening has reset a stray packet, not its connection. RFC 9293 section 3.10.7.4
     this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
-    if (!reportConnections.isAnswered(slot)) {
-      // In this order: killed in between, the next worker sees this answer as the first again.
-      activatedCpes.answered(view.destination, view.destinationPort, view.sourcePort);
-      reportConnections.mark(slot, Seen.Answer);
-    }
-    return this.asAcs(slot, Reason.ReportAnswered);
+    if (isAnswered) reports.spokenByServer(slot, view, (view.sequence + view.sentLength + 1) | 0);
+    else reports.acceptedByServer(slot, view);
+    reports.keep(slot);
+    return this.forward.asAcs(Reason.ReportAnswered);
   }
 
   /** ACK or data of a collector from the report port. [P7] */
-  serve(sender: number): Reason {
+  serve(sender: number, serves: boolean): Reason {
     const slot = this.slotOfServer();
-    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
-    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
-    return this.asAcs(slot, Reason.ReportAnswered);
+    if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
+    this.spokenByServer(slot, 0);
+    return this.forward.asAcs(Reason.ReportAnswered);
   }
 
   /** FIN of a collector from the report port. [P8] */
-  finish(sender: number): Reason {
+  finish(sender: number, serves: boolean): Reason {
     const slot = this.slotOfServer();
-    if (!this.isOwn(slot, sender)) return Reason.NotOwner;
-    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
-    this.closeReport(slot, Seen.FinOfServer);
-    return this.asAcs(slot, Reason.ReportFinished);
+    if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
+    if (!isChecksumRight(this.view)) return this.forward.asAcs(Reason.ChecksumWrong);
+    this.spokenByServer(slot, 1);
+    return this.forward.asAcs(Reason.ReportFinished);
   }
 
   /** RST of a collector from the report port: before its SYN+ACK it refuses. [D] */
-  reset(sender: number): Reason {
-    const { reportConnections } = this.state;
+  reset(sender: number, serves: boolean): Reason {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
     const slot = this.slotOfServer();
-    if (slot >= 0 && !this.isOwn(slot, sender)) return Reason.NotOwner;
-    if (slot >= 0 && reportConnections.isAnswered(slot)) this.closeReport(slot, Seen.RstOfServer);
-    else if (slot >= 0 && isRefusal(this.view, reportConnections.isn(slot))) this.refused(slot);
+    if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
+    if (!isChecksumRight(view)) return this.forward.asAcs(Reason.ChecksumWrong);
+    const isAnswered = reports.isAnswered(slot);
+    if (isAnswered && reports.isRstOfServer(slot, view)) {
+      this.closed(slot, Seen.RstOfServer);
+    } else if (this.isRefusal(slot, isAnswered)) {
+      this.endActivation(slot);
+      this.ended(slot);
+    } else {
+      return this.forward.asAcs(Reason.ReportUnproven);
+    }
     return this.forward.asAcs(Reason.ReportReset);
+  }
+
+  /** It takes no connection; onto an established one, the SYN that waits is all that it can mean. */
+  private isRefusal(slot: number, isAnswered: boolean): boolean {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    if (isAnswered) return reports.has(slot, Seen.PendingSyn) && (view.flags & TcpFlag.Ack) !== 0;
+    if (reports.isRefusal(slot, view)) return true;
+    return reports.has(slot, Seen.Learned) && reports.isRstOfServer(slot, view);
+  }
+
+  /** @param fin 1 for a FIN */
+  private spokenByServer(slot: number, fin: number): void {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    const end = (view.sequence + view.sentLength + fin) | 0;
+    this.heard(slot);
+    this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
+    if (view.payloadLength > 0) this.read(slot, (end - fin) | 0);
+    if (!reports.has(slot, Seen.FinOfCpe) && reports.acknowledgesFin(slot, view)) this.closed(slot, Seen.FinOfCpe);
+    if (fin > 0) this.closed(slot, Seen.FinOfServer);
+    reports.spokenByServer(slot, view, end);
+    reports.keep(slot);
+  }
+
+  /** The collector's answer: what its head says decides whether the session may go on over another connection. [2] */
+  private read(slot: number, end: number): void {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    if (isAlert(view.bytes, view.payloadAt, view.payloadLength)) return;
+    if (reports.isNewOfServer(slot, end)) reports.setWord(slot, Word.DataAt, reports.table.tick);
+    let head = reports.head(slot);
+    if (!isReading(head)) return;
+    const isFirst = ((view.acknowledgement - reports.word(slot, Word.ServerAck)) | 0) > 0;
+    head = withSegment(head, isFirst);
+    const length = Math.min(view.payloadLength, MAX_SEGMENT_BYTES);
+    const skip = (reports.word(slot, Word.HeadAt) - view.sequence) | 0;
+    if (!isWithinSegments(head) || skip < 0 || skip >= length) return reports.setHead(slot, head);
+    reports.setHead(slot, readHead(head, view.bytes, view.payloadAt + skip, length - skip));
+    reports.setWord(slot, Word.HeadAt, (view.sequence + length) | 0);
+  }
+
+  /** The collector speaks: it is not silent. */
+  private heard(slot: number): void {
+    const { view } = this;
+    const { reportConnections: reports, activatedCpes } = this.state;
+    if (!reports.has(slot, Seen.Waiting)) return;
+    const activation = activatedCpes.find(view.destination);
+    if (activation >= 0) activatedCpes.heard(activation);
+    reports.unmark(slot, Seen.Waiting);
   }
 
   private slotOfServer(): number {
@@ -187,69 +404,100 @@ export class ReportDecisions {
     return this.state.reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
   }
 
-  /** The CPE must see one peer: narrower than [P7]. */
-  private isOwn(slot: number, sender: number): boolean {
-    return slot >= 0 && this.state.reportConnections.owner(slot) === sender;
-  }
-
-  private asAcs(slot: number, reason: Reason): Reason {
-    this.state.reportConnections.keep(slot);
-    return this.forward.asAcs(reason);
-  }
-
-  /** The collector takes no connection: its entry goes, and the CPE's next SYN is the ITMS's. [D] */
-  private refused(slot: number): void {
-    const { reportConnections, events } = this.state;
-    events.add(
-      Event.Closed,
-      reportConnections.cpe(slot),
-      reportConnections.cpePort(slot),
-      reportConnections.visiblePort(slot),
-      reportConnections.owner(slot),
-    );
-    reportConnections.remove(slot);
+  /** The CPE must see one peer: narrower than [P7]. @param serves false for an address that only wakes CPEs */
+  private isOwn(slot: number, sender: number, serves: boolean): boolean {
+    return serves && slot >= 0 && this.state.reportConnections.owner(slot) === sender;
   }
 
   /** A packet of the ITMS from the report port. [D] */
-  serveItms(): Reason {
+  serveItms(serves: boolean): Reason {
+    if (!serves) return Reason.NotOwner;
     const { reportConnections } = this.state;
     const slot = this.slotOfServer();
     const isCollectors =
       slot >= 0 &&
-      !reportConnections.isClosing(slot) &&
+      !reportConnections.isClosed(slot) &&
       this.forward.servers.isConfigured(reportConnections.owner(slot));
     return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
   }
 
-  /** A RST did not end the connection: it was a forgery, or answered one. The activation first, so that a crash loses neither. */
+  // ---- ends ----
+
+  /** A RST did not end the connection: what it began goes on. */
   private lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer, other: Seen): void {
-    const { reportConnections, activatedCpes } = this.state;
-    if (!reportConnections.has(slot, mark)) return;
-    if (!reportConnections.has(slot, other)) {
-      activatedCpes.lifted(
-        reportConnections.cpe(slot),
-        reportConnections.cpePort(slot),
-        reportConnections.visiblePort(slot),
-      );
+    const { reportConnections: reports, activatedCpes } = this.state;
+    if (!reports.has(slot, mark)) return;
+    // The activation first, so that a crash loses neither.
+    if (!reports.has(slot, other | Seen.FinOfCpe | Seen.FinOfServer)) {
+      const activation = this.activationOf(slot);
+      if (activation >= 0) activatedCpes.resumed(activation);
     }
-    reportConnections.lift(slot, mark);
+    reports.lift(slot, mark);
   }
 
-  /** A FIN or RST of a report connection passed: its time is set [P8], grace begins or ends [D]. */
-  private closeReport(slot: number, mark: Seen): void {
-    const { reportConnections, activatedCpes, events } = this.state;
-    const cpe = reportConnections.cpe(slot);
-    const cpePort = reportConnections.cpePort(slot);
-    const port = reportConnections.visiblePort(slot);
-    const wasClosed = reportConnections.isReset(slot) || reportConnections.isFinished(slot);
+  /** A proven FIN or RST of a report connection passed: its time is set [P8]; whether grace begins, its last head says [2]. */
+  private closed(slot: number, mark: Seen): void {
+    const { reportConnections: reports, events } = this.state;
+    const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
+    if (!reports.isClosing(slot)) this.beginGrace(slot, mark);
     // Touched first: a crash between the two must not leave a shorter life that is already over.
-    reportConnections.touch(slot);
-    reportConnections.mark(slot, mark);
-    if (mark === Seen.FinOfCpe || mark === Seen.FinOfServer) activatedCpes.finished(cpe, cpePort, port);
-    // A server that has said FIN has closed in order: a RST after that ends no session.
-    else if (!reportConnections.has(slot, Seen.FinOfServer)) activatedCpes.reset(cpe, cpePort, port);
-    if (!wasClosed && (reportConnections.isReset(slot) || reportConnections.isFinished(slot))) {
-      events.add(Event.Closed, cpe, cpePort, port, reportConnections.owner(slot));
+    reports.touch(slot);
+    reports.mark(slot, mark);
+    if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {
+      events.add(
+        Event.Closed,
+        reports.cpe(slot),
+        reports.cpePort(slot),
+        reports.visiblePort(slot),
+        reports.owner(slot),
+      );
     }
+  }
+
+  private beginGrace(slot: number, mark: Seen): void {
+    const { activatedCpes } = this.state;
+    const activation = this.activationOf(slot);
+    if (activation < 0) return;
+    const grace = this.graceAfter(slot, mark);
+    if (grace === undefined) activatedCpes.end(activation);
+    else activatedCpes.finished(activation, grace);
+  }
+
+  /** Undefined: the session is over. [2] */
+  private graceAfter(slot: number, mark: Seen): Grace | undefined {
+    const { reportConnections: reports } = this.state;
+    switch (headOf(reports.head(slot))) {
+      case Head.Body:
+      case Head.Unanswered:
+        return Grace.Unfinished;
+      case Head.Retry:
+        return Grace.Retry;
+      case Head.Unreadable: {
+        const isIdle = mark === Seen.FinOfServer && reports.table.sinceMs(reports.word(slot, Word.DataAt)) >= IDLE_MS;
+        return isIdle ? Grace.Unfinished : Grace.Short;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /** Slot of the activation whose last report connection this is, or -1. */
+  private activationOf(slot: number): number {
+    const { reportConnections: reports, activatedCpes } = this.state;
+    return activatedCpes.findConsumed(reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot));
+  }
+
+  /** Activation and grace of the entry's CPE end, if they are its owner's. */
+  private endActivation(slot: number): void {
+    const { reportConnections: reports, activatedCpes } = this.state;
+    const activation = activatedCpes.find(reports.cpe(slot));
+    if (activation >= 0 && activatedCpes.owner(activation) === reports.owner(slot)) activatedCpes.end(activation);
+  }
+
+  /** The entry goes, and the CPE's next SYN is decided afresh. */
+  private ended(slot: number): void {
+    const { reportConnections: reports, events } = this.state;
+    events.add(Event.Closed, reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot), reports.owner(slot));
+    reports.remove(slot);
   }
 }

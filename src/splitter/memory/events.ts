@@ -13,7 +13,7 @@ export const enum Event {
   EndedByItms,
   /** No room to arm. */
   ActivationTableFull,
-  /** The status line of an answer was split over segments: not judged. */
+  /** The status line of an answer goes on in another segment. */
   AnswerSplit,
   /** An answer that was judged before came again. */
   AnswerRepeated,
@@ -26,6 +26,8 @@ export const enum Event {
   Remapped,
   ArmedByHand,
   EndedByHand,
+  /** The CPE had opened its session with the ITMS before its 2xx: the woken session is the ITMS's. */
+  SessionFirst,
 }
 
 const NAMES = {
@@ -43,6 +45,7 @@ const NAMES = {
   [Event.Remapped]: 'remapped',
   [Event.ArmedByHand]: 'armed-by-hand',
   [Event.EndedByHand]: 'ended-by-hand',
+  [Event.SessionFirst]: 'session-first',
 } as const satisfies Record<Event, string>;
 
 export type EventName = (typeof NAMES)[Event];

@@ -31,6 +31,8 @@ export class FamilyState {
   readonly activatedCpes: ActivatedCpes;
   readonly reportConnections: ConnectionTable;
   readonly pins: PinCache;
+  /** Life of a report connection whose collector says nothing. */
+  readonly reportUnansweredMs: number;
 
   static bytes(capacityEntries: number, family: Family): number {
     const words = ADDRESS_WORDS[family];
@@ -58,6 +60,7 @@ export class FamilyState {
     const reportsAt = activatedAt + ActivatedCpes.bytes(capacityEntries, addressWords);
     const pinsAt = reportsAt + ConnectionTable.bytes(capacityEntries, addressWords);
     this.family = family;
+    this.reportUnansweredMs = lives.reports.unansweredMs;
     this.servers = new Servers(options.topology, owners, family);
     this.connectionRequests = new ConnectionRequests(memory(at), lives.requests, REMAP_RANGE);
     this.activatedCpes = new ActivatedCpes(memory(activatedAt), lives.activations);
@@ -96,6 +99,13 @@ function millisecondsOf(lives: Lives): {
   return {
     requests: { ...common, unansweredMs: lives.requestUnanswered * 1000 },
     reports,
-    activations: { ...reports, armedMs: lives.armed * 1000, graceMs: lives.grace * 1000 },
+    activations: {
+      armedMs: lives.armed * 1000,
+      graceMs: lives.grace * 1000,
+      unfinishedMs: lives.unfinished * 1000,
+      retryMs: lives.retry * 1000,
+      activationMs: lives.activation * 1000,
+      askedMs: lives.requestUnanswered * 1000,
+    },
   };
 }

@@ -7,7 +7,7 @@
 export const ITMS = 0;
 /** In place of an id: no server. */
 export const NOBODY = -1;
-const MAX_OWNERS = 1024;
+export const MAX_OWNERS = 1024;
 /** Bytes of a name, in UTF-8, at the most. */
 export const MAX_NAME_BYTES = 31;
 const ROW_BYTES = MAX_NAME_BYTES + 1;

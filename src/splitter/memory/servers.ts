@@ -36,10 +36,18 @@ export class Servers {
   private readonly owners: number[] = [NOBODY];
   /** Number of the next server with the same last word, or NO_SERVER. */
   private readonly nextAlike: number[] = [NO_SERVER];
+  /** Tags by number of the server. */
+  private readonly tags: number[] = [0];
+  private hasOneAddress = true;
+  /** `undefined`: any. */
+  private readonly requestPorts: ReadonlySet<number> | undefined;
+  /** By owner id, where a collector's sessions are limited. */
+  private readonly canaries = new Map<number, Int32Array>();
+  private readonly limits = new Map<number, number>();
   /** Last word of an address to the number of a server. On 64-bit V8 both are small integers: nothing is allocated. */
   private readonly serverByWord = new Map<number, number>();
   /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
-  private readonly serverByOwner = new Uint8Array(1 << 16);
+  private readonly serverByOwner = new Uint16Array(1 << 16);
   /** The CPEs' networks, one behind the other: the words of the base, then those of the mask. */
   private readonly networks: Int32Array;
 
@@ -53,12 +61,20 @@ export class Servers {
     this.acsAddress = this.addressOfHost(topology.cpe.address);
     this.itmsAddress = this.addressOfHost(topology.itms.address);
     this.addresses.push(new Int32Array(this.words));
-    const networks = topology.cpe.networks.map(networkOf).filter(({ base }) => familyOf(base) === family);
-    this.networks = Int32Array.from(networks.flatMap(({ base, mask }) => [...base, ...mask]));
+    this.networks = this.wordsOf(topology.cpe.networks);
+    const { requestPorts = 'any' } = topology;
+    if (requestPorts !== 'any') this.requestPorts = new Set(requestPorts);
     for (const port of topology.itmsPorts) this.portClasses[port] = PortClass.Itms;
     for (const port of topology.reportPorts) this.portClasses[port] = PortClass.Report;
     this.add(this.itmsAddress, ITMS);
-    for (const { name, address } of topology.collectors) this.add(this.addressOfHost(address), owners.idOf(name));
+    for (const addresses of topology.itms.requestAddresses ?? []) this.addRequestAddress(addresses, ITMS);
+    for (const { name, address, requestAddresses = [], networks: canary, maxPerSecond } of topology.collectors) {
+      const owner = owners.idOf(name);
+      this.add(this.addressOfHost(address), owner);
+      for (const addresses of requestAddresses) this.addRequestAddress(addresses, owner);
+      if (canary) this.canaries.set(owner, this.wordsOf(canary));
+      if (maxPerSecond !== undefined) this.limits.set(owner, maxPerSecond);
+    }
   }
 
   portClass(port: number): PortClass {
@@ -71,6 +87,44 @@ export class Servers {
     if (server === undefined) return NOBODY;
     while (server !== NO_SERVER && !this.isSame(this.addresses[server], address)) server = this.nextAlike[server];
     return this.owners[server];
+  }
+
+  /** Tag of an address: with the owner it names one of the owner's addresses, whatever their order in a file. */
+  tagOf(address: Address): number {
+    let folded = 0;
+    for (let word = 0; word < this.words; word++) folded = Math.imul(folded ^ address[word], 0x9e3779b1);
+    return (folded ^ (folded >>> 16)) & 0xffff;
+  }
+
+  /** The address of a configured owner that has this tag; its own where none has. */
+  addressTagged(owner: number, tag: number): Address {
+    const main = this.serverByOwner[owner];
+    if (this.hasOneAddress) return this.addresses[main];
+    for (let server = 1; server < this.owners.length; server++) {
+      if (this.owners[server] === owner && this.tags[server] === tag) return this.addresses[server];
+    }
+    return this.addresses[main];
+  }
+
+  /** True for the address on which a server serves; false for one that only wakes CPEs. */
+  serves(owner: number, address: Address): boolean {
+    return this.isSame(this.addressOf(owner), address);
+  }
+
+  /** True for a port of CPEs on which they may take Connection Requests. */
+  isRequestPort(port: number): boolean {
+    return this.requestPorts === undefined || this.requestPorts.has(port);
+  }
+
+  /** False for a CPE outside the networks that a collector's sessions are limited to. */
+  mayServe(owner: number, cpe: Address): boolean {
+    const networks = this.canaries.get(owner);
+    return networks === undefined || isWithin(cpe, networks, this.words);
+  }
+
+  /** Diverted sessions a second that a collector takes; infinite where there is no limit. */
+  maxPerSecond(owner: number): number {
+    return this.limits.get(owner) ?? Number.POSITIVE_INFINITY;
   }
 
   /** False for an owner that a reload has taken away. */
@@ -89,13 +143,7 @@ export class Servers {
 
   /** True for an address in one of the CPEs' networks. */
   isCpe(address: Address): boolean {
-    const { words, networks } = this;
-    for (let base = 0; base < networks.length; base += 2 * words) {
-      let word = 0;
-      while (word < words && (address[word] & networks[base + words + word]) === networks[base + word]) word++;
-      if (word === words) return true;
-    }
-    return false;
+    return isWithin(address, this.networks, this.words);
   }
 
   /** Both of this family. */
@@ -118,10 +166,33 @@ export class Servers {
     const server = this.addresses.push(address) - 1;
     const lastWord = address[this.words - 1];
     this.owners.push(owner);
+    this.tags.push(this.tagOf(address));
     this.nextAlike.push(this.serverByWord.get(lastWord) ?? NO_SERVER);
     this.serverByWord.set(lastWord, server);
-    this.serverByOwner[owner] = server;
+    if (this.serverByOwner[owner] === NO_SERVER) this.serverByOwner[owner] = server;
   }
+
+  /** A further address that wakes CPEs; a server may have them in one family only. */
+  private addRequestAddress(addresses: Addresses, owner: number): void {
+    if (addresses[this.family] === undefined) return;
+    this.hasOneAddress = false;
+    this.add(this.addressOfHost(addresses), owner);
+  }
+
+  /** Networks of this family, one behind the other: the words of the base, then those of the mask. */
+  private wordsOf(networks: readonly string[]): Int32Array {
+    const ours = networks.map(networkOf).filter(({ base }) => familyOf(base) === this.family);
+    return Int32Array.from(ours.flatMap(({ base, mask }) => [...base, ...mask]));
+  }
+}
+
+function isWithin(address: Address, networks: Int32Array, words: number): boolean {
+  for (let base = 0; base < networks.length; base += 2 * words) {
+    let word = 0;
+    while (word < words && (address[word] & networks[base + words + word]) === networks[base + word]) word++;
+    if (word === words) return true;
+  }
+  return false;
 }
 
 function networkOf(text: string): Network {

@@ -13,7 +13,7 @@ import { ITMS_PORT, OK, REPORT_PORT, Rig, type Server, TOPOLOGY, type Type, UNAU
 import * as known from './situations';
 import { bringAbout, type Situation } from './situations';
 
-const HEAD = `# from port        packet         connection                     | mode              | what, why, whose rule, what changed | activation
+const HEAD = `# from port        packet          connection                     | mode              | what, why, whose rule, what changed | activation
 `;
 const GOLDEN = join(__dirname, 'decision.golden');
 const isUpdating = process.env.UPDATE_GOLDENS === '1';
@@ -27,7 +27,9 @@ const YESTERDAY = {
 interface Packet {
   name: string;
   type: Type;
+  /** Of the connection's own by as much; undefined: nobody's, a forger's guess. */
   sequence?: number;
+  acknowledgement?: number;
   payload?: string;
   flags?: number;
 }
@@ -50,7 +52,14 @@ const rest: Packet[] = [
   { name: 'data', type: 'DATA', payload: 'Inform' },
   { name: 'FIN', type: 'FIN' },
   { name: 'RST', type: 'RST' },
+  { name: 'bare RST', type: 'bare RST' },
 ];
+const GUESS = { sequence: 0x5eed5eed, acknowledgement: 0x5eed5eed };
+const guessed: Packet[] = [...rest, { name: 'SYN', type: 'SYN' } as const].map((packet) => ({
+  ...packet,
+  ...GUESS,
+  name: `guessed ${packet.name}`,
+}));
 const malformed: Packet[] = [
   { name: 'SYN+FIN', type: 'SYN', flags: 0x03 },
   { name: 'no flags', type: 'ACK', flags: 0 },
@@ -66,6 +75,8 @@ const answers: Packet[] = [
   { name: 'FIN', type: 'FIN', sequence: known.JUDGED },
   { name: 'FIN, 2xx', type: 'FIN', sequence: known.JUDGED, payload: OK },
   { name: 'RST', type: 'RST', sequence: known.JUDGED },
+  { name: 'guessed 2xx', type: 'DATA', ...GUESS, payload: OK },
+  { name: 'guessed RST', type: 'RST', ...GUESS },
 ];
 
 const standing = [...known.ACTIVATIONS, ...known.PINNED, ...known.FULL_AND_ARMED];
@@ -74,7 +85,7 @@ const requests = [...known.REQUESTS, known.REQUESTS_FULL];
 
 const BLOCKS: Block[] = [
   block('cpe', 'report port', [syn, newSyn], known.REPORTS, standing),
-  block('cpe', 'report port', [...rest, ...malformed], known.REPORTS, known.ACTIVATIONS),
+  block('cpe', 'report port', [...rest, ...guessed, ...malformed], known.REPORTS, known.ACTIVATIONS),
   block('cpe', 'itms port', [syn, ...rest, ...malformed], [known.NONE], known.ACTIVATIONS),
   block('cpe', 'other port', [syn, ...malformed], known.REQUESTS, known.ACTIVATIONS),
   block('cpe', 'other port', answers, known.REQUESTS, arming),
@@ -109,7 +120,7 @@ function decide(block: Block, packet: Packet, situations: Situation[], mode: Act
   const rig = rigs.get(mode) as Rig;
   bringAbout(rig, situations);
   const before = knownOf(rig, block);
-  const fields = { port: block.port, ...packet };
+  const fields = { port: block.port, ...numbersOf(block, packet), ...packet };
   const text = block.from === 'cpe' ? rig.cpe(packet.type, fields) : rig.from(block.from, packet.type, fields);
   // Which port of the range it gets is a matter of turns.
   const [outcome, reason] = text.replace(/acs:6\d+/, 'acs:other').split(': ');
@@ -119,6 +130,13 @@ function decide(block: Block, packet: Packet, situations: Situation[], mode: Act
   return [outcome.padEnd(14), reason.padEnd(18), rule.padEnd(5), changes(before, knownOf(rig, block)).padEnd(50)].join(
     ' ',
   );
+}
+
+/** Where both ends go on: see `open` in situations.ts. */
+function numbersOf({ from, portName }: Block, { type }: Packet): { sequence: number; acknowledgement: number } {
+  const isOpener = (from === 'cpe') === (portName === 'report port');
+  const next = (isOpens: boolean) => (isOpens ? known.ISN + 1 : known.JUDGED);
+  return { sequence: next(isOpener) - (type === 'SYN+ACK' ? 1 : 0), acknowledgement: next(!isOpener) };
 }
 
 interface Known {
@@ -154,7 +172,7 @@ function linesOf(block: Block, packet: Packet): string[] {
     ),
   );
   const texts = matrices.map((matrix) => JSON.stringify(matrix));
-  const lead = `${block.from.padEnd(4)} ${block.portName.padEnd(11)} ${packet.name.padEnd(14)}`;
+  const lead = `${block.from.padEnd(4)} ${block.portName.padEnd(11)} ${packet.name.padEnd(15)}`;
   if (texts.length > 1 && texts.every((text) => text === texts[0])) {
     return rowsOf(block, matrices[0]).map((row) => `${lead} ${'any'.padEnd(30)} | ${row}`);
   }

@@ -85,10 +85,11 @@ const STORIES: Record<string, Step[]> = {
     (rig) => rig.cpe('FIN', { cpePort: 40001 }),
     (rig) => rig.cpe('SYN', { cpePort: OTHER_PORT }),
   ],
+  // (Its RST itself may be lost: the CPE's SYN comes again, and is the ITMS's then.)
   'the collector refuses': [
     ...request('c1', 50001, OK),
     (rig) => rig.cpe('SYN', { cpePort: 40001 }),
-    (rig) => rig.from('c1', 'RST', { cpePort: 40001 }),
+    (rig) => (rig.from('c1', 'RST', { cpePort: 40001 }), ': '),
     (rig) => rig.cpe('SYN', { cpePort: OTHER_PORT }),
   ],
   // (The RST that refuses one may go to the ITMS, which never asked and ignores it; the collector's next SYN is refused.)

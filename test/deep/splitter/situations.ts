@@ -4,7 +4,9 @@
  */
 import { isSameAddress } from '../../../src/packet/address';
 import { type FamilyState } from '../../../src/splitter/memory/family-state';
-import { Seen, type ConnectionTable } from '../../../src/tables/connection-table';
+import { asked, headOf, isCut, readHead } from '../../../src/splitter/decide/http-head';
+import { Grace } from '../../../src/tables/activated-cpes';
+import { Seen, type ConnectionTable, Word } from '../../../src/tables/connection-table';
 import { addressNamed } from '../../support/family';
 import { CPE, CPE_PORT, REPORT_PORT, type Rig } from '../../support/rig';
 
@@ -16,7 +18,7 @@ export const NEW_ISN = 2000;
 export const REPORT_CPE_PORT = 40001;
 /** Of the Connection Request, at the server that has it. */
 export const SERVER_PORT = 50001;
-/** Where the CPE's answer begins that has been judged already. */
+/** Where the answer of the other end begins. */
 export const JUDGED = 7001;
 /** Entries of each table: few, so that a table is soon full. */
 export const CAPACITY = 4;
@@ -65,9 +67,24 @@ const PHASES: Phase[] = [
   ['reset by cpe', Seen.Answer | Seen.RstOfCpe, SECOND],
   ['reset by server', Seen.Answer | Seen.RstOfServer, SECOND],
 ];
-const SILENT: Phase[] = [
-  ['established, silent 29.999 s', Seen.Answer, 30 * SECOND - 1],
-  ['established, silent 30 s', Seen.Answer, 30 * SECOND],
+const PENDING = Seen.Answer | Seen.PendingSyn | Seen.Waiting;
+const PROVISIONAL: Phase[] = [
+  ['unanswered, silent 2.999 s', Seen.Waiting, 3 * SECOND - 1],
+  ['unanswered, silent 3 s', Seen.Waiting, 3 * SECOND],
+  ['unanswered, SYN+ACK seen', Seen.Learned, SECOND],
+  ['established, SYN pending', PENDING, 10 * SECOND - 1],
+  ['established, SYN pending 10 s', PENDING, 10 * SECOND],
+  ['established, SYN challenged', Seen.Answer | Seen.PendingSyn, SECOND],
+];
+/** What the collector said last, or the CPE on a Connection Request. */
+const HEADS: [name: string, text: string | undefined][] = [
+  ['asked', undefined],
+  ['said 204', 'HTTP/1.1 204'],
+  ['said 200', 'HTTP/1.1 200'],
+  ['said 401', 'HTTP/1.1 401'],
+  ['said 500', 'HTTP/1.1 500'],
+  ['said half a code', 'HTTP/1.1 2'],
+  ['said no HTTP', 'SSH-2.0'],
 ];
 const EXPIRED: Phase[] = [
   ['established, expired', Seen.Answer, 7500 * SECOND + 1],
@@ -77,34 +94,86 @@ const EXPIRED: Phase[] = [
 ];
 const REPORT_EXPIRED: Phase[] = [['unanswered, expired', 0, 10 * SECOND + 1], ...EXPIRED];
 const REQUEST_EXPIRED: Phase[] = [['unanswered, expired', 0, 75 * SECOND + 1], ...EXPIRED];
-const SAID: Phase[] = [
-  ['cpe spoke http', Seen.Answer | Seen.Http, SECOND],
-  ['cpe spoke other', Seen.Answer | Seen.OtherData, SECOND],
-  ['cpe spoke both', Seen.Answer | Seen.Http | Seen.OtherData, SECOND],
-];
+/** An answer that is read this far. */
+function say(table: ConnectionTable, slot: number, text: string | undefined, at: number): number {
+  const bytes = Uint8Array.from(text ?? '', (character) => character.charCodeAt(0));
+  table.setHead(slot, readHead(asked(0), bytes, 0, bytes.length));
+  table.setWord(slot, Word.HeadAt, at + bytes.length);
+  return bytes.length;
+}
 
-function open(table: ConnectionTable, cpePort: number, port: number, owner: Owner, seen: number): void {
-  table.mark(table.open(cpe, cpePort, port, OWNERS[owner], ISN), seen);
+/** Numbers as the packets of the golden have them: the opener's go on at ISN + 1, the other end's at JUDGED. */
+function open(table: ConnectionTable, cpePort: number, port: number, owner: Owner, seen: number, tag?: number): number {
+  const slot = table.open(cpe, cpePort, port, OWNERS[owner], ISN);
+  const isReport = tag === undefined;
+  if (!isReport) table.setWord(slot, Word.OwnPort, (tag << 16) | SERVER_PORT);
+  const cpeNext = isReport ? ISN + 1 : JUDGED;
+  const serverNext = isReport ? JUDGED : ISN + 1;
+  table.setWord(slot, Word.CpeNext, cpeNext);
+  table.setWord(slot, Word.ServerNext, serverNext);
+  table.setWord(slot, Word.Since, table.table.tick);
+  table.setWord(slot, Word.DataAt, table.table.tick);
+  if (seen & (Seen.Answer | Seen.Learned)) {
+    table.setWord(slot, Word.ServerAck, cpeNext);
+    table.setWord(slot, Word.ServerEdge, cpeNext + 65_535);
+    table.setWord(slot, Word.CpeAck, serverNext);
+    if (isReport) table.setWord(slot, Word.CpeEdge, serverNext + 65_535);
+    table.mark(slot, Seen.Learned);
+  }
+  table.mark(slot, seen);
+  return slot;
 }
 
 function report(owner: Owner, phases: Phase[]): Situation[] {
   return phases.map(([name, seen, idleMs]) => ({
     name: `${owner} ${name}`,
-    parts: [{ idleMs, put: (state) => open(state.reportConnections, REPORT_CPE_PORT, REPORT_PORT, owner, seen) }],
+    parts: [{ idleMs, put: (state) => void open(state.reportConnections, REPORT_CPE_PORT, REPORT_PORT, owner, seen) }],
   }));
 }
 
 function request(owner: Owner, phases: Phase[]): Situation[] {
   return phases.map(([name, seen, idleMs]) => ({
     name: `${owner} ${name}`,
-    parts: [{ idleMs, put: (state) => open(state.connectionRequests, CPE_PORT, SERVER_PORT, owner, seen) }],
+    parts: [
+      {
+        idleMs,
+        put: (state) => void open(state.connectionRequests, CPE_PORT, SERVER_PORT, owner, seen, tagOf(state, owner)),
+      },
+    ],
   }));
+}
+
+function tagOf({ servers }: FamilyState, owner: Owner): number {
+  return owner === 'gone' ? 0 : servers.tagOf(servers.addressOf(OWNERS[owner]));
+}
+
+/** Established, and this was said last. */
+function reportSaid(owner: Owner): Situation[] {
+  return HEADS.slice(0, 5).map(([name, text]) => {
+    const put = ({ reportConnections: table }: FamilyState) => {
+      say(table, open(table, REPORT_CPE_PORT, REPORT_PORT, owner, Seen.Answer), text, JUDGED);
+    };
+    return { name: `${owner} ${name}`, parts: [{ idleMs: SECOND, put }] };
+  });
+}
+
+function requestSaid(owner: Owner): Situation[] {
+  return HEADS.map(([name, text]) => {
+    const put = (state: FamilyState) => {
+      const { connectionRequests: table } = state;
+      const slot = open(table, CPE_PORT, SERVER_PORT, owner, Seen.Answer, tagOf(state, owner));
+      const bytes = say(table, slot, text, JUDGED);
+      table.setWord(slot, Word.CpeNext, JUDGED + bytes);
+    };
+    return { name: `${owner} ${name}`, parts: [{ idleMs: SECOND, put }] };
+  });
 }
 
 /** Of HASH 3, for the connection that the packet belongs to. */
 export const REPORTS: Situation[] = [
   NONE,
-  ...report('c1', [...PHASES, ...SILENT, ...REPORT_EXPIRED]),
+  ...report('c1', [...PHASES, ...PROVISIONAL, ...REPORT_EXPIRED]),
+  ...reportSaid('c1'),
   ...report('c2', PHASES.slice(1, 3)),
   ...report('gone', PHASES.slice(1, 3)),
 ];
@@ -112,32 +181,24 @@ export const REPORTS: Situation[] = [
 /** Of HASH 1, for the connection that the packet belongs to. */
 export const REQUESTS: Situation[] = [
   NONE,
-  ...request('c1', [...PHASES, ...SAID]),
-  judged('c1'),
+  ...request('c1', PHASES),
+  ...requestSaid('c1'),
   ...request('c1', REQUEST_EXPIRED),
   remapped(),
   ...request('itms', PHASES),
-  judged('itms'),
+  ...requestSaid('itms').slice(0, 4),
   ...request('itms', REQUEST_EXPIRED.slice(0, 2)),
   ...request('c2', PHASES.slice(0, 3)),
   ...request('gone', PHASES.slice(1, 3)),
 ];
 
-/** The CPE's answer of sequence JUDGED has been judged. */
-function judged(owner: Owner): Situation {
-  const put = (state: FamilyState) => {
-    open(state.connectionRequests, CPE_PORT, SERVER_PORT, owner, Seen.Answer | Seen.Http);
-    state.connectionRequests.judged(state.connectionRequests.find(cpe, CPE_PORT, SERVER_PORT), JUDGED);
-  };
-  return { name: `${owner} answer judged`, parts: [{ idleMs: SECOND, put }] };
-}
-
 /** c1 asked from the port that c2 already had: the CPE knows it by another port. */
 function remapped(): Situation {
   const put = (state: FamilyState) => {
-    open(state.connectionRequests, CPE_PORT, SERVER_PORT, 'c2', Seen.Answer);
-    const slot = state.connectionRequests.openRemapped(cpe, CPE_PORT, SERVER_PORT, OWNERS.c1, ISN);
-    state.connectionRequests.mark(slot, Seen.Answer);
+    const { connectionRequests: table } = state;
+    open(table, CPE_PORT, SERVER_PORT, 'c2', Seen.Answer, tagOf(state, 'c2'));
+    const slot = table.openRemapped(cpe, CPE_PORT, SERVER_PORT, OWNERS.c1, tagOf(state, 'c1'), ISN);
+    table.mark(slot, Seen.Answer);
   };
   return { name: 'c2 established, c1 remapped', parts: [{ idleMs: SECOND, put }] };
 }
@@ -148,18 +209,32 @@ function armed(owner: Owner, idleMs: number): Part {
   return { idleMs, put: (state) => void state.activatedCpes.arm(cpe, OWNERS[owner]) };
 }
 
-/** Consumed by another report connection of the CPE. */
-function consumed(owner: Owner, idleMs: number, then: 'unanswered' | 'answered' | 'finished' | 'reset'): Part {
+/** Consumed by another report connection of the CPE, or by the one of the packet. */
+function consumed(owner: Owner, idleMs: number, grace?: Grace, cpePort = 40999): Part {
   const put = ({ activatedCpes: activated }: FamilyState) => {
-    activated.consume(activated.arm(cpe, OWNERS[owner]), 40999, REPORT_PORT);
-    if (then !== 'unanswered') activated.answered(cpe, 40999, REPORT_PORT);
-    if (then === 'finished') activated.finished(cpe, 40999, REPORT_PORT);
-    if (then === 'reset') activated.reset(cpe, 40999, REPORT_PORT);
+    const slot = activated.arm(cpe, OWNERS[owner]);
+    activated.consume(slot, cpePort, REPORT_PORT);
+    if (grace !== undefined) activated.finished(slot, grace);
   };
   return { idleMs, put };
 }
 
-const GRACE_C1 = consumed('c1', 2 * SECOND, 'finished');
+/** A collector waits for the CPE's answer; the CPE has opened a session with the ITMS meanwhile. */
+function askedCpe(idleMs: number, hasSession: boolean): Part {
+  const put = ({ activatedCpes: activated }: FamilyState) => {
+    const slot = activated.ask(cpe);
+    if (hasSession) activated.sessionBegan(slot);
+  };
+  return { idleMs, put };
+}
+
+/** A SYN went to the collector of an armed CPE, and nothing has come back. */
+function tried(idleMs: number): Part {
+  const put = ({ activatedCpes: activated }: FamilyState) => activated.tried(activated.arm(cpe, OWNERS.c1));
+  return { idleMs, put };
+}
+
+const GRACE_C1 = consumed('c1', 2 * SECOND, Grace.Short);
 const ARMED_C1 = armed('c1', SECOND);
 
 /** HASH 2, for the CPE of the packet. */
@@ -169,12 +244,16 @@ export const ACTIVATIONS: Situation[] = [
   { name: 'armed c1, expired', parts: [armed('c1', 60 * SECOND + 1)] },
   { name: 'armed c2', parts: [armed('c2', SECOND)] },
   { name: 'armed gone', parts: [armed('gone', SECOND)] },
-  { name: 'consumed c1', parts: [consumed('c1', SECOND, 'unanswered')] },
-  { name: 'answered c1', parts: [consumed('c1', SECOND, 'answered')] },
+  { name: 'armed c1, silent 2.999 s', parts: [tried(3 * SECOND - 1)] },
+  { name: 'armed c1, silent 3 s', parts: [tried(3 * SECOND)] },
+  { name: 'armed c1, silent 10 s', parts: [tried(10 * SECOND)] },
+  { name: 'asked', parts: [askedCpe(SECOND, false)] },
+  { name: 'asked, session first', parts: [askedCpe(SECOND, true)] },
+  { name: 'consumed c1', parts: [consumed('c1', SECOND)] },
+  { name: 'consumed c1 by it', parts: [consumed('c1', SECOND, undefined, REPORT_CPE_PORT)] },
   { name: 'grace c1', parts: [GRACE_C1] },
-  { name: 'grace c1, expired', parts: [consumed('c1', 2 * SECOND + 1, 'finished')] },
-  { name: 'reset c1', parts: [consumed('c1', SECOND, 'reset')] },
-  { name: 'grace c2', parts: [consumed('c2', SECOND, 'finished')] },
+  { name: 'grace c1, expired', parts: [consumed('c1', 2 * SECOND + 1, Grace.Short)] },
+  { name: 'grace c2', parts: [consumed('c2', SECOND, Grace.Unfinished)] },
 ];
 
 // ---- what else may stand in the way ----
@@ -227,10 +306,11 @@ const SAYS: [bit: number, says: string][] = [
   [Seen.FinOfServer, 'fin of server'],
   [Seen.RstOfCpe, 'reset by cpe'],
   [Seen.RstOfServer, 'reset by server'],
-  [Seen.Http, 'http'],
-  [Seen.OtherData, 'other data'],
-  [Seen.Judged, 'judged'],
+  [Seen.PendingSyn, 'syn pending'],
+  [Seen.Waiting, 'silent'],
 ];
+
+const HEAD_WORDS = ['', 'asked', 'said empty', 'said body', 'said retry', 'said refused', 'unreadable'];
 
 /** The connections that the packets of these tests may belong to, and the age of the youngest. */
 export function connectionsKnown(rig: Rig, port: number): { connections: string; connectionAgeMs: number } {
@@ -242,7 +322,9 @@ export function connectionsKnown(rig: Rig, port: number): { connections: string;
     if (!table.table.isLive(slot) || !isSameAddress(table.cpe(slot), cpe)) continue;
     const owner = Object.keys(OWNERS)[table.owner(slot)];
     const seen = SAYS.filter(([bit]) => table.has(slot, bit)).map(([, says]) => says);
-    said.push([owner, ...(table.has(slot, Seen.Remapped) ? ['remapped'] : []), ...seen].join(', '));
+    const head = table.head(slot);
+    const words = [HEAD_WORDS[headOf(head)], isCut(head) ? 'cut' : ''].filter((word) => word !== '');
+    said.push([owner, ...(table.has(slot, Seen.Remapped) ? ['remapped'] : []), ...seen, ...words].join(', '));
     connectionAgeMs = Math.min(connectionAgeMs, table.idleMs(slot));
   }
   return {
@@ -258,5 +340,12 @@ export function connectionsKnown(rig: Rig, port: number): { connections: string;
 export function activationKnown(rig: Rig): { activation: string; activationAgeMs: number } {
   const { activatedCpes: activated } = rig.splitter.state.families[0];
   const slot = activated.find(cpe);
-  return { activation: rig.activation(), activationAgeMs: slot < 0 ? Infinity : activated.table.ageMs(slot) };
+  const isAsked = slot >= 0 && activated.isAsked(slot);
+  const asks = !isAsked
+    ? ''
+    : activated.hadSessionSince(slot, activated.table.tick - SECOND)
+      ? ', session first'
+      : ', asked';
+  const activation = `${rig.activation()}${asks}`;
+  return { activation, activationAgeMs: slot < 0 ? Infinity : activated.table.ageMs(slot) };
 }

@@ -100,7 +100,7 @@ describe('the clock', () => {
     const reasons = [59_000, 61_000].map((waitMs) => {
       const wire = new Wire();
       const wake = connectionRequest(wire, 'c1', 50001, '10.1.7.1').open();
-      wake.say('acceptor', 'HTTP/1.1 200 OK\r\n\r\n');
+      wake.say('opener', 'GET / HTTP/1.1\r\n\r\n').say('acceptor', 'HTTP/1.1 200 OK\r\n\r\n');
       wire.wait(waitMs);
       wire.send('cpe', syn);
       const { byReason } = replayInMemory([pcapFile(wire.packets.map((packet) => frame(packet)))]).summary.packets;
@@ -125,7 +125,7 @@ describe('the clock', () => {
 
   test('drives the sweep: entries of connections long gone are freed', () => {
     const wire = new Wire();
-    for (let port = 50001; port < 50101; port++) connectionRequest(wire, 'c1', port, '10.1.7.1').syn();
+    for (let n = 0; n < 100; n++) connectionRequest(wire, 'c1', 50001 + n, `10.1.7.${n}`).syn();
     for (let second = 0; second < 100; second++) {
       wire.wait(1000);
       wire.send('cpe', syn);

@@ -1,7 +1,8 @@
 /** Arming: when is a CPE successfully activated? [P9], and where it is not enough, ours [D]. */
 import { type ActivationMode } from '../../../src/splitter/topology';
-import { addressNamed } from '../../support/family';
-import { CPE, CPE_PORT, OK, Rig, type Server, UNAUTHORIZED } from '../../support/rig';
+import { packetIn } from '../../support/family';
+import { buildTcp } from '../../../src/packet/builder';
+import { CPE, CPE_PORT, GET, OK, Rig, type Server, UNAUTHORIZED } from '../../support/rig';
 
 const PORT = 50001;
 const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n';
@@ -29,7 +30,7 @@ const STORIES: Story[] = [
   ['100, FIN', (rig) => (say(rig, 'HTTP/1.1 100 Continue\r\n\r\n'), fin(rig)), { fin: true }],
   ['nothing, FIN', (rig) => fin(rig), { fin: true }],
   ['no HTTP, no FIN', (rig) => say(rig, 'SSH-2.0-dropbear'), {}],
-  ['no HTTP, FIN', (rig) => (say(rig, '\x16\x03\x01'), fin(rig)), { auto: true, fin: true, off: true }],
+  ['no HTTP, FIN', (rig) => (say(rig, '\x16\x03\x01'), fin(rig)), { fin: true }],
   [
     'HTTP/2 is not what the specification says, FIN',
     (rig) => (say(rig, 'HTTP/2 200'), fin(rig)),
@@ -40,13 +41,17 @@ const STORIES: Story[] = [
   [
     'a status line cut after 9 bytes',
     (rig) => (say(rig, 'HTTP/1.1 '), say(rig, '200 OK\r\n', 7010), fin(rig)),
-    { fin: true },
+    { auto: true, fin: true, response: true, off: true },
   ],
-  ['a status line cut after 11 bytes', (rig) => (say(rig, 'HTTP/1.1 20'), fin(rig)), { fin: true }],
+  [
+    'a status line cut after 11 bytes',
+    (rig) => (say(rig, 'HTTP/1.1 20'), fin(rig)),
+    { auto: true, fin: true, off: true },
+  ],
   [
     'a status line cut after one byte',
     (rig) => (say(rig, 'H'), say(rig, 'TTP/1.1 200 OK', 7002), fin(rig)),
-    { fin: true },
+    { auto: true, fin: true, response: true, off: true },
   ],
   [
     '200 that rides on the CPE’s FIN',
@@ -72,46 +77,88 @@ test('a split status line is counted [D]', () => {
   expect(rig.events('answer-split')).toBe(1);
 });
 
-test('TCP Fast Open: a 200 on the SYN+ACK begins one after its sequence number [D]', () => {
+test('TCP Fast Open: to a request on the SYN, the answer begins one after the SYN+ACK’s sequence number [D]', () => {
+  const rig = new Rig();
+  rig.from('c1', 'SYN', { port: PORT, payload: GET });
+  rig.cpe('SYN+ACK', { port: PORT, sequence: 7000, acknowledgement: 1001 + GET.length, payload: OK });
+  expect(rig.activation()).toBe('armed c1');
+});
+
+test('a SYN+ACK without a request on the SYN answers nothing, whatever it carries [D]', () => {
   const rig = new Rig();
   rig.from('c1', 'SYN', { port: PORT });
   rig.cpe('SYN+ACK', { port: PORT, sequence: 7000, payload: OK });
-  expect(rig.activation()).toBe('armed c1');
-  rig.splitter.deactivate(addressNamed(CPE), rig.nowMs);
-  rig.cpe('DATA', { port: PORT, sequence: 7001, payload: OK });
-  expect([rig.activation(), rig.events('answer-repeated')]).toEqual(['none', 1]);
+  expect(rig.activation()).toBe('none');
 });
 
-describe('at most once per answer [D]', () => {
-  /** A rig whose CPE has been armed, and whose session has been and gone. */
-  function spent(first: number): Rig {
-    const rig = new Rig().ask();
-    say(rig, OK, first);
-    rig.divert();
-    rig.cpe('FIN');
-    return rig.wait(2001);
-  }
-
+describe('once a request, exactly where its answer begins [2]', () => {
   test.each([
-    ['the same sequence', 7001, 7001, 'none'],
-    ['an earlier one', 7001, 6990, 'none'],
-    ['one byte later', 7001, 7002, 'armed c1'],
-    ['later, over the wrap of 2^32', -5, 40, 'armed c1'],
-    ['the same, over the wrap', 40, -5, 'none'],
-    ['later, over the change of sign', 0x7ffffff0, 0x80000010 | 0, 'armed c1'],
-    ['earlier, over the change of sign', 0x80000010 | 0, 0x7ffffff0, 'none'],
-  ])('a 200 of %s', (_says, first, then, activation) => {
-    const rig = spent(first);
-    say(rig, OK, then);
+    ['exactly there', 7001, 'armed c1'],
+    ['a byte early', 7000, 'none'],
+    ['a byte late', 7002, 'none'],
+  ])('a 200 %s', (_says, sequence, activation) => {
+    const rig = new Rig().ask();
+    say(rig, OK, sequence);
     expect(rig.activation()).toBe(activation);
-    expect(rig.events('answer-repeated')).toBe(activation === 'none' ? 1 : 0);
+  });
+
+  test.each([-5, 0x7ffffff0, 0x80000000 | 0])('numbers may wrap within the answer: from %d on', (isn) => {
+    const rig = new Rig();
+    rig.from('c1', 'SYN', { port: PORT, sequence: isn });
+    rig.cpe('SYN+ACK', { port: PORT, sequence: isn });
+    rig.from('c1', 'DATA', { port: PORT, payload: GET });
+    rig.cpe('DATA', { port: PORT, payload: 'HTTP/1.1 ' });
+    rig.cpe('DATA', { port: PORT, payload: '200 OK' });
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('the second half before the first is read when it comes again', () => {
+    const rig = new Rig().ask();
+    say(rig, '200 OK\r\n', 7010);
+    say(rig, 'HTTP/1.1 ', 7001);
+    expect(rig.activation()).toBe('none');
+    say(rig, '200 OK\r\n', 7010);
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('a segment that overlaps what was read goes on behind it', () => {
+    const rig = new Rig().ask();
+    say(rig, 'HTTP/1.1 ', 7001);
+    say(rig, 'HTTP/1.1 200 OK', 7001);
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('another 200 without new request data arms nobody, nor does a request that is sent again', () => {
+    const rig = new Rig().wake().divert();
+    rig.cpe('DATA', { port: PORT, payload: OK });
+    expect(rig.activation()).toBe('consumed c1');
+    rig.from('c1', 'DATA', { port: PORT, sequence: 501, payload: GET });
+    rig.cpe('DATA', { port: PORT, payload: OK });
+    expect(rig.activation()).toBe('consumed c1');
+    rig.from('c1', 'DATA', { port: PORT, payload: GET });
+    rig.cpe('DATA', { port: PORT, payload: OK });
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('a 200 of a wrong checksum arms nobody; the right one does', () => {
+    const rig = new Rig().ask();
+    const answer = { source: CPE, destination: '10.1.0.1', sourcePort: CPE_PORT, destinationPort: PORT };
+    const packet = buildTcp(
+      packetIn({ ...answer, flags: 24, sequence: 7001, acknowledgement: 501 + GET.length, payload: OK }),
+    );
+    packet[packet.length - 1] ^= 1;
+    rig.sendBytes('cpe', packet);
+    expect(rig.activation()).toBe('none');
+    say(rig, OK);
+    expect(rig.activation()).toBe('armed c1');
   });
 
   test('a 401 that comes again after the 200 changes nothing', () => {
     const rig = new Rig().ask();
     say(rig, UNAUTHORIZED, 7001);
     expect(rig.activation()).toBe('none');
-    say(rig, OK, 7100);
+    rig.from('c1', 'DATA', { port: PORT, payload: GET });
+    rig.cpe('DATA', { port: PORT, payload: OK });
     expect(rig.activation()).toBe('armed c1');
     say(rig, UNAUTHORIZED, 7001);
     expect(rig.activation()).toBe('armed c1');
@@ -184,7 +231,7 @@ describe('several who ask [D]', () => {
 describe('activatedCpes full [D]', () => {
   test('nothing is armed, and that is counted; the CPE is the ITMS’s', () => {
     const rig = new Rig({ capacityEntries: 2 }).activate('c1', '10.1.7.8').activate('c1', '10.1.7.9').wake('c1');
-    expect([rig.activation(), rig.events('activation-table-full')]).toEqual(['none', 1]);
+    expect([rig.activation(), rig.events('activation-table-full')]).toEqual(['none', 2]);
     expect(rig.cpe('SYN')).toBe('to itms: to-itms');
   });
 });
@@ -205,7 +252,7 @@ describe('off and pause [D]', () => {
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: paused');
     expect(rig.cpe('DATA', { payload: 'Inform' })).toBe('to c1: report-to-owner');
     rig.splitter.paused = false;
-    rig.wake('c1', 50003);
+    rig.wait(1).wake('c1', 50003);
     expect(rig.cpe('SYN', { cpePort: 40003 })).toBe('to c1: diverted');
   });
 });
@@ -215,6 +262,7 @@ test('what is split off by a changed mode: each answer is judged in the mode of 
   say(rig, OK);
   expect(rig.activation()).toBe('none');
   rig.splitter.activation = 'auto';
-  rig.cpe('DATA', { port: PORT, cpePort: CPE_PORT, sequence: 7900, payload: OK });
+  rig.from('c1', 'DATA', { port: PORT, payload: GET });
+  rig.cpe('DATA', { port: PORT, cpePort: CPE_PORT, payload: OK });
   expect(rig.activation()).toBe('armed c1');
 });

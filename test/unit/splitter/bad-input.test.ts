@@ -138,10 +138,10 @@ test('a flood of SYNs from spoofed sources changes no table', () => {
   expect(rig.counts()).toEqual(NO_ENTRIES);
 });
 
-test('a woken CPE among the spoofed creates one report connection, which lasts 10 s', () => {
+test('of a woken CPE, spoofed SYNs create four report connections, which last 10 s', () => {
   const rig = new Rig().wake();
   for (let cpePort = 40001; cpePort < 40100; cpePort++) rig.cpe('SYN', { cpePort, sequence: cpePort });
-  expect([rig.reasons('diverted'), rig.reasons('to-itms'), rig.counts().reports]).toEqual([1, 98, 1]);
+  expect([rig.reasons('diverted'), rig.reasons('report-bound'), rig.counts().reports]).toEqual([4, 95, 4]);
   rig.wait(10_001);
   expect(rig.counts().reports).toBe(0);
 });

@@ -45,7 +45,7 @@ test('three servers on one port each have their own', () => {
 test('a server whose own port is one that was given to another is remapped in its turn', () => {
   const rig = collided();
   expect(rig.from('c2', 'SYN', { port: REMAPPED })).toBe(`as acs:${REMAPPED + 1}: request-remapped`);
-  expect(rig.cpe('ACK', { port: REMAPPED + 1 })).toBe(`to c2:${REMAPPED}: answer-to-owner`);
+  expect(rig.cpe('SYN+ACK', { port: REMAPPED + 1 })).toBe(`to c2:${REMAPPED}: answer-to-owner`);
 });
 
 test('a port of the range that a server uses itself is not given to another', () => {
@@ -81,6 +81,7 @@ test('a remapped connection keeps its port when the first one’s entry has gone
 test('a remapped connection lives by the packets of either side', () => {
   const rig = collided();
   rig.cpe('SYN+ACK', { port: REMAPPED });
+  rig.from('c1', 'ACK', { port: PORT });
   for (let hours = 0; hours < 6; hours++) rig.wait(3_600_000).cpe('ACK', { port: REMAPPED });
   expect(rig.from('c1', 'ACK', { port: PORT })).toBe(`as acs:${REMAPPED}: request-followed`);
 });
@@ -90,22 +91,25 @@ test('the ITMS is remapped as well, and passes unchanged where there is no room'
   rig.from('c1', 'SYN', { port: PORT });
   rig.from('c1', 'SYN', { port: 50002 });
   expect(rig.from('itms', 'SYN', { port: PORT })).toBe('as acs: request-unrecorded');
-  expect(rig.from('c2', 'SYN', { port: PORT })).toBe('drop: request-no-port');
-  rig.cpe('RST', { port: 50002 });
+  expect(rig.from('c2', 'SYN', { port: PORT })).toBe('drop: request-table-full');
+  rig.cpe('RST', { port: 50002, sequence: 0 });
   expect(rig.from('itms', 'SYN', { port: PORT })).toMatch(/^as acs:6\d+: request-remapped$/);
 });
 
 test('with no free port left a collector’s SYN is dropped and counted', () => {
-  const rig = new Rig({ capacityEntries: 5000 });
-  for (let port = 61000; port <= 65535; port++) rig.from('c2', 'SYN', { port });
-  rig.from('itms', 'SYN', { port: PORT });
-  expect(rig.from('c1', 'SYN', { port: PORT })).toBe('drop: request-no-port');
-  expect(rig.reasons('request-no-port')).toBe(1);
-  expect(rig.from('c1', 'SYN', { port: PORT, cpe: '10.1.7.2' })).toBe('as acs: request-opened');
+  const rig = new Rig({ capacityEntries: 64 });
+  // The reverse index has room for 64, whatever the table's size: their connections are over, and gave way.
+  for (let n = 0; n < 64; n++) {
+    const cpe = `10.1.8.${n}`;
+    rig.from('itms', 'SYN', { cpe, port: PORT });
+    rig.from('c1', 'SYN', { cpe, port: PORT });
+  }
+  expect(rig.reasons('request-remapped')).toBe(32);
+  expect(rig.reasons('request-table-full')).toBe(32);
 });
 
-test('after a loss of the tables both servers’ packets still leave, each from its own port', () => {
+test('after a loss of the tables a server’s packets belong to nobody', () => {
   const rig = collided().loseTables();
-  expect(rig.from('c1', 'DATA', { port: PORT, payload: GET })).toBe('as acs: request-unknown');
+  expect(rig.from('c1', 'DATA', { port: PORT, payload: GET })).toBe('drop: request-unknown');
   expect(rig.cpe('ACK', { port: REMAPPED, cpe: CPE })).toBe('to itms: answer-to-itms');
 });

@@ -26,6 +26,11 @@ const ROWS: [says: string, origin: Origin, actions: Action[]][] = [
     Array<Action>(5).fill(Action.ServeItms),
   ],
   [
+    'from the ITMS and one of its further ports, all passes [D]',
+    Origin.ItmsItmsPort,
+    Array<Action>(5).fill(Action.ServeItmsPort),
+  ],
+  [
     'from the ITMS and another port, a SYN opens a Connection Request, all else belongs to one [D]',
     Origin.ItmsOtherPort,
     [Action.OpenRequest, Action.FollowRequest, Action.FollowRequest, Action.FinishRequest, Action.ResetRequest],
@@ -47,7 +52,7 @@ test.each(ROWS)('%s', (_says, origin, actions) => {
 });
 
 test('every origin has its row', () => {
-  expect(ROWS.map((row) => row[1])).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(ROWS.map((row) => row[1])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
 const FIN = 0x01;

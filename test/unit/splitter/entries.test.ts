@@ -24,7 +24,7 @@ test('every word of an entry', () => {
     },
   ]);
   expect(activationEntries(state, { limit: 9 }).entries).toEqual([
-    { cpe: textOf(CPE), collector: 'c1', phase: 'consumed', idleMs: 1500, remainingMs: 7_498_500 },
+    { cpe: textOf(CPE), collector: 'c1', phase: 'consumed', idleMs: 1500, remainingMs: 298_500 },
   ]);
 });
 
@@ -43,6 +43,8 @@ test('the phases of a connection, the strongest sign first', () => {
   rig.cpe('SYN');
   expect(phase()).toBe('unanswered');
   rig.from('c1', 'SYN+ACK');
+  expect(phase()).toBe('unanswered');
+  rig.cpe('ACK');
   expect(phase()).toBe('established');
   rig.from('c1', 'FIN');
   expect(phase()).toBe('fin');

@@ -18,10 +18,10 @@ function read(log: EventLog, since = 0): { rows: EventRow[]; next: number } {
 }
 
 test('every event has its name', () => {
-  expect([EVENTS.length, EVENTS[Event.ArmedByResponse], EVENTS[Event.EndedByHand]]).toEqual([
-    Event.EndedByHand + 1,
+  expect([EVENTS.length, EVENTS[Event.ArmedByResponse], EVENTS[Event.SessionFirst]]).toEqual([
+    Event.SessionFirst + 1,
     'armed-by-response',
-    'ended-by-hand',
+    'session-first',
   ]);
 });
 

@@ -45,7 +45,7 @@ describe('an owner that is no longer configured means the ITMS', () => {
     const rig = diverted().restart(withoutC2);
     expect(rig.cpe('SYN', { cpe: '10.1.7.2' })).toBe('to itms: owner-gone');
     expect([rig.report(40001, '10.1.7.2'), rig.activation('10.1.7.2')]).toEqual(['none', 'armed c2']);
-    rig.wake('c1', PORT, '10.1.7.2');
+    rig.wait(1).wake('c1', PORT, '10.1.7.2');
     expect(rig.activation('10.1.7.2')).toBe('armed c1');
   });
 

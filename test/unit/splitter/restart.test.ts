@@ -23,5 +23,7 @@ test('an activation armed before the restart diverts after it, and the diverted 
   rig.restart({ seed: 8 });
   expect(rig.cpe('SYN')).toBe('to c1: diverted');
   rig.restart({ seed: 9 });
+  rig.from('c1', 'SYN+ACK');
+  rig.restart({ seed: 10 });
   expect(rig.cpe('ACK')).toBe('to c1: report-to-owner');
 });

@@ -50,6 +50,7 @@ describe('a collector’s SYN from a port that is no report port opens a Connect
     expect(rig.from('c1', 'SYN', { port: PORT, sequence: 9000 })).toBe('as acs: request-opened');
     expect(rig.request()).toBe('unanswered c1');
     rig.cpe('SYN+ACK', { port: PORT, sequence: 7000 });
+    rig.from('c1', 'DATA', { port: PORT, payload: GET });
     rig.cpe('DATA', { port: PORT, sequence: 7001, payload: OK });
     expect(rig.activation()).toBe('armed c1');
   });
@@ -80,7 +81,7 @@ describe('a collector from a report port is heard only on its own connections', 
     expect(rig.from('c1', 'SYN')).toBe('drop: syn-from-report-port');
   });
 
-  test.each(AFTER_SYN.slice(0, 4))('%s without an entry is dropped [P7 narrowed, P8]', (type) => {
+  test.each(AFTER_SYN)('%s without an entry is dropped [P7 narrowed, P8]', (type) => {
     expect(rig.from('c1', type)).toBe('drop: not-owner');
   });
 
@@ -95,6 +96,8 @@ describe('a collector from a report port is heard only on its own connections', 
     rig.cpe('SYN');
     expect(rig.report()).toBe('unanswered c1');
     expect(rig.from('c1', 'SYN+ACK')).toBe('as acs: report-answered');
+    expect(rig.report()).toBe('unanswered c1');
+    expect(rig.cpe('ACK')).toBe('to c1: report-to-owner');
     expect(rig.report()).toBe('established c1');
     expect(rig.from('c1', 'ACK')).toBe('as acs: report-answered');
     expect(rig.from('c1', 'DATA', { payload: 'InformResponse' })).toBe('as acs: report-answered');
@@ -102,14 +105,18 @@ describe('a collector from a report port is heard only on its own connections', 
     expect(rig.report()).toBe('fin c1');
   });
 
-  test('only a SYN+ACK answers it; the same again renews no grace [D]', () => {
+  test('only the CPE’s ACK of a SYN+ACK confirms it; the same again renews no grace [D]', () => {
     rig.wake();
     rig.cpe('SYN');
     for (const type of ['ACK', 'DATA'] as const) {
       rig.from('c1', type);
-      expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'consumed c1']);
+      expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'armed c1']);
     }
-    rig.from('c1', 'SYN+ACK');
+    rig.from('c1', 'SYN+ACK', { sequence: 900 });
+    expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'armed c1']);
+    rig.cpe('DATA', { payload: 'hello', acknowledgement: 901 });
+    expect([rig.report(), rig.activation()]).toEqual(['established c1', 'consumed c1']);
+    rig.from('c1', 'DATA', { sequence: 901, payload: 'not to be read' });
     rig.cpe('FIN');
     rig.wait(1500).from('c1', 'SYN+ACK');
     expect(rig.activation()).toBe('grace c1');
@@ -135,22 +142,22 @@ describe('a collector from a report port is heard only on its own connections', 
   ])('a RST that acknowledges %s refuses, or does not [D]', (_what, acknowledgement, refuses) => {
     rig.wake();
     rig.cpe('SYN', { sequence: 1000 });
-    expect(rig.from('c1', 'RST', { acknowledgement })).toBe('as acs: report-reset');
+    expect(rig.from('c1', 'RST', { acknowledgement })).toBe(`as acs: ${refuses ? 'report-reset' : 'report-unproven'}`);
     expect(rig.report()).toBe(refuses ? 'none' : 'unanswered c1');
   });
 
-  test('a RST on an answered connection marks it; without any it passes [D]', () => {
+  test('a RST on an answered connection marks it; without any it is dropped [D]', () => {
     rig.wake().divert();
     expect(rig.from('c1', 'RST')).toBe('as acs: report-reset');
     expect(rig.report()).toBe('reset c1');
-    expect(rig.from('c1', 'RST', { cpePort: 45000 })).toBe('as acs: report-reset');
+    expect(rig.from('c1', 'RST', { cpePort: 45000 })).toBe('drop: not-owner');
   });
 });
 
 describe('a collector’s other packets from another port belong to a Connection Request', () => {
-  test.each(AFTER_SYN)('%s without an entry leaves as from the ACS and arms nothing [P7, P9]', (type) => {
+  test.each(AFTER_SYN)('%s without an entry is dropped: it may be somebody else’s [D]', (type) => {
     const fin = new Rig({ activation: 'fin' });
-    expect(fin.from('c1', type, { port: PORT })).toBe('as acs: request-unknown');
+    expect(fin.from('c1', type, { port: PORT })).toBe('drop: request-unknown');
     expect(fin.activation()).toBe('none');
     expect(fin.request()).toBe('none');
   });
@@ -183,12 +190,12 @@ describe('the ITMS [D]', () => {
     }
   });
 
-  test('with the table full it is forwarded all the same, and so is what follows', () => {
+  test('with the table full its SYN is forwarded all the same; what follows belongs to nobody', () => {
     const small = new Rig({ capacityEntries: 4 });
     for (let port = PORT; port < PORT + 4; port++) small.from('c1', 'SYN', { port });
     expect(small.from('itms', 'SYN', { port: 50900 })).toBe('as acs: request-unrecorded');
     expect(small.cpe('SYN+ACK', { port: 50900 })).toBe('to itms: answer-to-itms');
-    expect(small.from('itms', 'DATA', { port: 50900, payload: GET })).toBe('as acs: request-unknown');
+    expect(small.from('itms', 'DATA', { port: 50900, payload: GET })).toBe('drop: request-unknown');
   });
 
   test.each(['SYN', ...AFTER_SYN] as Type[])('%s from the report port passes where no collector has it', (type) => {
@@ -201,9 +208,11 @@ describe('the ITMS [D]', () => {
     expect(rig.report()).toBe('established c1');
   });
 
-  test('on a connection of a collector that is closing, it passes', () => {
+  test('on a connection that its collector has closed, it passes', () => {
     rig.wake().divert();
     rig.cpe('FIN');
+    expect(rig.from('itms', 'SYN+ACK')).toBe('drop: not-owner');
+    rig.from('c1', 'FIN');
     expect(rig.from('itms', 'SYN+ACK')).toBe('as acs: itms-forwarded');
   });
 

@@ -27,13 +27,14 @@ test('what is not ours is accepted untouched, bad input and what nobody may send
   ]);
   expect(of(Verdict.Drop)).toEqual([
     ...['malformed-ip', 'malformed-tcp', 'malformed-flags', 'fragment', 'truncated', 'syn-other-port'],
-    ...['request-table-full', 'request-no-port', 'syn-from-report-port', 'not-owner'],
+    ...['request-table-full', 'request-no-port', 'request-bound', 'request-unknown', 'syn-from-report-port'],
+    ...['report-forgotten', 'not-owner'],
   ]);
-  expect(of(Verdict.AcceptRewritten)).toHaveLength(REASONS.length - 17);
+  expect(of(Verdict.AcceptRewritten)).toHaveLength(REASONS.length - 20);
 });
 
 test('every event has a name of its own', () => {
-  expect(EVENTS).toHaveLength(Event.EndedByHand + 1);
+  expect(EVENTS).toHaveLength(Event.SessionFirst + 1);
   expect(new Set(EVENTS).size).toBe(EVENTS.length);
   for (const name of EVENTS) expect(name).toMatch(NAME);
 });
@@ -43,5 +44,6 @@ test('the modes, and the lives in seconds', () => {
   expect(DEFAULT_LIVES).toEqual({
     ...{ requestUnanswered: 75, reportUnanswered: 10, established: 7500 },
     ...{ finOne: 240, finBoth: 120, reset: 10, armed: 60, grace: 2 },
+    ...{ unfinished: 30, retry: 4, activation: 300 },
   });
 });

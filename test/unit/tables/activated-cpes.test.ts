@@ -1,8 +1,15 @@
 /** An activation from being armed to its end: what stands, for whom, and for how long to the ms. */
-import { ActivatedCpes } from '../../../src/tables/activated-cpes';
+import { ActivatedCpes, Grace } from '../../../src/tables/activated-cpes';
 import { addressNamed, cpeNumbered, neighbours, WORDS } from '../../support/family';
 
-const LIVES = { armedMs: 60_000, graceMs: 2_000, unansweredMs: 10_000, establishedMs: 7_500_000, resetMs: 5_000 };
+const LIVES = {
+  armedMs: 60_000,
+  graceMs: 2_000,
+  unfinishedMs: 30_000,
+  retryMs: 4_000,
+  activationMs: 300_000,
+  askedMs: 75_000,
+};
 const CPE = addressNamed('245.254.253.253');
 const COLLECTOR = 1;
 const OTHER = 2;
@@ -18,17 +25,23 @@ function activatedOf(): ActivatedCpes {
   return activated;
 }
 
-type Step = 'arm' | 'consume' | 'repeated' | 'answered' | 'finished' | 'reset' | 'lifted' | `after ${number}`;
+type Step = 'ask' | 'arm' | 'consume' | 'short' | 'unfinished' | 'retry' | 'resumed' | 'end' | `after ${number}`;
+
+const GRACES = { short: Grace.Short, unfinished: Grace.Unfinished, retry: Grace.Retry } as const;
 
 /** Plays a CPE's story and returns the table, its clock at the story's end. */
 function story(steps: Step[]): ActivatedCpes {
   const activated = activatedOf();
   let nowMs = 0;
+  const consumed = () => activated.findConsumed(CPE, ...PORTS);
   for (const step of steps) {
-    if (step === 'arm') activated.arm(CPE, COLLECTOR);
+    if (step === 'ask') activated.ask(CPE);
+    else if (step === 'arm') activated.arm(CPE, COLLECTOR);
     else if (step === 'consume') activated.consume(activated.find(CPE), ...PORTS);
-    else if (step.startsWith('after ')) activated.table.advance((nowMs += Number(step.slice(6))));
-    else activated[step as 'repeated' | 'answered' | 'finished' | 'reset' | 'lifted'](CPE, ...PORTS);
+    else if (step === 'resumed') activated.resumed(consumed());
+    else if (step === 'end') activated.end(activated.find(CPE));
+    else if (step in GRACES) activated.finished(consumed(), GRACES[step as keyof typeof GRACES]);
+    else activated.table.advance((nowMs += Number(step.slice('after '.length))));
   }
   return activated;
 }
@@ -36,8 +49,10 @@ function story(steps: Step[]): ActivatedCpes {
 function phase(activated: ActivatedCpes): string {
   const slot = activated.find(CPE);
   if (slot < 0) return 'gone';
-  if (!activated.stands(slot)) return 'consumed';
-  return activated.isArmed(slot) ? 'armed' : 'grace';
+  if (activated.isArmed(slot)) return 'armed';
+  if (activated.isGrace(slot)) return 'grace';
+  if (activated.isConsumed(slot)) return 'consumed';
+  return activated.isAsked(slot) ? 'asked' : 'over';
 }
 
 describe('the next SYN of the CPE is the collector’s while the activation stands', () => {
@@ -46,108 +61,96 @@ describe('the next SYN of the CPE is the collector’s while the activation stan
     ['for 60 s', ['arm', 'after 60000'], 'armed'],
     ['and no ms longer', ['arm', 'after 60001'], 'gone'],
     ['armed again, for 60 s more', ['arm', 'after 50000', 'arm', 'after 60000'], 'armed'],
-    ['consumed by its first SYN', ['arm', 'consume'], 'consumed'],
-    ['unanswered it is forgotten after 10 s', ['arm', 'consume', 'after 10001'], 'gone'],
-    ['a repeated SYN keeps it', ['arm', 'consume', 'after 10000', 'repeated', 'after 10000'], 'consumed'],
-    ['answered it holds as long as its connection', ['arm', 'consume', 'answered', 'after 7500000'], 'consumed'],
-    ['and no longer', ['arm', 'consume', 'answered', 'after 7500001'], 'gone'],
-    ['a FIN brings grace', ['arm', 'consume', 'answered', 'after 5000', 'finished'], 'grace'],
-    ['for 2 s', ['arm', 'consume', 'answered', 'finished', 'after 2000'], 'grace'],
-    ['and no ms longer', ['arm', 'consume', 'answered', 'finished', 'after 2001'], 'gone'],
-    [
-      'the other end’s FIN counts anew',
-      ['arm', 'consume', 'answered', 'finished', 'after 2000', 'finished', 'after 2000'],
-      'grace',
-    ],
-    ['no grace where nobody answered', ['arm', 'consume', 'finished'], 'consumed'],
-    ['grace is consumed like the first', ['arm', 'consume', 'answered', 'finished', 'consume'], 'consumed'],
-    ['and must be answered again', ['arm', 'consume', 'answered', 'finished', 'consume', 'finished'], 'consumed'],
-    ['a RST ends grace', ['arm', 'consume', 'answered', 'finished', 'reset'], 'consumed'],
-    ['after a RST a FIN brings none', ['arm', 'consume', 'answered', 'reset', 'finished'], 'consumed'],
-    [
-      'a RST is remembered from then on',
-      ['arm', 'consume', 'answered', 'after 6000', 'reset', 'after 5000'],
-      'consumed',
-    ],
-    ['for 5 s', ['arm', 'consume', 'answered', 'reset', 'after 5001'], 'gone'],
-    ['a forged RST costs nothing', ['arm', 'consume', 'answered', 'reset', 'lifted', 'finished'], 'grace'],
-    ['nor does it shorten the life', ['arm', 'consume', 'answered', 'reset', 'lifted', 'after 7500000'], 'consumed'],
-    ['armed anew while consumed', ['arm', 'consume', 'answered', 'arm'], 'armed'],
-    [
-      'what its old connection does, no longer matters',
-      ['arm', 'consume', 'answered', 'arm', 'finished', 'reset'],
-      'armed',
-    ],
+    ['consumed by its first session', ['arm', 'consume'], 'consumed'],
+    ['which may end within 300 s', ['arm', 'consume', 'after 300000'], 'consumed'],
+    ['and no ms later', ['arm', 'consume', 'after 300001'], 'gone'],
+    ['an end brings grace', ['arm', 'consume', 'after 5000', 'short'], 'grace'],
+    ['for 2 s', ['arm', 'consume', 'short', 'after 2000'], 'grace'],
+    ['and no ms longer', ['arm', 'consume', 'short', 'after 2001'], 'gone'],
+    ['unfinished, 30 s', ['arm', 'consume', 'unfinished', 'after 30000'], 'grace'],
+    ['and no longer', ['arm', 'consume', 'unfinished', 'after 30001'], 'gone'],
+    ['to be retried, 4 s', ['arm', 'consume', 'retry', 'after 4000'], 'grace'],
+    ['and no longer', ['arm', 'consume', 'retry', 'after 4001'], 'gone'],
+    ['the other end’s FIN stretches nothing', ['arm', 'consume', 'short', 'after 2000', 'short', 'after 1'], 'gone'],
+    ['not beyond 300 s after arming', ['arm', 'consume', 'after 299000', 'unfinished', 'after 1000'], 'grace'],
+    ['to the ms', ['arm', 'consume', 'after 299000', 'unfinished', 'after 1001'], 'over'],
+    ['grace is consumed like the first', ['arm', 'consume', 'short', 'consume'], 'consumed'],
+    ['a RST that was none costs nothing', ['arm', 'consume', 'short', 'resumed'], 'consumed'],
+    ['armed again while consumed', ['arm', 'consume', 'arm'], 'armed'],
+    ['ended', ['arm', 'end'], 'gone'],
+  ])('%s', (_what, steps, expected) => {
+    expect(phase(story(steps))).toBe(expected);
+  });
+});
+
+describe('asked stands beside the phases, with a time of its own', () => {
+  test.each<[string, Step[], string]>([
+    ['for 75 s', ['ask', 'after 75000'], 'asked'],
+    ['and no ms longer', ['ask', 'after 75001'], 'gone'],
+    ['new data ask again', ['ask', 'after 75000', 'ask', 'after 75000'], 'asked'],
+    ['armed is more than asked', ['ask', 'arm', 'after 60000'], 'armed'],
+    ['and outlived by it', ['arm', 'after 30000', 'ask', 'after 30001'], 'asked'],
+    ['a phase that is over does not come back', ['arm', 'after 60000', 'ask', 'after 1', 'ask'], 'asked'],
+    ['ended, it is still asked', ['arm', 'ask', 'end'], 'asked'],
+    ['its session’s grace is not lengthened', ['arm', 'consume', 'short', 'ask', 'after 2001'], 'asked'],
   ])('%s', (_what, steps, expected) => {
     expect(phase(story(steps))).toBe(expected);
   });
 
-  test('finished says whether grace began', () => {
-    expect(story(['arm']).finished(CPE, ...PORTS)).toBe(false);
-    expect(story(['arm', 'consume']).finished(CPE, ...PORTS)).toBe(false);
-    expect(story(['arm', 'consume', 'answered']).finished(CPE, ...PORTS)).toBe(true);
-    expect(story(['arm', 'consume', 'answered', 'reset']).finished(CPE, ...PORTS)).toBe(false);
+  test('a session with the ITMS counts for the requests before it', () => {
+    const activated = story(['ask', 'after 1000']);
+    const slot = activated.find(CPE);
+    const before = activated.table.tick;
+    expect(activated.hadSessionSince(slot, before)).toBe(false);
+    activated.sessionBegan(slot);
+    activated.table.advance(2_000);
+    expect([before - 1, before, before + 1].map((tick) => activated.hadSessionSince(slot, tick))).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 });
 
-describe('only its own report connection moves it', () => {
-  const ports: [string, number, number][] = [
-    ['another CPE port', 50_001, 65_535],
-    ['another report port', 50_000, 7_547],
-    ['the ports the other way round', 65_535, 50_000],
-  ];
-  test.each(ports)('%s: not answered, finished, reset, lifted or kept', (_what, cpePort, reportPort) => {
-    const activated = story(['arm', 'consume', 'answered']);
-    const before = activated.table.rows.slice();
-    activated.table.advance(1);
-    activated.reset(CPE, cpePort, reportPort);
-    activated.answered(CPE, cpePort, reportPort);
-    expect(activated.finished(CPE, cpePort, reportPort)).toBe(false);
-    expect(activated.table.rows).toEqual(before);
-    expect(activated.finished(CPE, ...PORTS)).toBe(true);
-
-    const unanswered = story(['arm', 'consume', 'after 9000']);
-    unanswered.answered(CPE, cpePort, reportPort);
-    unanswered.repeated(CPE, cpePort, reportPort);
-    unanswered.lifted(CPE, cpePort, reportPort);
-    unanswered.table.advance(10_001);
-    expect(unanswered.find(CPE)).toBe(-1);
-  });
-
-  test('an armed one has no report connection, not even that of port 0', () => {
+describe('a collector that says nothing', () => {
+  test('is timed from the first SYN on, until it speaks', () => {
     const activated = story(['arm']);
-    activated.answered(CPE, 0, 0);
-    expect([activated.finished(CPE, 0, 0), phase(activated)]).toEqual([false, 'armed']);
-  });
-
-  test('what a CPE does that nobody armed, or that is armed, moves nobody', () => {
-    const activated = activatedOf();
-    for (let n = 0; n < 7; n++) {
-      const slot = activated.arm(cpeNumbered(n + WORDS), COLLECTOR);
-      if (n > 0) activated.consume(slot, ...PORTS);
-    }
-    const before = activated.table.rows.slice();
-    activated.table.advance(1);
-    for (const cpe of [CPE, cpeNumbered(WORDS)]) {
-      activated.answered(cpe, ...PORTS);
-      activated.repeated(cpe, ...PORTS);
-      activated.reset(cpe, ...PORTS);
-      activated.lifted(cpe, ...PORTS);
-      expect(activated.finished(cpe, ...PORTS)).toBe(false);
-    }
-    expect([activated.table.rows, activated.table.count]).toEqual([before, 7]);
-  });
-
-  test('reserved for another, which finds no room: it is its first one’s still', () => {
-    const activated = story(['arm', 'consume', 'answered', 'finished']);
     const slot = activated.find(CPE);
-    const before = activated.reserve(slot, 50_001, 7547);
-    expect([activated.isReserved(slot, 50_001, 7547), activated.isReserved(slot, ...PORTS)]).toEqual([true, false]);
-    activated.unreserve(slot, before);
-    expect([activated.isReserved(slot, 50_001, 7547), activated.isReserved(slot, ...PORTS)]).toEqual([false, true]);
+    expect(activated.silentMs(slot)).toBe(-1);
+    activated.tried(slot);
     activated.table.advance(2_000);
-    expect(activated.finished(CPE, ...PORTS)).toBe(true);
+    activated.tried(slot);
+    expect(activated.silentMs(slot)).toBe(2_000);
+    activated.heard(slot);
+    expect([activated.silentMs(slot), phase(activated)]).toEqual([-1, 'armed']);
   });
+
+  test('is tried again once the CPE is armed again', () => {
+    const activated = story(['arm']);
+    activated.tried(activated.find(CPE));
+    activated.arm(CPE, COLLECTOR);
+    expect(activated.silentMs(activated.find(CPE))).toBe(-1);
+  });
+});
+
+test.each([
+  ['another CPE port', 50_001, 65_535],
+  ['another report port', 50_000, 7_547],
+  ['the ports the other way round', 65_535, 50_000],
+  ['no port', 0, 0],
+])('only its own report connection moves it, not %s', (_what, cpePort, reportPort) => {
+  expect(story(['arm', 'consume']).findConsumed(CPE, cpePort, reportPort)).toBe(-1);
+  expect(story(['arm']).findConsumed(CPE, cpePort, reportPort)).toBe(-1);
+});
+
+test('what is armed or asked can be ended everywhere at once', () => {
+  const activated = activatedOf();
+  for (let n = 0; n < 6; n++) {
+    const slot = n % 3 === 0 ? activated.ask(cpeNumbered(n + WORDS)) : activated.arm(cpeNumbered(n + WORDS), COLLECTOR);
+    if (n % 3 === 2) activated.consume(slot, ...PORTS);
+  }
+  activated.endStanding();
+  expect(activated.table.count).toBe(2);
 });
 
 test('the CPE of these tests lies in slot 0', () => expect(story(['arm']).find(CPE)).toBe(0));
@@ -159,7 +162,7 @@ test('a CPE whose address differs in one bit is another one', () => {
 });
 
 test('the owner stays through all phases, and the last to arm is the owner', () => {
-  const activated = story(['arm', 'consume', 'answered', 'finished', 'reset', 'lifted']);
+  const activated = story(['arm', 'consume', 'short', 'resumed']);
   expect(activated.owner(activated.find(CPE))).toBe(COLLECTOR);
   activated.arm(CPE, OTHER);
   expect(activated.owner(activated.find(CPE))).toBe(OTHER);

@@ -1,4 +1,5 @@
-# The next session is the ITMS's at once. [D]
+# A CPE that leaves data unread closes by a RST (RFC 9293 section 3.6). What the collector said last decides, however the
+# connection ended: a body, and the session may go on; a 204, and it is over. [D]
 modes: auto response
 wake: a Connection Request of c1 from 50001
 again: a Connection Request of c1 from 50002
@@ -11,10 +12,11 @@ wake: succeeds
 first: opens with c1
 first: talks with c1
 first: cpe sends RST -> c1
-second: is a session with itms
+second: is a session with c1
 again: succeeds
 third: opens with c1
 third: talks with c1
+third: ends with c1
 third: c1 sends RST -> cpe
 fourth: is a session with itms
 wait 10001 ms
