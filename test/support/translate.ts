@@ -6,6 +6,8 @@ import { packetEnds } from './packet-ends';
 /** @param bytes may be cut behind the TCP header; the translation then is cut at the same place */
 export function toIpv6(bytes: Uint8Array, extensions: Extension[] = []): Uint8Array {
   const { source, destination, sourcePort, destinationPort, tcpAt } = packetEnds(bytes);
+  // Captures of super-packets may hold 0, which means the captured length.
+  const length = (bytes[2] << 8) | bytes[3] || bytes.length;
   const whole = buildTcp({
     source: addressNamed(source, 'ipv6'),
     destination: addressNamed(destination, 'ipv6'),
@@ -14,10 +16,10 @@ export function toIpv6(bytes: Uint8Array, extensions: Extension[] = []): Uint8Ar
     flags: bytes[tcpAt + 13],
     extensions,
     // Room for what lies behind the 20 bytes of header that are built.
-    payload: new Uint8Array(((bytes[2] << 8) | bytes[3]) - tcpAt - 20),
+    payload: new Uint8Array(length - tcpAt - 20),
   });
-  const segmentAt = whole.length - (((bytes[2] << 8) | bytes[3]) - tcpAt);
-  const isWhole = bytes.length === ((bytes[2] << 8) | bytes[3]);
+  const segmentAt = whole.length - (length - tcpAt);
+  const isWhole = bytes.length === length;
   whole.set(bytes.subarray(tcpAt), segmentAt);
   whole.set(checksum(bytes, whole, tcpAt, segmentAt), segmentAt + 16);
   return isWhole ? whole : whole.slice(0, segmentAt + bytes.length - tcpAt);
