@@ -41,7 +41,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   afterEach(() => host?.close());
 
   const installed = expect.stringMatching(/^installed: \d+ IPv4 rules and [56] sets\n$/) as string;
-  const removed = expect.stringMatching(/^(removed: (\d+ IPv4 rules and )?[56] sets|nothing to remove)\n$/) as string;
+  const removed = expect.stringMatching(/^(removed: (\d+ IPv4 rules and )?\d sets|nothing to remove)\n$/) as string;
   const didInstall = { status: 0, stdout: installed, stderr: '' };
   const didRemove = { status: 0, stdout: removed, stderr: '' };
 

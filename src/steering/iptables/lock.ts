@@ -19,6 +19,7 @@ export function lockRules(): () => void {
   const { status, error, stderr } = spawnSync('flock', ['-x', '-w', String(PATIENCE_SECONDS), '3'], {
     stdio: ['ignore', 'ignore', 'pipe', descriptor],
     encoding: 'utf8',
+    env: { ...process.env, PATH: [process.env.PATH ?? '', '/usr/bin', '/bin'].join(':') },
   });
   if (status === 0) return () => closeSync(descriptor);
   closeSync(descriptor);

@@ -238,10 +238,18 @@ function replaceEntries(run: Runner, set: WantedSet): void {
   restore(run, [...createLines({ ...set, name: next }), `swap ${next} ${set.name}`, `destroy ${next}`]);
 }
 
-/** Destroys those of an instance's sets that are not wanted. No rule may name them any more. @throws RulesError */
+/** Destroys those of an instance's sets that are not wanted: all that can be. No rule may name them. @throws RulesError */
 export function destroySets(run: Runner, prefix: string, wanted: readonly WantedSet[] = []): number {
   const unwanted = listSets(run, prefix).filter((name) => !wanted.some((set) => set.name === name));
-  for (const name of unwanted) destroySet(run, name);
+  const failures: unknown[] = [];
+  for (const name of unwanted) {
+    try {
+      destroySet(run, name);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
   return unwanted.length;
 }
 
