@@ -13,6 +13,8 @@ import { type Reloadable } from '../shared/worker-protocol';
 export interface HeldStateOptions extends Reloadable {
   capacityEntries: number;
   stateDirectory: string;
+  /** The instance. */
+  name: string;
   queue: { first: number };
   log: EngineLog;
 }
@@ -82,9 +84,9 @@ export class HeldState {
 
   private fileOptions(): StateOptions {
     const { options } = this;
-    const { stateDirectory, capacityEntries, topology } = options;
+    const { stateDirectory, name, capacityEntries, topology } = options;
     return {
-      directory: stateDirectory,
+      ...{ directory: stateDirectory, name },
       capacityEntries,
       memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
       tryOut: (memory) => void new Splitter({ ...options, seed: seed(), buffer: memory }),
