@@ -3,6 +3,7 @@ import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
+import { mutants } from './mutants';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
 export const PROOFS: readonly Proof[] = [
@@ -10,6 +11,7 @@ export const PROOFS: readonly Proof[] = [
   plantedBugs,
   fuzz,
   loads,
+  mutants,
   benchmarks,
   replaySpeed,
   kills,
