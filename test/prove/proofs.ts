@@ -2,7 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
-import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
+import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
 import { mutants } from './mutants';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
@@ -18,6 +18,7 @@ export const PROOFS: readonly Proof[] = [
   faults,
   flood,
   soak,
+  races,
   systemd,
   firewalls,
   direct,
