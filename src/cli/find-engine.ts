@@ -81,7 +81,7 @@ function started({ name, pid }: KnownEngine): string {
 }
 
 /** The engines that were started with this very file, under whatever name. */
-function startedWith(config: string, engines: KnownEngine[]): KnownEngine[] {
+export function startedWith<T extends KnownEngine>(config: string, engines: T[]): T[] {
   const wanted = [resolve(config), realPath(config)];
   return engines.filter(({ file }) => wanted.includes(file) || wanted.includes(realPath(file)));
 }

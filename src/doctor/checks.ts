@@ -4,6 +4,7 @@ import { type Configuration } from '../configuration/configuration';
 import { Failure } from '../configuration/errors';
 import { type Finding, type Row, row } from './check';
 import { acsplit } from './command-line';
+import { configuration } from './configuration';
 import { conntrack, engine, stateDirectory } from './engine';
 import { fallback } from './fallback';
 import { firewalls } from './firewalls';
@@ -16,6 +17,7 @@ import { listeners, queueOwner } from './sockets';
 
 export const CHECKS: readonly Row[] = [
   // What the engine needs.
+  row(configuration), //    valid, and no server on this host
   row(rights), //           CAP_NET_ADMIN
   row(addon), //            built and loadable
   row(bundle), //           NFQUEUE, CT, socket, sets, …: all our rules, tried

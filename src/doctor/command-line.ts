@@ -9,7 +9,7 @@ export function acsplit(words: string, { file }: Configuration): string {
 }
 
 /** For faults that only the operator can fix. */
-export function edit({ file }: Configuration): string {
+export function edit({ file }: Pick<Configuration, 'file'>): string {
   return `editor ${quoted(file)}`;
 }
 

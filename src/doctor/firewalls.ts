@@ -7,6 +7,7 @@
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { type Host } from './host';
+import { type CpeInterface, cpeInterfaceNames } from '../splitter/topology';
 import { interfacesOf } from './places';
 
 type Expression = Record<string, unknown>;
@@ -116,13 +117,15 @@ function listOf(right: unknown): unknown[] {
 /** Base chains that certainly drop a packet of ours. */
 export function droppingChains(
   chains: readonly NftChain[],
-  cpeInterface: string,
+  sides: readonly CpeInterface[],
   others: readonly string[],
 ): NftChain[] {
-  const ways = others.flatMap((other) => [
-    { in: cpeInterface, out: other },
-    { in: other, out: cpeInterface },
-  ]);
+  const ways = others.flatMap((other) =>
+    sides.flatMap((side) => [
+      { in: side.in, out: other },
+      { in: other, out: side.out },
+    ]),
+  );
   return chains.filter((chain) => {
     const known = HOOKS[chain.hook ?? ''];
     if (!known) return false;
@@ -143,7 +146,8 @@ function lookAtNft(host: Host): Looked {
 }
 
 function mendOf({ family, table, name, hook }: NftChain, names: readonly string[]): string {
-  const set = `{ ${names.join(', ')} }`;
+  // nft writes a wildcard with *.
+  const set = `{ ${names.map((name) => name.replace(/\+$/, '*')).join(', ')} }`;
   const known = HOOKS[hook!];
   const ends = [...(known.in ? [`iifname ${set}`] : []), ...(known.out ? [`oifname ${set}`] : [])];
   return `nft 'insert rule ${family} ${table} ${name} ${ends.join(' ')} ct state untracked accept'`;
@@ -159,10 +163,12 @@ export const firewalls: Check<Looked> = {
         'nft is not available: cannot inspect chains that iptables does not show (such as those of firewalld)';
       return [{ level: 'warning', says, mend: 'apt-get install nftables' }];
     }
-    const [cpeInterface, ...others] = interfacesOf(topology);
-    return droppingChains(looked.chains, cpeInterface, others).map((chain): Fault => {
+    const sides = topology.cpe.interfaces;
+    const own = cpeInterfaceNames(topology);
+    const others = interfacesOf(topology).filter((name) => !own.includes(name));
+    return droppingChains(looked.chains, sides, others).map((chain): Fault => {
       const says = `nftables chain ${chain.family} ${chain.table} ${chain.name} (${chain.hook}) drops our traffic, even if iptables accepts it`;
-      return { level: 'failure', says, mend: mendOf(chain, [cpeInterface, ...others]) };
+      return { level: 'failure', says, mend: mendOf(chain, interfacesOf(topology)) };
     });
   },
   fine: () => 'no nftables chain outside iptables (firewalld, …) drops our traffic',

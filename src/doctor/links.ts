@@ -3,9 +3,11 @@
 import { type Configuration } from '../configuration/configuration';
 import { Failure } from '../configuration/errors';
 import { type Check, type Fault } from './check';
+import { covers } from '../configuration/interface';
+import { type CpeInterface } from '../splitter/topology';
 import { edit } from './command-line';
 import { type Host } from './host';
-import { interfacesOf, placesOf, withPrefix } from './places';
+import { interfacesOf, isWanted, placesOf, withPrefix } from './places';
 
 /** Output of `ip -j -d link show`; older kernels lack the last two. */
 export interface Link {
@@ -40,7 +42,7 @@ function lookAtLinks(host: Host, { topology }: Configuration): Link[] {
   const wanted = interfacesOf(topology);
   const present = askIp<Link[]>(host, ['-d', 'link', 'show']) ?? [];
   // In text, a veth's name is followed by its peer's; not in JSON.
-  return present.filter(({ ifname }) => wanted.includes(ifname));
+  return present.filter(({ ifname }) => isWanted(ifname, wanted));
 }
 
 export const interfaces: Check<{ links: Link[]; others: string[] }> = {
@@ -52,6 +54,8 @@ export const interfaces: Check<{ links: Link[]; others: string[] }> = {
   },
   judge: ({ links, others }, wanted) =>
     interfacesOf(wanted.topology).flatMap((name): Fault[] => {
+      // Interfaces behind a wildcard come and go.
+      if (name.endsWith('+')) return links.some(({ ifname }) => isWanted(ifname, [name])) ? [] : [noneOf(name)];
       const link = links.find(({ ifname }) => ifname === name);
       if (!link) {
         const says = `${name} does not exist on this host (it has ${others.join(', ') || 'only lo'}); name the right one`;
@@ -69,22 +73,64 @@ export const interfaces: Check<{ links: Link[]; others: string[] }> = {
   fine: ({ links }) => `${links.map(({ ifname }) => ifname).join(', ')} exist and are up`,
 };
 
+function noneOf(name: string): Fault {
+  const says = `no interface is called ${name} now: rules and engine wait for the first one`;
+  return { level: 'warning', says, mend: 'ip link show' };
+}
+
 interface Addressed {
+  ifname: string;
   addr_info: { local: string }[];
 }
 
-export const acsAddress: Check<string[]> = {
+/** An interface that receives for another, as keepalived makes one for a virtual MAC (use_vmac). */
+interface Macvlan {
+  ifname: string;
+  /** The parent's name. */
+  link?: string;
+  linkinfo?: { info_kind?: string };
+}
+
+interface AddressFacts {
+  present: Addressed[];
+  macvlans: Macvlan[];
+}
+
+/** Packets to a virtual MAC come in by its macvlan, whatever the parent is called in the rules. */
+function virtualMac({ present, macvlans }: AddressFacts, acs: string, sides: readonly CpeInterface[]): Fault[] {
+  const holders = present.filter(({ addr_info: list }) => list.some(({ local }) => local === acs));
+  return macvlans
+    .filter(({ ifname, link }) => {
+      const isHolder = holders.some((holder) => holder.ifname === ifname);
+      return (
+        isHolder && sides.some((side) => covers(side.in, link ?? '')) && !sides.some((side) => covers(side.in, ifname))
+      );
+    })
+    .map(({ ifname, link }): Fault => {
+      const remedy = `cpe.interface: { in: ${ifname}, out: ${link} }`;
+      const says = `the ACS address ${acs} is on ${ifname}, a virtual MAC on ${link}: packets from CPEs come in by ${ifname}, past our rules; configure ${remedy}, restart the engine and install the rules`;
+      return { level: 'failure', says, mend: '' };
+    });
+}
+
+export const acsAddress: Check<AddressFacts> = {
   name: 'acs-address',
   needs: ['interfaces'],
-  look: (host) =>
-    (askIp<Addressed[]>(host, ['address', 'show']) ?? []).flatMap(({ addr_info: list }) => list.map((a) => a.local)),
-  judge: (present, { topology }) =>
-    placesOf(topology)
-      .filter(({ acs }) => !present.includes(acs))
-      .map(({ acs, networks, cpeInterface }): Fault => {
-        const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
-        return { level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` };
-      }),
+  look: (host) => ({
+    present: askIp<Addressed[]>(host, ['address', 'show']) ?? [],
+    macvlans: (askIp<Macvlan[]>(host, ['-d', 'link', 'show']) ?? []).filter(
+      ({ linkinfo }) => linkinfo?.info_kind === 'macvlan',
+    ),
+  }),
+  judge: (facts, wanted) =>
+    placesOf(wanted.topology).flatMap(({ acs, networks, cpeInterface, cpeInterfaces }): Fault[] => {
+      const own = facts.present.flatMap(({ addr_info: list }) => list.map(({ local }) => local));
+      if (own.includes(acs)) {
+        return virtualMac(facts, acs, cpeInterfaces).map((fault) => ({ ...fault, mend: edit(wanted) }));
+      }
+      const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
+      return [{ level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` }];
+    }),
   fine: (_, { topology }) =>
     `${placesOf(topology)
       .map(({ acs }) => acs)

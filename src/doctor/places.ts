@@ -1,7 +1,8 @@
 /** The servers and networks of the configuration by family, and a sample address for each network. */
 
 import { type Family, familyOf, formatAddress, isInNetwork, parseAddress, parseNetwork } from '../packet/address';
-import { cpeInterfaceNames, families, type Topology } from '../splitter/topology';
+import { covers } from '../configuration/interface';
+import { type CpeInterface, cpeInterfaceNames, families, type Topology } from '../splitter/topology';
 
 export interface Server {
   /** For people: `the ITMS`, `collector c1`. */
@@ -14,7 +15,9 @@ export interface Server {
 export interface Places {
   family: Family;
   acs: string;
+  /** The first interface of the CPEs, or what its name stands for. */
   cpeInterface: string;
+  cpeInterfaces: readonly CpeInterface[];
   networks: string[];
   servers: Server[];
 }
@@ -32,7 +35,7 @@ export function placesOf({ cpe, itms, collectors }: Topology): Places[] {
       const own = address[family];
       return own === undefined ? [] : [{ what, interface: name, address: own }];
     });
-    return { family, acs, cpeInterface: cpe.interfaces[0].in, networks, servers };
+    return { family, acs, cpeInterface: cpe.interfaces[0].in, cpeInterfaces: cpe.interfaces, networks, servers };
   });
 }
 
@@ -40,6 +43,11 @@ export function placesOf({ cpe, itms, collectors }: Topology): Places[] {
 export function interfacesOf(topology: Topology): string[] {
   const { itms, collectors } = topology;
   return [...new Set([...cpeInterfaceNames(topology), ...[itms, ...collectors].map((server) => server.interface)])];
+}
+
+/** Whether a configured name, which may end in `+`, stands for this interface of the host. */
+export function isWanted(name: string, wanted: readonly string[]): boolean {
+  return wanted.some((pattern) => covers(pattern, name));
 }
 
 /** A host address in the middle of the network, not in `taken`, with which to look up routes. */

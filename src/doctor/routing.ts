@@ -11,7 +11,9 @@ import { sysctl } from './command-line';
 import { type Host } from './host';
 import { askIp } from './links';
 import { type Family } from '../packet/address';
-import { placesOf, sampleOf, withPrefix } from './places';
+import { covers } from '../configuration/interface';
+import { type CpeInterface } from '../splitter/topology';
+import { isWanted, placesOf, sampleOf, withPrefix } from './places';
 
 export const forwarding: Check<HostFault[]> = {
   name: 'forwarding',
@@ -90,36 +92,44 @@ function gatewayOf(host: Host, family: Family, device: string): string | undefin
     ?.gateway;
 }
 
+/** The CPEs' interfaces that this host has: wildcards stand for those that are there. */
+function presentSides(host: Host, sides: readonly CpeInterface[]): CpeInterface[] {
+  const names = (askIp<{ ifname: string }[]>(host, ['link', 'show']) ?? []).map(({ ifname }) => ifname);
+  return sides.flatMap((side) => {
+    if (!side.in.endsWith('+')) return [side];
+    return names.filter((name) => covers(side.in, name)).map((name) => ({ in: name, out: name }));
+  });
+}
+
+/** Networks asked for; of thousands the first stand for all. */
+const MOST_NETWORKS = 64;
+
 /** Every server towards every network and back. */
 function lookAtWays(host: Host, { topology }: Configuration): Way[] {
   const port = String(topology.reportPorts[0]);
-  return placesOf(topology).flatMap(({ family, acs, cpeInterface, networks, servers }) => {
+  return placesOf(topology).flatMap(({ family, acs, cpeInterfaces, networks, servers }) => {
     const taken = [acs, ...servers.map(({ address }) => address)];
-    return networks.flatMap((network) =>
+    const sides = presentSides(host, cpeInterfaces);
+    return networks.slice(0, MOST_NETWORKS).flatMap((network) =>
       servers.flatMap((server): Way[] => {
         const cpe = sampleOf(network, taken);
-        const forth: Leg = { family, source: cpe, target: server.address, in: cpeInterface, ports: [ANY_PORT, port] };
         const back: Leg = {
-          family,
-          source: server.address,
-          target: cpe,
-          in: server.interface,
+          ...{ family, source: server.address, target: cpe, in: server.interface },
           ports: [port, ANY_PORT],
         };
+        const returned = follow(host, back);
+        // A network behind several interfaces: the one by which the kernel reaches it is the one it comes in by.
+        const side = sides.find(({ out }) => out === returned.found) ?? sides[0];
+        if (side === undefined) return [];
+        const forth: Leg = { family, source: cpe, target: server.address, in: side.in, ports: [ANY_PORT, port] };
         return [
           {
-            ...{
-              family,
-              what: server.what,
-              destination: server.address,
-              from: cpeInterface,
-              expected: server.interface,
-            },
+            ...{ family, what: server.what, destination: server.address, from: side.in, expected: server.interface },
             ...{ gateway: gatewayOf(host, family, server.interface), ...follow(host, forth) },
           },
           {
-            ...{ family, what: 'the CPEs', destination: network, from: server.interface, expected: cpeInterface },
-            ...{ gateway: gatewayOf(host, family, cpeInterface), ...follow(host, back) },
+            ...{ family, what: 'the CPEs', destination: network, from: server.interface, expected: side.out },
+            ...{ gateway: gatewayOf(host, family, side.out), ...returned },
           },
         ];
       }),
@@ -129,19 +139,22 @@ function lookAtWays(host: Host, { topology }: Configuration): Way[] {
 
 function lookAtDetours(host: Host, { topology }: Configuration): Detour[] {
   const port = String(topology.reportPorts[0]);
-  return placesOf(topology).flatMap(({ family, acs, cpeInterface, networks, servers }) =>
-    networks.flatMap((network) => {
+  return placesOf(topology).flatMap(({ family, acs, cpeInterfaces, networks, servers }) => {
+    const outs = cpeInterfaces.map((side) => side.out);
+    const [side] = presentSides(host, cpeInterfaces);
+    if (side === undefined) return [];
+    return networks.slice(0, MOST_NETWORKS).flatMap((network) => {
       const inside = askIp<Route[]>(host, [OPTION[family], 'route', 'show', 'root', network]) ?? [];
       return inside
-        .filter(({ dst, dev }) => dst !== undefined && dst !== network && dev !== undefined && dev !== cpeInterface)
+        .filter(({ dst, dev }) => dst !== undefined && dst !== network && dev !== undefined && !isWanted(dev, outs))
         .map(({ dst, dev }) => {
           const source = sampleOf(dst!.includes('/') ? dst! : withPrefix(dst!, []), [acs]);
-          const leg: Leg = { family, source, target: servers[0].address, in: cpeInterface, ports: [ANY_PORT, port] };
+          const leg: Leg = { family, source, target: servers[0].address, in: side.in, ports: [ANY_PORT, port] };
           const { isFiltered } = follow(host, leg);
-          return { family, part: dst!, network, dev: dev!, expected: cpeInterface, isFiltered };
+          return { family, part: dst!, network, dev: dev!, expected: side.out, isFiltered };
         });
-    }),
-  );
+    });
+  });
 }
 
 const ip = (family: Family) => (family === 'ipv4' ? 'ip' : 'ip -6');
@@ -154,7 +167,7 @@ interface Routing {
 
 export const routes: Check<Routing> = {
   name: 'routes',
-  needs: ['interfaces', 'forwarding'],
+  needs: ['configuration', 'interfaces', 'forwarding'],
   look: (host, wanted) => ({ ways: lookAtWays(host, wanted), detours: lookAtDetours(host, wanted) }),
   judge: (routing) => {
     const wrong = onceEach([...astray(routing), ...parts(routing)]);

@@ -2,6 +2,7 @@
 
 import { accessSync, constants, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Finding } from '../../src/doctor/check';
 import { CHECKS } from '../../src/doctor/checks';
 import { DoctorHost, type Planted } from './support/doctor-host';
 import { sh } from './support/netns';
@@ -63,6 +64,35 @@ const rows: [string, Planted][] = [
         says: /^the ACS address 10\.1\.0\.1 is not an address of this host/,
         mend: /^ip address add 10\.1\.0\.1\/16 dev eth0$/,
       },
+    },
+  ],
+  [
+    'an ACS address on a virtual MAC that the configuration does not name',
+    {
+      plant: () => {
+        host.shell('ip address delete 10.1.0.1/16 dev eth0');
+        host.shell('ip link add vrrp51 link eth0 type macvlan mode private');
+        host.shell('ip address add 10.1.0.1/16 dev vrrp51 && ip link set dev vrrp51 up');
+        host.shell(`ip route replace ${WHOLE_NETWORK} dev eth0 && sysctl -qw net.ipv4.conf.vrrp51.rp_filter=0`);
+        // What the message says comes back in the test, whose engine has no other interface.
+        host.program('editor', 'ip link delete vrrp51', `ip address add 10.1.0.1/16 dev eth0`);
+      },
+      ...{ level: 'failure', check: 'acs-address' },
+      ...{
+        says: /10\.1\.0\.1 is on vrrp51, a virtual MAC on eth0: .* configure cpe\.interface: \{ in: vrrp51, out: eth0 \}/,
+        mend: /^editor \S+acsplit\.yaml$/,
+      },
+    },
+  ],
+  [
+    'a server on this host',
+    {
+      plant: () => {
+        host.shell('ip address add 10.3.0.2/32 dev lo');
+        host.program('editor', 'ip address delete 10.3.0.2/32 dev lo');
+      },
+      ...{ level: 'failure', check: 'configuration' },
+      ...{ says: /^collectors\.c1: 10\.3\.0\.2 is an address of this host/, mend: /^editor \S+acsplit\.yaml$/ },
     },
   ],
   [
@@ -428,4 +458,39 @@ describe('faults that take more than a line to plant', () => {
     host.shell(found.mend!);
     await host.untilHealthy();
   });
+});
+
+test('a broken configuration is one finding, and names the engine that still runs', () => {
+  host.edit('reportPorts', 'reportPort');
+  try {
+    const { status, stdout } = host.doctor([], '--json');
+    const { findings, omitted } = JSON.parse(stdout) as { findings: Finding[]; omitted: object[] };
+    expect(status).toBe(1);
+    expect(findings).toEqual([
+      {
+        check: 'configuration',
+        level: 'failure',
+        message: expect.stringMatching(
+          /: unknown key "reportPort"; did you mean "reportPorts"\? \(and 1 more\); the engine that was started with it still runs \(pid \d+\)$/,
+        ) as string,
+        mend: `editor ${host.router.configuration}`,
+      },
+    ]);
+    expect(omitted).toHaveLength(CHECKS.length - 1);
+  } finally {
+    host.edit('reportPort', 'reportPorts');
+  }
+});
+
+test('run and rules install refuse a server on this host, with the reason', () => {
+  host.shell('ip address add 10.2.0.2/32 dev lo');
+  try {
+    for (const words of ['rules install', 'run']) {
+      const { status, stderr } = host.router.run(['acsplit', ...words.split(' '), '-c', host.router.configuration]);
+      expect(stderr).toMatch(/itms: 10\.2\.0\.2 is an address of this host, whose packets are not forwarded/);
+      expect(status).toBe(2);
+    }
+  } finally {
+    host.shell('ip address delete 10.2.0.2/32 dev lo');
+  }
 });

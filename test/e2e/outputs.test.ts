@@ -37,7 +37,7 @@ const COMMANDS = [
   `cpe$ curl -s --interface ${CPE} http://${ADDRESSES.acs}:7547/`,
   'acsplit tables connections',
   'acsplit tables connections --json',
-  // The grace, in which a session may span two connections, is over.
+  // ttl.unfinished, in which a session may continue after an answer with a body, is over.
   `cpe$ sleep 2.2 && curl -s --interface ${CPE} http://${ADDRESSES.acs}:7547/`,
   'acsplit tables requests',
   'acsplit tables requests --json',
@@ -99,7 +99,9 @@ test('all outputs are as in outputs.golden', async () => {
     await host.router.stopEngine();
     host.acsplit('rules remove');
     const yaml = /```yaml\n(.*?)```/s.exec(README)![1];
-    host.router.configure(`${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\n`);
+    host.router.configure(
+      `${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\nttl: { unfinished: 2 }\n`,
+    );
     host.keepConfiguration();
     copyFileSync(CAPTURE, join(directory, 'capture.pcap'));
     await Promise.all([answer(host, 'itms', 7547), answer(host, 'collector', 7547), answer(host, 'cpe', WAKE_PORT)]);

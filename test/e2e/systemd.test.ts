@@ -17,7 +17,7 @@ import { bootedUnits } from './support/systemd-boot';
 
 jest.setTimeout(240_000);
 
-const UNITS = ['acsplit.service', 'acsplit-rules.service', 'acsplit-rules.timer', 'acsplit@.service'] as const;
+const UNITS = ['acsplit.service', 'acsplit-rules.service', 'acsplit-rules.timer'] as const;
 const textOf = (unit: string): string => readFileSync(join(__dirname, '../../systemd', unit), 'utf8');
 const UNIT = textOf('acsplit.service');
 const DATAGRAMS = join(__dirname, 'support/datagrams.py');
@@ -53,21 +53,6 @@ describe('systemd-analyze', () => {
     return { status, said: stdout + stderr };
   };
   const verify = () => analyze('verify', '--man=no', ...UNITS.map((unit) => join(directory, unit)));
-
-  test('the unit of an instance differs from the only one’s by its name, its file and its directory', () => {
-    const settings = (unit: string) =>
-      textOf(unit)
-        .split('\n')
-        .filter((line) => /^[[A-Z]/.test(line));
-    const lines = new Set(settings('acsplit.service'));
-    expect(settings('acsplit@.service').filter((line) => !lines.has(line))).toEqual([
-      'Description=acsplit, TR-069 traffic splitter, instance %i',
-      'ExecStartPre=+acsplit rules install -c /etc/acsplit/%i.yaml',
-      'ExecStart=acsplit run -c /etc/acsplit/%i.yaml',
-      'RuntimeDirectory=acsplit@%i acsplit-engines',
-    ]);
-    expect(settings('acsplit@.service')).toHaveLength(settings('acsplit.service').length);
-  });
 
   test('verify finds nothing wrong', () => {
     expect(verify()).toEqual({ status: 0, said: '' });

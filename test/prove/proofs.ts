@@ -2,8 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
-import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
-import { mutants } from './mutants';
+import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
 export const PROOFS: readonly Proof[] = [
@@ -11,14 +10,12 @@ export const PROOFS: readonly Proof[] = [
   plantedBugs,
   fuzz,
   loads,
-  mutants,
   benchmarks,
   replaySpeed,
   kills,
   faults,
   flood,
   soak,
-  races,
   systemd,
   firewalls,
   direct,

@@ -1,9 +1,14 @@
 /** `acsplit doctor`: checks everything this host needs, one line per check. */
 
 import { type CommandModule } from 'yargs';
-import { loadConfiguration } from '../../configuration/configuration';
+import { resolve } from 'node:path';
+import { type Configuration, loadConfiguration } from '../../configuration/configuration';
+import { UsageError } from '../../configuration/errors';
 import { CHECKS, type Diagnosis, diagnose } from '../../doctor/checks';
+import { diagnoseBroken } from '../../doctor/configuration';
 import { LIVE_HOST } from '../../doctor/host';
+import { listEngines } from '../../engine';
+import { startedWith } from '../find-engine';
 import { type GlobalOptions, jsonOption } from '../options';
 
 interface DoctorOptions extends GlobalOptions {
@@ -22,11 +27,25 @@ export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
     const onError = (error: unknown) => {
       if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
     };
-    const diagnosis = await diagnose(LIVE_HOST, loadConfiguration(config), CHECKS, onError);
+    const diagnosis = await diagnoseFile(config, onError);
     process.stdout.write(json ? `${JSON.stringify(asJson(diagnosis), null, 2)}\n` : asText(diagnosis));
     if (countOf(diagnosis, 'failure') > 0) process.exitCode = 1;
   },
 };
+
+/** A configuration that is refused is a finding: the only one, because all other checks depend on it. */
+async function diagnoseFile(config: string, onError: (error: unknown) => void): Promise<Diagnosis> {
+  let configuration: Configuration;
+  try {
+    configuration = loadConfiguration(config);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const [engine] = startedWith(config, listEngines());
+    const also = engine === undefined ? '' : `; the engine that was started with it still runs (pid ${engine.pid})`;
+    return diagnoseBroken(resolve(config), `${error.message}${also}`, CHECKS);
+  }
+  return diagnose(LIVE_HOST, configuration, CHECKS, onError);
+}
 
 function countOf({ findings }: Diagnosis, level: string): number {
   return findings.filter((finding) => finding.level === level).length;

@@ -14,6 +14,7 @@ import {
 import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
 import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
+import { requireServersElsewhere } from '../../configuration/own-addresses';
 import { Failure } from '../../configuration/errors';
 import { type GlobalOptions, jsonOption } from '../options';
 
@@ -73,6 +74,7 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   handler: ({ config }) =>
     inWords(() => {
       const configuration = loadConfiguration(config);
+      requireServersElsewhere(configuration.topology);
       const done = installRules(configuration.topology, steeringOf(configuration));
       process.stdout.write(`installed: ${describeDone(done)}\n`);
     }),

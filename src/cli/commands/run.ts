@@ -16,6 +16,7 @@ import {
 import { aliveSets } from '../../steering/iptables';
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
+import { requireServersElsewhere } from '../../configuration/own-addresses';
 import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
 import * as signals from '../run-signals';
@@ -77,6 +78,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
 
 function readOptions(config: string, log: EngineLog): EngineOptions {
   const configuration = loadConfiguration(config);
+  requireServersElsewhere(configuration.topology);
   const sets = aliveSets(configuration.topology, steeringOf(configuration));
   return { ...configuration, aliveSets: sets, version: readVersion(), log };
 }

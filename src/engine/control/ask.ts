@@ -72,19 +72,12 @@ function readResponse(text: string, path: string): unknown {
   throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
 }
 
-/**
- * @param name of our own instance
- * @throws EngineError when an engine answers at `path`, with its process id and the name of another instance if it tells
- */
-export async function refuseLivingEngine(path: string, name?: string): Promise<void> {
+/** @throws EngineError when an engine lives behind `path`, with its process id when it tells. */
+export async function refuseLivingEngine(path: string): Promise<void> {
   let pid = '';
   try {
-    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown; name?: unknown };
+    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown };
     pid = ` (pid ${String(status.pid)})`;
-    if (name !== undefined && typeof status.name === 'string' && status.name !== name) {
-      const words = `instance "${status.name}"${pid} answers at ${path}`;
-      throw new EngineError(`${words}: give "${name}" a stateDirectory of its own`);
-    }
   } catch (error) {
     if (error instanceof NoEngineError) return;
     if (!(error instanceof OddAnswerError)) throw error;

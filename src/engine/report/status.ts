@@ -49,8 +49,6 @@ export interface Losses {
 
 export interface Status {
   version: string;
-  /** The instance. */
-  name: string;
   /** Of the supervisor: whom to signal. */
   pid: number;
   ready: boolean;
@@ -69,7 +67,6 @@ export interface Status {
 
 export interface StatusParts {
   version: string;
-  name: string;
   isReady: boolean;
   uptimeMs: number;
   pid: number;
@@ -92,7 +89,6 @@ export function composeStatus(parts: StatusParts): Status {
   const queues = SIDES.map((side, i) => queueStatus(parts, side, i));
   return {
     version: parts.version,
-    name: parts.name,
     pid: parts.pid,
     ready: parts.isReady,
     paused: parts.paused,

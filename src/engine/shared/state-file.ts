@@ -41,8 +41,6 @@ export interface StateFile {
 
 export interface StateOptions extends Shape {
   directory: string;
-  /** The instance that the tables belong to. */
-  name: string;
   /** Tries the memory out, before any worker does. @throws Error, and the file is made anew */
   tryOut: (memory: ArrayBuffer) => void;
 }
@@ -60,16 +58,13 @@ export function stateFilePath(directory: string): string {
   return join(directory, 'tables.state');
 }
 
-/** @throws EngineError when there is no room, no right to write there, or when it belongs to another instance */
+/** @throws EngineError when there is no room, or no right to write there */
 export function openState(options: StateOptions): StateFile {
   const { directory } = options;
   const path = stateFilePath(directory);
   makeDirectory(directory);
   const found = takeOver(path, options);
-  if (found !== undefined && 'fd' in found) {
-    found.header.name = options.name;
-    return found;
-  }
+  if (found !== undefined && 'fd' in found) return found;
   const made = inWords(options, () => make(path, options, found?.paused));
   options.tryOut(made.memory);
   const isPauseUnknown = found !== undefined && found.paused === undefined;
@@ -94,7 +89,7 @@ export function beginAnew({ header, memory }: Mapped, options: StateOptions): bo
   const paused = header.believablePause;
   header.spoil();
   new Uint8Array(memory).fill(0);
-  header.write(options, options.name, paused);
+  header.write(options, paused);
   options.tryOut(memory);
   return paused;
 }
@@ -111,7 +106,6 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
   let paused: boolean | undefined;
   try {
     const header = readHeader(fd);
-    requireOwn(header, path, options);
     paused = header.believablePause;
     const wanted = HEADER_BYTES + options.memoryBytes;
     const objection = header.objection(options) ?? objectionToSize(fd, wanted);
@@ -122,17 +116,8 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
     return { fd, ...mapped, replaced: tryOut(mapped, options), isPauseUnknown: false };
   } catch (error) {
     closeSync(fd);
-    if (error instanceof EngineError) throw error;
     return { objection: (error as Error).message, paused };
   }
-}
-
-/** @throws EngineError when the file belongs to another instance, whose tables must not be lost to a slip of the pen */
-function requireOwn({ name: found }: StateHeader, path: string, { directory, name }: StateOptions): void {
-  if (found === '' || found === name) return;
-  throw new EngineError(
-    `stateDirectory ${directory} belongs to instance "${found}": give "${name}" another, or remove ${path} if "${found}" is gone`,
-  );
 }
 
 /** @returns why the tables had to begin anew, if they had to */
@@ -162,7 +147,7 @@ function objectionToSize(fd: number, wanted: number): string | undefined {
 }
 
 /** Under another name until it is whole: a file under the right name was complete once. */
-function make(path: string, shape: Shape & { name: string }, paused: boolean | undefined): Mapped & { fd: number } {
+function make(path: string, shape: Shape, paused: boolean | undefined): Mapped & { fd: number } {
   const draft = `${path}.new`;
   remove(draft);
   requireRoom(path, shape);
@@ -173,7 +158,7 @@ function make(path: string, shape: Shape & { name: string }, paused: boolean | u
     remove(path);
     loadAddon().reserveFile(fd, HEADER_BYTES + shape.memoryBytes);
     const mapped = mapState(fd, shape.memoryBytes);
-    mapped.header.write(shape, shape.name, paused);
+    mapped.header.write(shape, paused);
     renameSync(draft, path);
     return { fd, ...mapped };
   } catch (error) {

@@ -13,8 +13,6 @@ import { type Reloadable } from '../shared/worker-protocol';
 export interface HeldStateOptions extends Reloadable {
   capacityEntries: number;
   stateDirectory: string;
-  /** The instance. */
-  name: string;
   queue: { first: number };
   log: EngineLog;
 }
@@ -84,9 +82,9 @@ export class HeldState {
 
   private fileOptions(): StateOptions {
     const { options } = this;
-    const { stateDirectory, name, capacityEntries, topology } = options;
+    const { stateDirectory, capacityEntries, topology } = options;
     return {
-      ...{ directory: stateDirectory, name },
+      directory: stateDirectory,
       capacityEntries,
       memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
       tryOut: (memory) => void new Splitter({ ...options, seed: seed(), buffer: memory }),

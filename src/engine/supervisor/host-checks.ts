@@ -25,8 +25,8 @@ function presentInterfaces(file: string): string[] {
 export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): void {
   const present = presentInterfaces(file);
   for (const [name, key] of interfacesOf(topology)) {
-    // A wildcard stands for interfaces that may come later.
-    if (name.endsWith('+') || present.includes(name)) continue;
+    // Those behind a wildcard come and go.
+    if (present.includes(name) || name.endsWith('+')) continue;
     const others = present.filter((other) => other !== 'lo').sort();
     const have = others.length > 0 ? others.slice(0, 12).join(', ') : 'only lo';
     throw new EngineError(`${key}: interface "${name}" does not exist on this host (it has ${have})`);

@@ -84,7 +84,6 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
   const servers = [...itmsOwn, ...others];
   const networks = cpe.networks.map(checkedNetwork).filter(({ base }) => familyOf(base) === family);
   const isFallback = steering.onEngineDown === 'itms';
-  const requestPorts = typeof topology.requestPorts === 'object' ? topology.requestPorts : [];
   const acs = asText(asNetwork(cpe.address, family));
   const { alive, ...sets } = setNames(steering, family);
   return {
@@ -105,9 +104,6 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
     },
     several: {
       fallback: isFallback ? [{ '': '' }] : [],
-      narrow: requestPorts.length > 0 ? [{ '': '' }] : [],
-      requestMatch: portMatches('--dports', requestPorts),
-      answerMatch: portMatches('--sports', requestPorts),
       set: wantedSets(topology, steering)
         .filter((set) => set.family === family)
         .flatMap((set) => createLines(set).map((line) => ({ '': '', command: `ipset ${line}` }))),
@@ -128,12 +124,6 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
   };
 }
 
-/** A match for each fifteen ports; one that matches everything where no ports are named. */
-function portMatches(option: '--dports' | '--sports', ports: readonly number[]): Record<string, string>[] {
-  if (ports.length === 0) return [{ '': '' }];
-  return each(chunks(ports, MULTIPORT_LIMIT).map((some) => ` -m multiport ${option} ${some.join(',')}`));
-}
-
 /** Values of a word without parts, each once. */
 function each(values: readonly string[]): Record<string, string>[] {
   return [...new Set(values)].map((value) => ({ '': value }));
@@ -146,15 +136,15 @@ interface ServerWords extends Record<string, string> {
   quoted: string;
 }
 
-/** The address that a server serves on, then those that it wakes CPEs from. */
-function asServers(server: Topology['itms'], family: Family): ServerWords[] {
-  const others = (server.requestAddresses ?? []).filter((addresses) => addresses[family] !== undefined);
-  return [server.address, ...others].map((addresses) => {
-    const network = asNetwork(addresses, family);
-    const address = asText(network);
-    const [name, quoted] = [checkedInterface(server.interface), quotesDestination(network)];
-    return { interface: name, address, host: withoutPrefix(address), quoted };
-  });
+function asServers(server: { interface: string; address: Addresses }, family: Family): ServerWords[] {
+  const network = asNetwork(server.address, family);
+  const address = asText(network);
+  return [
+    {
+      ...{ interface: checkedInterface(server.interface), address, host: withoutPrefix(address) },
+      quoted: quotesDestination(network),
+    },
+  ];
 }
 
 /** As iptables-save prints an address where no network can stand. */

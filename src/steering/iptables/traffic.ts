@@ -231,8 +231,7 @@ interface ServerGroup {
 function serverGroups({ itms, collectors }: Topology, family: Family): ServerGroup[] {
   const groups = new Map<string, string[]>();
   for (const server of [itms, ...collectors]) {
-    const own = [server.address, ...(server.requestAddresses ?? [])].flatMap((addresses) => addresses[family] ?? []);
-    groups.set(server.interface, [...(groups.get(server.interface) ?? []), ...own]);
+    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address[family]!]);
   }
   return [...groups].map(([name, addresses]) => ({ interface: name, addresses }));
 }

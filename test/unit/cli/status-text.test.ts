@@ -4,7 +4,6 @@ import { type Status } from '../../../src/engine/report/status';
 
 const STATUS: Status = {
   version: '1.2.3',
-  name: 'default',
   pid: 70,
   ready: true,
   paused: false,

@@ -769,8 +769,8 @@ describe('several errors', () => {
     const source = SMALLEST + Array.from({ length: 24_000 }, (_, i) => `k${i}:`).join('\n');
     const startMs = performance.now();
     const error = problems(source);
-    // Each looked up in a list of all took two minutes; far from either.
-    expect(performance.now() - startMs).toBeLessThan(15_000);
+    // Each looked up in a list of all took 36 s on an idle machine, and takes 1 s in an index.
+    expect(performance.now() - startMs).toBeLessThan(20_000);
     expect(error.problems).toHaveLength(20);
     expect(error.problems[0]).toMatch(/^a\.yaml:11:1: unknown key "k0"/);
     expect(error.untold).toBe(23_980);

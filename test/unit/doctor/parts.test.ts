@@ -58,7 +58,8 @@ describe('chains of nftables that drop what we forward', () => {
     name: 'zone',
     rules: rules as NftChain['rules'],
   });
-  const drops = (...chains: NftChain[]) => droppingChains(chains, 'eth0', ['eth1', 'eth2']).length > 0;
+  const drops = (...chains: NftChain[]) =>
+    droppingChains(chains, [{ in: 'eth0', out: 'eth0' }], ['eth1', 'eth2']).length > 0;
 
   const rows: [string, boolean, NftChain[]][] = [
     ['no rule, policy accept', false, [chain([])]],

@@ -20,7 +20,7 @@ import { TOPOLOGY } from '../../../support/rig';
 
 const CAPACITY = 64;
 const MEMORY_BYTES = Splitter.bufferBytes(CAPACITY, TOPOLOGY);
-const SHAPE = { name: 'default', capacityEntries: CAPACITY, memoryBytes: MEMORY_BYTES };
+const SHAPE = { capacityEntries: CAPACITY, memoryBytes: MEMORY_BYTES };
 
 let directory: string;
 let open: StateFile[] = [];
@@ -33,10 +33,9 @@ afterEach(() => {
   rmSync(join(directory, '..'), { recursive: true });
 });
 
-function take(capacityEntries = CAPACITY, name = 'default'): StateFile {
+function take(capacityEntries = CAPACITY): StateFile {
   const state = openState({
     directory,
-    name,
     capacityEntries,
     memoryBytes: Splitter.bufferBytes(capacityEntries, TOPOLOGY),
     tryOut: (buffer) => void new Splitter({ topology: TOPOLOGY, activation: 'auto', capacityEntries, seed: 3, buffer }),
@@ -172,13 +171,7 @@ test('who dies while tables begin anew leaves a file that is noticed', () => {
 test('no room: one line, and what is there stays, with its pause', () => {
   leave();
   open[0]!.header.paused = true;
-  const large = {
-    directory,
-    name: 'default',
-    capacityEntries: 2 * CAPACITY,
-    memoryBytes: 2 ** 50,
-    tryOut: () => undefined,
-  };
+  const large = { directory, capacityEntries: 2 * CAPACITY, memoryBytes: 2 ** 50, tryOut: () => undefined };
   expect(() => openState(large)).toThrow(
     /^no room for the state file: \S+ must hold 1073741825 MiB; lower tables\.capacity .*\(ENOSPC\)$/,
   );
@@ -189,7 +182,7 @@ test('no room: one line, and what is there stays, with its pause', () => {
 test('a flipped bit anywhere in the header is noticed', () => {
   const buffer = new ArrayBuffer(HEADER_BYTES);
   const header = new StateHeader(buffer);
-  header.write(SHAPE, 'north');
+  header.write(SHAPE);
   expect(header.objection(SHAPE)).toBeUndefined();
   const bytes = new Uint8Array(buffer);
   for (let bit = 0; bit < 11 * 32; bit++) {
@@ -197,31 +190,6 @@ test('a flipped bit anywhere in the header is noticed', () => {
     expect([bit, header.objection(SHAPE)]).toEqual([bit, expect.stringMatching(/damaged|not a state file/)]);
     bytes[bit >> 3]! ^= 1 << (bit & 7);
   }
-});
-
-test('of another instance: refused by name, and everything stays; a file without a name, or with a damaged one, is taken', () => {
-  leave();
-  expect(() => take(CAPACITY, 'south')).toThrow(
-    `stateDirectory ${directory} belongs to instance "default": give "south" another, or remove ${path()} if "default" is gone`,
-  );
-  expect(activated(take())).toBe(1);
-  const bytes = readFileSync(path());
-  const at = bytes.indexOf('default');
-  for (let bit = 0; bit < 8; bit++) {
-    const damaged = Buffer.from(bytes);
-    damaged[at]! ^= 1 << bit;
-    writeFileSync(path(), damaged);
-    const taken = take(CAPACITY, 'south');
-    expect([taken.replaced, activated(taken), taken.header.name]).toEqual([undefined, 1, 'south']);
-  }
-  writeFileSync(path(), Buffer.from(bytes).fill(0, at, at + 64));
-  expect(take(CAPACITY, 'south').header.name).toBe('south');
-});
-
-test('tables that are reset keep their instance’s name', () => {
-  leave();
-  const next = take(2 * CAPACITY);
-  expect([next.replaced, next.header.name]).toEqual([expect.any(String), 'default']);
 });
 
 test('a symbolic link is not followed', () => {
