@@ -12,10 +12,10 @@ import { eventually, RunHost, type RunningCommand } from './support/run-host';
 
 jest.setTimeout(120_000);
 
-/** Some 6 MiB of tables, then some 8. */
+/** Some 15 MiB of tables, then some 20. */
 const [CAPACITY, MORE] = [65_536, 84_000];
 /** Room for the larger of two files, and not for both. */
-const ROOM = '9m';
+const ROOM = '23m';
 const TABLE_MAGIC = Buffer.from('psca');
 
 describe('tables that begin anew', () => {
