@@ -17,6 +17,8 @@ export interface EngineOptions {
   /** Family of the addresses; default IPv4. */
   family?: Family;
   /** Lives in seconds that differ from the defaults. */
+  reportPorts?: readonly number[];
+  /** Seconds; lives that differ from the defaults. */
   ttl?: Record<string, number>;
 }
 
@@ -132,7 +134,7 @@ export function configurationText(directory: string, options: EngineOptions): st
     `itms: { interface: eth1, address: ${places.itms} }`,
     'collectors:',
     ...collectors,
-    `reportPorts: [${REPORT_PORT}]`,
+    `reportPorts: [${(options.reportPorts ?? [REPORT_PORT]).join(', ')}]`,
     `activation: ${options.activation ?? 'auto'}`,
     `ttl: ${JSON.stringify(options.ttl ?? {})}`,
     `tables: { capacity: ${CAPACITY_ENTRIES} }`,

@@ -5,7 +5,7 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
     acknowledged   waits until the other end has acknowledged the FIN of the end that closed last
-    packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source
+    packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source; packets: a list of them
     watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
              address for every packet of the family of `like`
 
@@ -179,7 +179,15 @@ raw = {family: socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) for fa
 
 
 def packet(order):
-    bytes_ = bytes.fromhex(order['hex'])
+    send_raw(bytes.fromhex(order['hex']))
+
+
+def packets(order):
+    for one in order['hex']:
+        send_raw(bytes.fromhex(one))
+
+
+def send_raw(bytes_):
     family = socket.AF_INET6 if bytes_[0] >> 4 == 6 else socket.AF_INET
     _, at, size = LAYOUTS[family]
     raw[family].sendto(bytes_, (socket.inet_ntop(family, bytes_[at + size:at + 2 * size]), 0))
@@ -203,7 +211,7 @@ def look(wire, wanted, at, size):
 
 ACTS = {
     act.__name__: act
-    for act in (listen, unlisten, connect, send, receive, finish, acknowledged, close, reset, option, packet, watch)
+    for act in (listen, unlisten, connect, send, receive, finish, acknowledged, close, reset, option, packet, packets, watch)
 }
 ACTS['settle'] = lambda order: None
 
