@@ -64,7 +64,7 @@ const HABITS: Habit[] = [
     credentials: true,
     waitsMs: [0, 0],
     session: ['c1', 'c1', 'c1'],
-    next: 'c1',
+    next: 'itms',
   },
   {
     claim: 'a 401, closed by RST, and back with a login',
@@ -73,7 +73,7 @@ const HABITS: Habit[] = [
     closeBy: 'rst',
     waitsMs: [0, 0],
     session: ['c1', 'c1', 'c1'],
-    next: 'c1',
+    next: 'itms',
   },
   {
     claim: 'a 401 for good, and the next session 5 s later',
