@@ -21,7 +21,7 @@ const PROGRAMS = join(DIST, 'lab');
 /** Longer than the grace in which a session may continue, and more than a test's "later" needs. */
 export const LATER_MS = 3000;
 
-jest.setTimeout(180_000);
+if (typeof jest !== 'undefined') jest.setTimeout(180_000);
 
 export interface StageOptions extends EngineOptions {
   cpes: readonly CpeSettings[];
