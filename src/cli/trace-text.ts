@@ -45,8 +45,6 @@ const SENTENCES: Readonly<Record<EventName, (words: Words) => string>> = {
   'diverted-in-grace': ({ owner, report }) => `diverted to ${owner}: ${report} continues the previous one`,
   'would-divert': ({ owner, report }) => `would be diverted to ${owner}, but activation is off: ${report}`,
   closed: ({ owner, report }) => `closed: ${report} with ${owner}`,
-  'session-first': ({ owner, request }) =>
-    `not armed for ${owner}: the CPE had opened its session before it answered the ${request}`,
   remapped: ({ owner, request }) =>
     `remapped: ${owner}'s ${request} collides with another server's and gets a different port`,
 };

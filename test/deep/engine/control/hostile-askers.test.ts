@@ -89,7 +89,7 @@ const SERVERS: Server[] = [
   },
   {
     name: "the metrics' port",
-    connections: 16,
+    connections: 128,
     connect: connectToMetrics,
     request: 'GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n',
     works: async () => {
