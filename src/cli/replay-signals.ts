@@ -9,7 +9,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** How long a writer that goes on writing may do so after the first signal. A second signal ends the wait. */
 const GRACE_MS = 1000;
 
-/** Returns a function that restores the usual handling. Without live sources signals end the process as ever. */
+/** Returns a function that restores the usual handling. Without live sources, signals end the process as usual. */
 export function stopOnSignals(sources: readonly LiveSource[]): () => void {
   if (sources.length === 0) return () => undefined;
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 /**
  * The engine's one face towards the rest of the program: starting it, asking a running one, and what the answers hold.
- * Whoever only asks loads neither the supervisor nor the addon.
+ * A command that only asks loads neither the supervisor nor the addon.
  */
 import type { Engine, EngineOptions } from './supervisor/engine-options';
 

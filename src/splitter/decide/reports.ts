@@ -3,7 +3,7 @@
  * [P7, P8, P10]; following, proving and ending a diversion is ours [D].
  *
  * A diverted SYN makes a provisional entry. It is confirmed by the CPE's valid ACK of the collector's SYN+ACK, and only
- * then has it used the activation up: whoever forges a SYN cannot do that, and a dead collector does not [2].
+ * then has it used the activation up: a forged SYN cannot do that, and a dead collector does not [2].
  */
 import { Seen, Word } from '../../tables/connection-table';
 import { Grace } from '../../tables/activated-cpes';
