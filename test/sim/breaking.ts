@@ -31,13 +31,18 @@ export function callStatement(name: string, mentioning?: string): Place {
   };
 }
 
-/** A use of that name as an operand, or in a condition or an argument; `a.name` whole. Not its declaration. */
-export function use(name: string): Place {
+/**
+ * A use of that name as an operand, or in a condition or an argument; `a.name` whole. Not its declaration.
+ *
+ * @param owner the `a` that it must be of
+ */
+export function use(name: string, owner?: string): Place {
   return {
     told: `use of ${name}`,
     matches: (node) =>
       (ts.isIdentifier(node) || ts.isPropertyAccessExpression(node)) &&
       lastName(node) === name &&
+      (owner === undefined || (ts.isPropertyAccessExpression(node) && node.expression.getText() === owner)) &&
       !ts.isPropertyAccessExpression(node.parent) &&
       !isDeclared(node),
   };
@@ -48,16 +53,6 @@ export function comparison(name: string): Place {
   return {
     told: `comparison with ${name}`,
     matches: (node) => isComparison(node) && [node.left, node.right].some((side) => lastName(side) === name),
-  };
-}
-
-/** The operator of such a comparison. */
-export function operator(name: string): Place {
-  const inner = comparison(name);
-  return {
-    told: `operator of the ${inner.told}`,
-    matches: (node, file) =>
-      ts.isBinaryExpression(node.parent) && node.parent.operatorToken === node && inner.matches(node.parent, file),
   };
 }
 

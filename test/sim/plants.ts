@@ -9,14 +9,13 @@ import {
   initial,
   lastAssignment,
   operand,
-  operator,
   returned,
   use,
 } from './breaking';
 
 export interface Plant extends Break {
   what: string;
-  group: 'decisions' | 'lives' | 'checksums' | 'tables';
+  group: 'decisions' | 'proof' | 'grace' | 'lives' | 'checksums' | 'tables';
   /** Under src/. */
   file: string;
 }
@@ -24,11 +23,14 @@ export interface Plant extends Break {
 /** What is broken, the declaration that holds it, the place within, and what comes in its stead. */
 type Row = readonly [what: string, within: string, place: Break['place'], becomes: string];
 
+/** In the place of `activatedCpes.tried(slot)`. */
+const CONSUME = 'activatedCpes.consume(slot, view.sourcePort, view.destinationPort);';
+
 const REPORTS: readonly Row[] = [
   ['the pin is not asked', 'ReportDecisions.steer', call('isPinned'), 'false'],
-  ['an activation is never used up', 'ReportDecisions.divert', callStatement('consume'), ''],
+  ['an activation is never used up', 'ReportDecisions.confirm', callStatement('consume'), ';'],
   ['a repeated SYN is taken for a new one', 'ReportDecisions.open', comparison('isn'), 'false'],
-  ['any new SYN ends a live diversion', 'ReportDecisions.open', call('isClosing'), 'true'],
+  ['a SYN onto a live diversion is decided afresh at once', 'ReportDecisions.open', call('isClosed'), 'true'],
   [
     'a collector may speak on a connection that is not its own',
     'ReportDecisions.isOwn',
@@ -36,28 +38,88 @@ const REPORTS: readonly Row[] = [
     'sender >= 0',
   ],
   ['the ITMS may speak on a diverted connection', 'ReportDecisions.serveItms', use('isCollectors'), 'false'],
-  ['a paused splitter diverts', 'ReportDecisions.steer', operand('isPaused'), 'false'],
+  ['a paused splitter diverts', 'ReportDecisions.objection', operand('isPaused'), 'false'],
+  ['a pause tears a session', 'ReportDecisions.objection', call('isGrace'), 'false'],
   ['a RST from a refusing collector leaves the entry', 'ReportDecisions.reset', call('isRefusal'), 'false'],
+  ['a reset that answers no SYN is a refusal', 'ReportDecisions.isRefusal', call('isRefusal'), 'true'],
+];
+
+const PROOF: readonly Row[] = [
+  ['any packet of the CPE’s address moves numbers', 'ReportDecisions.follow', call('isOfCpe'), 'true'],
+  ['a RST of the CPE need not be exact', 'ReportDecisions.isRstOfCpe', call('isRstOfCpe'), 'true'],
+  ['a FIN of the CPE counts wherever it stands', 'ReportDecisions.close', call('isFinOfCpe'), 'true'],
   [
-    'a reset after the collector’s FIN ends the grace',
-    'ReportDecisions.closeReport',
-    call('has', 'FinOfServer'),
+    'a FIN that the collector acknowledged does not count',
+    'ReportDecisions.spokenByServer',
+    call('acknowledgesFin'),
     'false',
   ],
+  ['a provisional connection uses the activation up', 'ReportDecisions.divertedBy', callStatement('tried'), CONSUME],
+  ['a refusal keeps the activation', 'ReportDecisions.reset', callStatement('endActivation'), ''],
+  ['a dead collector keeps the activation', 'ReportDecisions.objection', comparison('reportUnansweredMs'), 'false'],
+  ['a silent collector gets the CPE’s other SYNs', 'ReportDecisions.objection', comparison('SILENT_MS'), 'false'],
+  ['a RST without ACK after a SYN is no boot', 'ReportDecisions.hasBooted', returned, 'false'],
+  ['every RST of the CPE is a boot', 'ReportDecisions.abort', call('hasBooted'), 'true'],
+  ['a boot leaves the activation', 'ReportDecisions.booted', callStatement('endActivation'), ''],
+  ['a SYN that waits is never settled', 'ReportDecisions.spokenByCpe', callStatement('unmark'), ';'],
+  ['a collector that was silent keeps the SYN', 'ReportDecisions.openOnto', comparison('reportUnansweredMs'), 'false'],
+  ['a collector that has forgotten is heard', 'ReportDecisions.accept', condition('isPending'), 'false'],
+  ['the checksum of a SYN is not looked at', 'ReportDecisions.open', call('isChecksumRight'), 'true'],
+  ['the checksum of a RST is not looked at', 'ReportDecisions.abort', call('isChecksumRight'), 'true'],
+  ['the checksum of a FIN is not looked at', 'ReportDecisions.close', call('isChecksumRight'), 'true'],
+];
+
+const GRACE: readonly Row[] = [
+  ['there is no grace after an unanswered request', 'ReportDecisions.graceAfter', use('Unanswered'), 'Head.Interim'],
+  ['there is no grace after an unfinished session', 'ReportDecisions.graceAfter', use('Body'), 'Head.Interim'],
+  ['there is no grace after a 401', 'ReportDecisions.graceAfter', use('Retry', 'Head'), 'Head.Interim'],
+  ['an idle close over TLS is an end', 'ReportDecisions.graceAfter', initial('isIdle'), 'false'],
+  ['every close over TLS is idle', 'ReportDecisions.graceAfter', initial('isIdle'), 'true'],
 ];
 
 const REQUESTS: readonly Row[] = [
-  ['colliding ports are not remapped', 'RequestDecisions.open', call('find'), '-1'],
+  ['colliding ports are not remapped', 'RequestDecisions.openNew', initial('collides'), 'false'],
   ['a remapped port is not translated back', 'RequestDecisions.toServer', comparison('ownPort'), 'false'],
-  ['the ITMS’s requests are not remembered', 'RequestDecisions.open', initial('slot'), 'sender === ITMS ? -1 : $&'],
+  ['the ITMS’s requests are not remembered', 'RequestDecisions.openNew', initial('slot'), 'sender === ITMS ? -1 : $&'],
+  ['a GET retransmitted is a new request', 'RequestDecisions.spoken', call('isNewOfServer'), 'true'],
+  ['any answer is the CPE’s', 'RequestDecisions.answer', call('isOfCpe'), 'true'],
+  ['any SYN+ACK is the CPE’s', 'RequestDecisions.accept', call('isAcceptedBy'), 'true'],
+  ['any RST refuses a Connection Request', 'RequestDecisions.abort', call('isRefusal'), 'true'],
+  ['a RST on a Connection Request need not be exact', 'RequestDecisions.abort', call('isRstOfCpe'), 'true'],
+  [
+    'a request’s packet of nobody is forwarded',
+    'RequestDecisions.follow',
+    call('unknown'),
+    'this.forward.asAcs(Reason.RequestFollowed)',
+  ],
 ];
 
 const ACTIVATION: readonly Row[] = [
-  ['a 401 arms', 'readAnswer', operator('TWO'), '>='],
-  ['a repeated answer arms again', 'Activation.judge', call('wasJudged'), 'false'],
-  ['a FIN arms though the CPE spoke HTTP', 'Activation.finished', call('has', 'Http'), 'false'],
+  ['a 401 arms', 'Activation.answered', condition('found'), '$& || found === Head.Retry'],
+  ['a second answer arms', 'Activation.answered', callStatement('setHead'), ''],
+  ['the checksum of an answer is not looked at', 'Activation.answered', call('isChecksumRight'), 'true'],
+  ['a FIN arms though the CPE spoke HTTP', 'Activation.finished', call('isCut'), 'true'],
   ['the second of two collectors wins', 'Activation.arm', comparison('rival'), 'false'],
-  ['a success of the ITMS’s own request ends nothing', 'Activation.succeeded', callStatement('remove'), ''],
+  ['a success of the ITMS’s own request ends nothing', 'Activation.succeeded', callStatement('end'), ''],
+  ['a session that began first is forgotten', 'Activation.succeeded', call('hadSessionSince'), 'false'],
+];
+
+const HEADS: readonly Row[] = [
+  ['there is grace after a 204', 'afterThree', use('Empty'), 'Head.Body'],
+  ['there is grace after an empty 200', 'inLength', use('Empty'), 'Head.Body'],
+];
+
+const NUMBERS: readonly Row[] = [
+  ['a keep-alive probe is not the CPE’s', 'ConnectionTable.isOfCpe', initial('into'), '($&) - 1'],
+  [
+    'a CPE may acknowledge what was never sent',
+    'ConnectionTable.isOfCpe',
+    initial('unacknowledged'),
+    'Math.max(0, $&)',
+  ],
+  ['a CPE has more than sixteen entries', 'ConnectionTable.makeRoom', comparison('MAX_PER_CPE'), 'true'],
+  ['a CPE has more than four provisional entries', 'ConnectionTable.makeRoom', comparison('mostUnanswered'), 'false'],
+  ['a closed entry does not give way', 'ConnectionTable.makeRoom', call('isClosed'), 'false'],
 ];
 
 const TYPES = 5;
@@ -74,14 +136,10 @@ const TABLE: readonly Row[] = [
     cell('Origin.CollectorReportPort', 'PacketType.Syn', TYPES),
     'Action.OpenRequest',
   ],
-  ['a reset that answers no SYN is a refusal', 'isRefusal', returned, 'true'],
   ['a SYN+ACK counts as a SYN', 'packetType', use('SynAck'), 'PacketType.Syn'],
 ];
 
-const ACTIVATED: readonly Row[] = [
-  ['there is no grace', 'ActivatedCpes.stands', call('isGrace'), 'false'],
-  ['there is grace after a reset', 'ActivatedCpes.reset', call('setReset'), 'undefined'],
-];
+const ACTIVATED: readonly Row[] = [['there is no grace', 'ActivatedCpes.stands', call('isGrace'), 'false']];
 
 const STATE: readonly Row[] = [['pins are lost at a restart', 'FamilyState.constructor', use('hashSeed'), 'seed']];
 
@@ -120,9 +178,13 @@ function plants(group: Plant['group'], file: string, rows: readonly Row[]): Plan
 
 export const PLANTS: readonly Plant[] = [
   ...plants('decisions', 'splitter/decide/reports.ts', REPORTS),
+  ...plants('proof', 'splitter/decide/reports.ts', PROOF),
+  ...plants('grace', 'splitter/decide/reports.ts', GRACE),
+  ...plants('grace', 'splitter/decide/http-head.ts', HEADS),
   ...plants('decisions', 'splitter/decide/requests.ts', REQUESTS),
   ...plants('decisions', 'splitter/decide/activation.ts', ACTIVATION),
   ...plants('decisions', 'splitter/decide/decision-table.ts', TABLE),
+  ...plants('proof', 'tables/connection-table.ts', NUMBERS),
   ...plants('decisions', 'tables/activated-cpes.ts', ACTIVATED),
   ...plants('decisions', 'splitter/memory/family-state.ts', STATE),
   ...plants('lives', 'splitter/memory/family-state.ts', LIVES),
@@ -146,7 +208,7 @@ export const LATE: ReadonlySet<string> = new Set([
   'a RST from a refusing collector leaves the entry',
   'an unanswered report connection lives as long as a request',
   'the second fold is forgotten, for addresses',
-  'any new SYN ends a live diversion',
+  'a SYN onto a live diversion is decided afresh at once',
   'the ITMS may speak on a diverted connection',
   'a paused splitter diverts',
   'a reset that answers no SYN is a refusal',
