@@ -20,6 +20,8 @@ interface Row {
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 const UNAUTHORIZED = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n';
 const FOREIGN = 'whatever this is';
+/** Began like HTTP, and has no code that can be read. */
+const UNREADABLE = 'HTTP/1.1 OK\r\n\r\n';
 const SILENCE = '';
 
 // prettier-ignore
@@ -30,9 +32,12 @@ const ROWS: Row[] = [
   // A refusal ends with a FIN just as well.
   { answer: UNAUTHORIZED, finFirst: true,  expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
   { answer: UNAUTHORIZED, finFirst: false, expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
-  // Not HTTP: in `auto` the FIN is all there is to go by.
-  { answer: FOREIGN,      finFirst: true,  expected: { auto: ['c1', 'itms'],   response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
-  { answer: FOREIGN,      finFirst: false, expected: { auto: ['itms', 'c1'],   response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
+  // It began like HTTP: in `auto` the FIN is all there is to go by.
+  { answer: UNREADABLE,   finFirst: true,  expected: { auto: ['c1', 'itms'],   response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
+  { answer: UNREADABLE,   finFirst: false, expected: { auto: ['itms', 'c1'],   response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
+  // Not HTTP, or nothing at all: such a CPE was not woken, and only the patent's rule takes the FIN for success.
+  { answer: FOREIGN,      finFirst: true,  expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
+  { answer: FOREIGN,      finFirst: false, expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
   { answer: SILENCE,      finFirst: true,  expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
   { answer: SILENCE,      finFirst: false, expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
 ];

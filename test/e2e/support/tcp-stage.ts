@@ -230,8 +230,8 @@ export class TcpStage {
   /** Waits until the next session of a CPE is the ITMS's by right: nothing is armed, and no grace runs. */
   async untilOver(cpe: string): Promise<void> {
     await eventually(`the end of the activation of ${cpe}`, async () => {
-      const phase = (await this.activation(cpe))?.phase ?? 'consumed';
-      return phase === 'consumed' || undefined;
+      const phase = (await this.activation(cpe))?.phase;
+      return (phase !== 'armed' && phase !== 'grace') || undefined;
     });
   }
 
