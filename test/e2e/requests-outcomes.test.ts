@@ -1,6 +1,6 @@
 /** What a Connection Request comes to, and whose the CPE's next session is: connection by connection, on real TCP. */
 import { hangUp } from './support/tcp-end';
-import { REFUSING_PORT, REQUEST_PORT, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
+import { GET, REFUSING_PORT, REQUEST_PORT, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 import { ADDRESSES, street } from './support/family';
 
 const cpes = street(2, 40);
@@ -44,7 +44,7 @@ describe('Connection Requests and what they come to', () => {
   ])('%s: the next session is the ITMS’s', async (_, connections) => {
     const cpe = fresh();
     await stage.wake('c1', cpe, ...connections);
-    expect(await stage.activation(cpe)).toBeUndefined();
+    expect(await stage.activation(cpe)).toMatchObject({ collector: '', phase: 'asked' });
     expect(await stage.session(cpe)).toBe('itms');
   });
 
@@ -60,7 +60,7 @@ describe('Connection Requests and what they come to', () => {
   test('accepted but silent: the collector gives up and closes, nothing is armed', async () => {
     const cpe = fresh();
     const request = await stage.request('c1', cpe);
-    await request.far.sendTo(request.cpe, 'GET /wake HTTP/1.1\r\n\r\n');
+    await request.far.sendTo(request.cpe, GET);
     await hangUp(request, 'far');
     expect(await stage.session(cpe)).toBe('itms');
     expect(await stage.events(cpe)).toEqual([]);
@@ -75,26 +75,52 @@ describe('Connection Requests and what they come to', () => {
     });
   });
 
-  test('an answer that is not HTTP: the collector’s FIN is all there is to go by, and arms [P9]', async () => {
+  /** An answer in pieces, what has come of it by then, and the collector's FIN; the events up to there. */
+  async function answerInPieces(cpe: string, pieces: readonly string[], phase: 'asked' | 'armed'): Promise<string[]> {
+    const request = await stage.request('c1', cpe);
+    await request.far.sendTo(request.cpe, GET);
+    for (const piece of pieces) await request.cpe.sendTo(request.far, piece);
+    expect((await stage.activation(cpe))?.phase).toBe(phase);
+    await hangUp(request, 'far');
+    return (await stage.events(cpe)).map(({ event }) => event);
+  }
+
+  test.each([
+    ['is not HTTP', 'OK'],
+    ['is a banner before the status line', '220 ready\r\nHTTP/1.1 200 OK\r\n\r\n'],
+    ['is readable, and a refusal', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'],
+  ])('an answer that %s: the FIN arms nobody', async (_, answer) => {
     const cpe = fresh();
     const request = await stage.request('c1', cpe);
-    await request.far.sendTo(request.cpe, 'wake up');
-    await request.cpe.sendTo(request.far, 'OK');
-    expect(await stage.activation(cpe)).toBeUndefined();
+    await request.far.sendTo(request.cpe, GET);
+    await request.cpe.sendTo(request.far, answer);
     await hangUp(request, 'far');
-    await expectOnce(cpe, 'c1');
-    expect((await stage.events(cpe)).map(({ event }) => event)).toEqual(['armed-by-fin', 'diverted', 'closed']);
+    expect(await stage.activation(cpe)).toMatchObject({ collector: '', phase: 'asked' });
+    expect(await stage.session(cpe)).toBe('itms');
+    expect(await stage.events(cpe)).toEqual([]);
   });
 
-  test('a status line split over segments is not judged, which is counted', async () => {
+  test.each([
+    ['broken off before its code', ['HTTP/1.1 ']],
+    ['without a code', ['HTTP/1.1 OK\r\n\r\n']],
+  ])('a status line %s: the collector’s FIN is all there is to go by, and arms [P9]', async (_, pieces) => {
     const cpe = fresh();
-    const request = await stage.request('c1', cpe);
-    await request.far.sendTo(request.cpe, 'GET /wake HTTP/1.1\r\n\r\n');
-    await request.cpe.sendTo(request.far, 'HTTP/1');
-    await request.cpe.sendTo(request.far, '.1 200 OK\r\n\r\n');
-    await hangUp(request, 'far');
-    expect((await stage.events(cpe)).map(({ event }) => event)).toEqual(['answer-split']);
-    expect(await stage.session(cpe)).toBe('itms');
+    expect(await answerInPieces(cpe, pieces, 'asked')).toEqual(['answer-split', 'armed-by-fin']);
+    await expectOnce(cpe, 'c1');
+  });
+
+  test.each([
+    ['in two segments', ['HTTP/1', '.1 200 OK\r\n\r\n']],
+    ['cut within its code', ['HTTP/1.1 2', '00 OK\r\n\r\n']],
+    ['byte by byte', [...'HTTP/1.1 200 OK\r\n\r\n']],
+    ['with two spaces', ['HTTP/1.1  200 OK\r\n\r\n']],
+    ['after an empty line', ['\r\n', 'HTTP/1.1 200 OK\r\n\r\n']],
+    ['of HTTP/1.0, behind a 100', ['HTTP/1.0 100 Continue\r\n\r\n', 'HTTP/1.0 200 OK\r\n\r\n']],
+  ])('a 200 %s is read on and arms', async (_, pieces) => {
+    const cpe = fresh();
+    const events = await answerInPieces(cpe, pieces, 'armed');
+    expect(events.filter((event) => event !== 'answer-split')).toEqual(['armed-by-response']);
+    await expectOnce(cpe, 'c1');
   });
 
   test('a collector that keeps its connection alive: the session in between is its own, the one after its late FIN is not', async () => {

@@ -7,13 +7,18 @@ import { hangUp, talk } from './support/tcp-end';
 import { SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 import { street } from './support/family';
 
-const cpes = street(2, 30);
+const cpes = street(2, 70);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 
-const SHORT_GRACE = { grace: 0.5 };
+/** `unfinished` differs, so that it shows which of them ran. */
+const SHORT_GRACE = { grace: 0.5, unfinished: 1.5, retry: 0.5 };
 /** So long that no slow machine ends it. */
-const LONG_GRACE = { grace: 60 };
+const LONG_GRACE = { grace: 60, unfinished: 60, retry: 60 };
+/** While a diverted SYN has been unanswered for so long, the CPE's other SYNs go to the ITMS. */
+const SILENT_MS = 3000;
+/** A whole request, whose answer's head says whether the session goes on. */
+const REQUEST = 'POST /acs HTTP/1.1\r\nHost: acs\r\nContent-Length: 9\r\n\r\n<Inform/>';
 
 let stage: TcpStage;
 /** Connections that two servers may have seen, because their CPE or collector died: said where it happens. */
@@ -79,11 +84,46 @@ describe('a session over two connections', () => {
     await hangUp(connection);
   });
 
-  test.each(['cpe', 'far'] as const)('does not, if the first was reset (by the %s)', async (by) => {
+  /** What the collector has answered last, and whose the CPE's next connection is. */
+  const LAST_ANSWERS = [
+    ['a 204', 'HTTP/1.1 204 No Content\r\n\r\n', 'itms'],
+    ['an empty 200', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n', 'itms'],
+    ['a 200 with a body', 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody', 'c1'],
+    ['a 401', 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n', 'c1'],
+    ['a 503', 'HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n', 'itms'],
+    ['nothing yet', '', 'c1'],
+    ['what cannot be read', 'answer', 'c1'],
+  ] as const;
+
+  describe.each(LAST_ANSWERS)('after %s', (_, answer, next) => {
+    test.each([
+      ['closed', 'cpe'],
+      ['closed', 'far'],
+      ['reset', 'cpe'],
+      ['reset', 'far'],
+    ] as const)(`${next === 'c1' ? 'stays' : 'is over'}, if the first was %s (by the %s)`, async (how, by) => {
+      const cpe = fresh();
+      await stage.wake('c1', cpe);
+      const connection = await stage.connect(cpe);
+      expect(connection.server).toBe('c1');
+      await connection.cpe.sendTo(connection.far, REQUEST);
+      if (answer !== '') await connection.far.sendTo(connection.cpe, answer);
+      if (how === 'closed') {
+        await hangUp(connection, by);
+      } else {
+        await connection[by].reset();
+        expect(await connection[by === 'cpe' ? 'far' : 'cpe'].receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+      }
+      expect(await stage.session(cpe)).toBe(next);
+    });
+  });
+
+  test('does not, if nothing at all was said on the first', async () => {
     const cpe = fresh();
-    const connection = await diverted(cpe);
-    await connection[by].reset();
-    expect(await connection[by === 'cpe' ? 'far' : 'cpe'].receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+    await stage.wake('c1', cpe);
+    const connection = await stage.connect(cpe);
+    expect(connection.server).toBe('c1');
+    await hangUp(connection);
     expect(await stage.session(cpe)).toBe('itms');
   });
 });
@@ -148,17 +188,25 @@ describe('a collector that', () => {
     await stage.listen('c1');
   });
 
-  test('is silent costs one attempt, however long the CPE makes it', async () => {
+  test('is silent: after three seconds the CPE’s other attempts are the ITMS’s', async () => {
     const cpe = fresh();
     await stage.wake('c1', cpe);
     await stage.whileDropping('collector', `INPUT -p tcp -s ${cpe}`, async () => {
-      await expect(stage.dial(cpe, { timeoutMs: 300 })).rejects.toThrow('ETIMEDOUT');
-      expect(await stage.entries('connections', cpe)).toMatchObject([{ owner: 'c1', phase: 'unanswered' }]);
+      const begunMs = Date.now();
+      for (const attempts of [1, 2]) {
+        await expect(stage.dial(cpe, { timeoutMs: 300 })).rejects.toThrow('ETIMEDOUT');
+        const provisional = { owner: 'c1', phase: 'unanswered' };
+        if (Date.now() < begunMs + SILENT_MS) {
+          expect(await stage.entries('connections', cpe)).toMatchObject(Array(attempts).fill(provisional));
+        }
+      }
+      await eventually('the silence to last', () => Date.now() > begunMs + SILENT_MS + 300 || undefined);
       expect(await stage.session(cpe)).toBe('itms');
+      expect((await stage.status()).packets.byReason['collector-silent']).toBe(1);
     });
   });
 
-  test('accepts and says nothing: the ITMS’s after the grace, which begins with the CPE’s FIN', async () => {
+  test('accepts and says nothing: the ITMS’s after `unfinished`, which begins with the CPE’s FIN', async () => {
     const cpe = fresh();
     await stage.wake('c1', cpe);
     const { cpe: near, far, server } = await stage.connect(cpe);
@@ -167,16 +215,19 @@ describe('a collector that', () => {
     await near.close();
     // Once the FIN has come through, the grace has begun.
     expect(await far.receive(1)).toMatchObject({ ended: 'finished' });
+    const begunMs = Date.now();
     await stage.untilOver(cpe);
+    expect(Date.now() - begunMs).toBeGreaterThan(1000 * SHORT_GRACE.grace);
     expect(await stage.session(cpe)).toBe('itms');
     await far.close();
   });
 
-  test('dies in the session, with a RST: the next attempt is the ITMS’s', async () => {
+  test('dies in the session, with a RST: the ITMS’s after the grace that its last answer leaves', async () => {
     const cpe = fresh();
     const { cpe: near, far } = await diverted(cpe);
     await far.reset();
     expect(await near.receive(1)).toMatchObject({ ended: 'ECONNRESET' });
+    await stage.untilOver(cpe);
     expect(await stage.session(cpe)).toBe('itms');
   });
 
@@ -192,15 +243,19 @@ describe('a collector that', () => {
     await stage.restart({ ttl: SHORT_GRACE });
   });
 
-  test('dies in the session without a word: when the CPE gives up, the ITMS’s', async () => {
+  test('dies in the session without a word: when the CPE gives up, one more attempt is the collector’s', async () => {
     const cpe = fresh();
+    await stage.restart({ ttl: LONG_GRACE });
     const { cpe: near, far } = await diverted(cpe);
     await stage.whileDropping('collector', `INPUT -p tcp -s ${cpe}`, async () => {
       await near.send('is anybody there?');
       await near.reset();
+      // The request waits for its answer, so the session may go on.
+      await expect(stage.dial(cpe, { timeoutMs: SILENT_MS + 300 })).rejects.toThrow('ETIMEDOUT');
       expect(await stage.session(cpe)).toBe('itms');
     });
     await far.close();
+    await stage.restart({ ttl: SHORT_GRACE });
   });
 });
 
@@ -243,7 +298,7 @@ test('every connection that a server accepted was on its wire, and no other', as
   const { c1, c2, itms } = SERVER_ADDRESSES;
   expect(stage.wires.connectionsAt(c2)).toEqual(stage.connectionsOf('c2'));
   expect(stage.wires.connectionsAt(itms)).toEqual(stage.connectionsOf('itms'));
-  // Two more at c1, which did not accept them: it refused, or was silent.
+  // These at c1, which did not accept them: it refused, or was silent.
   const refused = [...stage.wires.connectionsAt(c1)].filter((one) => !stage.connectionsOf('c1').has(one));
-  expect(refused).toHaveLength(3);
+  expect(refused).toHaveLength(5);
 });

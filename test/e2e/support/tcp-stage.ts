@@ -54,7 +54,8 @@ export interface ConnectOptions {
 /** Bounds a failure. */
 const PATIENCE_MS = 60_000;
 
-const GET = 'GET /wake HTTP/1.1\r\nHost: cpe\r\n\r\n';
+/** A Connection Request's request. */
+export const GET = 'GET /wake HTTP/1.1\r\nHost: cpe\r\n\r\n';
 
 export function answerText(status: number): string {
   return `HTTP/1.1 ${status} -\r\nContent-Length: 0\r\n\r\n`;
