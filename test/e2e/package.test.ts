@@ -184,6 +184,15 @@ describe('installed elsewhere', () => {
       expect(run(process.execPath, [compiled], elsewhere())).toBe('true 1\n');
     });
 
+    test('compiles and runs the example of docs/library.md', () => {
+      const example = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(installed, 'docs/library.md'), 'utf8'))![1];
+      expect(compile('example.ts', example, { module: 'node16' })).toBe('');
+      const printed = [...example.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => `${text}\n`);
+      expect(run(process.execPath, ['example.js'], elsewhere())).toBe(printed.join(''));
+      writeFileSync(join(elsewhere(), 'plain.mjs'), example);
+      expect(run(process.execPath, ['plain.mjs'], elsewhere())).toBe(printed.join(''));
+    });
+
     test('compiles for a bundler', () => {
       const options = { module: 'esnext', moduleResolution: 'bundler', noEmit: true };
       expect(compile('bundled.ts', PROGRAM, options)).toBe('');
