@@ -25,6 +25,14 @@ export function restart(pid: number, host: Pick<Host, 'read'>, start: string): s
   return service === undefined ? `kill -KILL ${pid} && ${start}` : `systemctl restart ${service}`;
 }
 
+/** Stops a process in order and starts it again: through its service, or with `start`. */
+export function restartInOrder(pid: number, host: Pick<Host, 'read'>, start: string): string {
+  const service = serviceOf(pid, host);
+  return service === undefined
+    ? `kill ${pid} && tail --pid=${pid} -f /dev/null && ${start}`
+    : `systemctl restart ${service}`;
+}
+
 function serviceOf(pid: number, host: Pick<Host, 'read'>): string | undefined {
   return /^0::.*\/([\w@.\\-]+\.service)\s*$/m.exec(host.read(`/proc/${pid}/cgroup`) ?? '')?.[1];
 }

@@ -2,11 +2,12 @@
 
 import { dirname } from 'node:path';
 import { type Holder, stateFilePath } from '../engine';
+import { describeQueues } from '../steering/iptables';
 import { Splitter } from '../splitter/splitter';
 import { type OnEngineDown } from '../splitter/topology';
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
-import { acsplit, edit, quoted, restart, sysctl } from './command-line';
+import { acsplit, edit, quoted, restart, restartInOrder, sysctl } from './command-line';
 import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
 import { controlHolder } from './sockets';
 
@@ -22,6 +23,8 @@ interface EngineFacts {
   hasUnit: boolean;
   /** The process that holds the control socket without answering properly; `restart` kills it and starts it again. */
   silent: { holder: Holder; restart: string } | undefined;
+  /** Restarts an engine that answers. */
+  restart: string;
 }
 
 async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFacts> {
@@ -29,7 +32,9 @@ async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFa
   const isService = hasUnit(host);
   const holder = 'complaint' in answer ? controlHolder(host, wanted.stateDirectory) : undefined;
   const silent = holder && { holder, restart: restart(holder.pid, host, startOf(isService, wanted)) };
-  return { answer, hasUnit: isService, silent };
+  const start = startOf(isService, wanted);
+  const restartIt = 'status' in answer ? restartInOrder(answer.status.pid, host, start) : start;
+  return { answer, hasUnit: isService, silent, restart: restartIt };
 }
 
 function startOf(isService: boolean, wanted: Configuration): string {
@@ -40,7 +45,7 @@ export const engine: Check<EngineFacts> = {
   name: 'engine',
   needs: ['queue-owner', 'state-directory'],
   look: lookAtEngine,
-  judge: ({ answer, hasUnit: isService, silent }, wanted) => {
+  judge: ({ answer, hasUnit: isService, silent, restart: restartIt }, wanted) => {
     if ('isAbsent' in answer) {
       const isHeld = wanted.onEngineDown === 'hold';
       const effect = isHeld ? 'steered packets are dropped' : 'new sessions all go to the ITMS, running ones stall';
@@ -56,6 +61,12 @@ export const engine: Check<EngineFacts> = {
     }
     const faults: Fault[] = [];
     const { status } = answer;
+    const [{ number: first }] = status.queues;
+    if (first !== wanted.queue.first) {
+      const [has, asked] = [first, wanted.queue.first].map(describeQueues);
+      const says = `the engine was started with ${has}, the configuration has ${asked}: no packet reaches the engine`;
+      return [{ level: 'failure', says, mend: restartIt }];
+    }
     if (!status.ready) {
       faults.push({ level: 'warning', says: 'the engine is not ready yet', mend: acsplit('status', wanted) });
     }

@@ -5,12 +5,14 @@ import {
   checkRules,
   DEFAULT_INSTANCE,
   describeDone,
+  describeQueues,
   type Difference,
   installRules,
   removeRules,
   renderRules,
   RulesError,
 } from '../../steering/iptables';
+import { listEngines } from '../../engine';
 import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
 import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
@@ -77,8 +79,17 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       requireServersElsewhere(configuration.topology);
       const done = installRules(configuration.topology, steeringOf(configuration));
       process.stdout.write(`installed: ${describeDone(done)}\n`);
+      warnOfOtherQueues(configuration);
     }),
 };
+
+/** The engine that runs was started with another `queue.first`: it sees nothing of what these rules steer. */
+function warnOfOtherQueues({ name, queue: { first } }: Configuration): void {
+  const engine = listEngines().find((one) => one.name === name);
+  if (engine === undefined || engine.firstQueue === first) return;
+  const has = `the running engine (pid ${engine.pid}) has ${describeQueues(engine.firstQueue)}`;
+  process.stderr.write(`acsplit: ${has}, these rules steer to ${describeQueues(first)}: restart the engine\n`);
+}
 
 interface RemoveOptions extends GlobalOptions {
   instance: string;

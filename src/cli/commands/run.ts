@@ -13,7 +13,7 @@ import {
   ServiceManager,
   startEngine,
 } from '../../engine';
-import { aliveSets } from '../../steering/iptables';
+import { aliveSets, describeQueues, installedQueue } from '../../steering/iptables';
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { requireServersElsewhere } from '../../configuration/own-addresses';
@@ -72,6 +72,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
   if (stopped.aborted) stop();
   manager.ready();
   manager.watch(() => engine.verdictsFlow());
+  void warnOfOtherQueues(options);
   signals.onReload(() => void reloadFrom(config, engine, manager, log));
   await engine.finished;
 }
@@ -81,6 +82,14 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
   requireServersElsewhere(configuration.topology);
   const sets = aliveSets(configuration.topology, steeringOf(configuration));
   return { ...configuration, aliveSets: sets, version: readVersion(), log };
+}
+
+/** Rules from before, made for other queues, would leave this engine without a packet, and it would look healthy. */
+async function warnOfOtherQueues({ name, queue: { first }, log }: EngineOptions): Promise<void> {
+  const installed = await installedQueue(name);
+  if (installed === undefined || installed === first) return;
+  const what = `the installed rules steer to ${describeQueues(installed)}, this engine has ${describeQueues(first)}`;
+  log.error({ event: 'other-queues', installed, first }, `${what}: no packet reaches it; run: acsplit rules install`);
 }
 
 /** If the new configuration is refused, the running one stays in force. */

@@ -1,7 +1,8 @@
 /** The iptables bundle: rendered from the topology, installed, removed, compared with what is live. */
 
 export { checkRules, type Difference } from './check';
-export { describeDone, type Done, installedQueue, installRules, removeRules, type System } from './install';
+export { describeDone, type Done, installRules, removeRules, type System } from './install';
+export { describeQueues, installedQueue } from './installed-queue';
 export { DEFAULT_INSTANCE, isOfAnyInstance } from './instance';
 export { lockRules } from './lock';
 export { renderRules, type Steering } from './render';

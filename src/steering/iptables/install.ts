@@ -8,7 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Family } from '../../packet/address';
 import { cpeInterfaceNames, families as familiesOf, type Topology } from '../../splitter/topology';
-import { findConflict, firstQueueOf } from './conflicts';
+import { findConflict } from './conflicts';
 import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
 import { DEFAULT_INSTANCE, ownPrefix } from './instance';
 import { lockRules } from './lock';
@@ -122,16 +122,6 @@ export function removeRules(system: System = SYSTEM, instance: string = DEFAULT_
     );
     return { instance, families, rules: countRules(before.map(({ part }) => part)), sets };
   });
-}
-
-/**
- * The first queue of the rules that are installed for an instance; `undefined` where none are. An engine with another
- * `queue.first` would wait in vain, and the rules' packets would find nobody. @throws RulesError
- */
-export function installedQueue(instance: string = DEFAULT_INSTANCE, system: System = SYSTEM): number | undefined {
-  const live = inTurn(system, () => readLive(system, ['ipv4']));
-  const queues = [...live.values()].flatMap((ruleset) => firstQueueOf(ruleset, instance) ?? []);
-  return queues.length === 0 ? undefined : Math.min(...queues);
 }
 
 /** In words: `92 rules of IPv4 and IPv6 and 12 sets`. */

@@ -31,12 +31,16 @@ const MAX_OUTPUT_BYTES = 256 << 20;
 /** sbin is not in everybody's PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/sbin', '/sbin'];
 
+/** PATH, and behind it where the system keeps iptables. */
+export function searchPath(): string {
+  return [process.env.PATH ?? '', ...SYSTEM_DIRECTORIES].filter((directory) => directory !== '').join(':');
+}
+
 export const runProgram: Runner = (program, words, input) => {
-  const path = [process.env.PATH ?? '', ...SYSTEM_DIRECTORIES].filter((directory) => directory !== '').join(':');
   const { status, stdout, stderr, error } = spawnSync(program, words, {
     input: input ?? '',
     encoding: 'utf8',
-    env: { ...process.env, PATH: path, LC_ALL: 'C' },
+    env: { ...process.env, PATH: searchPath(), LC_ALL: 'C' },
     timeout: PROGRAM_TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT_BYTES,
   });

@@ -101,6 +101,14 @@ export function setNames({ instance, first }: Pick<Steering, 'instance' | 'first
   };
 }
 
+/** The first queue of the instance whose rules look at the set ALIVE of that name; `undefined` for any other set. */
+export function firstQueueOfSet(name: string, instance: string): number | undefined {
+  const alive = `${ownPrefix(instance)}ALIVE`;
+  if (!name.startsWith(alive)) return undefined;
+  const suffix = /^[46](?:\.(\d+))?$/.exec(name.slice(alive.length));
+  return suffix ? Number(suffix[1] ?? 0) : undefined;
+}
+
 /** The sets that an engine renews while it gives verdicts; none with `hold`. */
 export function aliveSets(topology: Topology, steering: Steering): AliveSet[] {
   if (steering.onEngineDown === 'hold') return [];

@@ -94,7 +94,14 @@ const listener = (local: string, state: string) =>
 
 const holder = { pid: 77, name: 'suricata' };
 const status = (more: Partial<Status>) => ({
-  status: { version: '1', ready: true, paused: false, workers: [], ...more } as unknown as Status,
+  status: {
+    version: '1',
+    ready: true,
+    paused: false,
+    workers: [],
+    queues: [{ number: 0 }],
+    ...more,
+  } as unknown as Status,
 });
 const directory = { isDirectory: true, mode: 0o750, isWritable: true, bytes: 0 };
 

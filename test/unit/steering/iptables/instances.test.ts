@@ -1,7 +1,8 @@
 /** Two instances on one host: names apart, conflicts refused by name, and each sees only its own rules. */
 
-import { installedQueue, installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
+import { installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
 import { compareRules } from '../../../../src/steering/iptables/check';
+import { installedQueue, type Reader } from '../../../../src/steering/iptables/installed-queue';
 import { type Topology } from '../../../../src/splitter/topology';
 import { FakeIpset } from './fake-ipset';
 import { HOLD, ITMS, plain } from './topologies';
@@ -98,11 +99,35 @@ it('removing one leaves the other alone', () => {
   expect(system.restored).toEqual([]);
 });
 
-it('an engine on other queues than the installed rules can be told, and would refresh another set', () => {
-  expect(installedQueue('default', host(plain, { ...ITMS, first: 4 }))).toBe(4);
-  expect(installedQueue('north', host(plain, ITMS))).toBeUndefined();
-  expect(renderRules(plain, { ...ITMS, first: 4 })).toContain('--match-set ACSPLIT-ALIVE4.4 src');
-  expect(renderRules(plain, ITMS)).toContain('--match-set ACSPLIT-ALIVE4 src');
+describe('the queues that installed rules steer to', () => {
+  const reader =
+    (system: System): Reader =>
+    (program, words) =>
+      Promise.resolve(system.run(program, words).stdout);
+
+  it('are told of each instance', async () => {
+    expect(await installedQueue('default', reader(host(plain, { ...ITMS, first: 4 })))).toBe(4);
+    expect(await installedQueue('north', reader(host(plain, NORTH)))).toBe(8);
+    expect(await installedQueue('north', reader(host(plain, ITMS)))).toBeUndefined();
+  });
+
+  it('are told by the name of a set to a service that may not read the rules', async () => {
+    const sets =
+      (...names: string[]): Reader =>
+      (program) =>
+        program === 'ipset' ? Promise.resolve(names.join('\n')) : Promise.reject(new Error('exit status 1'));
+    const names = ['ACSPLIT-CPES4', 'ACSPLIT@north:ALIVE4.8', 'ACSPLIT-ALIVE4.12', 'ACSPLIT-ALIVE6.12', ''];
+    expect(await installedQueue('default', sets(...names))).toBe(12);
+    expect(await installedQueue('north', sets(...names))).toBe(8);
+    expect(await installedQueue('south', sets(...names))).toBeUndefined();
+    expect(await installedQueue('default', sets('ACSPLIT-ALIVE4'))).toBe(0);
+    expect(await installedQueue('default', () => Promise.reject(new Error('nothing runs')))).toBeUndefined();
+  });
+
+  it('decide which set an engine refreshes', () => {
+    expect(renderRules(plain, { ...ITMS, first: 4 })).toContain('--match-set ACSPLIT-ALIVE4.4 src');
+    expect(renderRules(plain, ITMS)).toContain('--match-set ACSPLIT-ALIVE4 src');
+  });
 });
 
 it('a name that is too long for a chain is refused', () => {

@@ -1,0 +1,52 @@
+/**
+ * The queues that the installed rules steer to. An engine on other queues waits in vain, and the rules' packets find nobody:
+ * `acsplit run` looks here when it starts. It may be a service with CAP_NET_ADMIN alone, and iptables needs CAP_NET_RAW to
+ * read rules that name a set; then the name of the set that tells whether an engine lives says it.
+ */
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { SIDES } from '../../packet/batch';
+import { firstQueueOf } from './conflicts';
+import { FAMILIES, PROGRAM } from './family';
+import { DEFAULT_INSTANCE } from './instance';
+import { searchPath } from './iptables';
+import { parseRuleset } from './ruleset';
+import { firstQueueOfSet } from './sets';
+
+/** What a program prints; rejects where it cannot be run or fails. */
+export type Reader = (program: string, words: readonly string[]) => Promise<string>;
+
+const TIMEOUT_MS = 60_000;
+const MAX_OUTPUT_BYTES = 64 << 20;
+
+const readProgram: Reader = async (program, words) => {
+  const env = { ...process.env, PATH: searchPath(), LC_ALL: 'C' };
+  const options = { env, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' } as const;
+  return (await promisify(execFile)(program, words, options)).stdout;
+};
+
+/** The first queue of an instance's installed rules; `undefined` where there are none, or none that can be read. */
+export async function installedQueue(
+  instance: string = DEFAULT_INSTANCE,
+  read: Reader = readProgram,
+): Promise<number | undefined> {
+  const inRules = FAMILIES.map(async (family) => {
+    const ruleset = parseRuleset(await read(`${PROGRAM[family]}-save`, ['-t', 'mangle']));
+    return firstQueueOf(ruleset, instance);
+  });
+  const answers = await Promise.allSettled(inRules);
+  const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? (answer.value ?? []) : []));
+  if (found.length > 0) return Math.min(...found);
+  if (answers.every(({ status }) => status === 'fulfilled')) return undefined;
+  const names = await read('ipset', ['list', '-n']).catch(() => '');
+  return names
+    .split('\n')
+    .map((name) => firstQueueOfSet(name, instance))
+    .find((first) => first !== undefined);
+}
+
+/** `queues 4 to 7`. */
+export function describeQueues(first: number): string {
+  return `queues ${first} to ${first + SIDES.length - 1}`;
+}
