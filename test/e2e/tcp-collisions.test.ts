@@ -2,6 +2,7 @@
 import { talk, hangUp } from './support/tcp-end';
 import { answerText, TcpStage, type ConnectionRequest, type ServerName } from './support/tcp-stage';
 import { street } from './support/family';
+import { MAX_PER_CPE } from '../../src/tables/connection-table';
 
 const cpes = street(2, 20);
 let used = 0;
@@ -79,14 +80,26 @@ test('both SYNs on their way at once', async () => {
 test('a port of the range that a server uses itself is not given to another', async () => {
   const cpe = fresh();
   const taken = new Map<number, ConnectionRequest>();
-  for (let port = REMAP_FIRST; port < REMAP_FIRST + 20; port++) {
+  // With the two that collide, as many as are remembered of one CPE.
+  for (let port = REMAP_FIRST; port < REMAP_FIRST + MAX_PER_CPE - 2; port++) {
     taken.set(port, await stage.request('c1', cpe, { fromPort: port }));
   }
   const first = await stage.request('c1', cpe, { fromPort: 40_000 });
   const second = await stage.request('itms', cpe, { fromPort: 40_000 });
+  expect(second.seenFrom).toBeGreaterThanOrEqual(REMAP_FIRST);
   expect(taken.has(second.seenFrom)).toBe(false);
+
+  // One more: a collector's waits in vain, and the ITMS's passes as it is.
+  await expect(stage.request('c1', cpe, { fromPort: 41_000, timeoutMs: 300 })).rejects.toThrow('ETIMEDOUT');
+  const { byReason } = (await stage.status()).packets;
+  expect(byReason['request-bound']).toBeGreaterThanOrEqual(1);
+
   for (const request of [first, second, ...taken.values()]) await talk(request);
   for (const request of [first, second, ...taken.values()]) await hangUp(request, 'far');
+  // What is closed gives way.
+  const next = await stage.request('c1', cpe, { fromPort: 41_000 });
+  await stage.ask(next, 401);
+  await hangUp(next, 'far');
 });
 
 test('the port again right after close: by its owner as it is, by another under another port', async () => {

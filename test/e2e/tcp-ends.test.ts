@@ -85,7 +85,9 @@ describe.each(SERVERS)('with %s', (server) => {
 
   test('a port that the CPE uses again after it has closed it itself', async () => {
     const cpe = fresh();
-    await hangUp(await open(cpe, server, { fromPort: 20_000 }));
+    const connection = await open(cpe, server, { fromPort: 20_000 });
+    await talk(connection);
+    await hangUp(connection);
     // A port that was chosen may leave TIME-WAIT at once (tcp(7), timestamps).
     const again = await stage.connect(cpe, { fromPort: 20_000 });
     expect(again.server).toBe(server);

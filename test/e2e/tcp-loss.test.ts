@@ -92,7 +92,7 @@ describe('an activation armed between a SYN and its retransmission', () => {
     expect(await stage.session(cpe)).toBe('c1');
   });
 
-  test('a diverted SYN’s retransmissions stay with the collector, armed anew by another or not', async () => {
+  test('a diverted SYN’s retransmissions stay with the collector, whoever else wakes the CPE meanwhile', async () => {
     const cpe = fresh();
     await stage.wake('c1', cpe);
     const dialled = await stage.whileDropping(
@@ -109,7 +109,11 @@ describe('an activation armed between a SYN and its retransmission', () => {
     const near = await dialled.dialling;
     const { server, far } = await stage.accepted(cpe, near.port);
     expect(server).toBe('c1');
+    // Not confirmed yet, the activation was c1's still.
+    expect((await stage.events(cpe)).map(({ event, owner }) => `${event} ${owner}`)).toContain('contended c2');
     await hangUp({ cpe: near, far });
+    expect(await stage.session(cpe)).toBe('itms');
+    await stage.wake('c2', cpe);
     expect(await stage.session(cpe)).toBe('c2');
   });
 });
@@ -229,27 +233,29 @@ describe('forged', () => {
     }
   });
 
-  test('FINs of both ends cost nothing while the connection speaks', async () => {
+  test('FINs of both ends cost nothing while the connection speaks; the CPE’s changes nothing', async () => {
     const cpe = fresh();
     const connection = await open(cpe, 'c1');
     const { port } = connection.cpe;
     const { cpeNext, serverNext } = await numbersOf(stage, cpe, port);
+    const phase = async () => (await stage.entries('connections', cpe))[0]?.phase;
     await forgeFromCpe(stage, cpe, port, {
       flags: Fin | Ack,
       sequence: (cpeNext + 2 ** 30) >>> 0,
       acknowledgement: serverNext,
     });
+    await untilAt('c1', cpe, Fin, 1);
+    expect(await phase()).toBe('established');
+    // A server comes in by an interface of its own: its FIN counts, wherever it stands.
     await forgeFromServer(stage, 'c1', cpe, port, {
       flags: Fin | Ack,
       sequence: (serverNext + 2 ** 30) >>> 0,
       acknowledgement: cpeNext,
     });
-    await eventually(
-      'both FINs',
-      async () => (await stage.entries('connections', cpe))[0]?.phase === 'closed' || undefined,
-    );
+    await eventually('the server’s FIN', async () => (await phase()) === 'fin' || undefined);
     await talk(connection);
     await hangUp(connection);
+    expect(await phase()).toBe('closed');
   });
 
   test('a RST as from the CPE on a Connection Request: the 200 that follows finds its way, and arms', async () => {
@@ -273,7 +279,7 @@ describe('forged', () => {
 });
 
 describe('the loss of all tables', () => {
-  test('leaves the ITMS’s connections and Connection Requests alone, ends the collector’s at once, and all is well again', async () => {
+  test('leaves the ITMS’s connections alone, ends what needs an entry, and all is well again', async () => {
     const [atItms, atCollector, askedByItms, askedByCollector, armed] = [fresh(), fresh(), fresh(), fresh(), fresh()];
     const [plain, diverted] = [await open(atItms, 'itms'), await open(atCollector, 'c1')];
     const ofItms = await stage.request('itms', askedByItms);
@@ -284,10 +290,7 @@ describe('the loss of all tables', () => {
     expect(Object.values((await stage.status()).tables).map(({ count }) => count)).toEqual([0, 0, 0]);
 
     await talk(plain);
-    await stage.ask(ofItms, 401);
-    await stage.ask(ofItms, 200);
     await hangUp(plain);
-    await hangUp(ofItms, 'far');
 
     // The ITMS knows nothing of the diverted connection: it resets it, and the CPE's next attempt is the ITMS's.
     torn.push(`${atCollector}:${diverted.cpe.port}`);
@@ -296,11 +299,23 @@ describe('the loss of all tables', () => {
     expect(await stage.session(atCollector)).toBe('itms');
     await diverted.far.close();
 
-    // What the collector says on it by itself goes nowhere.
-    await ofCollector.far.sendTo(ofCollector.cpe, 'GET /wake HTTP/1.1\r\n\r\n').catch(() => undefined);
-    expect(await stage.session(askedByCollector)).toBe('itms');
-    expect(await stage.session(armed)).toBe('itms');
+    // What a server says on a Connection Request that nobody remembers goes nowhere; it asks again.
+    const unknown = async () => (await stage.status()).packets.byReason['request-unknown'] ?? 0;
+    for (const [server, { cpe: near, far }, cpe] of [
+      ['itms', ofItms, askedByItms],
+      ['c1', ofCollector, askedByCollector],
+    ] as const) {
+      const before = await unknown();
+      await far.send('GET /wake HTTP/1.1\r\n\r\n');
+      await eventually('the drop', async () => (await unknown()) > before || undefined);
+      await far.reset();
+      await near.reset();
+      expect(await stage.session(cpe)).toBe('itms');
+      await stage.wake(server, cpe, [401], [200]);
+      expect(await stage.session(cpe)).toBe(server);
+    }
 
+    expect(await stage.session(armed)).toBe('itms');
     await stage.wake('c1', armed, [401], [200]);
     expect(await stage.session(armed)).toBe('c1');
   });
