@@ -8,8 +8,7 @@ import { type ActivationEntry, type ConnectionEntry, ENTRIES, type Page } from '
 import { EVENTS, type EventRow } from '../../splitter/memory/events';
 import { type Splitter } from '../../splitter/splitter';
 import { tableOfWord, TABLES } from '../../splitter/table-list';
-import { type ControlCommands } from './control';
-import { type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
+import { type Answers, type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
 import { engineLag, engineTime } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type StateHeader } from '../shared/state-header';
@@ -65,7 +64,7 @@ export interface Onlooker {
   restarts: () => number;
 }
 
-export function operations({ look, header, clock, run, restarts }: Onlooker): ControlCommands {
+export function operations({ look, header, clock, run, restarts }: Onlooker): Answers<'tables' | 'events'> {
   return {
     tables: (request) => readTable(look(), request, engineTime(header().hands)),
     events: (request) => ({ ...readEvents(look(), request, header(), clock()), run, restarts: restarts() }),

@@ -5,8 +5,7 @@
  */
 
 import { type Address } from '../../packet/address';
-import { type ControlCommands } from './control';
-import { type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
+import { type Answers, type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
 import { type PacketRing, type RingPacket } from '../shared/packet-ring';
 
@@ -45,7 +44,7 @@ export interface Traced {
   isCpe: (address: Address) => boolean;
 }
 
-export function packetTrace({ ring, run, clock, isCpe }: Traced): ControlCommands {
+export function packetTrace({ ring, run, clock, isCpe }: Traced): Answers<'packets'> {
   return {
     packets: (request) => {
       // Once: a reload that takes a network away ends no trace.

@@ -8,6 +8,15 @@ export type ControlRequest = { command: string } & Record<string, unknown>;
 
 /** Names of the commands that change something, and so are the worker's. */
 export const CHANGES = ['activate', 'deactivate', 'pause', 'resume'] as const;
+export type ChangeName = (typeof CHANGES)[number];
+export type ChangeRequest = ControlRequest & { command: ChangeName };
+
+/** Names of all commands. docs/control-socket.md */
+export const COMMANDS = ['status', 'tables', 'events', 'packets', ...CHANGES] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+/** What answers each of these commands, at once or later. */
+export type Answers<Name extends CommandName> = Readonly<Record<Name, (request: ControlRequest) => unknown>>;
 
 /** What an activation by hand came to: armed in any case, but it diverts only where diverting is on. */
 export interface ActivateAnswer {

@@ -1,7 +1,7 @@
 /** What supervisor and worker say to each other, over Node's IPC channel, and the descriptors that a worker inherits. */
 import { PacketBatch } from '../../packet/batch';
 import { type ActivationMode, type Lives, type Topology } from '../../splitter/topology';
-import { type ControlRequest } from './control-request';
+import { type ChangeRequest } from './control-request';
 import { Journal } from './journal';
 import { Observation } from './observation';
 
@@ -41,7 +41,7 @@ interface Asked {
 
 export interface WorkerCommand extends Asked {
   kind: 'command';
-  request: ControlRequest;
+  request: ChangeRequest;
 }
 
 export interface WorkerReload extends Asked {

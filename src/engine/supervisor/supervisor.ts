@@ -32,7 +32,7 @@ import { readQueueCounters } from '../shared/queue-counters';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
 import { composeStatus, type Status } from '../report/status';
-import { CHANGES } from '../shared/control-request';
+import { type Answers, CHANGES, type CommandName } from '../shared/control-request';
 import { WorkerKeeper } from './worker-keeper';
 import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram } from './worker-program';
 import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
@@ -126,7 +126,7 @@ class Supervisor implements Engine {
       clock: boottimeMs,
       isCpe: (address) => this.state.look.isCpe(address),
     });
-    const commands = { ...this.commands(this.keeper), ...trace };
+    const commands: Answers<CommandName> = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
     const { name, file, stateDirectory, version } = options;
     this.registration = register({ name, file, socket: path, stateDirectory, firstQueue: queue.first, version }, log);
@@ -256,7 +256,7 @@ class Supervisor implements Engine {
     return serveMetrics({ listen, isReady: () => this.verdictsFlow(), metrics, log: this.log });
   }
 
-  private commands(keeper: WorkerKeeper) {
+  private commands(keeper: WorkerKeeper): Answers<Exclude<CommandName, 'packets'>> {
     const changes = CHANGES.map((command) => [
       command,
       (request: Record<string, unknown>) => keeper.ask({ kind: 'command', request: { ...request, command } }),

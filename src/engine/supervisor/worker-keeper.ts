@@ -2,6 +2,7 @@
  * Keeps one worker alive: starts it, starts it again when it dies, more slowly when it keeps dying at once, and carries
  * commands to whichever lives.
  */
+import { type ChangeRequest } from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type Liveness, PROVEN_MS } from './liveness';
@@ -32,8 +33,7 @@ export interface KeeperOptions {
   log: EngineLog;
 }
 
-type Command =
-  { kind: 'command'; request: { command: string } & Record<string, unknown> } | Omit<Reload, 'id' | 'untilMs'>;
+type Command = { kind: 'command'; request: ChangeRequest } | Omit<Reload, 'id' | 'untilMs'>;
 type Reload = Extract<ToWorker, { kind: 'reload' }>;
 
 interface Pending {

@@ -1,6 +1,13 @@
 /** What an operator may tell a running splitter. Every argument comes from outside and is checked here. */
 import { type Splitter } from '../../splitter/splitter';
-import { type ActivateAnswer, type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
+import {
+  type ActivateAnswer,
+  type Answers,
+  type ChangeName,
+  type ControlRequest,
+  cpeOf,
+  refuseStranger,
+} from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
 
 /** Where a pause is remembered, beyond this process. */
@@ -9,11 +16,7 @@ interface Memory {
 }
 
 /** @param nowMs of the engine's clock */
-export function changes(
-  splitter: Splitter,
-  memory: Memory,
-  nowMs: number,
-): Readonly<Record<string, (request: ControlRequest) => unknown>> {
+export function changes(splitter: Splitter, memory: Memory, nowMs: number): Answers<ChangeName> {
   const setPaused = (paused: boolean) => {
     const was = splitter.paused;
     memory.paused = splitter.paused = paused;

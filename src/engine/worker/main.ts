@@ -6,7 +6,7 @@
  */
 import { Splitter } from '../../splitter/splitter';
 import { loadAddon, type QueueError } from '../shared/binding';
-import { type ControlRequest } from '../shared/control-request';
+import { type ChangeRequest } from '../shared/control-request';
 import { EngineClock } from '../shared/engine-clock';
 import { Observation } from '../shared/observation';
 import { mapState } from '../shared/state-file';
@@ -107,7 +107,7 @@ class Worker {
     return splitter;
   }
 
-  private change(request: ControlRequest): unknown {
+  private change(request: ChangeRequest): unknown {
     const nowMs = this.clock.look(loadAddon().boottimeMs());
     return changes(this.splitter, this.header, nowMs)[request.command](request);
   }
