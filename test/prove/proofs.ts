@@ -2,6 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
+import { instances } from './instances';
 import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
@@ -19,4 +20,5 @@ export const PROOFS: readonly Proof[] = [
   systemd,
   firewalls,
   direct,
+  instances,
 ];

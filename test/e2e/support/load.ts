@@ -30,12 +30,16 @@ interface Transfer {
 }
 
 /** For `Stage.open({ cpes: LOAD_CPES, … })`. */
-export const LOAD_CPES = makeCpes(2 + 2 * CHURNING, { informDelayMs: null });
-const [bulkToItms, bulkToCollector] = LOAD_CPES as [CpeSettings, CpeSettings];
-const PERIODIC = LOAD_CPES.slice(2, 2 + CHURNING);
-const WOKEN = LOAD_CPES.slice(2 + CHURNING);
+export const LOAD_CPES = loadCpes();
+
+/** The CPEs of as many loads as are to run at once. */
+export function loadCpes(loads = 1): CpeSettings[] {
+  return makeCpes(loads * (2 + 2 * CHURNING), { informDelayMs: null });
+}
 
 export interface LoadOptions {
+  /** A share of `loadCpes`; all of LOAD_CPES by default. */
+  cpes?: readonly CpeSettings[];
   /** Of each transfer, each way. */
   bulkBytes?: number;
   /** Tries on whatever fails. */
@@ -61,21 +65,28 @@ export class Load {
   private readonly endures: boolean;
   private isEnding = false;
   private readonly parts: Promise<void>[];
+  /** Each opens sessions of its own accord, or is woken for each. */
+  private readonly own: readonly CpeSettings[];
+  private readonly woken: readonly CpeSettings[];
   private readonly before: Record<Server, number>;
 
   constructor(
     private readonly cast: Cast,
-    { bulkBytes = BULK_BYTES, endures = false }: LoadOptions = {},
+    { cpes = LOAD_CPES, bulkBytes = BULK_BYTES, endures = false }: LoadOptions = {},
   ) {
+    const [bulkToItms, bulkToCollector] = cpes as [CpeSettings, CpeSettings];
+    const [periodic, woken] = [cpes.slice(2, 2 + CHURNING), cpes.slice(2 + CHURNING)];
+    this.own = [bulkToItms, ...periodic];
+    this.woken = [bulkToCollector, ...woken];
     this.bulkBytes = bulkBytes;
     this.endures = endures;
     const seed = SEEDS * loads++;
     this.before = { itms: cast.itms.actor.events.length, collector: cast.collector.actor.events.length };
     this.parts = [
       this.repeat('bulk to the ITMS', (round) => this.transfer(bulkToItms, 'itms', seed + 4 * round)),
-      this.repeat('bulk to the collector', (round) => this.transferDiverted(seed + 4 * round + 2)),
-      ...PERIODIC.map((cpe) => this.repeat(`sessions of ${cpe.address}`, () => this.inform(cpe, 'itms'))),
-      ...WOKEN.map((cpe) =>
+      this.repeat('bulk to the collector', (round) => this.transferDiverted(bulkToCollector, seed + 4 * round + 2)),
+      ...periodic.map((cpe) => this.repeat(`sessions of ${cpe.address}`, () => this.inform(cpe, 'itms'))),
+      ...woken.map((cpe) =>
         this.repeat(`woken sessions of ${cpe.address}`, async () => {
           await this.wake(cpe);
           await this.inform(cpe, 'collector');
@@ -96,10 +107,7 @@ export class Load {
     await settle(this.cast);
     this.compareCounts('itms');
     this.compareCounts('collector');
-    const wrong = [
-      ...this.strangers('itms', [bulkToCollector, ...WOKEN]),
-      ...this.strangers('collector', [bulkToItms, ...PERIODIC]),
-    ];
+    const wrong = [...this.strangers('itms', this.woken), ...this.strangers('collector', this.own)];
     return { ...this.done, failures: this.failures, wrong };
   }
 
@@ -146,9 +154,9 @@ export class Load {
     if (!ok) throw new Error(error);
   }
 
-  private async transferDiverted(seed: number): Promise<void> {
-    await this.wake(bulkToCollector);
-    await this.transfer(bulkToCollector, 'collector', seed);
+  private async transferDiverted(cpe: CpeSettings, seed: number): Promise<void> {
+    await this.wake(cpe);
+    await this.transfer(cpe, 'collector', seed);
   }
 
   private async transfer(cpe: CpeSettings, server: Server, seed: number): Promise<void> {
