@@ -5,7 +5,9 @@
 import { TcpFlag } from '../../src/packet/tcp';
 import { forgeFromCpe } from './support/forge';
 import { street } from './support/family';
-import { TcpStage, type ReportConnection } from './support/tcp-stage';
+import { eventually } from './support/run-host';
+import { type End } from './support/tcp-end';
+import { SERVER_ADDRESSES, TcpStage, type ReportConnection } from './support/tcp-stage';
 
 /** So long the collector may be silent before its connection counts as gone; the default is 10 s. */
 const REPORT_UNANSWERED = 2;
@@ -13,12 +15,16 @@ const cpes = street(3, 30);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 let port = 21_000;
+const COLLECTOR = SERVER_ADDRESSES.c1;
+/** Where a boot begins that must be told from forged SYNs. */
+const BOOT_ISN = 0xb0070000;
 
 let stage: TcpStage;
 const torn: string[] = [];
 
 beforeAll(async () => {
   stage = await TcpStage.open({ cpes, ttl: { reportUnanswered: REPORT_UNANSWERED }, lossy: true });
+  stage.wires.keepSights(({ flags }) => flags === TcpFlag.Syn);
 });
 afterAll(() => stage?.close());
 afterEach(() => stage?.expectOneServerEach(torn));
@@ -56,8 +62,12 @@ async function powerCut(
 }
 
 /** Whose the first session after the boot is, on the same port. */
-async function boot({ cpe }: Booted): Promise<string> {
-  const near = await stage.dial(cpe, { fromPort: port });
+function boot({ cpe }: Booted): Promise<string> {
+  return bootedAt(cpe, stage.dial(cpe, { fromPort: port }));
+}
+
+async function bootedAt(cpe: string, dialling: Promise<End>): Promise<string> {
+  const near = await dialling;
   const { server } = await stage.accepted(cpe, near.port);
   // Its first SYN went where the old connection was.
   torn.push(`${cpe}:${port}`);
@@ -85,14 +95,35 @@ describe.each(Object.entries(LAST_ANSWERS))('after %s', (_what, answer) => {
 
   test('it has the connection, and somebody forges twenty SYNs a second', async () => {
     const booted = await powerCut(answer, async () => undefined);
+    const { cpe } = booted;
     let isOver = false;
-    const forging = (async () => {
+    const forge = async (): Promise<void> => {
       for (let n = 0; !isOver; n++) {
-        await forgeFromCpe(stage, booted.cpe, port, { flags: TcpFlag.Syn, sequence: (n * 40_503_001) >>> 0 });
+        await forgeFromCpe(stage, cpe, port, { flags: TcpFlag.Syn, sequence: (n * 40_503_001) >>> 0 });
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-    })();
-    expect(await boot(booted).finally(() => (isOver = true))).toBe('itms');
+    };
+    // Without power the CPE answers none of the collector's challenges; its host's kernel would, and end the connection.
+    const off = `OUTPUT -p tcp -s ${cpe} --tcp-flags RST RST`;
+    const { forging, dialling } = await stage.whileDropping('cpe', off, async () => {
+      const forging = forge();
+      await synsAtCollector(cpe, (isns) => isns.length > 5);
+      const dialling = stage.dial(cpe, { fromPort: port, initialSequence: BOOT_ISN });
+      await synsAtCollector(cpe, (isns) => isns.includes(BOOT_ISN));
+      return { forging, dialling };
+    });
+    expect(await bootedAt(cpe, dialling).finally(() => (isOver = true))).toBe('itms');
     await forging;
   });
 });
+
+/** Waits until the SYNs of the CPE's port on the collectors' wire, by their ISNs, are such. */
+async function synsAtCollector(cpe: string, areSuch: (isns: number[]) => boolean): Promise<void> {
+  await eventually(`SYNs of ${cpe} at its collector`, async () => {
+    await stage.wires.catchUp();
+    const isns = stage.wires.sights
+      .filter(({ wire, source, destination }) => wire === 'server' && source === cpe && destination === COLLECTOR)
+      .map(({ sequence }) => sequence);
+    return areSuch(isns) || undefined;
+  });
+}
