@@ -109,3 +109,17 @@ test('the configuration of the README is one', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test('operations and README tell the same order from nothing to a diverted session', () => {
+  const table = read('README.md').split('| step ')[1]?.split('\n\n')[0] ?? '';
+  const section =
+    read('docs/operations.md').split('\n## Installing on a router\n')[1]?.split('\nTo uninstall')[0] ?? '';
+  const commands = (text: string) => [...new Set([...text.matchAll(/`(acsplit [^`]+)`/g)].map(([, line]) => line))];
+  const inReadme = commands(table).filter((line) => commands(section).includes(line));
+  expect(inReadme.length).toBeGreaterThan(6);
+  expect(commands(section).filter((line) => inReadme.includes(line))).toEqual([
+    // Before anything is changed; README names it where everything is in place.
+    'acsplit doctor',
+    ...inReadme.filter((line) => line !== 'acsplit doctor'),
+  ]);
+});
