@@ -1,138 +1,222 @@
 /**
- * Random traffic for reference and core: few CPEs, ports and sequence numbers, so that things meet; whole conversations and
- * stray packets, time in steps around every life, a reload now and then, and bytes that lie.
+ * Random traffic for reference and core: few CPEs, ports and initial numbers, so that things meet; whole conversations
+ * with true numbers, stray packets with guessed ones, time in steps around every life, a reload now and then, and bytes
+ * that lie.
  */
 import * as fc from 'fast-check';
-import {
-  CPE_PORT,
-  FLAGS,
-  GET,
-  ITMS_PORT,
-  OK,
-  type Party,
-  REPORT_PORT,
-  type Server,
-  type Type,
-  UNAUTHORIZED,
-} from '../support/rig';
-
-export interface Sent {
-  /** `peer`: whichever server has the connection when it comes to this packet, the ITMS if nobody. */
-  from: Party | 'peer';
-  type: Type;
-  cpe: string;
-  cpePort: number;
-  /** At the ACS address. */
-  port: number;
-  sequence: number;
-  /** By how much it acknowledges more than its own sequence number; what an answer to a SYN of that ISN would. */
-  ahead?: number;
-  payload: string;
-}
-
-export type Act =
-  | { what: 'wait'; ms: number }
-  | { what: 'send'; packets: Sent[] }
-  | { what: 'corrupt'; packet: Sent; at: number; value: number; cut: number }
-  | { what: 'reload'; collectors: ('c1' | 'c2')[] }
-  | { what: 'pause'; paused: boolean }
-  | { what: 'sweep' }
-  | { what: 'activate' | 'deactivate'; cpe: string; collector: 'c1' | 'c2' };
+import { CPE_PORT, FLAGS, ITMS_PORT, REPORT_PORT, type Server, type Type } from '../support/rig';
+import { type Act, type Place, type Sent } from './act';
+import { ANSWERS, PIECED, REQUESTS } from './payloads';
 
 const CPES = ['10.1.7.1', '10.1.7.1', '10.1.7.2'];
-const REPORT_CPE_PORTS = [40001, 40002, 40003];
+const REPORT_CPE_PORTS = [40001, 40001, 40002];
 const REQUEST_PORTS = [50001, 50001, 50002, 61000];
-const PAYLOADS = [OK, UNAUTHORIZED, 'HTTP/1.1 2', 'H', 'vendor protocol', GET];
-const SEQUENCES = [1000, 1001, 7001, 7050, 0xfffffff0, 0x7fffffff, 5];
-const ISNS = [1000, 1000, 5];
+const ISNS = [1000, 1000, 5, 0xfffffff0];
+const NEXT: Place = { base: 'next', by: 0 };
 /** Each life, a millisecond less, and one more. */
-const LIVES_MS = [10_000, 30_000, 60_000, 75_000, 120_000, 130_000, 240_000, 7_500_000];
-const EDGES_MS = LIVES_MS.flatMap((ms) => [ms - 1, ms, ms + 1]);
+const LIVES_MS = [1_000, 2_000, 3_000, 4_000, 10_000, 30_000, 60_000, 75_000, 120_000, 130_000, 240_000, 300_000];
+const EDGES_MS = [...LIVES_MS, 7_500_000].flatMap((ms) => [ms - 1, ms, ms + 1]);
+/** Around what a proof allows. */
+const OFFSETS = [0, 0, 0, 1, -1, 2, 100, 64_240, 64_241, 65_536, 65_537, -65_536, -65_537, 1_048_577, -1_048_577, 1e9];
 
 const cpe = fc.constantFrom(...CPES);
 const collector = fc.constantFrom<'c1' | 'c2'>('c1', 'c2');
 const server = fc.constantFrom<Server>('c1', 'c1', 'c2', 'itms');
-const anyServer = fc.constantFrom<Sent['from']>('peer', 'peer', 'peer', 'c1', 'c2', 'itms');
-const anybody = fc.oneof(fc.constant<Sent['from']>('cpe'), anyServer);
+const anybody = fc.constantFrom<Sent['from']>('cpe', 'cpe', 'cpe', 'peer', 'peer', 'c1', 'c2', 'itms');
 const requestPort = fc.constantFrom(...REQUEST_PORTS);
 const reportCpePort = fc.constantFrom(...REPORT_CPE_PORTS);
-const sequence = fc.constantFrom(...SEQUENCES);
 const isn = fc.constantFrom(...ISNS);
-/** Of the SYN, of 64 KiB with it, and what cannot answer it. */
-const ahead = fc.constantFrom(1, 1, 1, 0, -1, 2, 65_536, 65_537);
+const request = fc.constantFrom(...REQUESTS);
+const answer = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...ANSWERS).map((one) => [one]) },
+  { weight: 1, arbitrary: fc.constantFrom(...PIECED) },
+);
 const types = fc.constantFrom(...(Object.keys(FLAGS) as Type[]));
-const ends = fc.constantFrom<Type>('ACK', 'DATA', 'FIN', 'FIN', 'FIN', 'RST');
+const place: fc.Arbitrary<Place> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant(NEXT) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      base: fc.constantFrom<Place['base']>('next', 'last', 'acked', 'acked'),
+      by: fc.constantFrom(...OFFSETS),
+    }),
+  },
+  { weight: 1, arbitrary: isn.map((by): Place => ({ base: 'zero', by })) },
+);
+const window = fc.constantFrom(64_240, 64_240, 64_240, 0, 100, 65_535);
+const scale = fc.constantFrom(undefined, undefined, 0, 2, 14);
+const isWrong = fc.constantFrom(false, false, false, false, false, false, true);
 
-/** Any packet at all: most of them belong to nothing. */
-const stray: fc.Arbitrary<Sent> = fc.record({
-  from: fc.constantFrom<Party>('cpe', 'c1', 'c2', 'itms'),
-  type: types,
+type End = Pick<Sent, 'cpe' | 'cpePort' | 'port'>;
+
+const reportEnd = fc.record({ cpe, cpePort: reportCpePort, port: fc.constant(REPORT_PORT) });
+const requestEnd = fc.record({ cpe, cpePort: fc.constant(CPE_PORT), port: requestPort });
+const strayEnd = fc.record({
   cpe,
   cpePort: fc.constantFrom(...REPORT_CPE_PORTS, CPE_PORT),
   port: fc.constantFrom(REPORT_PORT, REPORT_PORT, 9090, ITMS_PORT, ...REQUEST_PORTS, 61001, 22),
-  sequence,
-  payload: fc.constantFrom('', ...PAYLOADS),
 });
 
-/** Any packet of a report connection, or of a Connection Request. */
-const onReport = fc
-  .tuple(anybody, types, cpe, reportCpePort, isn, ahead)
-  .map(([from, type, of, cpePort, at, by]) => ({ ...packet(from, type, reportEnd(of, cpePort), at), ahead: by }));
-const onRequest = fc
-  .tuple(anybody, types, cpe, requestPort, sequence, fc.constantFrom('', ...PAYLOADS), ahead)
-  .map(([from, type, of, port, at, payload, by]) => ({
-    ...packet(from, type, requestEnd(of, port), at, type === 'DATA' || type === 'FIN' ? payload : ''),
-    ahead: by,
-  }));
+/** Any packet of such a connection, with numbers near the true ones. */
+function anyOn(end: fc.Arbitrary<End>): fc.Arbitrary<Sent> {
+  const payload = fc.oneof(fc.constant(''), request, fc.constantFrom(...ANSWERS));
+  return fc
+    .tuple(end, fc.record({ from: anybody, type: types, sequence: place, acknowledgement: place }), payload, isWrong)
+    .chain(([ends, head, text, wrong]) =>
+      fc.record({ window, scale, isStray: fc.boolean() }).map(({ window: size, scale: offered, isStray }) => ({
+        ...ends,
+        ...head,
+        payload: ['DATA', 'FIN', 'SYN', 'SYN+ACK'].includes(head.type) ? text : '',
+        window: size,
+        ...(head.type.startsWith('SYN') && { scale: offered }),
+        ...(wrong && { isWrong: true }),
+        ...(isStray && { isStray: true }),
+      })),
+    );
+}
 
-/** A server asks, the CPE answers; how it ends is left to another act. */
-const request = fc
-  .tuple(server, cpe, requestPort, isn, fc.constantFrom(...PAYLOADS), fc.constantFrom(7001, 7050))
-  .map(([from, of, port, at, payload, answerAt]) => [
-    packet(from, 'SYN', requestEnd(of, port), at),
-    packet('cpe', 'SYN+ACK', requestEnd(of, port), 7000),
-    packet('cpe', 'DATA', requestEnd(of, port), answerAt, payload),
+function packet(from: Sent['from'], type: Type, end: End, payload = '', more: Partial<Sent> = {}): Sent {
+  return { from, type, ...end, sequence: NEXT, acknowledgement: NEXT, payload, window: 64_240, ...more };
+}
+
+function syn(from: Sent['from'], end: End, at: number, more: Partial<Sent> = {}): Sent {
+  return packet(from, 'SYN', end, '', { sequence: { base: 'zero', by: at }, ...more });
+}
+
+function synAck(from: Sent['from'], end: End, at = 7000): Sent {
+  return packet(from, 'SYN+ACK', end, '', { sequence: { base: 'zero', by: at } });
+}
+
+const again = (sent: Sent): Sent => ({ ...sent, sequence: { base: 'last', by: 0 } });
+const sends = (packets: Sent[]): Act[] => packets.map((sent) => ({ what: 'send', packet: sent }));
+const pause = (ms: number): Act => ({ what: 'wait', ms });
+
+/** A conversation with one step left out, or sent once more, or with a pause before it. */
+function varied(steps: fc.Arbitrary<Sent[]>): fc.Arbitrary<Act[]> {
+  const trouble = fc.constantFrom('none', 'none', 'lost', 'repeated', 'late');
+  const ms = fc.constantFrom(1, 500, 999, 1000, 3000, 9999, 10_000);
+  return fc.tuple(steps, trouble, fc.nat({ max: 12 }), ms).map(([packets, kind, at, late]) => {
+    const acts = sends(packets);
+    if (kind === 'none' || at >= packets.length) return acts;
+    const step =
+      kind === 'lost' ? [] : kind === 'late' ? [pause(late), acts[at]] : sends([packets[at], again(packets[at])]);
+    return [...acts.slice(0, at), ...step, ...acts.slice(at + 1)];
+  });
+}
+
+/** Ways in which a connection ends, or goes on. */
+const ending = fc.constantFrom<[Sent['from'], Type][]>(
+  [],
+  [
+    ['peer', 'FIN'],
+    ['cpe', 'FIN'],
+    ['peer', 'ACK'],
+  ],
+  [
+    ['cpe', 'FIN'],
+    ['peer', 'FIN'],
+    ['cpe', 'ACK'],
+  ],
+  [['cpe', 'RST']],
+  [['peer', 'RST']],
+  [
+    ['peer', 'FIN'],
+    ['cpe', 'bare RST'],
+  ],
+  [
+    ['cpe', 'FIN'],
+    ['peer', 'ACK'],
+    ['cpe', 'bare RST'],
+  ],
+  [
+    ['peer', 'ACK'],
+    ['peer', 'FIN'],
+  ],
+);
+const ends = (end: End, kinds: [Sent['from'], Type][]) => kinds.map(([from, type]) => packet(from, type, end));
+
+/** A server asks, the CPE answers. */
+function asking(from: Server, end: End, at: number, text: string, answers: string[]): Sent[] {
+  return [
+    syn(from, end, at),
+    synAck('cpe', end),
+    packet('peer', 'ACK', end),
+    packet('peer', 'DATA', end, text),
+    ...answers.map((one) => packet('cpe', 'DATA', end, one)),
+  ];
+}
+
+const asked = fc
+  .tuple(server, requestEnd, isn, request, answer, ending)
+  .map(([from, end, at, text, answers, last]) => [...asking(from, end, at, text, answers), ...ends(end, last)]);
+
+/** One more request on a connection that stands, and its answer. */
+const askedAgain = fc
+  .tuple(requestEnd, request, answer)
+  .map(([end, text, answers]) => [
+    packet('peer', 'DATA', end, text),
+    ...answers.map((one) => packet('cpe', 'DATA', end, one)),
   ]);
 
 /** A CPE opens, the server that it gets answers, and something follows. */
 const session = fc
-  .tuple(cpe, reportCpePort, isn, ends, ends)
-  .map(([of, cpePort, at, first, second]) => [
-    packet('cpe', 'SYN', reportEnd(of, cpePort), at),
-    packet('peer', 'SYN+ACK', reportEnd(of, cpePort), at),
-    packet('cpe', first, reportEnd(of, cpePort), at + 1),
-    packet('peer', second, reportEnd(of, cpePort), at + 1),
+  .tuple(reportEnd, isn, scale, request, answer, ending)
+  .map(([end, at, offered, text, answers, last]) => [
+    syn('cpe', end, at, { scale: offered }),
+    { ...synAck('peer', end), scale: offered },
+    packet('cpe', 'ACK', end),
+    packet('cpe', 'DATA', end, text),
+    ...answers.map((one) => packet('peer', 'DATA', end, one)),
+    ...ends(end, last),
   ]);
+
+const exchange = fc
+  .tuple(reportEnd, request, answer, ending)
+  .map(([end, text, answers, last]) => [
+    packet('cpe', 'DATA', end, text),
+    ...answers.map((one) => packet('peer', 'DATA', end, one)),
+    ...ends(end, last),
+  ]);
+
+/** A SYN onto what stands: a boot, a collector that has forgotten, one that refuses, one that is silent. */
+const onto = fc
+  .tuple(reportEnd, isn, fc.constantFrom('boot', 'forgotten', 'refused', 'silent', 'alive'))
+  .map(([end, at, kind]) => {
+    const acked: Place = { base: 'acked', by: 0 };
+    const challenge = packet('peer', 'ACK', end, '', { acknowledgement: acked });
+    const bare = packet('cpe', 'bare RST', end, '', { sequence: acked });
+    const opens = syn('cpe', end, at);
+    if (kind === 'boot') return [opens, challenge, bare, syn('cpe', end, at)];
+    if (kind === 'forgotten') return [opens, synAck('peer', end, 9000), opens];
+    if (kind === 'refused') return [opens, packet('peer', 'RST', end), opens];
+    return kind === 'silent' ? [opens] : [opens, challenge, packet('cpe', 'ACK', end, '', { sequence: acked })];
+  });
 
 /** A collector wakes a CPE, which comes. */
 const story = fc
-  .tuple(collector, cpe, requestPort, isn, session)
-  .map(([from, of, port, at, visit]) => [
-    packet(from, 'SYN', requestEnd(of, port), at),
-    packet('cpe', 'SYN+ACK', requestEnd(of, port), 7000),
-    packet('cpe', 'DATA', requestEnd(of, port), 7001, OK),
-    packet('peer', 'FIN', requestEnd(of, port), at + 1),
-    ...visit.map((sent) => ({ ...sent, cpe: of })),
+  .tuple(collector, requestEnd, isn, varied(session))
+  .map(([from, end, at, visit]): Act[] => [
+    ...sends(asking(from, end, at, REQUESTS[0], [ANSWERS[0]])),
+    ...visit.map((act) => (act.what === 'send' ? { ...act, packet: { ...act.packet, cpe: end.cpe } } : act)),
   ]);
 
-type End = Pick<Sent, 'cpe' | 'cpePort' | 'port'>;
-
-function reportEnd(of: string, cpePort: number): End {
-  return { cpe: of, cpePort, port: REPORT_PORT };
-}
-
-function requestEnd(of: string, port: number): End {
-  return { cpe: of, cpePort: CPE_PORT, port };
-}
-
-function packet(from: Sent['from'], type: Type, end: End, at: number, payload = ''): Sent {
-  return { from, type, ...end, sequence: at, payload };
-}
-
-const one = (packet: fc.Arbitrary<Sent>) => packet.map((sent): Sent[] => [sent]);
-
-const send = (packets: fc.Arbitrary<Sent[]>) => fc.record({ what: fc.constant('send' as const), packets });
-const wait = (ms: fc.Arbitrary<number>) => fc.record({ what: fc.constant('wait' as const), ms });
+/** More connections of one CPE than are remembered. */
+const crowd = fc
+  .tuple(cpe, collector, fc.constantFrom(3, 5, 16, 18), fc.constantFrom('open', 'standing', 'closed', 'mixed'))
+  .chain(([of, by, count, kind]) =>
+    fc.boolean().map((isRequest): Act[] =>
+      Array.from({ length: count }, (_, nth): Act[] => {
+        const end = isRequest
+          ? { cpe: of, cpePort: CPE_PORT, port: 50001 + nth }
+          : { cpe: of, cpePort: 40001 + nth, port: REPORT_PORT };
+        const [opener, other] = isRequest ? ([by, 'cpe'] as const) : (['cpe', 'peer'] as const);
+        const steps = [syn(opener, end, 1000), synAck(other, end), packet(isRequest ? 'peer' : 'cpe', 'ACK', end)];
+        const isClosed = kind === 'closed' || (kind === 'mixed' && nth % 3 === 0);
+        const all = isClosed ? [...steps, packet('peer', 'FIN', end)] : kind === 'open' ? steps.slice(0, 1) : steps;
+        return [{ what: 'activate', cpe: of, collector: by }, ...sends(all), pause(nth % 2)];
+      }).flat(),
+    ),
+  );
 
 const hand: fc.Arbitrary<Act> = fc.oneof(
   fc.record({
@@ -140,43 +224,39 @@ const hand: fc.Arbitrary<Act> = fc.oneof(
     collectors: fc.constantFrom<('c1' | 'c2')[]>(['c1', 'c2'], ['c2', 'c1'], ['c1', 'c2'], ['c1']),
   }),
   fc.record({ what: fc.constant('pause' as const), paused: fc.constantFrom(false, false, true) }),
-  fc.record({ what: fc.constant('sweep' as const) }),
+  fc.record({ what: fc.constant('usable' as const), collector, isUsable: fc.constantFrom(true, false) }),
+  fc.record({ what: fc.constantFrom('sweep' as const, 'forget' as const, 'engine down' as const) }),
   fc.record({ what: fc.constantFrom('activate' as const, 'activate' as const, 'deactivate' as const), cpe, collector }),
 );
 
 const corruption: fc.Arbitrary<Act> = fc.record({
   what: fc.constant('corrupt' as const),
-  packet: fc.oneof(stray, onReport, onRequest),
+  packet: fc.oneof(anyOn(strayEnd), anyOn(reportEnd), anyOn(requestEnd)),
   at: fc.integer({ min: 0, max: 39 }),
   value: fc.integer({ min: 0, max: 255 }),
   cut: fc.constantFrom(0, 0, 0, 1, 19, 20, 21),
 });
 
-const act: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 4, arbitrary: send(request) },
-  { weight: 6, arbitrary: send(session) },
-  { weight: 5, arbitrary: send(story) },
-  { weight: 12, arbitrary: send(one(onReport)) },
-  { weight: 10, arbitrary: send(one(onRequest)) },
-  { weight: 2, arbitrary: send(one(stray)) },
-  { weight: 3, arbitrary: wait(fc.integer({ min: 0, max: 900 })) },
-  { weight: 2, arbitrary: wait(fc.constantFrom(1999, 2000, 2001)) },
-  { weight: 2, arbitrary: wait(fc.constantFrom(...EDGES_MS)) },
-  { weight: 1, arbitrary: corruption },
-  { weight: 1, arbitrary: hand },
+const wait = (ms: fc.Arbitrary<number>): fc.Arbitrary<Act[]> => ms.map((one) => [pause(one)]);
+const send = (one: fc.Arbitrary<Sent>): fc.Arbitrary<Act[]> => one.map((sent) => sends([sent]));
+const single = (act: fc.Arbitrary<Act>): fc.Arbitrary<Act[]> => act.map((one) => [one]);
+
+const group: fc.Arbitrary<Act[]> = fc.oneof(
+  { weight: 5, arbitrary: varied(asked) },
+  { weight: 2, arbitrary: varied(askedAgain) },
+  { weight: 5, arbitrary: varied(session) },
+  { weight: 7, arbitrary: story },
+  { weight: 3, arbitrary: varied(exchange) },
+  { weight: 4, arbitrary: varied(onto) },
+  { weight: 1, arbitrary: crowd },
+  { weight: 14, arbitrary: send(anyOn(reportEnd)) },
+  { weight: 10, arbitrary: send(anyOn(requestEnd)) },
+  { weight: 2, arbitrary: send(anyOn(strayEnd)) },
+  { weight: 4, arbitrary: wait(fc.integer({ min: 0, max: 900 })) },
+  { weight: 4, arbitrary: wait(fc.constantFrom(...EDGES_MS)) },
+  { weight: 1, arbitrary: single(corruption) },
+  { weight: 2, arbitrary: single(hand) },
 );
 
-/** Enough acts for some seventy packets. */
-export const acts = fc.array(act, { minLength: 1, maxLength: 80, size: 'max' });
-
-/** As a failing sequence is printed: a line an act. */
-export function actText(act: Act): string {
-  if (act.what === 'send') return act.packets.map(packetText).join('\n');
-  if (act.what === 'corrupt')
-    return `corrupt: ${packetText(act.packet)}, byte ${act.at} is ${act.value}, ${act.cut} bytes cut`;
-  return JSON.stringify(act);
-}
-
-function packetText({ from, type, cpe, cpePort, port, sequence, ahead = 1, payload }: Sent): string {
-  return `${from} sends ${type}, ${cpe}:${cpePort} and port ${port}, sequence ${sequence}, acknowledging ${ahead} more, ${JSON.stringify(payload)}`;
-}
+/** Enough for some hundred packets. */
+export const acts = fc.array(group, { minLength: 1, maxLength: 60, size: 'max' }).map((groups) => groups.flat());

@@ -1,62 +1,78 @@
 /** Who may have a CPE's next session: which answers and FINs of Connection Requests arm. */
+import { arm, ask, phaseAt } from './activations';
+import { ahead } from './arithmetic';
 import { type Context, ITMS } from './context';
+import { readHead } from './http';
 import { type Connection } from './memory';
-
-/** Up to the status code, without which nothing can be judged. */
-const STATUS_BYTES = 'HTTP/1.1 200'.length;
+import { endOf } from './numbers';
 
 export class Arming {
   constructor(private readonly context: Context) {}
 
   /** False where there was no room. */
   arm(cpe: string, owner: string): boolean {
-    const { context } = this;
-    const known = context.memory.of(cpe);
-    if (known.activation(context.nowMs) === undefined && !this.hasRoom(cpe)) return false;
-    const nothingYet = { cpePort: 0, port: 0, isAnswered: false, hasFin: false, isReset: false };
-    known.setActivation({ owner, isArmed: true, ...nothingYet, touchedMs: context.nowMs });
-    return true;
+    const one = this.context.claimActivation(cpe);
+    if (one) arm(one, owner, this.context.nowMs);
+    return one !== undefined;
   }
 
-  private hasRoom(cpe: string): boolean {
-    const { room, memory, nowMs, capacity } = this.context;
-    if (room) return !room.activations || room.hasActivation(cpe);
-    return memory.activations(nowMs).length < capacity;
+  /** New data of the server: a request, whose answer begins at that number of the CPE's. */
+  requested(request: Connection, answerAt: number): void {
+    const { context } = this;
+    const { answer } = request;
+    if (request.owner !== ITMS) {
+      const one = context.claimActivation(request.cpe);
+      if (one) ask(one, context.nowMs);
+    }
+    request.requestedMs = context.nowMs;
+    // Pipelined behind one whose answer has begun: where its own begins cannot be told.
+    if (answer.isAsked && ahead(answerAt, answer.at) < 0) return;
+    Object.assign(answer, { isAsked: true, text: '', at: answerAt });
   }
 
-  /** The CPE has sent data on a Connection Request: did it say yes? */
-  answered(request: Connection): void {
+  /** Valid data of the CPE: read exactly where the answer goes on. @param first number of the first byte */
+  answered(request: Connection, first: number): void {
+    const { payload, isChecksumRight, syn } = this.context.packet;
+    const { answer } = request;
+    const skip = ahead(answer.at, first);
+    if (!answer.isAsked || skip < 0 || skip >= payload.length || !isChecksumRight) return;
+    const before = readHead(answer.text);
+    if (before.isOver || before.meaning !== 'waiting') return;
+    answer.text += payload.slice(skip);
+    answer.at = endOf(this.context.packet, syn ? 1 : 0);
+    const { meaning } = readHead(answer.text);
+    if (meaning === 'empty' || meaning === 'body') this.saidYes(request);
+  }
+
+  private saidYes(request: Connection): void {
     const { context } = this;
-    const { payload, syn } = context.packet;
-    const sequence = (context.packet.sequence + (syn ? 1 : 0)) % 2 ** 32;
-    if (!payload.startsWith('HTTP/1.') && !'HTTP/1.'.startsWith(payload)) {
-      request.saidOther = true;
+    const { cpe, owner, requestedMs } = request;
+    const standing = context.activation(cpe);
+    if (owner === ITMS) {
+      // The CPE's next session is the ITMS's.
+      if (standing && phaseAt(standing, context.nowMs) !== 'none') context.endActivation(cpe);
       return;
     }
-    request.saidHttp = true;
-    if (request.judged !== undefined) {
-      const ahead = (sequence - request.judged + 2 ** 32) % 2 ** 32;
-      if (ahead === 0 || ahead >= 2 ** 31) return;
-    }
-    if (payload.length < STATUS_BYTES) return;
-    request.judged = sequence;
-    if (payload['HTTP/1.1 '.length] !== '2') return;
-    if (request.owner === ITMS) context.memory.of(request.cpe).setActivation(undefined);
-    else if (context.mode !== 'fin') this.succeeded(request);
+    if (context.mode === 'fin') return;
+    // The woken session has begun already, with the ITMS.
+    if (standing?.sessionMs !== undefined && standing.sessionMs >= requestedMs) return;
+    this.succeeded(request);
   }
 
   /** The first FIN of the server that asked. */
   finished(request: Connection): void {
     const { mode } = this.context;
     if (request.owner === ITMS || mode === 'response') return;
-    if (mode === 'fin' || (request.saidOther && !request.saidHttp)) this.succeeded(request);
+    const isUnread = request.answer.isAsked && readHead(request.answer.text).isCut;
+    if (mode === 'fin' || isUnread) this.succeeded(request);
   }
 
   /** Arms, unless another collector is waiting for the CPE's session. */
   private succeeded({ cpe, owner }: Connection): void {
     const { context } = this;
-    const standing = context.memory.of(cpe).activation(context.nowMs);
-    const isContended = standing?.isArmed && standing.owner !== owner && context.isConfigured(standing.owner);
+    const standing = context.activation(cpe);
+    const isArmed = standing !== undefined && phaseAt(standing, context.nowMs) === 'armed';
+    const isContended = isArmed && standing.owner !== owner && context.isConfigured(standing.owner);
     if (context.isConfigured(owner) && !isContended) this.arm(cpe, owner);
   }
 }

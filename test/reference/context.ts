@@ -1,5 +1,6 @@
 /** What every part of the reference sees: the world, the packet in hand, the time, and the memory. */
-import { Memory } from './memory';
+import { type Activation, isAsked, nothing } from './activations';
+import { type Connection, Memory } from './memory';
 import { type ReadPacket } from './packet';
 
 export type Mode = 'auto' | 'fin' | 'response' | 'off';
@@ -25,16 +26,21 @@ export interface Ends {
 /** What becomes of a packet. */
 export type Decision = 'dropped' | 'untouched' | Ends;
 
+/** What the core's tables hold after the packet, looked at only where the design leaves a choice. */
+export interface Tables {
+  hasRequest(cpe: string, cpePort: number, port: number): boolean;
+  hasReport(cpe: string, cpePort: number, port: number): boolean;
+  hasActivation(cpe: string): boolean;
+}
+
 /**
  * Which tables of the core may be full, where that is not for the reference to know: the dead that are not yet swept
  * take room. The reference then looks at what was done, and into the core's tables.
  */
-export interface Room {
+export interface Room extends Omit<Tables, 'hasReport'>, Partial<Pick<Tables, 'hasReport'>> {
   requests: boolean;
   activations: boolean;
   reports: boolean;
-  hasRequest(cpe: string, cpePort: number, port: number): boolean;
-  hasActivation(cpe: string): boolean;
 }
 
 export const ITMS = 'itms';
@@ -42,9 +48,13 @@ export const ITMS = 'itms';
 export class Context {
   memory = new Memory();
   isPaused = false;
+  /** Collectors that take no session at present. */
+  readonly unusable = new Set<string>();
   packet: ReadPacket = NO_PACKET;
   /** What the core did with the packet in hand; looked at only where the design leaves a choice. */
   observed: Decision = 'untouched';
+  /** Why the packet in hand is decided as it is. */
+  reason = '';
   nowMs = 0;
   /** The packet in hand met a full table: a stated limit. */
   isLimited = false;
@@ -52,12 +62,16 @@ export class Context {
   forgottenPins = 0;
   diverted = 0;
 
-  /** @param room undefined: every entry in `capacity` is alive, and the reference counts them */
+  /**
+   * @param room undefined: every entry in `capacity` is alive, and the reference counts them
+   * @param tables which of several equally old entries has given way
+   */
   constructor(
     public world: World,
     readonly mode: Mode,
     readonly capacity: number,
     readonly room?: Room,
+    readonly tables?: Tables,
   ) {}
 
   isConfigured(owner: string): boolean {
@@ -70,21 +84,72 @@ export class Context {
     return Object.keys(this.world.collectors).find((name) => this.world.collectors[name] === address) ?? '';
   }
 
-  /** The packet goes on to a server. */
-  to(owner: string, port = this.packet.destinationPort): Ends {
+  // ---- decisions ----
+
+  drop(reason: string): Decision {
+    this.reason = reason;
+    return 'dropped';
+  }
+
+  leave(reason: string): Decision {
+    this.reason = reason;
+    return 'untouched';
+  }
+
+  /** The packet goes on to a server; to the ITMS where that one is no longer configured. */
+  to(owner: string, reason: string, port = this.packet.destinationPort): Ends {
+    const isKnown = this.isConfigured(owner);
+    this.reason = isKnown ? reason : 'owner-gone';
     const { source, sourcePort } = this.packet;
     const destination = this.world.collectors[owner] ?? this.world.itms;
     return { source, sourcePort, destination, destinationPort: port };
   }
 
   /** The packet goes on to the CPE, which sees the ACS. */
-  asAcs(port = this.packet.sourcePort): Ends {
+  asAcs(reason: string, port = this.packet.sourcePort): Ends {
+    this.reason = reason;
     const { destination, destinationPort } = this.packet;
     return { source: this.world.acs, sourcePort: port, destination, destinationPort };
   }
 
   wentToItms(): boolean {
     return typeof this.observed === 'object' && this.observed.destination === this.world.itms;
+  }
+
+  // ---- activations ----
+
+  activation(cpe: string): Activation | undefined {
+    return this.memory.of(cpe).activation(this.nowMs);
+  }
+
+  /** The CPE's entry, a new one where there is none; undefined where there is no room. */
+  claimActivation(cpe: string): Activation | undefined {
+    const known = this.activation(cpe);
+    if (known || !this.hasRoomFor(cpe)) return known;
+    const one = nothing(this.nowMs);
+    this.memory.of(cpe).setActivation(one);
+    return one;
+  }
+
+  private hasRoomFor(cpe: string): boolean {
+    const { room, memory, nowMs, capacity } = this;
+    if (room) return !room.activations || room.hasActivation(cpe);
+    return memory.activations(nowMs).length < capacity;
+  }
+
+  /** Ends what an activation diverts; that the CPE is asked stays. */
+  endActivation(cpe: string): void {
+    const known = this.activation(cpe);
+    if (!known) return;
+    if (!isAsked(known, this.nowMs)) this.memory.of(cpe).setActivation(undefined);
+    else Object.assign(known, { phase: 'none', owner: '', grace: undefined, unheardMs: undefined });
+  }
+
+  /** The activation that a report connection has used up. */
+  usedBy({ cpe, cpePort, port }: Connection): Activation | undefined {
+    const known = this.activation(cpe);
+    const isUsed = known?.phase === 'consumed' || known?.phase === 'grace';
+    return isUsed && known.cpePort === cpePort && known.port === port ? known : undefined;
   }
 }
 
@@ -99,5 +164,8 @@ const NO_PACKET: ReadPacket = {
   ack: false,
   fin: false,
   rst: false,
+  window: 0,
+  windowScale: undefined,
+  isChecksumRight: true,
   payload: '',
 };

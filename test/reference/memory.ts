@@ -1,6 +1,19 @@
 /** What the reference remembers about CPEs: lists of plain objects, searched from end to end, and how long each lives. */
+import { type Activation, isKept } from './activations';
+import { noNumbers, type Numbers } from './numbers';
 
 export type Side = 'cpe' | 'server';
+
+/** An answer that is being read, as text. */
+export interface Answer {
+  /** False while nobody has asked. */
+  isAsked: boolean;
+  text: string;
+  /** Sequence number of the next byte to be read. */
+  at: number;
+  /** Segments looked at since the server's acknowledgement changed. */
+  segments: number;
+}
 
 export interface Connection {
   readonly cpe: string;
@@ -11,26 +24,20 @@ export interface Connection {
   readonly ownPort: number;
   readonly owner: string;
   isn: number;
+  /** A request's SYN was answered; a report connection was confirmed. */
   isAnswered: boolean;
   fins: Set<Side>;
   rsts: Set<Side>;
-  saidHttp: boolean;
-  saidOther: boolean;
-  /** Sequence number of the last answer judged. */
-  judged: number | undefined;
-  touchedMs: number;
-}
-
-/** The right of one collector to a CPE's next session, and what became of it. */
-export interface Activation {
-  owner: string;
-  isArmed: boolean;
-  /** The report connection that consumed it. */
-  cpePort: number;
-  port: number;
-  isAnswered: boolean;
-  hasFin: boolean;
-  isReset: boolean;
+  numbers: Numbers;
+  answer: Answer;
+  /** A SYN of another ISN has gone to the owner, and no valid packet of the CPE has come since. */
+  hasPendingSyn: boolean;
+  /** Of the first SYN that the owner has not answered by any packet. */
+  unheardMs: number | undefined;
+  /** Of a request's latest new data. */
+  requestedMs: number;
+  /** Of the last data of either end. */
+  dataMs: number;
   touchedMs: number;
 }
 
@@ -41,16 +48,13 @@ export interface Pin {
   serial: number;
 }
 
-export const SILENT_MS = 30_000;
 export const PIN_MS = 130_000;
+export const REPORT_UNANSWERED_MS = 10_000;
 const REQUEST_UNANSWERED_MS = 75_000;
-const REPORT_UNANSWERED_MS = 10_000;
 const ESTABLISHED_MS = 7_500_000;
 const ONE_FIN_MS = 240_000;
 const BOTH_FINS_MS = 120_000;
 const RST_MS = 10_000;
-const ARMED_MS = 60_000;
-const GRACE_MS = 2_000;
 
 /** Everything about one CPE address. */
 export class CpeMemory {
@@ -69,8 +73,7 @@ export class CpeMemory {
   }
 
   activation(nowMs: number): Activation | undefined {
-    const { standing } = this;
-    if (standing && nowMs - standing.touchedMs > activationLifeMs(standing)) this.standing = undefined;
+    if (this.standing && !isKept(this.standing, nowMs)) this.standing = undefined;
     return this.standing;
   }
 
@@ -131,9 +134,12 @@ function fresh(isn: number, nowMs: number) {
     isAnswered: false,
     fins: new Set<Side>(),
     rsts: new Set<Side>(),
-    saidHttp: false,
-    saidOther: false,
-    judged: undefined,
+    numbers: noNumbers(),
+    answer: { isAsked: false, text: '', at: 0, segments: 0 },
+    hasPendingSyn: false,
+    unheardMs: undefined,
+    requestedMs: nowMs,
+    dataMs: nowMs,
     touchedMs: nowMs,
   };
 }
@@ -152,6 +158,35 @@ export function remove(list: Connection[], connection: Connection): void {
   list.splice(list.indexOf(connection), 1);
 }
 
+/** Of each table, for one CPE. */
+const MOST_ENTRIES = 16;
+
+/**
+ * Room for one more entry of a CPE: at the bound its oldest closed entry gives way.
+ *
+ * @param mostUnanswered that are not closed
+ * @param isGone which of several that are equally old has given way
+ */
+export function makeRoom(
+  list: Connection[],
+  mostUnanswered: number,
+  isGone: (connection: Connection) => boolean,
+): boolean {
+  const closed = list.filter(isClosed).sort((one, other) => one.touchedMs - other.touchedMs);
+  if (list.filter((one) => !one.isAnswered && !isClosed(one)).length >= mostUnanswered) return false;
+  if (list.length < MOST_ENTRIES) return true;
+  if (closed.length === 0) return false;
+  const oldest = closed.filter(({ touchedMs }) => touchedMs === closed[0].touchedMs);
+  remove(list, oldest.find(isGone) ?? oldest[0]);
+  return true;
+}
+
+/** A new SYN on these ports is a new connection: the server has closed, or a RST was proven. */
+export function isClosed({ fins, rsts }: Connection): boolean {
+  return fins.has('server') || rsts.size > 0;
+}
+
+/** The first sign of the end has been seen. */
 export function isClosing({ fins, rsts }: Connection): boolean {
   return fins.size > 0 || rsts.size > 0;
 }
@@ -162,30 +197,14 @@ export function phaseOf({ rsts, fins, isAnswered }: Connection): string {
   return isAnswered ? 'established' : 'unanswered';
 }
 
-/** The CPE's next SYN is the collector's. */
-export function stands(activation: Activation): boolean {
-  return activation.isArmed || isGrace(activation);
-}
-
-export function isGrace({ isArmed, isAnswered, hasFin, isReset }: Activation): boolean {
-  return !isArmed && isAnswered && hasFin && !isReset;
-}
-
 function alive(list: Connection[], unansweredMs: number, nowMs: number): Connection[] {
-  const isAlive = (one: Connection) => nowMs - one.touchedMs <= connectionLifeMs(one, unansweredMs);
+  const isAlive = (one: Connection) => nowMs - one.touchedMs <= lifeMs(one, unansweredMs);
   return list.every(isAlive) ? list : list.filter(isAlive);
 }
 
-function connectionLifeMs({ rsts, fins, isAnswered }: Connection, unansweredMs: number): number {
+function lifeMs({ rsts, fins, isAnswered }: Connection, unansweredMs: number): number {
   if (rsts.size > 0) return RST_MS;
   if (fins.size === 2) return BOTH_FINS_MS;
   if (fins.size === 1) return ONE_FIN_MS;
   return isAnswered ? ESTABLISHED_MS : unansweredMs;
-}
-
-function activationLifeMs({ isArmed, isReset, hasFin, isAnswered }: Activation): number {
-  if (isArmed) return ARMED_MS;
-  if (isReset) return RST_MS;
-  if (hasFin) return GRACE_MS;
-  return isAnswered ? ESTABLISHED_MS : REPORT_UNANSWERED_MS;
 }

@@ -11,12 +11,17 @@ export interface ReadPacket {
   ack: boolean;
   fin: boolean;
   rst: boolean;
-  /** As Latin-1 text, up to its first TEXT_BYTES. */
+  /** As it stands in the header. */
+  window: number;
+  /** What a SYN offers; undefined without the option. */
+  windowScale: number | undefined;
+  isChecksumRight: boolean;
+  /** As Latin-1 text. */
   payload: string;
 }
 
-/** Longer than any head that the decision reads. */
-const TEXT_BYTES = 1024;
+/** RFC 7323 section 2.3. */
+const MOST_SCALE = 14;
 
 export type Reading =
   /** Not IP, or not TCP. */
@@ -78,7 +83,7 @@ function readIpv6(bytes: Uint8Array): Reading {
     rest = rest.subarray(length);
   }
   if (next !== 6 || isRouted) return { kind: 'foreign' };
-  return readTcp(rest, addresses);
+  return readTcp(rest, addresses, bytes.subarray(8, 40));
 }
 
 /** RFC 791 section 3.1. */
@@ -92,11 +97,15 @@ function readIpv4(bytes: Uint8Array): Reading {
   const hasMoreFragments = bits(bytes, 50, 1) === 1;
   const fragmentOffset = bits(bytes, 51, 13);
   if (hasMoreFragments || fragmentOffset !== 0) return { kind: 'fragment', ...addresses };
-  return readTcp(bytes.subarray(headerBytes, totalBytes), addresses);
+  return readTcp(bytes.subarray(headerBytes, totalBytes), addresses, bytes.subarray(12, 20));
 }
 
-/** RFC 9293 section 3.1. */
-function readTcp(tcp: Uint8Array, addresses: { source: string; destination: string }): Reading {
+/** RFC 9293 section 3.1. @param addressBytes source and destination, for the checksum */
+function readTcp(
+  tcp: Uint8Array,
+  addresses: { source: string; destination: string },
+  addressBytes: Uint8Array,
+): Reading {
   if (tcp.length < 20) return { kind: 'bad tcp', ...addresses };
   const dataOffset = bits(tcp, 96, 4) * 4;
   if (dataOffset < 20 || dataOffset > tcp.length) return { kind: 'bad tcp', ...addresses };
@@ -112,9 +121,34 @@ function readTcp(tcp: Uint8Array, addresses: { source: string; destination: stri
       rst: bits(tcp, 109, 1) === 1,
       syn: bits(tcp, 110, 1) === 1,
       fin: bits(tcp, 111, 1) === 1,
-      payload: textOf(tcp.subarray(dataOffset, dataOffset + TEXT_BYTES)),
+      window: bits(tcp, 112, 16),
+      windowScale: scaleIn(tcp.subarray(20, dataOffset)),
+      isChecksumRight: foldedSum([addressBytes, Uint8Array.of(0, 6), lengthBytes(tcp.length), tcp]) === 0xffff,
+      payload: textOf(tcp.subarray(dataOffset)),
     },
   };
+}
+
+/** RFC 9293 section 3.2, RFC 7323 section 2.2. */
+function scaleIn(options: Uint8Array): number | undefined {
+  if (options.length === 0 || options[0] === 0) return undefined;
+  if (options[0] === 1) return scaleIn(options.subarray(1));
+  const length = options[1] ?? 0;
+  if (length < 2 || length > options.length) return undefined;
+  if (options[0] === 3 && length === 3) return Math.min(options[2], MOST_SCALE);
+  return scaleIn(options.subarray(length));
+}
+
+function lengthBytes(length: number): Uint8Array {
+  return Uint8Array.of(0, Math.floor(length / 65_536), Math.floor(length / 256) % 256, length % 256);
+}
+
+/** One's complement sum of 16-bit words (RFC 1071), an odd last byte filled up with zero. */
+function foldedSum(parts: Uint8Array[]): number {
+  let sum = 0;
+  for (const part of parts) for (let at = 0; at < part.length; at++) sum += part[at] * (at % 2 === 0 ? 256 : 1);
+  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
+  return sum;
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -5,14 +5,16 @@
  * Where the design leaves a choice it accepts what the core did, if that is one of the choices: which free port a
  * colliding connection gets, and whether a table had room that is full of entries not yet swept.
  */
+import { isAsked, phaseAt } from './activations';
 import { Arming } from './arming';
-import { Context, type Decision, type Mode, type Room, type World } from './context';
-import { find, Memory, stands } from './memory';
+import { Context, type Decision, type Mode, type Room, type Tables, type World } from './context';
+import { find, findOwned, Memory } from './memory';
 import { readPacket } from './packet';
 import { Reports } from './reports';
 import { Requests } from './requests';
+import { Sessions } from './sessions';
 
-export { type Decision, type Mode, type Room, type World } from './context';
+export { type Decision, type Mode, type Room, type Tables, type World } from './context';
 export { type Connection, phaseOf } from './memory';
 
 export interface Counts {
@@ -25,14 +27,21 @@ export class Reference {
   readonly context: Context;
   private readonly arming: Arming;
   private readonly reports: Reports;
+  private readonly sessions: Sessions;
   private readonly requests: Requests;
 
-  /** @param room see Room; without it the reference knows by itself when a table is full */
-  constructor(world: World, mode: Mode, capacity: number, room?: Room) {
-    this.context = new Context(world, mode, capacity, room);
+  /** @param room see Room; without it the reference knows by itself when a table is full @param tables see Tables */
+  constructor(world: World, mode: Mode, capacity: number, room?: Room, tables?: Tables) {
+    this.context = new Context(world, mode, capacity, room, tables);
     this.arming = new Arming(this.context);
     this.reports = new Reports(this.context);
+    this.sessions = new Sessions(this.context);
     this.requests = new Requests(this.context, this.arming);
+  }
+
+  /** Why the last packet was decided as it was. */
+  get reason(): string {
+    return this.context.reason;
   }
 
   /** What must become of a packet. @param fromCpes it came in by the first interface @param observed what became of it */
@@ -43,15 +52,15 @@ export class Reference {
     context.observed = observed;
     context.isLimited = false;
     const reading = readPacket(bytes);
-    if (reading.kind === 'foreign') return 'untouched';
-    if (reading.kind === 'bad ip') return 'dropped';
+    if (reading.kind === 'foreign') return context.leave('foreign');
+    if (reading.kind === 'bad ip') return context.drop('malformed-ip');
     const { source, destination } = reading.kind === 'tcp' ? reading.packet : reading;
     const sender = fromCpes ? '' : context.serverAt(source);
     const isOurs = fromCpes ? destination === world.acs : sender !== '' && world.isCpe(destination);
-    if (!isOurs) return 'untouched';
-    if (reading.kind !== 'tcp') return 'dropped';
+    if (!isOurs) return context.leave('not-ours');
+    if (reading.kind !== 'tcp') return context.drop(reading.kind === 'fragment' ? 'fragment' : 'malformed-tcp');
     const { syn, ack, fin, rst } = reading.packet;
-    if ((syn && (fin || rst)) || !(syn || ack || fin || rst)) return 'dropped';
+    if ((syn && (fin || rst)) || !(syn || ack || fin || rst)) return context.drop('malformed-flags');
     context.packet = reading.packet;
     return fromCpes ? this.fromCpe() : this.fromServer(sender);
   }
@@ -60,19 +69,22 @@ export class Reference {
     const { context } = this;
     const { destinationPort, syn, ack } = context.packet;
     const { itmsPorts, reportPorts } = context.world;
-    if (itmsPorts.includes(destinationPort)) return context.to('itms');
+    if (itmsPorts.includes(destinationPort)) return context.to('itms', 'itms-port');
     const isReport = reportPorts.includes(destinationPort);
-    if (syn && !ack) return isReport ? this.reports.open() : 'dropped';
-    return isReport ? this.reports.fromCpe() : this.requests.fromCpe();
+    if (syn && !ack) return isReport ? this.reports.open() : context.drop('syn-other-port');
+    return isReport ? this.sessions.fromCpe() : this.requests.fromCpe();
   }
 
   private fromServer(sender: string): Decision {
     const { context } = this;
     const { sourcePort, syn, ack } = context.packet;
+    const { itmsPorts, reportPorts } = context.world;
     const isSyn = syn && !ack;
-    if (context.world.reportPorts.includes(sourcePort)) {
-      if (sender === 'itms') return this.reports.fromItms();
-      return isSyn ? 'dropped' : this.reports.fromCollector(sender);
+    const isItmsPort = itmsPorts.includes(sourcePort);
+    if (sender === 'itms' && isItmsPort) return context.asAcs('itms-forwarded');
+    if (reportPorts.includes(sourcePort) || isItmsPort) {
+      if (sender === 'itms') return this.sessions.fromItms();
+      return isSyn ? context.drop('syn-from-report-port') : this.sessions.fromCollector(sender);
     }
     return isSyn ? this.requests.open(sender) : this.requests.fromServer(sender);
   }
@@ -87,10 +99,20 @@ export class Reference {
 
   /** False where there was nothing to end. */
   deactivate(cpe: string, nowMs: number): boolean {
-    const known = this.context.memory.of(cpe);
-    const stood = known.activation(nowMs) !== undefined;
-    known.setActivation(undefined);
-    return stood;
+    const { context } = this;
+    context.nowMs = nowMs;
+    const known = context.activation(cpe);
+    if (!known || phaseAt(known, nowMs) === 'none') return false;
+    context.endActivation(cpe);
+    return true;
+  }
+
+  /** The kernel alone has sent CPEs to the ITMS for a while: what was armed or asked is over. */
+  endActivations(nowMs: number): void {
+    const { memory } = this.context;
+    for (const [cpe, one] of memory.activations(nowMs)) {
+      if (phaseAt(one, nowMs) === 'armed' || isAsked(one, nowMs)) memory.of(cpe).setActivation(undefined);
+    }
   }
 
   /** The engine has lost its tables. */
@@ -107,11 +129,18 @@ export class Reference {
     return find(known.reports(nowMs), cpePort, port) ?? find(known.requests(nowMs), cpePort, port);
   }
 
+  /** The port that the CPE sees of a server's connection. */
+  visiblePort(cpe: string, cpePort: number, ownPort: number, owner: string): number {
+    const { memory, nowMs } = this.context;
+    return findOwned(memory.of(cpe).requests(nowMs), cpePort, ownPort, owner)?.port ?? ownPort;
+  }
+
   /** Such as `10.1.7.1 armed c1`. */
   activations(nowMs: number): string[] {
-    return this.context.memory
-      .activations(nowMs)
-      .map(([cpe, one]) => `${cpe} ${one.isArmed ? 'armed' : stands(one) ? 'grace' : 'consumed'} ${one.owner}`);
+    return this.context.memory.activations(nowMs).map(([cpe, one]) => {
+      const phase = phaseAt(one, nowMs);
+      return phase === 'none' ? `${cpe} asked ` : `${cpe} ${phase} ${one.owner}`;
+    });
   }
 
   counts(nowMs: number): Counts {

@@ -112,10 +112,8 @@ export class Rig {
 
   /** The engine starts again on empty tables. */
   loseTables(): this {
-    return this.restart({
-      activation: this.splitter.activation,
-      buffer: tableMemory(this.options.capacityEntries),
-    });
+    this.options.buffer = tableMemory(this.options.capacityEntries);
+    return this.restart({ activation: this.splitter.activation });
   }
 
   /** One of its own, like this one but for the tables' size. */

@@ -72,7 +72,7 @@ export class ReportDecisions {
     const silentMs = reports.has(known, Seen.Waiting) ? reports.table.sinceMs(reports.word(known, Word.Since)) : -1;
     if (isProvisional && silentMs >= SILENT_MS) {
       reports.remove(known);
-      return this.synToItms(Reason.CollectorSilent);
+      return this.sessionToItms(Reason.CollectorSilent);
     }
     if (silentMs >= this.state.reportUnansweredMs) {
       this.ended(known);
@@ -95,15 +95,11 @@ export class ReportDecisions {
       return this.synToItms(stands ? Reason.Pinned : Reason.ToItms);
     }
     const objection = stands ? this.objection(slot) : Reason.ToItms;
-    if (objection !== undefined) {
-      // The session that the request has brought about, or one before it: it is the ITMS's. [2]
-      if (activatedCpes.find(view.source) === slot && activatedCpes.isAsked(slot)) activatedCpes.sessionBegan(slot);
-      return this.synToItms(objection);
-    }
-    if (!reports.makeRoom(view.source, MAX_PROVISIONAL)) return this.synToItms(Reason.ReportBound);
+    if (objection !== undefined) return this.sessionToItms(objection);
+    if (!reports.makeRoom(view.source, MAX_PROVISIONAL)) return this.sessionToItms(Reason.ReportBound);
     const owner = activatedCpes.owner(slot);
     const opened = reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
-    if (opened < 0) return this.synToItms(Reason.ReportTableFull);
+    if (opened < 0) return this.sessionToItms(Reason.ReportTableFull);
     this.begin(opened);
     return this.divertedBy(slot, owner);
   }
@@ -160,6 +156,14 @@ export class ReportDecisions {
     const event = inGrace ? Event.DivertedInGrace : Event.Diverted;
     events.add(event, view.source, view.sourcePort, view.destinationPort, owner);
     return this.forward.toOwner(owner, inGrace ? Reason.DivertedInGrace : Reason.Diverted);
+  }
+
+  /** A new session: where the CPE is asked, it is the one that the request has brought about, or one before it. [2] */
+  private sessionToItms(reason: Reason): Reason {
+    const { activatedCpes } = this.state;
+    const slot = activatedCpes.find(this.view.source);
+    if (slot >= 0 && activatedCpes.isAsked(slot)) activatedCpes.sessionBegan(slot);
+    return this.synToItms(reason);
   }
 
   private synToItms(reason: Reason): Reason {

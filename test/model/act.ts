@@ -1,0 +1,63 @@
+/** What happens in random traffic: an act at a time, and a line of text for each. */
+import { type Party, type Type } from '../support/rig';
+
+/** A number of a packet: from where its own end goes on, where its last packet began, what is acknowledged, or zero. */
+export interface Place {
+  base: 'next' | 'last' | 'acked' | 'zero';
+  by: number;
+}
+
+export interface Sent {
+  /** `peer`: whichever server has the connection when it comes to this packet, the ITMS if nobody. */
+  from: Party | 'peer';
+  type: Type;
+  cpe: string;
+  cpePort: number;
+  /** At the ACS address. */
+  port: number;
+  sequence: Place;
+  acknowledgement: Place;
+  payload: string;
+  window: number;
+  /** What a SYN offers. */
+  scale?: number | undefined;
+  /** With a wrong checksum. */
+  isWrong?: boolean;
+  /** Neither end goes on from it. */
+  isStray?: boolean;
+}
+
+export type Act =
+  | { what: 'wait'; ms: number }
+  | { what: 'send'; packet: Sent }
+  | { what: 'corrupt'; packet: Sent; at: number; value: number; cut: number }
+  | { what: 'reload'; collectors: ('c1' | 'c2')[] }
+  | { what: 'pause'; paused: boolean }
+  | { what: 'usable'; collector: 'c1' | 'c2'; isUsable: boolean }
+  | { what: 'sweep' | 'forget' | 'engine down' }
+  | { what: 'activate' | 'deactivate'; cpe: string; collector: 'c1' | 'c2' };
+
+/** As a failing sequence is printed: a line an act. */
+export function actText(act: Act): string {
+  if (act.what === 'send') return packetText(act.packet);
+  if (act.what === 'corrupt')
+    return `corrupt: ${packetText(act.packet)}, byte ${act.at} is ${act.value}, ${act.cut} bytes cut`;
+  return JSON.stringify(act);
+}
+
+function packetText({ from, type, cpe, cpePort, port, payload, ...rest }: Sent): string {
+  const { sequence, acknowledgement, window, scale: offered, isWrong: wrong, isStray } = rest;
+  const at = ({ base, by }: Place) => `${base}${by < 0 ? by : `+${by}`}`;
+  const more = [
+    window === 64_240 ? '' : `window ${window}`,
+    offered === undefined ? '' : `scale ${offered}`,
+    wrong ? 'wrong checksum' : '',
+    isStray ? 'stray' : '',
+  ].filter((word) => word !== '');
+  const numbers = `sequence ${at(sequence)}, acknowledging ${at(acknowledgement)}`;
+  return [
+    `${from} sends ${type}, ${cpe}:${cpePort} and port ${port}, ${numbers}`,
+    ...more,
+    JSON.stringify(payload),
+  ].join(', ');
+}
