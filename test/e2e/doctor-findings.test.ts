@@ -12,8 +12,8 @@ import { testInUserNamespace } from './support/user-namespaces';
 jest.setTimeout(180_000);
 
 let host: DoctorHost;
-beforeAll(async () => {
-  host = await DoctorHost.create();
+beforeEach(async () => {
+  host = await DoctorHost.healthy(host);
 });
 afterAll(() => host?.close());
 
@@ -282,7 +282,12 @@ const rows: [string, Planted][] = [
   [
     'a state directory without room',
     {
-      plant: () => host.shell(`cd ${host.stateDirectory} && rm tables.state && fallocate -l 55m filler`),
+      // The engine's tables keep their room until it closes them.
+      plant: () => {
+        host.shell(`rm ${host.stateDirectory}/tables.state`);
+        const free = Number(host.shell(`df --output=avail --block-size=1M ${host.stateDirectory} | tail -n 1`));
+        host.shell(`fallocate -l ${free - 5}m ${host.stateDirectory}/filler`);
+      },
       ...{ level: 'failure', check: 'state-directory' },
       ...{
         says: /has \d MiB free, but tables of 65536 entries need \d+ MiB$/,

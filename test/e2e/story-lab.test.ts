@@ -82,7 +82,7 @@ describe('acsplit lab', () => {
   it('what a killed lab leaves behind stops by itself, and the next one removes it', async () => {
     const { child, ended } = lab();
     const pid = child.pid as number;
-    await printed(child, 'engine runs there');
+    await printed(child, 'engine running there');
     child.kill('SIGKILL');
     await ended;
     // The kernel tells engine and actors that their lab died. (Another world's start may already have tidied up.)

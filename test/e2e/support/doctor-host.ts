@@ -38,6 +38,8 @@ const STATE_MEBIBYTES = 64;
 
 export class DoctorHost {
   private readonly started: ChildProcess[] = [];
+  /** A fault was planted and perhaps not mended. */
+  private isSpoiled = false;
 
   private constructor(readonly router: RulesHost) {
     this.program('acsplit', `exec ${cli(router.world).join(' ')} "$@"`);
@@ -62,6 +64,13 @@ export class DoctorHost {
     }
   }
 
+  /** This host if each fault planted on it was mended, otherwise a new one: a test that fails must not fail others. */
+  static async healthy(host: DoctorHost | undefined, options: { ipv6?: boolean } = {}): Promise<DoctorHost> {
+    if (host?.isSpoiled === false) return host;
+    await host?.close();
+    return DoctorHost.create(options);
+  }
+
   private addIpv6(): void {
     for (const n of [0, 1, 2]) this.shell(`ip -6 address add fd00:${n + 1}::1/64 dev eth${n} nodad`);
     this.shell('sysctl -qw net.ipv6.conf.all.forwarding=1');
@@ -84,6 +93,7 @@ export class DoctorHost {
 
   /** On a host in good health: plants, expects that finding and no other, mends as it says, and is in good health again. */
   async findAndMend({ plant, level, check, says, mend, after }: Planted): Promise<void> {
+    this.isSpoiled = true;
     if (typeof plant === 'string') this.shell(plant);
     else await plant();
     const found = this.complaints();
@@ -92,9 +102,11 @@ export class DoctorHost {
     ]);
     this.shell(found[0].mend!);
     await this.untilHealthy();
-    if (after === undefined) return;
-    this.shell(after);
-    await this.untilHealthy();
+    if (after !== undefined) {
+      this.shell(after);
+      await this.untilHealthy();
+    }
+    this.isSpoiled = false;
   }
 
   /** Waits until nothing is to be complained of: an engine that was just started takes a moment. */
