@@ -43,6 +43,8 @@ export const enum PacketFlag {
   Truncated = 4,
   /** A capture cut by snaplen: the tail is missing; with whole headers it is decided and rewritten as if it were here. */
   Snapped = 8,
+  /** From a capture: nothing says whether the TCP checksum is final. One that holds only the pseudo-header's sum passes. */
+  Captured = 16,
 }
 
 /** Values of the `verdict` column. */

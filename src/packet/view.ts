@@ -59,6 +59,8 @@ export class PacketView {
   sentLength = 0;
   /** The TCP checksum is not final yet, or part of the packet is not here: it cannot be verified. */
   isUnsummed = false;
+  /** From a capture, where a checksum that is not final bears no mark. */
+  isCaptured = false;
   private readonly ipv4Source = new Int32Array(ADDRESS_WORDS.ipv4);
   private readonly ipv4Destination = new Int32Array(ADDRESS_WORDS.ipv4);
   private readonly ipv6Source = new Int32Array(ADDRESS_WORDS.ipv6);

@@ -236,7 +236,7 @@ class Replay {
     batch.offset[i] = ipAt < 0 ? packetAt : ipAt;
     batch.length[i] = length;
     batch.queue[i] = this.sides.sideOf(captureInterface, batch.bytes, ipAt, length);
-    batch.flags[i] = isCut ? PacketFlag.Snapped : 0;
+    batch.flags[i] = isCut ? PacketFlag.Captured | PacketFlag.Snapped : PacketFlag.Captured;
     batch.packetId[i] = 0;
     batch.count = i + 1;
 

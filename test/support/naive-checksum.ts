@@ -45,17 +45,37 @@ function carried(packet: Uint8Array): { at: number; protocol: number } {
   return { at, protocol };
 }
 
+function extent(packet: Uint8Array): { tcpAt: number; totalLength: number; isIpv6: boolean } {
+  const isIpv6 = packet[0] >> 4 === 6;
+  const totalLength = isIpv6 ? 40 + packet[4] * 256 + packet[5] : packet[2] * 256 + packet[3];
+  return { tcpAt: carriedAt(packet), totalLength, isIpv6 };
+}
+
+function pseudoHeaderOf(packet: Uint8Array): Uint8Array {
+  const { tcpAt, totalLength, isIpv6 } = extent(packet);
+  const length = totalLength - tcpAt;
+  const addresses = isIpv6 ? packet.slice(8, 40) : packet.slice(12, 20);
+  return Uint8Array.from([...addresses, 0, 6, length >> 8, length & 255]);
+}
+
+/** The packet as Linux hands it to a card that completes checksums: its TCP field holds the pseudo-header's sum alone. */
+export function withPartialChecksum(packet: Uint8Array): Uint8Array {
+  const bytes = Uint8Array.from(packet);
+  const partial = 0xffff - complement(wordSum(pseudoHeaderOf(packet)));
+  const { tcpAt } = extent(packet);
+  bytes[tcpAt + 16] = partial >> 8;
+  bytes[tcpAt + 17] = partial & 255;
+  return bytes;
+}
+
 /** Both checksums that a whole TCP packet ought to bear. */
 export function checksumsOf(packet: Uint8Array): Checksums {
-  const isIpv6 = packet[0] >> 4 === 6;
-  const tcpAt = carriedAt(packet);
-  const totalLength = isIpv6 ? 40 + packet[4] * 256 + packet[5] : packet[2] * 256 + packet[3];
+  const { tcpAt, totalLength, isIpv6 } = extent(packet);
   const header = packet.slice(0, tcpAt);
   header[10] = header[11] = 0;
   const segment = packet.slice(tcpAt, totalLength);
   segment[16] = segment[17] = 0;
-  const addresses = isIpv6 ? packet.slice(8, 40) : packet.slice(12, 20);
-  const pseudoHeader = Uint8Array.from([...addresses, 0, 6, segment.length >> 8, segment.length & 255]);
+  const pseudoHeader = pseudoHeaderOf(packet);
   return {
     ip: isIpv6 ? 0 : complement(wordSum(header)),
     tcp: complement(wordSum(pseudoHeader) + wordSum(segment)),

@@ -50,6 +50,7 @@ export class FamilyDecision {
     if (parsed === Parsed.Fragment) return Reason.Fragment;
     if (parsed === Parsed.MalformedTcp) return Reason.MalformedTcp;
     this.view.isUnsummed = (flags & UNSUMMED) !== 0;
+    this.view.isCaptured = (flags & PacketFlag.Captured) !== 0;
     const type = packetType(this.view.flags);
     if (type === PacketType.Malformed) return Reason.MalformedFlags;
     if (flags & PacketFlag.Truncated) return Reason.Truncated;

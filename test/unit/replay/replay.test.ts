@@ -4,6 +4,7 @@ import { Splitter } from '../../../src/splitter/splitter';
 import { frame, type Frame, LINK_HEADERS, pcapFile, pcapngFile } from '../../support/capture-files';
 import { readCapture } from '../../support/capture-packets';
 import { ACS, connectionRequest, report, Wire } from '../../support/conversation';
+import { withPartialChecksum } from '../../support/naive-checksum';
 import { replayInMemory } from '../../support/replay-run';
 
 function story(): Wire {
@@ -156,6 +157,11 @@ test('packets cut by snaplen are rewritten where their headers are whole, counte
   expect(longer).toBe(2);
   expect(cut(14 + headerBytes)).toMatchObject({ dropped: 0, rewritten: FRAMES.length, cutBySnaplen: longer });
   expect(cut(14 + 30)).toMatchObject({ dropped: FRAMES.length, cutBySnaplen: FRAMES.length });
+});
+
+test('checksums that a local sender left to its card tell the same story', () => {
+  const frames = WIRE.packets.map((packet) => frame({ ...packet, ip: withPartialChecksum(packet.ip) }));
+  expect(replayInMemory([pcapFile(frames)]).transcript).toBe(TRANSCRIPT);
 });
 
 test('a packet that is followed by a padded frame’s trailer is the same packet', () => {

@@ -2,6 +2,7 @@
 import { PacketFlag } from '../../../src/packet/batch';
 import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { FAMILY, packetIn } from '../../support/family';
+import { withPartialChecksum } from '../../support/naive-checksum';
 import { packetEnds } from '../../support/packet-ends';
 import { ACS, CPE, Rig, SERVERS } from '../../support/rig';
 
@@ -10,6 +11,8 @@ const NO_ENTRIES = { requests: 0, activated: 0, reports: 0 };
 /** The SYN of a CPE's report connection, and of a collector's Connection Request. */
 const FROM_CPE = built({ source: CPE, destination: ACS, sourcePort: 40001, destinationPort: 7547, flags: 2 });
 const FROM_C1 = built({ source: SERVERS.c1, destination: CPE, sourcePort: 50001, destinationPort: 7170, flags: 2 });
+/** What becomes of them where nothing is wrong with them. */
+const SYN_TAKEN = /^(to-itms|request-opened)$/;
 const { tcpAt: TCP_AT, destinationAt: DESTINATION_AT } = packetEnds(FROM_CPE);
 
 function built(packet: TcpPacket): Uint8Array {
@@ -101,12 +104,26 @@ describe.each([
   test.each<[who: string, flags: PacketFlag | 0, reason: RegExp]>([
     ['nobody says so', 0, /^malformed-ip$/],
     ['the kernel kept it back', PacketFlag.Truncated, /^truncated$/],
-    ['who captured it kept the headers', PacketFlag.Snapped, /^(to-itms|request-opened)$/],
+    ['who captured it kept the headers', PacketFlag.Snapped, SYN_TAKEN],
   ])('a packet without its tail, where %s', (_who, flags, reason) => {
     const longer = Uint8Array.from([...packet, 1, 2, 3, 4]);
     longer[FAMILY === 'ipv4' ? 3 : 5] += 4;
     const cut = longer.subarray(0, packet.length);
     expect(new Rig().decideBytes(from === 'cpe' ? 0 : 2, cut, flags).reason).toMatch(reason);
+  });
+
+  test.each<[string, flags: PacketFlag | 0, reason: RegExp]>([
+    ['from the wire', 0, /^checksum-wrong$/],
+    ['that a local sender left to the card, as the queue marks it', PacketFlag.ChecksumNotReady, SYN_TAKEN],
+    ['in a capture, which has no such mark', PacketFlag.Captured, SYN_TAKEN],
+  ])('a checksum of the pseudo-header alone, %s', (_what, flags, reason) => {
+    const partial = withPartialChecksum(packet);
+    const side = from === 'cpe' ? 0 : 2;
+    expect(new Rig().decideBytes(side, partial, flags).reason).toMatch(reason);
+    const other = changed(partial, TCP_AT + 17, partial[TCP_AT + 17]! ^ 1);
+    if (flags !== PacketFlag.ChecksumNotReady) {
+      expect(new Rig().decideBytes(side, other, flags).reason).toBe('checksum-wrong');
+    }
   });
 
   test('a destination that is not ours makes even the malformed none of our business', () => {
