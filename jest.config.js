@@ -12,7 +12,7 @@ const OF_BOTH_FAMILIES = inTest(
   'unit/splitter/*',
   'unit/tables/{activated-cpes,connection-*,pin-cache}',
 );
-const DEEP_OF_BOTH_FAMILIES = inTest('deep/model', 'deep/packet/checksum', 'deep/splitter/*');
+const DEEP_OF_BOTH_FAMILIES = inTest('deep/model', 'deep/flow-port', 'deep/packet/checksum', 'deep/splitter/*');
 
 /** Those that every run repeats over IPv6; with ACSPLIT_FAMILY=6 in the environment all others do as well. */
 const END_TO_END_OVER_BOTH = inTest(

@@ -8,6 +8,7 @@ import { type Address } from '../packet/address';
 import { assert } from '../packet/assert';
 import { Parsed, PacketView } from '../packet/view';
 import { type PacketBatch, PacketFlag, Side } from '../packet/batch';
+import { Cause, type FlowListener } from '../tables/flow-port';
 import { Event } from './memory/events';
 import { FamilyDecision } from './decide/family-decision';
 import { type FamilyState } from './memory/family-state';
@@ -108,7 +109,7 @@ export class Splitter {
     if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
     const { activatedCpes } = this.familyState(cpe);
     this.state.advance(nowMs);
-    const armed = activatedCpes.arm(cpe, owner) >= 0;
+    const armed = activatedCpes.arm(cpe, owner, Cause.Hand) >= 0;
     this.state.events.add(armed ? Event.ArmedByHand : Event.ActivationTableFull, cpe, 0, 0, owner);
     return armed;
   }
@@ -121,7 +122,7 @@ export class Splitter {
     const slot = activatedCpes.find(cpe);
     if (slot < 0 || !(activatedCpes.stands(slot) || activatedCpes.isConsumed(slot))) return false;
     this.state.events.add(Event.EndedByHand, cpe, 0, 0, activatedCpes.owner(slot));
-    activatedCpes.end(slot);
+    activatedCpes.end(slot, Cause.Hand);
     return true;
   }
 
@@ -139,6 +140,11 @@ export class Splitter {
   endActivations(nowMs: number): void {
     this.state.advance(nowMs);
     for (const { activatedCpes } of this.state.families) activatedCpes.endStanding();
+  }
+
+  /** Tells `listener` of what stands in the tables, and from then on of all that becomes of it; undefined: nobody. */
+  listen(listener: FlowListener | undefined): void {
+    for (const family of this.state.families) family.listen(listener);
   }
 
   private familyState(address: Address): FamilyState {

@@ -5,6 +5,7 @@
  * CPE's first diverted connection, and stands once more, in *grace*, after that connection was closed, since one CWMP
  * session may continue on a second connection [D]. Asked stands beside the others and has a time of its own [2].
  */
+import { Cause, Change, type FlowListener, type FlowPort, NOBODY } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -63,6 +64,7 @@ export class ActivatedCpes {
   private readonly lives: Int32Array;
   private readonly scratch: Int32Array;
   private spans: ActivationLives;
+  private readonly port: FlowPort;
 
   static bytes(capacityEntries: number, addressWords: number): number {
     return TtlTable.bytes(shape(capacityEntries, addressWords));
@@ -75,6 +77,7 @@ export class ActivatedCpes {
     this.setLives(lives);
     this.scratch = new Int32Array(addressWords);
     this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
+    this.table.port = this.port = memory.port ?? NOBODY;
   }
 
   setLives(lives: ActivationLives): void {
@@ -104,6 +107,7 @@ export class ActivatedCpes {
     }
     table.setValue(slot, Word.AskedAt, table.tick);
     table.touch(slot);
+    this.tell(slot, Change.Asked);
     return slot;
   }
 
@@ -116,6 +120,7 @@ export class ActivatedCpes {
   sessionBegan(slot: number): void {
     this.table.setValue(slot, Word.SessionAt, this.table.tick);
     this.table.setState(slot, this.table.state(slot) | State.SessionFirst);
+    this.tell(slot, Change.SessionFirst);
   }
 
   /** True where the CPE's session with the ITMS began after the request data of that tick. */
@@ -124,7 +129,7 @@ export class ActivatedCpes {
   }
 
   /** Arms for `owner`, whatever stood before; -1 when the table is full. */
-  arm(cpe: Int32Array, owner: number): number {
+  arm(cpe: Int32Array, owner: number, cause = Cause.Packet): number {
     const { table } = this;
     let slot = this.find(cpe);
     const kept = slot >= 0 && this.isAsked(slot) ? table.state(slot) & (State.Asked | State.SessionFirst) : 0;
@@ -133,6 +138,7 @@ export class ActivatedCpes {
     table.setValue(slot, Word.Ports, 0);
     this.begin(slot, kept | State.Armed | (owner << OWNER_SHIFT));
     table.setValue(slot, Word.ArmedAt, table.tick);
+    this.tell(slot, Change.Armed, cause);
     return slot;
   }
 
@@ -205,12 +211,14 @@ export class ActivatedCpes {
     table.setValue(slot, Word.Ports, (cpePort << 16) | reportPort);
     const kept = table.state(slot) & (State.Asked | State.SessionFirst | (-1 << OWNER_SHIFT));
     this.begin(slot, kept | State.Consumed);
+    this.tell(slot, Change.Consumed);
   }
 
   /** Ends the activation; that the CPE is asked stays. */
-  end(slot: number): void {
-    if (!this.isAsked(slot)) return this.table.remove(slot);
+  end(slot: number, cause = Cause.Packet): void {
+    if (!this.isAsked(slot)) return this.table.remove(slot, cause);
     this.table.setState(slot, this.table.state(slot) & (State.Asked | State.SessionFirst));
+    this.tell(slot, Change.Disarmed, cause);
   }
 
   /** Ends every entry that is armed or asked. */
@@ -218,7 +226,7 @@ export class ActivatedCpes {
     const { table } = this;
     for (let slot = 0; slot < table.slotCount; slot++) {
       // A freed slot may be filled by the entry behind it.
-      while (table.isLive(slot) && (this.isArmed(slot) || this.isAsked(slot))) table.remove(slot);
+      while (table.isLive(slot) && (this.isArmed(slot) || this.isAsked(slot))) table.remove(slot, Cause.Takeover);
     }
   }
 
@@ -228,6 +236,7 @@ export class ActivatedCpes {
     const state = table.state(slot);
     if (state & State.Grace) return;
     this.begin(slot, (state & ~GRACE_MASK) | State.Grace | (grace << State.GraceShift));
+    this.tell(slot, Change.Grace);
   }
 
   /** The RST that began the grace did not end the connection. */
@@ -236,6 +245,7 @@ export class ActivatedCpes {
     const state = table.state(slot);
     if ((state & State.Grace) === 0) return;
     table.setState(slot, state & ~(State.Grace | GRACE_MASK));
+    this.tell(slot, Change.Consumed);
   }
 
   /** Slot of the activation whose last report connection has these ports, or -1. */
@@ -248,7 +258,26 @@ export class ActivatedCpes {
   /** A phase that is over is gone, though the entry stands. */
   private settle(slot: number): void {
     const { table } = this;
-    if (this.phaseRemainingMs(slot) < 0) table.setState(slot, (table.state(slot) & ~PHASE) | State.Asked);
+    if (this.phaseRemainingMs(slot) >= 0) return;
+    const wasMore = (table.state(slot) & PHASE) !== 0;
+    table.setState(slot, (table.state(slot) & ~PHASE) | State.Asked);
+    if (wasMore) this.tell(slot, Change.Disarmed, Cause.Expired);
+  }
+
+  listen(listener: FlowListener | undefined): void {
+    this.port.listen(listener, this.table, (slot) => this.tellStanding(slot));
+  }
+
+  private tellStanding(slot: number): void {
+    if (this.has(slot, State.Asked)) this.tell(slot, Change.Asked, Cause.Standing);
+    if (this.has(slot, State.SessionFirst)) this.tell(slot, Change.SessionFirst, Cause.Standing);
+    if (this.has(slot, State.Armed)) this.tell(slot, Change.Armed, Cause.Standing);
+    if (this.has(slot, State.Consumed)) this.tell(slot, Change.Consumed, Cause.Standing);
+    if (this.has(slot, State.Grace)) this.tell(slot, Change.Grace, Cause.Standing);
+  }
+
+  private tell(slot: number, change: Change, cause = Cause.Packet): void {
+    this.port.tell(slot, change, cause);
   }
 
   private has(slot: number, bits: number): boolean {

@@ -7,6 +7,7 @@
  * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
  */
 import { ConnectionTable, type ConnectionLives, Seen, Word } from './connection-table';
+import { Cause } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -126,13 +127,13 @@ export class ConnectionRequests extends ConnectionTable {
   }
 
   /** The reverse index goes with its connection. */
-  override remove(slot: number): void {
+  override remove(slot: number, cause = Cause.Packet): void {
     if (this.has(slot, Seen.Remapped) && this.remaps.count > 0) {
       this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.ownPort(slot), this.owner(slot), this.tag(slot));
       const remap = this.remaps.find();
       if (remap >= 0) this.remaps.remove(remap);
     }
-    super.remove(slot);
+    super.remove(slot, cause);
   }
 
   setOwnPort(slot: number, ownPort: number, tag: number): void {

@@ -10,6 +10,7 @@
  */
 import { type PacketView } from '../packet/view';
 import { NO_WINDOW_SCALE, TcpFlag, windowScale } from '../packet/tcp';
+import { Cause, Change, type FlowListener, type FlowPort, NOBODY } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -62,6 +63,7 @@ const VALUE_WORDS = 12;
 const OWNER_SHIFT = 16;
 const RST = Seen.RstOfCpe | Seen.RstOfServer;
 const FIN = Seen.FinOfCpe | Seen.FinOfServer;
+const ENDS = RST | FIN;
 const CPE_SCALE_SHIFT = 0;
 const SERVER_SCALE_SHIFT = 4;
 const SCALE_MASK = 15;
@@ -92,6 +94,7 @@ export class ConnectionTable {
   private readonly lives: Int32Array;
   private readonly addressWords: number;
   private readonly scratch: Int32Array;
+  private readonly port: FlowPort;
 
   static bytes(capacityEntries: number, addressWords: number): number {
     return TtlTable.bytes(shape(capacityEntries, addressWords));
@@ -104,6 +107,7 @@ export class ConnectionTable {
     this.addressWords = addressWords;
     this.scratch = new Int32Array(addressWords);
     this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
+    this.table.port = this.port = memory.port ?? NOBODY;
   }
 
   setLives(lives: ConnectionLives): void {
@@ -142,7 +146,7 @@ export class ConnectionTable {
     if (unanswered >= mostUnanswered) return false;
     if (count < MAX_PER_CPE) return true;
     if (oldest < 0) return false;
-    this.remove(oldest);
+    this.remove(oldest, Cause.Bound);
     return true;
   }
 
@@ -173,12 +177,26 @@ export class ConnectionTable {
     table.touch(slot);
   }
 
+  /** A listener is told of what has been opened, once its numbers stand. */
+  begun(slot: number): void {
+    this.port.tell(slot, Change.Opened, Cause.Packet);
+  }
+
+  listen(listener: FlowListener | undefined): void {
+    this.port.listen(listener, this.table, (slot) => this.tellStanding(slot));
+  }
+
+  /** A listener that knows more of the connection than the entry says tells. */
+  learn(slot: number): void {
+    this.port.learn(slot);
+  }
+
   get isFull(): boolean {
     return this.table.count >= this.table.capacityEntries;
   }
 
-  remove(slot: number): void {
-    this.table.remove(slot);
+  remove(slot: number, cause = Cause.Packet): void {
+    this.table.remove(slot, cause);
   }
 
   owner(slot: number): number {
@@ -208,11 +226,15 @@ export class ConnectionTable {
   }
 
   mark(slot: number, bits: number): void {
-    this.table.setState(slot, this.table.state(slot) | bits);
+    const before = this.table.state(slot);
+    this.table.setState(slot, before | bits);
+    this.tellMark(slot, before, before | bits);
   }
 
   unmark(slot: number, bits: number): void {
-    this.table.setState(slot, this.table.state(slot) & ~bits);
+    const before = this.table.state(slot);
+    this.table.setState(slot, before & ~bits);
+    this.tellMark(slot, before, before & ~bits);
   }
 
   touch(slot: number): void {
@@ -275,7 +297,9 @@ export class ConnectionTable {
   }
 
   setHead(slot: number, head: number): void {
+    const before = this.head(slot);
     this.setWord(slot, Word.Marks, (this.word(slot, Word.Marks) & SCALES) | (head << HEAD_SHIFT));
+    if (head !== before) this.port.tell(slot, Change.Head, Cause.Packet);
   }
 
   /** The SYN of the CPE. */
@@ -442,11 +466,29 @@ export class ConnectionTable {
     return shift === CPE_SCALE_SHIFT ? cpe : server;
   }
 
+  private tellStanding(slot: number): void {
+    this.port.tell(slot, Change.Opened, Cause.Standing);
+    this.tellMark(slot, Seen.Syn, this.table.state(slot));
+  }
+
+  /** What a change of an entry's state means to a listener. */
+  private tellMark(slot: number, before: number, after: number): void {
+    if ((after & ~before & Seen.Answer) !== 0) this.port.tell(slot, Change.Confirmed, Cause.Packet);
+    if ((before & ENDS) === (after & ENDS)) return;
+    if ((before & ~after & RST) !== 0) this.port.tell(slot, Change.Resumed, Cause.Packet);
+    else this.port.tell(slot, isOver(after) ? Change.Closed : Change.Closing, Cause.Packet);
+  }
+
   private setKey(cpe: Int32Array, cpePort: number, visiblePort: number): void {
     const { key } = this.table;
     for (let word = 0; word < this.addressWords; word++) key[word] = cpe[word];
     key[this.addressWords] = (cpePort << 16) | visiblePort;
   }
+}
+
+/** A RST, or both FINs. */
+function isOver(state: number): boolean {
+  return (state & RST) !== 0 || (state & FIN) === FIN;
 }
 
 function isGap(difference: number): boolean {

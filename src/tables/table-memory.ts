@@ -1,3 +1,5 @@
+import { type FlowPort } from './flow-port';
+
 /** Where a table of one address family lies, and how large it is: what all of them are made with. */
 export interface TableMemory {
   /** Memory from `at` (8-aligned): zeroed, or a table of the same shape. */
@@ -10,4 +12,6 @@ export interface TableMemory {
   seed: number;
   /** See TtlTable. */
   isReader?: boolean | undefined;
+  /** What becomes of its entries is told here. */
+  port?: FlowPort | undefined;
 }

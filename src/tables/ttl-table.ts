@@ -16,6 +16,7 @@
  */
 
 import { assert } from '../packet/assert';
+import { Cause, Change, type FlowPort, NOBODY } from './flow-port';
 import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
 /** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
@@ -74,6 +75,8 @@ export class TtlTable {
   private cursor = 0;
   /** Another run's table, whose stamps have not been looked at yet. */
   private isTakenOver = false;
+  /** Hears of each entry that goes, for whatever reason. */
+  port: FlowPort = NOBODY;
 
   static bytes(shape: TableShape): number {
     const rowWords = shape.keyWords + 2 + shape.valueWords;
@@ -165,6 +168,7 @@ export class TtlTable {
   claim(state: number): number {
     assert(state !== 0, 'state 0 marks an empty slot');
     const found = this.probe();
+    if (found >= 0) this.tellGone(found, this.isExpired(found) ? Cause.Expired : Cause.Replaced);
     const slot = found >= 0 ? found : this.occupy(~found);
     if (slot < 0) return -1;
     const row = slot * this.rowWords;
@@ -284,7 +288,7 @@ export class TtlTable {
     for (let looked = 0; looked < budget; looked++) {
       const slot = this.cursor;
       // A freed slot may be filled by the entry behind it: look at it again, on the same budget.
-      if (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot);
+      if (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot, Cause.Expired);
       else if (slot + 1 < this.slots) this.cursor = slot + 1;
       else this.comeRound();
     }
@@ -293,7 +297,7 @@ export class TtlTable {
   /** The whole table at once, for an owner who hardly ever sweeps. */
   private sweepAll(): void {
     for (let slot = 0; slot < this.slots; slot++) {
-      while (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot);
+      while (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot, Cause.Expired);
     }
     this.comeRound();
   }
@@ -304,8 +308,9 @@ export class TtlTable {
   }
 
   /** Frees a slot by shifting back whatever may stand nearer to its home. Slots remembered from before are void. */
-  remove(slot: number): void {
+  remove(slot: number, cause = Cause.Packet): void {
     assert(this.state(slot) !== 0, 'only an entry can be removed');
+    this.tellGone(slot, cause);
     this.fill(slot);
     this.header[Header.Count]--;
   }
@@ -316,12 +321,19 @@ export class TtlTable {
     this.header[Header.Redo] = 0;
     this.header[Header.Count] = 0;
     this.cursor = 0;
+    this.port.cleared();
+  }
+
+  private tellGone(slot: number, cause: Cause): void {
+    this.port.tell(slot, Change.Ended, cause);
   }
 
   private isExpired(slot: number): boolean {
     const row = slot * this.rowWords;
     const age = (this.nowTick - this.rows[row + this.stampAt]) | 0;
-    return age > this.lives[this.rows[row + this.stateAt] & LIFE_MASK];
+    if (age <= this.lives[this.rows[row + this.stateAt] & LIFE_MASK]) return false;
+    // Packets that the kernel carried were not seen here.
+    return !this.port.isKept(slot);
   }
 
   /** Slot that holds `key`, expired or not; else ~slot of the empty one where it would go. */

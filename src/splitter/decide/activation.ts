@@ -7,6 +7,7 @@
  */
 import { type PacketView } from '../../packet/view';
 import { isChecksumRight } from '../../packet/verify';
+import { Cause } from '../../tables/flow-port';
 import { Word } from '../../tables/connection-table';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
@@ -77,7 +78,7 @@ export class Activation {
     const mode = this.settings.activation;
     if (connectionRequests.owner(slot) === ITMS) return;
     const isUnread = (mode === 'auto' || mode === 'off') && isCut(connectionRequests.head(slot));
-    if (mode === 'fin' || isUnread) this.arm(slot, Event.ArmedByFin);
+    if (mode === 'fin' || isUnread) this.arm(slot, Event.ArmedByFin, Cause.Fin);
   }
 
   private succeeded(slot: number): void {
@@ -88,7 +89,7 @@ export class Activation {
       // The CPE's one session will be the ITMS's; where one of a collector runs, the next, and no grace follows it.
       if (standing < 0 || !(activatedCpes.stands(standing) || activatedCpes.isConsumed(standing))) return;
       const loser = activatedCpes.owner(standing);
-      activatedCpes.end(standing);
+      activatedCpes.end(standing, Cause.Itms);
       this.note(Event.EndedByItms, slot, loser);
       return;
     }
@@ -98,10 +99,10 @@ export class Activation {
       this.note(Event.SessionFirst, slot, owner);
       return;
     }
-    this.arm(slot, Event.ArmedByResponse);
+    this.arm(slot, Event.ArmedByResponse, Cause.Response);
   }
 
-  private arm(slot: number, event: Event): void {
+  private arm(slot: number, event: Event, cause: Cause): void {
     const { connectionRequests, activatedCpes, servers } = this.state;
     const owner = connectionRequests.owner(slot);
     // A collector that a reload has taken away gets nothing, and keeps nothing from another.
@@ -113,7 +114,7 @@ export class Activation {
       this.note(Event.Contended, slot, owner);
       return;
     }
-    this.note(activatedCpes.arm(cpe, owner) < 0 ? Event.ActivationTableFull : event, slot, owner);
+    this.note(activatedCpes.arm(cpe, owner, cause) < 0 ? Event.ActivationTableFull : event, slot, owner);
   }
 
   private note(event: Event, slot: number, owner: number): void {

@@ -7,6 +7,7 @@
  */
 import { Seen, Word } from '../../tables/connection-table';
 import { Grace } from '../../tables/activated-cpes';
+import { Cause } from '../../tables/flow-port';
 import { TcpFlag } from '../../packet/tcp';
 import { isChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
@@ -57,7 +58,7 @@ export class ReportDecisions {
       return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);
     }
     if (reports.isClosed(known)) {
-      reports.remove(known);
+      reports.remove(known, Cause.Replaced);
       return this.steer();
     }
     return this.openOnto(known, isProvisional);
@@ -71,11 +72,11 @@ export class ReportDecisions {
     const { reportConnections: reports } = this.state;
     const silentMs = reports.has(known, Seen.Waiting) ? reports.table.sinceMs(reports.word(known, Word.Since)) : -1;
     if (isProvisional && silentMs >= SILENT_MS) {
-      reports.remove(known);
+      reports.remove(known, Cause.Silent);
       return this.sessionToItms(Reason.CollectorSilent);
     }
     if (silentMs >= this.state.reportUnansweredMs) {
-      this.ended(known);
+      this.ended(known, Cause.Silent);
       return this.steer();
     }
     if (silentMs < 0) reports.setWord(known, Word.Since, reports.table.tick);
@@ -114,13 +115,13 @@ export class ReportDecisions {
     // Pausing tears no session: its further connections, in grace, stay where it is. [2]
     if (activation === 'off' || (isPaused && !activatedCpes.isGrace(slot))) {
       // The session that this activation stood for is the ITMS's now: it must not divert a later one.
-      activatedCpes.end(slot);
+      activatedCpes.end(slot, Cause.NotDiverting);
       if (isPaused) return Reason.Paused;
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
       return Reason.WouldDivert;
     }
     const silentMs = activatedCpes.silentMs(slot);
-    if (silentMs >= this.state.reportUnansweredMs) activatedCpes.end(slot);
+    if (silentMs >= this.state.reportUnansweredMs) activatedCpes.end(slot, Cause.Silent);
     if (silentMs >= SILENT_MS) return Reason.CollectorSilent;
     if (!servers.mayServe(owner, view.source)) return Reason.OutsideCanary;
     if (unusable[owner] !== 0) return Reason.CollectorDown;
@@ -144,6 +145,7 @@ export class ReportDecisions {
     reports.setWord(slot, Word.Since, reports.table.tick);
     reports.mark(slot, Seen.Waiting);
     reports.begin(slot, view.sequence);
+    reports.begun(slot);
   }
 
   /** @param slot of the activation */
@@ -210,7 +212,7 @@ export class ReportDecisions {
     const owner = reports.owner(slot);
     if (!reports.isAnswered(slot)) {
       // Provisional: the activation waits for the CPE's session as before. [2]
-      reports.remove(slot);
+      reports.remove(slot, Cause.Refused);
     } else if (this.hasBooted(slot)) {
       this.booted(slot);
     } else {
@@ -236,8 +238,8 @@ export class ReportDecisions {
 
   /** The CPE starts afresh: connection, activation and grace are of its past. */
   private booted(slot: number): void {
-    this.endActivation(slot);
-    this.ended(slot);
+    this.endActivation(slot, Cause.Booted);
+    this.ended(slot, Cause.Booted);
   }
 
   private spokenByCpe(slot: number): void {
@@ -260,7 +262,7 @@ export class ReportDecisions {
     const owner = reports.owner(slot);
     let activation = activatedCpes.find(view.source);
     // It may have expired since the SYN.
-    if (activation < 0) activation = activatedCpes.arm(view.source, owner);
+    if (activation < 0) activation = activatedCpes.arm(view.source, owner, Cause.Packet);
     const isOwn = activation >= 0 && activatedCpes.owner(activation) === owner;
     // In this order: killed in between, the next worker confirms again.
     if (isOwn) activatedCpes.consume(activation, view.sourcePort, view.destinationPort);
@@ -277,7 +279,10 @@ export class ReportDecisions {
   private slotOfCpe(): number {
     const { view } = this;
     // Never recreated from data: a reused port would be hijacked. [D]
-    return this.state.reportConnections.find(view.source, view.sourcePort, view.destinationPort);
+    const { reportConnections: reports } = this.state;
+    const slot = reports.find(view.source, view.sourcePort, view.destinationPort);
+    if (slot >= 0) reports.learn(slot);
+    return slot;
   }
 
   private toOwner(slot: number): Reason {
@@ -300,12 +305,13 @@ export class ReportDecisions {
     if (!reports.acknowledgesSyn(slot, view)) {
       // It had acknowledged data, and takes a SYN again: it has forgotten the connection. [2]
       if (isAnswered && isPending) {
-        this.ended(slot);
+        this.ended(slot, Cause.Forgotten);
         return Reason.ReportForgotten;
       }
       if (isAnswered) return this.forward.asAcs(Reason.ReportUnproven);
       // It never saw the first SYN.
       reports.begin(slot, (view.acknowledgement - 1) | 0);
+      reports.begun(slot);
     }
     this.heard(slot);
     this.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
@@ -345,8 +351,8 @@ export class ReportDecisions {
     if (isAnswered && reports.isRstOfServer(slot, view)) {
       this.closed(slot, Seen.RstOfServer);
     } else if (this.isRefusal(slot, isAnswered)) {
-      this.endActivation(slot);
-      this.ended(slot);
+      this.endActivation(slot, Cause.Refused);
+      this.ended(slot, Cause.Refused);
     } else {
       return this.forward.asAcs(Reason.ReportUnproven);
     }
@@ -405,7 +411,10 @@ export class ReportDecisions {
 
   private slotOfServer(): number {
     const { view } = this;
-    return this.state.reportConnections.find(view.destination, view.destinationPort, view.sourcePort);
+    const { reportConnections: reports } = this.state;
+    const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
+    if (slot >= 0) reports.learn(slot);
+    return slot;
   }
 
   /** The CPE must see one peer: narrower than [P7]. @param serves false for an address that only wakes CPEs */
@@ -463,7 +472,7 @@ export class ReportDecisions {
     const activation = this.activationOf(slot);
     if (activation < 0) return;
     const grace = this.graceAfter(slot, mark);
-    if (grace === undefined) activatedCpes.end(activation);
+    if (grace === undefined) activatedCpes.end(activation, Cause.Over);
     else activatedCpes.finished(activation, grace);
   }
 
@@ -492,16 +501,17 @@ export class ReportDecisions {
   }
 
   /** Activation and grace of the entry's CPE end, if they are its owner's. */
-  private endActivation(slot: number): void {
+  private endActivation(slot: number, cause: Cause): void {
     const { reportConnections: reports, activatedCpes } = this.state;
     const activation = activatedCpes.find(reports.cpe(slot));
-    if (activation >= 0 && activatedCpes.owner(activation) === reports.owner(slot)) activatedCpes.end(activation);
+    if (activation >= 0 && activatedCpes.owner(activation) === reports.owner(slot))
+      activatedCpes.end(activation, cause);
   }
 
   /** The entry goes, and the CPE's next SYN is decided afresh. */
-  private ended(slot: number): void {
+  private ended(slot: number, cause: Cause): void {
     const { reportConnections: reports, events } = this.state;
     events.add(Event.Closed, reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot), reports.owner(slot));
-    reports.remove(slot);
+    reports.remove(slot, cause);
   }
 }

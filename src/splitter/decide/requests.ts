@@ -6,6 +6,7 @@ import { rewriteDestinationPort, rewriteSourcePort } from '../../packet/rewrite'
 import { isChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
 import { Seen, Word } from '../../tables/connection-table';
+import { Cause } from '../../tables/flow-port';
 import { type Activation } from './activation';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
@@ -91,7 +92,7 @@ export class RequestDecisions {
     const owner = requests.owner(slot);
     const ownPort = requests.ownPort(slot);
     const tag = requests.tag(slot);
-    requests.remove(slot);
+    requests.remove(slot, Cause.Refused);
     return this.toServer(owner, ownPort, tag, Reason.AnswerToOwner);
   }
 
@@ -167,7 +168,9 @@ export class RequestDecisions {
 
   private opened(slot: number): void {
     const { view } = this;
-    this.state.connectionRequests.openedByServer(slot, view);
+    const { connectionRequests: requests } = this.state;
+    requests.openedByServer(slot, view);
+    requests.begun(slot);
     if (view.payloadLength > 0) this.activation.requested(slot, 0);
   }
 

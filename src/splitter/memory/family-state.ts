@@ -6,10 +6,12 @@ import { ADDRESS_WORDS, type Family } from '../../packet/address';
 import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
 import { ConnectionTable, type ConnectionLives } from '../../tables/connection-table';
 import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';
+import { type FlowListener, FlowPort } from '../../tables/flow-port';
 import { PinCache } from '../../tables/pin-cache';
 import { type EventLog } from './events';
 import { type Owners } from './owners';
 import { Servers } from './servers';
+import { type TableName } from '../table-list';
 import { type Lives, type Topology } from '../topology';
 
 /** Outside Linux' default ephemeral range (32768 to 60999). */
@@ -55,18 +57,27 @@ export class FamilyState {
     const { family, capacityEntries, seed, isReader } = options;
     const addressWords = ADDRESS_WORDS[family];
     const lives = millisecondsOf(options.lives);
-    const memory = (tableAt: number) => ({ buffer, at: tableAt, capacityEntries, addressWords, seed, isReader });
+    const memory = (name: TableName, tableAt: number) => {
+      const port = isReader ? undefined : new FlowPort({ name, family });
+      return { buffer, at: tableAt, capacityEntries, addressWords, seed, isReader, port };
+    };
     const activatedAt = at + ConnectionRequests.bytes(capacityEntries, addressWords);
     const reportsAt = activatedAt + ActivatedCpes.bytes(capacityEntries, addressWords);
     const pinsAt = reportsAt + ConnectionTable.bytes(capacityEntries, addressWords);
     this.family = family;
     this.reportUnansweredMs = lives.reports.unansweredMs;
     this.servers = new Servers(options.topology, owners, family);
-    this.connectionRequests = new ConnectionRequests(memory(at), lives.requests, REMAP_RANGE);
-    this.activatedCpes = new ActivatedCpes(memory(activatedAt), lives.activations);
-    this.reportConnections = new ConnectionTable(memory(reportsAt), lives.reports);
+    this.connectionRequests = new ConnectionRequests(memory('connectionRequests', at), lives.requests, REMAP_RANGE);
+    this.activatedCpes = new ActivatedCpes(memory('activatedCpes', activatedAt), lives.activations);
+    this.reportConnections = new ConnectionTable(memory('reportConnections', reportsAt), lives.reports);
     // The cache has no header: its lines are found again only by the seed that stands in a table's.
     this.pins = new PinCache(buffer, pinsAt, addressWords, this.reportConnections.table.hashSeed);
+  }
+
+  listen(listener: FlowListener | undefined): void {
+    this.connectionRequests.listen(listener);
+    this.activatedCpes.listen(listener);
+    this.reportConnections.listen(listener);
   }
 
   advance(nowMs: number): void {
