@@ -3,6 +3,7 @@ import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { instances } from './instances';
+import { untouched } from './untouched';
 import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
@@ -19,6 +20,7 @@ export const PROOFS: readonly Proof[] = [
   soak,
   systemd,
   firewalls,
+  untouched,
   direct,
   instances,
 ];
