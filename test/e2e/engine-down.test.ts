@@ -167,7 +167,13 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
 
     await begin(stage);
     const stalled = await Promise.all(arriving.map((arrived) => arrived()));
-    for (const ends of [running, diverted, asked, opened, kept, askedNow]) await talk(ends);
+    for (const ends of [running, diverted, asked, opened, kept]) await talk(ends);
+    // The engine has no entry of what the ITMS opened through nat, and drops it [2]: the ITMS asks again.
+    await askedNow.far.send('to the CPE');
+    const unknown = async () => (await stage.status()).packets.byReason['request-unknown'] > 0 || undefined;
+    await eventually('a packet of an unknown Connection Request', unknown);
+    const askedAgain = await stage.request('itms', ASKED_NOW);
+    await talk(askedAgain);
     // Conntrack does not see its end, and keeps an entry of the same ports.
     await hangUp(kept, 'far');
     await stage.ask(await waking, 200);
@@ -182,7 +188,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     await eventually('verdicts', async () => (await router.secondsLeft()).length > 0 || undefined);
     await stage.wake('c1', STOPPED);
     const afterStopped = await stage.session(STOPPED);
-    for (const ends of [running, diverted, asked, opened, askedNow, stopped, again]) await talk(ends);
+    for (const ends of [running, diverted, asked, opened, askedAgain, stopped, again]) await talk(ends);
 
     await stage.expectOneServerEach();
     await router.rules('remove');
