@@ -136,9 +136,10 @@ describe.each(SERVERS.map((server): [string, Server] => [server.name, server]))(
     const ended = new Set<Socket>();
     for (const socket of sockets) socket.on('close', () => ended.add(socket));
     await until(() => sockets.length - ended.size <= server.connections);
-    // None has reached its time yet: the control socket turned the late ones away, the metrics' port closed the oldest.
-    const kept = server.name === 'the control socket' ? sockets[0]! : sockets.at(-1)!;
-    expect(ended.has(kept)).toBe(false);
+    // None has reached its time yet. The control socket turned the late ones away; the metrics' port closes the oldest, so
+    // that a scrape gets in. (In which order the kernel hands over a thousand connections, it does not say.)
+    if (server.name === 'the control socket') expect(ended.has(sockets[0]!)).toBe(false);
+    else await server.works();
     for (const socket of sockets) socket.destroy();
     await until(() => ended.size === sockets.length);
   });
