@@ -38,6 +38,13 @@ describe('a page names only what exists', () => {
     },
   );
 
+  test.each(mentions(/(?<![\w/.-])((?:src|test|native|scripts)\/[\w/.-]+\.(?:ts|js|mjs|sh|md|cc|h|c|py))\b/g))(
+    '%s names the file %s',
+    (_page, path) => {
+      expect(existsSync(join(ROOT, path))).toBe(true);
+    },
+  );
+
   test.each(mentions(/\bdocs\/(decisions\/[\w-]+\.md)/g))('%s names docs/%s', (_page, path) => {
     expect(existsSync(join(ROOT, 'docs', path))).toBe(true);
   });
