@@ -88,6 +88,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm run check': 'npm test makes the same checks',
   'npm run lint:fix': 'changes the checkout',
   'npm run prove direct': 'takes minutes; `npm test` runs one instance, rules-direct',
+  'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove NAME': 'a synopsis',
   'npm run prove': 'test/prove/proofs.test.ts lists the proofs',
   'npm version --no-git-tag-version VERSION': 'changes the checkout',

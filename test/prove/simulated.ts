@@ -18,7 +18,7 @@ export const simulation: Proof = {
 
 export const plantedBugs: Proof = {
   name: 'planted-bugs',
-  shows: 'the simulation finds each bug that is planted in the core; rewrites the table of docs/simulation.md',
+  shows: 'the simulation finds each bug that is planted in the core; rewrites test/sim/planted-bugs.md',
   takes: '10 minutes',
   needsRoot: false,
   smallest: SIMULATION_TEST,

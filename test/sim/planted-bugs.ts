@@ -107,8 +107,8 @@ export function search(scratch: Scratch, plant: Plant, firstSeed: number): Findi
 }
 
 /**
- * Looks for all of them, or those that are found soon, and says so row by row; the table goes into docs/simulation.md
- * where `isWritten`. False: one was missed.
+ * Looks for all of them, or those that are found soon, and says so row by row. Where `isWritten`, the table goes into
+ * test/sim/planted-bugs.md and its last line into docs/simulation.md. False: one was missed.
  */
 export function hunt(seed: number, isWritten: boolean, soonOnes: boolean): boolean {
   const plants = soonOnes ? PLANTS.filter(({ what }) => !LATE.has(what)) : PLANTS;
@@ -131,7 +131,9 @@ export function hunt(seed: number, isWritten: boolean, soonOnes: boolean): boole
   }
   const summary = `${plants.length - missed} of ${plants.length} found, each within ${most} sessions of seed ${seed}.`;
   console.log(summary);
-  if (isWritten)
-    writeBetweenMarks(join(ROOT, 'docs', 'simulation.md'), 'planted bugs', [...rows, '', summary].join('\n'));
+  if (isWritten) {
+    writeBetweenMarks(join(ROOT, 'docs', 'simulation.md'), 'planted bugs', summary);
+    writeBetweenMarks(join(ROOT, 'test', 'sim', 'planted-bugs.md'), 'planted bugs', [...rows, '', summary].join('\n'));
+  }
   return missed === 0;
 }
