@@ -9,22 +9,35 @@ import { ROOT } from './programs';
 const RECORDED = join(ROOT, 'test/e2e/firewalls');
 const FAMILIES = ['ipv4', 'ipv6'] as const;
 
+/** Lets the CPEs open connections to elsewhere, as an operator tells each firewall: by default all of them forward nothing. */
+const PERMISSION: Readonly<Record<string, (program: string) => string>> = {
+  ufw: (program) => `${program} -A ${program === 'ip6tables' ? 'ufw6' : 'ufw'}-user-forward -i eth0 -j ACCEPT`,
+  docker: (program) =>
+    [
+      `${program} -I DOCKER-USER -i eth0 -j ACCEPT`,
+      `${program} -I DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+    ].join(' && '),
+  'firewalld-iptables': (program) => `${program} -A FORWARD_direct -i eth0 -j ACCEPT`,
+  'firewalld-nftables': () => `nft 'insert rule inet firewalld filter_FORWARD_ZONES iifname "eth0" accept'`,
+};
+
 /** Rules of firewalls as they were recorded, for this family. */
 function firewalls(family: 'ipv4' | 'ipv6'): { name: string; line?: string }[] {
   const suffix = family === 'ipv4' ? '.v4' : '.v6';
-  const program = family === 'ipv4' ? 'iptables-restore' : 'ip6tables-restore';
+  const program = family === 'ipv4' ? 'iptables' : 'ip6tables';
   const files = readdirSync(RECORDED).filter((file) => file.endsWith(suffix));
-  const recorded = files.map((file) => ({
-    name: file.replace(suffix, ''),
-    line: `${program} ${join(RECORDED, file)}`,
-  }));
+  const loads: [name: string, load: string][] = [
+    ...files.map((file): [string, string] => [file.replace(suffix, ''), `${program}-restore ${join(RECORDED, file)}`]),
+    ['firewalld-nftables', `nft -f ${join(RECORDED, 'firewalld.nft')}`],
+  ];
+  const recorded = loads.map(([name, load]) => ({ name, line: `${load} && ${PERMISSION[name]!(program)}` }));
   return [{ name: 'no firewall' }, ...recorded];
 }
 
 export const direct: Proof = {
   name: 'direct',
   shows: 'what CPEs open to a server’s own address works as without us, in every state of the engine',
-  takes: '5 minutes, root',
+  takes: '15 minutes, root',
   needsRoot: true,
   section: { file: 'docs/reliability.md', name: 'direct' },
   smallest: { tests: ['test/e2e/rules-direct.test.ts'] },
