@@ -21,7 +21,9 @@ export class Fuzzer {
   inputs = 0;
   private readonly prng: Prng;
   private readonly targets: Targets;
-  private readonly corpus: Input[] = seeds();
+  /** Seeds of the connections that are open, and inputs that were kept. */
+  private corpus: Input[] = [];
+  private readonly kept: Input[] = [];
   private rounds = 0;
 
   constructor(seed: number) {
@@ -37,7 +39,7 @@ export class Fuzzer {
       const known = this.targets.reasons.size;
       const input = mutated(this.prng, this.corpus);
       this.take(input);
-      if (this.targets.reasons.size > known && this.corpus.length < MOST_KEPT) this.corpus.push(input);
+      if (this.targets.reasons.size > known && this.kept.length < MOST_KEPT) this.keep(input);
     }
   }
 
@@ -62,10 +64,16 @@ export class Fuzzer {
     }
   }
 
+  private keep(input: Input): void {
+    this.kept.push(input);
+    this.corpus.push(input);
+  }
+
   /** The connections that the seeds belong to, again: inputs have closed some of them. */
   private open(): void {
     this.rounds++;
     for (const packet of opening(this.rounds)) this.targets.play({ ...packet, ms: this.nowMs });
+    this.corpus = [...seeds(this.rounds), ...this.kept];
   }
 }
 

@@ -22,11 +22,19 @@ export interface Input {
 }
 
 const CORPUS = join(__dirname, 'corpus');
+const OK = 'HTTP/1.1 200 OK\r\n\r\n';
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const ACS = '10.1.0.1';
 const CPE = '10.1.7.1';
 const OTHER_CPE = '10.1.7.2';
 const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' };
+
+const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
+
+/** Where the directions of this round's connections begin: first sequence numbers. */
+function begins(round: number): { opener: number; cpe: number; collector: number } {
+  return { opener: 1000 + round, cpe: 7_000_000 + round, collector: 9_000_000 + round };
+}
 
 /**
  * What opens the connections that the seeds belong to, in both families: c1 has woken the CPE, which reports to it from
@@ -35,23 +43,34 @@ const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' };
  * @param round makes the SYNs new ones
  */
 export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
-  const [SYN, SYN_ACK, ACK] = [0x02, 0x12, 0x10];
-  const sequence = 1000 + round;
+  const [SYN, SYN_ACK, ACK, FIN_ACK] = [0x02, 0x12, 0x10, 0x11];
+  const isn = begins(round);
   const asks = (queue: number, server: keyof typeof SERVERS, port: number, visible: number, cpe = CPE) => {
     const back = { source: cpe, sourcePort: 7547, destination: ACS, destinationPort: visible };
     const there = { source: SERVERS[server], sourcePort: port, destination: cpe, destinationPort: 7547 };
+    const [sequence, answer] = [isn.opener + 1, isn.cpe + 1];
+    const asked = sequence + REQUEST.length;
     return [
-      { queue, packet: { ...there, flags: SYN, sequence } },
-      { queue: 0, packet: { ...back, flags: SYN_ACK, sequence: 7000 + round } },
-      { queue: 0, packet: { ...back, flags: ACK, sequence: 7001 + round, payload: 'HTTP/1.1 200 OK\r\n\r\n' } },
+      { queue, packet: { ...there, flags: SYN, sequence: isn.opener } },
+      { queue: 0, packet: { ...back, flags: SYN_ACK, sequence: isn.cpe, acknowledgement: sequence } },
+      { queue, packet: { ...there, flags: ACK, sequence, acknowledgement: answer, payload: REQUEST } },
+      { queue: 0, packet: { ...back, flags: ACK, sequence: answer, acknowledgement: asked, payload: OK } },
     ];
   };
   const report = { source: CPE, sourcePort: 40001, destination: ACS, destinationPort: 7547 };
   const served = { source: SERVERS.c1, sourcePort: 7547, destination: CPE, destinationPort: 40001 };
+  const [sequence, acknowledgement] = [isn.opener + 1, isn.collector + 1];
   const packets = [
+    // The end of the round before: a server's FIN needs no proof.
+    { queue: 2, packet: { ...served, flags: FIN_ACK, sequence: isn.collector, acknowledgement: isn.opener } },
     ...asks(2, 'c1', 50001, 50001),
-    { queue: 0, packet: { ...report, flags: SYN, sequence } },
-    { queue: 2, packet: { ...served, flags: SYN_ACK, sequence } },
+    { queue: 0, packet: { ...report, flags: SYN, sequence: isn.opener } },
+    { queue: 2, packet: { ...served, flags: SYN_ACK, sequence: isn.collector, acknowledgement: sequence } },
+    { queue: 0, packet: { ...report, flags: ACK, sequence, acknowledgement, payload: REQUEST } },
+    {
+      queue: 2,
+      packet: { ...served, flags: ACK, sequence: acknowledgement, acknowledgement: sequence + REQUEST.length },
+    },
     ...asks(2, 'c2', 50001, 61000).slice(0, 2),
     ...asks(1, 'itms', 50002, 50002).slice(0, 2),
     ...asks(2, 'c2', 50003, 50003, OTHER_CPE),
@@ -61,8 +80,12 @@ export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
   );
 }
 
-export function seeds(): Input[] {
-  return [...FAMILIES.flatMap((family) => [...tcpSeeds(family), ...errorSeeds(family)]), ...stored()];
+/** @param round of the connections that they belong to: a packet with the numbers of another proves nothing */
+export function seeds(round: number): Input[] {
+  return [
+    ...FAMILIES.flatMap((family) => [...tcpSeeds(family, round), ...crowdSeeds(family), ...errorSeeds(family)]),
+    ...stored(),
+  ];
 }
 
 const EXTENSIONS: Extension[] = [
@@ -73,7 +96,7 @@ const EXTENSIONS: Extension[] = [
 ];
 
 /** One packet of each side, port class and type. */
-function tcpSeeds(family: Family): Input[] {
+function tcpSeeds(family: Family, round: number): Input[] {
   const toAcs = (destinationPort: number, sourcePort = 40001) => ({
     source: CPE,
     sourcePort,
@@ -86,26 +109,51 @@ function tcpSeeds(family: Family): Input[] {
     destination: CPE,
     destinationPort,
   });
+  const isn = begins(round);
+  const ofReport = { sequence: isn.opener + 1 + REQUEST.length, acknowledgement: isn.collector + 1 };
+  const ofServed = { sequence: isn.collector + 1, acknowledgement: ofReport.sequence };
+  const ofRequest = { sequence: isn.opener + 1 + REQUEST.length, acknowledgement: isn.cpe + 1 };
+  const ofAnswer = { sequence: isn.cpe + 1 + OK.length, acknowledgement: ofRequest.sequence };
   const ends: [number, Omit<TcpPacket, 'flags'>][] = [
-    [0, toAcs(7547)],
+    [0, { ...toAcs(7547), ...ofReport }],
     [0, { ...toAcs(7547), source: OTHER_CPE }],
-    [0, toAcs(50001, 7547)],
+    [0, { ...toAcs(50001, 7547), ...ofAnswer }],
     [0, toAcs(22)],
     [1, toCpe('itms', 7547, 40001)],
-    [1, toCpe('itms', 50002, 7547)],
-    [2, toCpe('c1', 7547, 40001)],
-    [2, toCpe('c1', 50001, 7547)],
+    [1, { ...toCpe('itms', 50002, 7547), ...ofRequest }],
+    [2, { ...toCpe('c1', 7547, 40001), ...ofServed }],
+    [2, { ...toCpe('c1', 50001, 7547), ...ofRequest }],
     [2, toCpe('c2', 50001, 7547)],
   ];
   const options = Uint8Array.of(2, 4, 5, 0xb4, 1, 1, 1, 1);
-  return ends.flatMap(([queue, addresses]) =>
+  return ends.flatMap(([queue, { sequence = 1000, ...packet }]) =>
     [0x02, 0x12, 0x10, 0x11, 0x04].map((flags) => {
-      const shape = flags === 0x02 ? { options } : { payload: flags === 0x10 ? 'HTTP/1.1 200 OK\r\n\r\n' : '' };
+      const shape = flags === 0x02 ? { options } : { payload: flags === 0x10 ? OK : '' };
       const extensions = family === 'ipv6' && flags === 0x10 ? { extensions: EXTENSIONS } : {};
-      const bytes = buildTcp(packetIn({ ...addresses, ...shape, ...extensions, flags, sequence: 1000 }, family));
+      const bytes = buildTcp(packetIn({ ...packet, ...shape, ...extensions, flags, sequence }, family));
       return { name: `${family}, flags ${flags}, queue ${queue}`, queue, flags: 0, bytes };
     }),
   );
+}
+
+/** SYNs of one CPE, and of a collector to one, more than are remembered of one. */
+function crowdSeeds(family: Family): Input[] {
+  const ends = (port: number) => ({ source: OTHER_CPE, sourcePort: port, destination: ACS, destinationPort: 7547 });
+  const asks = (port: number) => ({
+    source: SERVERS.c2,
+    sourcePort: port,
+    destination: OTHER_CPE,
+    destinationPort: 7547,
+  });
+  const numbered = (count: number) => Array.from({ length: count }, (_, n) => n);
+  const packets: [number, Omit<TcpPacket, 'flags'>][] = [
+    ...numbered(5).map((n): [number, Omit<TcpPacket, 'flags'>] => [0, ends(40_002 + n)]),
+    ...numbered(17).map((n): [number, Omit<TcpPacket, 'flags'>] => [2, asks(50_010 + n)]),
+  ];
+  return packets.map(([queue, packet]) => {
+    const bytes = buildTcp(packetIn({ ...packet, flags: 0x02, sequence: 1000 }, family));
+    return { name: `${family}, SYN of a crowd, queue ${queue}`, queue, flags: 0, bytes };
+  });
 }
 
 /** Errors of every type that quote a packet of each of them, whole and in part. */
