@@ -31,6 +31,8 @@ function server(source: string, sourcePort: number, destinationPort: number): En
   return { source, sourcePort, destination: CLIENT, destinationPort };
 }
 
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+
 /** From whom, the packet, who gets it; nobody when it is dropped. */
 type Step = [from: Host, packet: TcpPacket, to: Host | undefined];
 
@@ -44,22 +46,40 @@ const STORY: Step[] = [
   ['client', { ...cpe(7547, 40001), flags: Syn | Ack, sequence: 70, acknowledgement: 6 }, 'collector'],
   [
     'collector',
-    { ...server(COLLECTOR, 40001, 7547), flags: Ack | Psh, sequence: 6, payload: 'GET / HTTP/1.1\r\n\r\n' },
+    {
+      ...server(COLLECTOR, 40001, 7547),
+      flags: Ack | Psh,
+      sequence: 6,
+      acknowledgement: 71,
+      payload: 'GET / HTTP/1.1\r\n\r\n',
+    },
     'client',
+  ],
+  ['client', { ...cpe(7547, 40001), flags: Ack | Psh, sequence: 71, acknowledgement: 24, payload: OK }, 'collector'],
+  [
+    'collector',
+    { ...server(COLLECTOR, 40001, 7547), flags: Fin | Ack, sequence: 24, acknowledgement: 71 + OK.length },
+    'client',
+  ],
+  ['client', { ...cpe(50002, 7547), flags: Syn, sequence: 200 }, 'collector'],
+  ['collector', { ...server(COLLECTOR, 7547, 50002), flags: Syn | Ack, sequence: 800, acknowledgement: 201 }, 'client'],
+  [
+    'client',
+    { ...cpe(50002, 7547), flags: Ack | Psh, sequence: 201, acknowledgement: 801, payload: 'odd' },
+    'collector',
   ],
   [
     'client',
-    { ...cpe(7547, 40001), flags: Ack | Psh, sequence: 71, payload: 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n' },
+    { ...cpe(50002, 7547), flags: Ack | Psh, sequence: 204, acknowledgement: 801, payload: 'x'.repeat(1460) },
     'collector',
   ],
-  ['collector', { ...server(COLLECTOR, 40001, 7547), flags: Fin | Ack, sequence: 24 }, 'client'],
-  ['client', { ...cpe(50002, 7547), flags: Syn, sequence: 200 }, 'collector'],
-  ['collector', { ...server(COLLECTOR, 7547, 50002), flags: Syn | Ack, sequence: 800, acknowledgement: 201 }, 'client'],
-  ['client', { ...cpe(50002, 7547), flags: Ack | Psh, sequence: 201, payload: 'odd' }, 'collector'],
-  ['client', { ...cpe(50002, 7547), flags: Ack | Psh, sequence: 204, payload: 'x'.repeat(1460) }, 'collector'],
   ['server', { ...server(SERVER, 7547, 50002), flags: Ack }, undefined],
-  ['client', { ...cpe(50002, 7547), flags: Fin | Ack, sequence: 1664 }, 'collector'],
-  ['collector', { ...server(COLLECTOR, 7547, 50002), flags: Fin | Ack, sequence: 801 }, 'client'],
+  ['client', { ...cpe(50002, 7547), flags: Fin | Ack, sequence: 1664, acknowledgement: 801 }, 'collector'],
+  [
+    'collector',
+    { ...server(COLLECTOR, 7547, 50002), flags: Fin | Ack, sequence: 801, acknowledgement: 1665 },
+    'client',
+  ],
   ['collector', { ...server(COLLECTOR, 7547, 50009), flags: Syn }, undefined],
   ['client', { ...cpe(50003, 7547), flags: Syn | Fin }, undefined],
   ['client', { ...cpe(50001, 7547), flags: Rst, sequence: 118 }, 'server'],

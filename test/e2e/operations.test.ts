@@ -100,20 +100,20 @@ describe('acsplit tables', () => {
   });
 
   test('--limit: as many as asked for, and what says that there are more', async () => {
-    // The sessions before have a grace, and end with it.
-    await eventually('an empty table', async () => (await json<[]>('tables', 'activated')).length === 0 || undefined);
+    // Beside CPEs of the tests before, which stay for as long as a Connection Request may be unanswered.
     const cpes = [fresh(), fresh(), fresh()];
     for (const cpe of cpes) await output('activate', cpe, '--collector', 'c2');
     const text = await acsplit('tables', 'activated', '--limit', '1');
     expect(text).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^CPE +COLLECTOR +PHASE +LEFT\n\S+ +c\d +\w+ +\S+\n$/) as string,
+      stdout: expect.stringMatching(/^CPE +COLLECTOR +PHASE +LEFT\n10\.1\.2\.\d+ +[^\n]+\n$/) as string,
       stderr: expect.stringMatching(/^only 1 shown, the table holds up to \d+; raise --limit\n$/) as string,
     });
     const { stdout, stderr } = await acsplit('tables', 'activated', '--json', '--limit', '2');
     expect(JSON.parse(stdout)).toHaveLength(2);
     expect(stderr).toMatch(/^only \d+ shown/);
-    expect(await json('tables', 'activated', '--limit', '3')).toHaveLength(3);
+    const rows = await json<{ cpe: string }[]>('tables', 'activated', '--limit', '1000');
+    expect(rows.map(({ cpe }) => cpe)).toEqual(expect.arrayContaining(cpes));
     for (const cpe of cpes) await output('deactivate', cpe);
   });
 });
@@ -196,7 +196,10 @@ describe('acsplit trace', () => {
     await stage.ask(asking, 200);
     await stage.wake('c2', one);
     await hangUp(asking, 'far');
-    await hangUp(await stage.connect(one, { fromPort: 20_000 }));
+    const session = await stage.connect(one, { fromPort: 20_000 });
+    await session.cpe.sendTo(session.far, 'POST / HTTP/1.1\r\n\r\n');
+    await session.far.sendTo(session.cpe, 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx');
+    await hangUp(session);
     await hangUp(await stage.connect(one, { fromPort: 20_001 }));
     await output('activate', other, '--collector', 'c2');
     await output('deactivate', other);
