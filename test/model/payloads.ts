@@ -33,7 +33,7 @@ const WHOLE = [
 ];
 const BANNERS = ['vendor protocol', 'HTTP/2 200', 'HTTP/1.1 2x0', 'HTT', '220 ready\r\n'];
 /** A record, an alert, one that TLS 1.3 hides, and one that is too long for that. */
-const TLS = [
+export const TLS = [
   HELLO,
   '\x15\x03\x03\x00\x02\x01\x00',
   `\x17\x03\x03\x00\x13${'a'.repeat(19)}`,

@@ -6,7 +6,7 @@
 import * as fc from 'fast-check';
 import { CPE_PORT, FLAGS, ITMS_PORT, REPORT_PORT, type Server, type Type } from '../support/rig';
 import { type Act, type Place, type Sent } from './act';
-import { ANSWERS, PIECED, REQUESTS } from './payloads';
+import { ANSWERS, PIECED, REQUESTS, TLS } from './payloads';
 
 const CPES = ['10.1.7.1', '10.1.7.1', '10.1.7.2'];
 const REPORT_CPE_PORTS = [40001, 40001, 40002];
@@ -200,9 +200,27 @@ const story = fc
     ...visit.map((act) => (act.what === 'send' ? { ...act, packet: { ...act.packet, cpe: end.cpe } } : act)),
   ]);
 
+/** What follows on another connection, at the edge of each grace: 29 s after 271 s is `ttl.activation`. */
+const goingOn = fc
+  .tuple(collector, cpe, fc.constantFrom(...TLS, ...ANSWERS), fc.constantFrom(0, 999, 1000, 271_000), ending)
+  .chain(([by, of, text, idleMs, last]) =>
+    fc.constantFrom(1999, 2000, 2001, 4000, 4001, 29_000, 29_001, 30_000, 30_001).map((laterMs): Act[] => {
+      const end = { cpe: of, cpePort: 40001, port: REPORT_PORT };
+      const opens = [syn('cpe', end, 1000), synAck('peer', end), packet('cpe', 'ACK', end)];
+      return [
+        { what: 'activate', cpe: of, collector: by },
+        ...sends([...opens, packet('cpe', 'DATA', end, REQUESTS[0]), packet('peer', 'DATA', end, text)]),
+        pause(idleMs),
+        ...sends(ends(end, last)),
+        pause(laterMs),
+        ...sends([syn('cpe', { ...end, cpePort: 40002 }, 1000)]),
+      ];
+    }),
+  );
+
 /** More connections of one CPE than are remembered. */
 const crowd = fc
-  .tuple(cpe, collector, fc.constantFrom(3, 5, 16, 18), fc.constantFrom('open', 'standing', 'closed', 'mixed'))
+  .tuple(cpe, collector, fc.constantFrom(3, 5, 16, 18), fc.constantFrom('open', 'standing', 'closed', 'mixed', 'mixed'))
   .chain(([of, by, count, kind]) =>
     fc.boolean().map((isRequest): Act[] =>
       Array.from({ length: count }, (_, nth): Act[] => {
@@ -211,8 +229,9 @@ const crowd = fc
           : { cpe: of, cpePort: 40001 + nth, port: REPORT_PORT };
         const [opener, other] = isRequest ? ([by, 'cpe'] as const) : (['cpe', 'peer'] as const);
         const steps = [syn(opener, end, 1000), synAck(other, end), packet(isRequest ? 'peer' : 'cpe', 'ACK', end)];
-        const isClosed = kind === 'closed' || (kind === 'mixed' && nth % 3 === 0);
-        const all = isClosed ? [...steps, packet('peer', 'FIN', end)] : kind === 'open' ? steps.slice(0, 1) : steps;
+        const closer = kind === 'closed' ? 'peer' : (['peer', 'cpe', undefined] as const)[nth % 3];
+        const fins = closer === undefined ? [] : [packet(closer, 'FIN', end)];
+        const all = kind === 'open' ? steps.slice(0, 1) : kind === 'standing' ? steps : [...steps, ...fins];
         return [{ what: 'activate', cpe: of, collector: by }, ...sends(all), pause(nth % 2)];
       }).flat(),
     ),
@@ -248,7 +267,8 @@ const group: fc.Arbitrary<Act[]> = fc.oneof(
   { weight: 7, arbitrary: story },
   { weight: 3, arbitrary: varied(exchange) },
   { weight: 4, arbitrary: varied(onto) },
-  { weight: 1, arbitrary: crowd },
+  { weight: 3, arbitrary: goingOn },
+  { weight: 2, arbitrary: crowd },
   { weight: 14, arbitrary: send(anyOn(reportEnd)) },
   { weight: 10, arbitrary: send(anyOn(requestEnd)) },
   { weight: 2, arbitrary: send(anyOn(strayEnd)) },
@@ -259,4 +279,4 @@ const group: fc.Arbitrary<Act[]> = fc.oneof(
 );
 
 /** Enough for some hundred packets. */
-export const acts = fc.array(group, { minLength: 1, maxLength: 60, size: 'max' }).map((groups) => groups.flat());
+export const acts = fc.array(group, { minLength: 1, maxLength: 50, size: 'max' }).map((groups) => groups.flat());
