@@ -218,6 +218,22 @@ const goingOn = fc
     }),
   );
 
+/** A collector that says nothing to a SYN, or to a SYN onto what stands: the same again, another, or from another port. */
+const silence = fc
+  .tuple(collector, reportEnd, fc.boolean(), fc.constantFrom(1, 2999, 3000, 9999, 10_000, 10_001), isn)
+  .chain(([by, end, isStanding, silentMs, at]) =>
+    fc.tuple(reportCpePort, fc.constantFrom('none', 'SYN+ACK', 'ACK')).map(([cpePort, heard]): Act[] => {
+      const opens = [syn('cpe', end, 1000), synAck('peer', end), packet('cpe', 'ACK', end)];
+      const sign = heard === 'none' ? [] : [heard === 'ACK' ? packet('peer', 'ACK', end) : synAck('peer', end)];
+      return [
+        { what: 'activate', cpe: end.cpe, collector: by },
+        ...sends(isStanding ? [...opens, syn('cpe', end, 5), ...sign] : [opens[0], ...sign]),
+        pause(silentMs),
+        ...sends([syn('cpe', { ...end, cpePort }, at)]),
+      ];
+    }),
+  );
+
 /** More connections of one CPE than are remembered. */
 const crowd = fc
   .tuple(cpe, collector, fc.constantFrom(3, 5, 16, 18), fc.constantFrom('open', 'standing', 'closed', 'mixed', 'mixed'))
@@ -264,13 +280,14 @@ const group: fc.Arbitrary<Act[]> = fc.oneof(
   { weight: 5, arbitrary: varied(asked) },
   { weight: 2, arbitrary: varied(askedAgain) },
   { weight: 5, arbitrary: varied(session) },
-  { weight: 7, arbitrary: story },
+  { weight: 9, arbitrary: story },
   { weight: 3, arbitrary: varied(exchange) },
   { weight: 4, arbitrary: varied(onto) },
   { weight: 3, arbitrary: goingOn },
+  { weight: 3, arbitrary: silence },
   { weight: 2, arbitrary: crowd },
-  { weight: 14, arbitrary: send(anyOn(reportEnd)) },
-  { weight: 10, arbitrary: send(anyOn(requestEnd)) },
+  { weight: 12, arbitrary: send(anyOn(reportEnd)) },
+  { weight: 8, arbitrary: send(anyOn(requestEnd)) },
   { weight: 2, arbitrary: send(anyOn(strayEnd)) },
   { weight: 4, arbitrary: wait(fc.integer({ min: 0, max: 900 })) },
   { weight: 4, arbitrary: wait(fc.constantFrom(...EDGES_MS)) },
