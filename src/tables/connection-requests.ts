@@ -99,10 +99,36 @@ export class ConnectionRequests extends ConnectionTable {
     return slot;
   }
 
+  /** An entry of an earlier layout. @param visiblePort where it was remapped */
+  adopt(
+    cpe: Int32Array,
+    cpePort: number,
+    ownPort: number,
+    visiblePort: number | undefined,
+    owner: number,
+    tag: number,
+    isn: number,
+  ): number {
+    if (visiblePort === undefined) return this.openOwn(cpe, cpePort, ownPort, owner, tag, isn);
+    return this.openAt(cpe, cpePort, visiblePort, ownPort, owner, tag, isn);
+  }
+
   /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
   openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number, isn: number): number {
     const visiblePort = this.portBegun(cpe, cpePort, ownPort, owner, tag) || this.freePort(cpe, cpePort);
-    if (visiblePort === 0) return -1;
+    return visiblePort === 0 ? -1 : this.openAt(cpe, cpePort, visiblePort, ownPort, owner, tag, isn);
+  }
+
+  /** Opens a connection that the CPE sees under another port, and the reverse index that leads to it. */
+  private openAt(
+    cpe: Int32Array,
+    cpePort: number,
+    visiblePort: number,
+    ownPort: number,
+    owner: number,
+    tag: number,
+    isn: number,
+  ): number {
     this.setRemapKey(cpe, cpePort, ownPort, owner, tag);
     const remap = this.remaps.claim(1);
     if (remap < 0) return -1;

@@ -500,7 +500,7 @@ function shape(capacityEntries: number, addressWords: number) {
 }
 
 /** What ends a connection's entry (document "Lives" in docs/architecture.md); the strongest sign decides. [D] */
-function lifeOf(state: number, lives: ConnectionLives): number {
+export function lifeOf(state: number, lives: ConnectionLives): number {
   if (state & RST) return lives.resetMs;
   if ((state & FIN) === FIN) return lives.finBothMs;
   if (state & FIN) return lives.finOneMs;

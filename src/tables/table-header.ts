@@ -51,8 +51,8 @@ function checkOf(header: Int32Array): number {
 }
 
 /** Throws Error where the memory holds something else than a table of this shape. */
-export function checkHeader(header: Int32Array, slots: number, rowWords: number): void {
-  if (header[Header.Magic] !== MAGIC || header[Header.Version] !== VERSION) throw new Error('not a table of ours');
+export function checkHeader(header: Int32Array, slots: number, rowWords: number, version = VERSION): void {
+  if (header[Header.Magic] !== MAGIC || header[Header.Version] !== version) throw new Error('not a table of ours');
   if (header[Header.Slots] !== slots || header[Header.RowWords] !== rowWords) {
     throw new Error('a table of another shape');
   }

@@ -51,6 +51,8 @@ export interface TableShape {
   hashWords?: number;
   /** Words behind the state, the table's own. */
   valueWords: number;
+  /** Of a table that an earlier release wrote; for readers. */
+  version?: number;
 }
 
 export class TtlTable {
@@ -115,7 +117,7 @@ export class TtlTable {
     this.rows = new Int32Array(buffer, at + HEADER_BYTES, this.slots * this.rowWords);
     this.seed = seed;
     if (isReader) {
-      checkHeader(this.header, this.slots, this.rowWords);
+      checkHeader(this.header, this.slots, this.rowWords, shape.version);
       this.seed = this.header[Header.Seed];
     } else if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
     else this.recover();

@@ -6,7 +6,7 @@
  *     memory    Splitter.bufferBytes, laid out by the splitter alone
  *
  * What does not fit exactly (torn, foreign, of another version, shape or boot) is made anew, and that is said; a pause
- * outlives it where the header tells.
+ * outlives it where the header tells. The tables of acsplit 0.1.0 are taken over row by row.
  */
 import {
   closeSync,
@@ -20,6 +20,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { EARLIER_LAYOUT } from '../../splitter/memory/earlier-layout';
 import { type SystemError, loadAddon } from './binding';
 import { EngineError } from './engine-error';
 import { makeDirectory } from './state-directory';
@@ -35,6 +36,8 @@ export interface StateFile {
   memory: ArrayBuffer;
   /** Why earlier tables were not taken over; undefined when they were, or when there were none. */
   replaced: string | undefined;
+  /** Entries of an earlier layout that were taken over; undefined when there was no such file. */
+  adopted: number | undefined;
   /** Nobody can tell whether diverting was paused before. */
   isPauseUnknown: boolean;
 }
@@ -43,6 +46,15 @@ export interface StateOptions extends Shape {
   directory: string;
   /** Tries the memory out, before any worker does. @throws Error, and the file is made anew */
   tryOut: (memory: ArrayBuffer) => void;
+  /** Writes what tables of an earlier layout hold into zeroed memory; how many entries. @throws Error when they are of no use */
+  adopt: (earlier: EarlierState, memory: ArrayBuffer) => number;
+}
+
+/** A copy of another layout's tables. */
+export interface EarlierState extends Shape {
+  memory: ArrayBuffer;
+  /** Of the engine's clock, which goes on. */
+  hands: Float64Array;
 }
 
 type Mapped = Pick<StateFile, 'header' | 'memory'>;
@@ -52,6 +64,7 @@ interface Refused {
   objection: string;
   /** undefined: its header does not tell. */
   paused: boolean | undefined;
+  earlier?: EarlierState | undefined;
 }
 
 export function stateFilePath(directory: string): string {
@@ -66,9 +79,24 @@ export function openState(options: StateOptions): StateFile {
   const found = takeOver(path, options);
   if (found !== undefined && 'fd' in found) return found;
   const made = inWords(options, () => make(path, options, found?.paused));
-  options.tryOut(made.memory);
   const isPauseUnknown = found !== undefined && found.paused === undefined;
-  return { ...made, replaced: found?.objection, isPauseUnknown };
+  const taken = found?.earlier === undefined ? { replaced: found?.objection } : adopt(found.earlier, made, options);
+  options.tryOut(made.memory);
+  return { ...made, adopted: undefined, ...taken, isPauseUnknown };
+}
+
+function adopt(
+  earlier: EarlierState,
+  { header, memory }: Mapped,
+  options: StateOptions,
+): Pick<StateFile, 'replaced'> & Partial<Pick<StateFile, 'adopted'>> {
+  header.hands.set(earlier.hands);
+  try {
+    return { replaced: undefined, adopted: options.adopt(earlier, memory) };
+  } catch (error) {
+    new Uint8Array(memory).fill(0);
+    return { replaced: (error as Error).message };
+  }
 }
 
 /** Maps what another process has opened. */
@@ -104,19 +132,21 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
     return code === 'ENOENT' ? undefined : { objection: message, paused: undefined };
   }
   let paused: boolean | undefined;
+  let earlier: EarlierState | undefined;
   try {
     const header = readHeader(fd);
     paused = header.believablePause;
+    earlier = readEarlier(fd, header);
     const wanted = HEADER_BYTES + options.memoryBytes;
     const objection = header.objection(options) ?? objectionToSize(fd, wanted);
     if (objection !== undefined) throw new Error(objection);
     // A file with holes could find the disk full later, where nobody can be told.
     loadAddon().reserveFile(fd, wanted);
     const mapped = mapState(fd, options.memoryBytes);
-    return { fd, ...mapped, replaced: tryOut(mapped, options), isPauseUnknown: false };
+    return { fd, ...mapped, replaced: tryOut(mapped, options), adopted: undefined, isPauseUnknown: false };
   } catch (error) {
     closeSync(fd);
-    return { objection: (error as Error).message, paused };
+    return { objection: (error as Error).message, paused, earlier };
   }
 }
 
@@ -139,6 +169,14 @@ function readHeader(fd: number): StateHeader {
   const bytes = new Uint8Array(HEADER_BYTES);
   readSync(fd, bytes, 0, HEADER_BYTES, 0);
   return new StateHeader(bytes.buffer);
+}
+
+function readEarlier(fd: number, header: StateHeader): EarlierState | undefined {
+  const shape = header.earlier(EARLIER_LAYOUT);
+  if (shape === undefined || objectionToSize(fd, HEADER_BYTES + shape.memoryBytes) !== undefined) return undefined;
+  const memory = new ArrayBuffer(shape.memoryBytes);
+  readSync(fd, new Uint8Array(memory), 0, shape.memoryBytes, HEADER_BYTES);
+  return { ...shape, memory, hands: header.hands.slice() };
 }
 
 function objectionToSize(fd: number, wanted: number): string | undefined {

@@ -80,6 +80,19 @@ export class StateHeader {
     words[Word.Magic] = MAGIC;
   }
 
+  /** The capacity of tables of acsplit 0.1.0 that were written since the host's last boot; undefined where they are not. */
+  earlier(layout: number): { capacityEntries: number; memoryBytes: number } | undefined {
+    const { words } = this;
+    if (words[Word.Magic] !== MAGIC || words[Word.Check] !== this.check() || words[Word.Layout] !== layout)
+      return undefined;
+    if (!this.isOfThisBoot()) return undefined;
+    return { capacityEntries: words[Word.Capacity], memoryBytes: words[Word.Size] * 8 };
+  }
+
+  private isOfThisBoot(): boolean {
+    return bootId().every((word, index) => this.words[Word.Boot + index] === word);
+  }
+
   /** What is wrong with the header for a state of this shape; undefined when nothing is. */
   objection({ capacityEntries, memoryBytes }: Shape): string | undefined {
     const { words } = this;
@@ -87,7 +100,7 @@ export class StateHeader {
     if (words[Word.Check] !== this.check()) return 'its header is damaged';
     const isOurVersion = words[Word.Layout] === STATE_LAYOUT;
     if (!isOurVersion) return `it is of another version (layout ${words[Word.Layout]}, ours is ${STATE_LAYOUT})`;
-    if (bootId().some((word, index) => words[Word.Boot + index] !== word)) return 'the host was booted since';
+    if (!this.isOfThisBoot()) return 'the host was booted since';
     if (words[Word.Capacity] !== capacityEntries) {
       return `tables.capacity was ${words[Word.Capacity]} and is ${capacityEntries}`;
     }

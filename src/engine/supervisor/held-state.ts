@@ -1,7 +1,9 @@
 /** The state file as the supervisor holds it: opened before any worker, looked at beside it, made anew between two. */
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { adoptEarlier, earlierBytes } from '../../splitter/memory/earlier-layout';
 import { Splitter } from '../../splitter/splitter';
+import { families } from '../../splitter/topology';
 import { engineTime } from '../shared/engine-clock';
 import { type EngineLog } from '../shared/engine-log';
 import { type QueueCounters, readQueueCounters } from '../shared/queue-counters';
@@ -30,7 +32,11 @@ export class HeldState {
   /** @throws EngineError, see openState */
   constructor(private options: HeldStateOptions) {
     this.file = openState(this.fileOptions());
-    const { replaced, isPauseUnknown, header } = this.file;
+    const { replaced, adopted, isPauseUnknown, header } = this.file;
+    if (adopted !== undefined) {
+      const message = `took over ${adopted} entries of acsplit 0.1.0; connections learn their numbers from their server's next packet`;
+      options.log.info({ event: 'state-adopted', entries: adopted }, message);
+    }
     if (replaced !== undefined) {
       const message = anew(replaced, isPauseUnknown ? undefined : header.paused);
       options.log.warn({ event: 'state-replaced', reason: replaced, paused: header.paused }, message);
@@ -87,6 +93,13 @@ export class HeldState {
       directory: stateDirectory,
       capacityEntries,
       memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
+      adopt: (earlier, buffer) => {
+        const expected = earlierBytes(earlier.capacityEntries, families(topology));
+        // The header counts in units of 8 bytes.
+        if (Math.ceil(expected / 8) * 8 !== earlier.memoryBytes) throw new Error('its tables have another shape');
+        const splitter = { ...options, seed: seed(), buffer };
+        return adoptEarlier(splitter, earlier.memory, earlier.capacityEntries, engineTime(earlier.hands));
+      },
       tryOut: (memory) => void new Splitter({ ...options, seed: seed(), buffer: memory }),
     };
   }

@@ -26,6 +26,12 @@ export interface FamilyOptions {
   isReader?: boolean | undefined;
 }
 
+interface LivesMs {
+  requests: ConnectionLives;
+  reports: ConnectionLives;
+  activations: ActivationLives;
+}
+
 export class FamilyState {
   readonly family: Family;
   readonly servers: Servers;
@@ -33,6 +39,8 @@ export class FamilyState {
   readonly activatedCpes: ActivatedCpes;
   readonly reportConnections: ConnectionTable;
   readonly pins: PinCache;
+  /** ms */
+  readonly lives: LivesMs;
   /** Life of a report connection whose collector says nothing. */
   readonly reportUnansweredMs: number;
 
@@ -56,7 +64,7 @@ export class FamilyState {
   ) {
     const { family, capacityEntries, seed, isReader } = options;
     const addressWords = ADDRESS_WORDS[family];
-    const lives = millisecondsOf(options.lives);
+    const lives = (this.lives = millisecondsOf(options.lives));
     const memory = (name: TableName, tableAt: number) => {
       const port = isReader ? undefined : new FlowPort({ name, family });
       return { buffer, at: tableAt, capacityEntries, addressWords, seed, isReader, port };
@@ -95,11 +103,7 @@ export class FamilyState {
 }
 
 /** The lives in seconds that users configure, as the tables want them. */
-function millisecondsOf(lives: Lives): {
-  requests: ConnectionLives;
-  reports: ConnectionLives;
-  activations: ActivationLives;
-} {
+function millisecondsOf(lives: Lives): LivesMs {
   const common = {
     establishedMs: lives.established * 1000,
     finOneMs: lives.finOne * 1000,

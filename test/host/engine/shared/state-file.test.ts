@@ -2,6 +2,7 @@
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -12,7 +13,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beginAnew, openState, type StateFile, stateFilePath } from '../../../../src/engine/shared/state-file';
+import { gunzipSync } from 'node:zlib';
+import {
+  beginAnew,
+  type EarlierState,
+  openState,
+  type StateFile,
+  stateFilePath,
+  type StateOptions,
+} from '../../../../src/engine/shared/state-file';
 import { HEADER_BYTES, StateHeader } from '../../../../src/engine/shared/state-header';
 import { parseAddress } from '../../../../src/packet/address';
 import { Splitter } from '../../../../src/splitter/splitter';
@@ -33,11 +42,12 @@ afterEach(() => {
   rmSync(join(directory, '..'), { recursive: true });
 });
 
-function take(capacityEntries = CAPACITY): StateFile {
+function take(capacityEntries = CAPACITY, adopt: StateOptions['adopt'] = () => 0): StateFile {
   const state = openState({
     directory,
     capacityEntries,
     memoryBytes: Splitter.bufferBytes(capacityEntries, TOPOLOGY),
+    adopt,
     tryOut: (buffer) => void new Splitter({ topology: TOPOLOGY, activation: 'auto', capacityEntries, seed: 3, buffer }),
   });
   open.push(state);
@@ -156,6 +166,7 @@ test('who dies while tables begin anew leaves a file that is noticed', () => {
   const whole = { ...open[0]!, fd: -1 };
   const options = {
     ...{ directory, ...SHAPE },
+    adopt: () => 0,
     tryOut: () => {
       throw new Error('killed');
     },
@@ -168,10 +179,73 @@ test('who dies while tables begin anew leaves a file that is noticed', () => {
   expect(take().replaced).toBe('it is not a state file of ours');
 });
 
+describe('a file of acsplit 0.1.0', () => {
+  const tablesOfEarlier = () => gunzipSync(readFileSync(join(__dirname, '../../../fixtures/tables-0.1.0-ipv4.gz')));
+
+  /** Writes one: its tables are of 16 entries, and its clock shows 86 400 s. */
+  function leaveEarlier(change: (words: Int32Array) => void = () => undefined): void {
+    const tables = tablesOfEarlier();
+    const page = new ArrayBuffer(HEADER_BYTES);
+    const header = new StateHeader(page);
+    header.write({ capacityEntries: 16, memoryBytes: tables.length }, true);
+    header.hands.set([86_400_000, 0]);
+    const words = new Int32Array(page);
+    words[1] = 2;
+    change(words);
+    words[10] = checkWord(words);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(path(), Buffer.concat([new Uint8Array(page), tables]), { mode: 0o600 });
+  }
+
+  /** As 0.1.0 computes it over its header. */
+  function checkWord(words: Int32Array): number {
+    return (
+      words.subarray(1, 10).reduce((check, word) => Math.imul(check ^ word, 0x01000193) ^ (check >>> 15), 0x811c9dc5) |
+      0
+    );
+  }
+
+  test('its tables are handed over, its clock and its pause go on, and the new file is whole', () => {
+    leaveEarlier();
+    const adopt = jest.fn((earlier: EarlierState) => earlier.capacityEntries);
+    const state = take(CAPACITY, adopt);
+    expect([state.replaced, state.adopted, state.header.paused]).toEqual([undefined, 16, true]);
+    expect([...state.header.hands.slice(0, 1)]).toEqual([86_400_000]);
+    expect(adopt.mock.calls[0]![0].memory.byteLength).toBe(tablesOfEarlier().length);
+    expect(take().replaced).toBeUndefined();
+  });
+
+  test('rows that cannot be read are said to be so, and the tables are empty', () => {
+    leaveEarlier();
+    const state = take(CAPACITY, (_, memory) => {
+      new Uint8Array(memory)[5] = 1;
+      throw new Error('a damaged table header');
+    });
+    expect([state.replaced, state.adopted, activated(state)]).toEqual(['a damaged table header', undefined, 0]);
+  });
+
+  test.each([
+    ['of another boot', (words: Int32Array) => void words[6]!++, /another version/],
+    ['of a layout that nobody knows', (words: Int32Array) => void (words[1] = 1), /another version \(layout 1/],
+    ['shorter than it says', (words: Int32Array) => void words[3]!++, /another version/],
+  ])('%s it is replaced', (_, change, reason) => {
+    leaveEarlier(change);
+    const adopt = jest.fn(() => 0);
+    expect(take(CAPACITY, adopt).replaced).toMatch(reason);
+    expect(adopt).not.toHaveBeenCalled();
+  });
+});
+
 test('no room: one line, and what is there stays, with its pause', () => {
   leave();
   open[0]!.header.paused = true;
-  const large = { directory, capacityEntries: 2 * CAPACITY, memoryBytes: 2 ** 50, tryOut: () => undefined };
+  const large = {
+    directory,
+    capacityEntries: 2 * CAPACITY,
+    memoryBytes: 2 ** 50,
+    tryOut: () => undefined,
+    adopt: () => 0,
+  };
   expect(() => openState(large)).toThrow(
     /^no room for the state file: \S+ must hold 1073741825 MiB; lower tables\.capacity .*\(ENOSPC\)$/,
   );
