@@ -1,6 +1,6 @@
 /** acsplit and its peers in the same place, by turns, under the same traffic: figures per round, and their ratios. */
 import { type ChildProcess } from 'node:child_process';
-import { figure, median, table } from './numbers';
+import { figure, median, range, table } from './numbers';
 import { ACSPLIT, C, HAPROXY, KERNEL_NAT, NFT_CONNTRACK, NFT_STATELESS, type Peer, PEERS } from './peers';
 import { type Measured, type Mode, Rig } from './rig';
 
@@ -113,9 +113,13 @@ export class NetworkBench {
       const ratios = this.ratiosTo(peer, row);
       const ratio = median(ratios);
       const isMet = row.isLowerBetter ? ratio <= target : ratio >= target;
-      const rounds = ratios.map((one) => one.toFixed(2)).join(' ');
       const sign = row.isLowerBetter ? '≤' : '≥';
-      return [`${row.name}: ${peer}`, `${sign} ${target.toFixed(2)} ×`, `${ratio.toFixed(2)} × (${rounds})`, isMet];
+      return [
+        `${row.name}: ${peer}`,
+        `${sign} ${target.toFixed(2)} ×`,
+        `${ratio.toFixed(2)} × (${range(ratios)})`,
+        isMet,
+      ];
     });
   }
 
@@ -149,7 +153,7 @@ export class NetworkBench {
       figure(median(this.of(peer, 'flood').flatMap((one) => (one ? [(one.cpuSeconds / one.done) * 1e6] : []))));
     return [
       "The patent's own work, a Connection Request and then the diverted session, both complete: acsplit does",
-      `${median(ratio).toFixed(2)} × what the conntrack ruleset does (${ratio.map((one) => one.toFixed(2)).join(' ')}).`,
+      `${median(ratio).toFixed(2)} × what the conntrack ruleset does (${range(ratio)}).`,
       `The engine takes ${(share * 100).toFixed(0)} % of one core meanwhile, ${figure(each)} µs for each.`,
       '',
       `CPU time of the process for a small packet, the kernel's part of its way out included: acsplit ${micros(ACSPLIT)} µs,`,

@@ -5,6 +5,11 @@ export function median(values: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }
 
+/** The least and the greatest. */
+export function range(values: readonly number[]): string {
+  return values.length === 0 ? '–' : `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
+}
+
 /** Three digits that say something, thousands apart. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–';
