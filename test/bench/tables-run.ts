@@ -21,10 +21,6 @@ export interface Slowest {
   count: number;
   medianUs: number;
   slowestUs: number;
-  /** How many took more than 100 µs in every pass. */
-  over: number;
-  /** The same of the best single pass, other processes' turns included. */
-  overOnce: number;
 }
 
 export interface TableAnswer {
@@ -34,7 +30,6 @@ export interface TableAnswer {
   slowest: Slowest[];
 }
 
-const LIMIT_US = 100;
 const LOOK_UPS = 500_000;
 const OPERATIONS = 100_000;
 const LOOK_UP_ROUNDS = 3;
@@ -111,14 +106,11 @@ function slowestOf(names: readonly string[], passes: readonly Float64Array[][]):
   return names.map((name, series) => {
     const once = passes.map((pass) => pass[series]);
     const least = once[0].map((_, i) => Math.min(...once.map((took) => took[i])));
-    const over = (took: Float64Array) => took.reduce((sum, us) => sum + (us > LIMIT_US ? 1 : 0), 0);
     return {
       name,
       count: least.length,
       medianUs: median(Array.from(least)),
       slowestUs: least.reduce((most, us) => Math.max(most, us), 0),
-      over: over(least),
-      overOnce: Math.min(...once.map(over)),
     };
   });
 }
