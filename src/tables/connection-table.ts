@@ -263,6 +263,16 @@ export class ConnectionTable {
     return this.has(slot, Seen.FinOfServer | RST);
   }
 
+  /**
+   * Closed, and the CPE knows it: it has acknowledged the server's FIN. While that FIN is on its way, a forged SYN would
+   * otherwise give the rest of the session to another server.
+   */
+  isOverForCpe(slot: number): boolean {
+    if (this.has(slot, RST)) return true;
+    if (!this.has(slot, Seen.FinOfServer)) return false;
+    return this.has(slot, Seen.Learned) && this.word(slot, Word.CpeAck) === this.word(slot, Word.ServerNext);
+  }
+
   /** A FIN or RST has been seen. */
   isClosing(slot: number): boolean {
     return this.has(slot, FIN | RST);

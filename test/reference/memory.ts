@@ -181,9 +181,15 @@ export function makeRoom(
   return true;
 }
 
-/** A new SYN on these ports is a new connection: the server has closed, or a RST was proven. */
+/** The server has closed, or a RST was proven. */
 export function isClosed({ fins, rsts }: Connection): boolean {
   return fins.has('server') || rsts.size > 0;
+}
+
+/** Closed, and the CPE knows it: a new SYN on these ports is a new connection. */
+export function isOverForCpe({ fins, rsts, numbers }: Connection): boolean {
+  const hasSeenFin = numbers.areLearned && numbers.cpeAck === numbers.serverNext;
+  return rsts.size > 0 || (fins.has('server') && hasSeenFin);
 }
 
 /** The first sign of the end has been seen. */

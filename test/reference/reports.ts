@@ -1,7 +1,7 @@
 /** SYNs of CPEs to the report port: which are a collector's, and what a SYN does to a connection that stands. */
 import { isAsked, phaseAt, stands } from './activations';
 import { type Context, type Decision, ITMS } from './context';
-import { type Connection, find, isClosed, makeRoom, opened, PIN_MS, remove, REPORT_UNANSWERED_MS } from './memory';
+import { type Connection, find, isOverForCpe, makeRoom, opened, PIN_MS, remove, REPORT_UNANSWERED_MS } from './memory';
 import { openedByCpe } from './numbers';
 
 /** After this many other SYNs the pin cache (65 536 places) may have forgotten one; before, hardly ever. */
@@ -27,7 +27,7 @@ export class Reports {
       if (!known.isAnswered) known.touchedMs = context.nowMs;
       return context.to(known.owner, 'syn-repeated');
     }
-    if (isClosed(known)) {
+    if (isOverForCpe(known)) {
       remove(reports, known);
       return this.decideAfresh();
     }

@@ -40,10 +40,15 @@ export class Sessions {
     const known = find(context.memory.of(source).reports(context.nowMs), sourcePort, destinationPort);
     if (!known) return context.to(ITMS, 'report-to-itms');
     const isProven = rst ? this.isRstOfCpe(known) : this.isOfCpe(known);
-    if (!isProven || ((rst || fin) && !isChecksumRight)) return context.to(known.owner, 'report-unproven');
+    if (!isProven || ((rst || fin) && !isChecksumRight)) return this.unproven(known);
     if (rst) this.abort(known);
     else this.spokenByCpe(known);
     return context.to(known.owner, 'report-to-owner');
+  }
+
+  /** A CPE that speaks otherwise than a SYN waits for has another connection there, which is the ITMS's. */
+  private unproven({ owner, isAnswered }: Connection): Decision {
+    return this.context.to(isAnswered ? owner : ITMS, 'report-unproven');
   }
 
   private isOfCpe({ numbers, isAnswered }: Connection): boolean {
@@ -92,7 +97,7 @@ export class Sessions {
     const { context } = this;
     const { destination, destinationPort, sourcePort } = context.packet;
     const known = find(context.memory.of(destination).reports(context.nowMs), destinationPort, sourcePort);
-    const isCollectors = known && !isClosed(known) && context.isConfigured(known.owner);
+    const isCollectors = known?.isAnswered && !isClosed(known) && context.isConfigured(known.owner);
     return isCollectors ? context.drop('not-owner') : context.asAcs('itms-forwarded');
   }
 

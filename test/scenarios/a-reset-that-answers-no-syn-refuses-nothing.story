@@ -7,7 +7,8 @@ report: a report connection from 40001
 
 wake: succeeds
 report: cpe sends SYN -> c1, diverted
-report: cpe sends forged ACK -> c1
+report: may move, for the ITMS may have a connection on that port
+report: cpe sends forged ACK -> itms
 report: c1 sends bare RST -> cpe, report-unproven
 report: cpe sends SYN again -> c1, syn-repeated
 report: c1 sends SYN+ACK -> cpe

@@ -7,7 +7,6 @@ next: a report connection from 40002
 wake: succeeds
 report: cpe sends SYN -> c1, diverted
 report: c1 sends SYN+ACK -> cpe, report-answered
-report: cpe sends forged ACK -> c1, report-unproven
 report: c1 sends forged bare RST -> cpe, report-unproven
 expect report: unanswered c1
 wait 1 s

@@ -57,7 +57,7 @@ export class ReportDecisions {
       if (isProvisional) reports.touch(known);
       return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);
     }
-    if (reports.isClosed(known)) {
+    if (reports.isOverForCpe(known)) {
       reports.remove(known, Cause.Replaced);
       return this.steer();
     }
@@ -270,9 +270,13 @@ export class ReportDecisions {
     reports.mark(slot, Seen.Answer);
   }
 
-  /** Not shown to be the CPE's: its receiver knows better, and nothing is remembered of it. [2] */
+  /**
+   * Not shown to be the CPE's: its receiver knows better, and nothing is remembered of it. [2] Where the entry is
+   * provisional, and the CPE speaks with other numbers, its SYN was forged, onto a connection that the ITMS may have.
+   */
   private unproven(slot: number): Reason {
-    return this.forward.toOwner(this.state.reportConnections.owner(slot), Reason.ReportUnproven);
+    const { reportConnections: reports } = this.state;
+    return this.forward.toOwner(reports.isAnswered(slot) ? reports.owner(slot) : ITMS, Reason.ReportUnproven);
   }
 
   /** Of the connection that the CPE's packet belongs to; -1 where none is remembered. */
@@ -429,6 +433,8 @@ export class ReportDecisions {
     const slot = this.slotOfServer();
     const isCollectors =
       slot >= 0 &&
+      // Provisional: the ITMS may have a connection on these ports, onto which somebody has forged a SYN.
+      reportConnections.isAnswered(slot) &&
       !reportConnections.isClosed(slot) &&
       this.forward.servers.isConfigured(reportConnections.owner(slot));
     return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);

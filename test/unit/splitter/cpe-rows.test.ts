@@ -67,8 +67,15 @@ describe('a SYN to a report port [P10]', () => {
     expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to itms: to-itms');
   });
 
+  test('of a new ISN while the FIN of the collector is on its way goes to it [2]', () => {
+    rig.wake().divert();
+    rig.from('c1', 'FIN');
+    expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to c1: syn-onto-live');
+    expect(rig.report()).toBe('fin c1');
+  });
+
   test.each([
-    ['FIN of the collector', () => rig.from('c1', 'FIN')],
+    ['FIN of the collector that the CPE has acknowledged', () => rig.from('c1', 'FIN') + rig.cpe('ACK')],
     ['RST of the CPE', () => rig.cpe('RST')],
     ['RST of the collector', () => rig.from('c1', 'RST')],
   ])('of a new ISN after a %s is decided afresh [D]', (_says, close) => {
@@ -82,6 +89,7 @@ describe('a SYN to a report port [P10]', () => {
   test('of a new ISN, in grace, on the port that was just closed is recorded afresh [D]', () => {
     rig.wake().divert();
     rig.from('c1', 'FIN');
+    rig.cpe('ACK');
     expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to c1: diverted-in-grace');
     expect(rig.report()).toBe('unanswered c1');
     expect(rig.cpe('SYN', { sequence: 2000 })).toBe('to c1: syn-repeated');
