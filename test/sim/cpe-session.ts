@@ -1,28 +1,42 @@
-/** One CWMP session as a CPE leads it (TR-069, 3.7): Inform, empty POST, answers to RPCs, until the server says 204. */
+/**
+ * One CWMP session as a CPE leads it (TR-069, 3.7): Inform, empty POST, answers to RPCs, until the server says 204. It
+ * goes on over another connection, without a new Inform, where the server closes in between, or where the CPE does.
+ */
 import { type Cpe, noteOpen } from './cpe';
-import { EMPTY, INFORM, Kind, type Message, RPC_RESPONSE } from './messages';
+import { CLEAR, Kind, kindOf, type Message, OVER_TLS, type Words } from './messages';
 import { type Prng } from './prng';
-import { type App, type Ending, type TcpEnd } from './tcp-end';
+import { type App, type Ending, State, type TcpEnd } from './tcp-end';
 
 /** A session without progress for so long is given up. */
 const PATIENCE_MS = 60_000;
 /** After a clean close in the middle, the session goes on upon a new connection. */
 const MOVE_SHARE = 0.06;
 const MOVE_WITHIN_MS = 2_200;
-/** How often a CPE hangs up rudely. */
-const RUDE_SHARE = 0.01;
+/** Where the server has closed, or asks for a password, many a device needs longer. */
+const SLOW_MOVE_SHARE = 0.3;
+const SLOW_MOVE_WITHIN_MS = 25_000;
+/** How often a CPE hangs up rudely, with data unread. */
+const RUDE_SHARE = 0.02;
+/** How often it thinks for seconds before it goes on: longer than some servers wait. */
+const SLOW_SHARE = 0.08;
+const MOST_MOVES = 6;
 
 export class CpeSession implements App {
   private end: TcpEnd | undefined = undefined;
   private hasInformed = false;
+  private isAuthorized = false;
   private isMoving = false;
   private isOver = false;
   private progress = 0;
+  private moves = 0;
+  private readonly words: Words;
 
   constructor(
     private readonly cpe: Cpe,
     private readonly prng: Prng,
-  ) {}
+  ) {
+    this.words = cpe.speaksTls ? OVER_TLS : CLEAR;
+  }
 
   begin(): void {
     this.end = this.cpe.dial(this, this.cpe.reportPort);
@@ -33,44 +47,69 @@ export class CpeSession implements App {
   opened(end: TcpEnd): void {
     this.progress++;
     noteOpen(end);
-    this.say(end, this.hasInformed ? EMPTY : INFORM);
+    if (this.hasInformed) this.say(end, this.words.empty);
+    else this.say(end, this.isAuthorized ? this.words.informAuthorized : this.words.inform);
   }
 
   received(end: TcpEnd, bytes: Uint8Array, at: number, length: number, isLast: boolean): void {
     this.progress++;
     if (!isLast || this.isOver || end !== this.end) return;
-    const kind: Kind = bytes[at + length - 1]!;
+    const kind = kindOf(bytes[at + length - 1]!);
     if (kind === Kind.InformResponse) {
       this.hasInformed = true;
-      this.isMoving = this.prng.chance(MOVE_SHARE);
-      if (this.isMoving) end.close();
-      else if (this.prng.chance(RUDE_SHARE)) end.abort();
-      else this.say(end, EMPTY);
+      this.goOn(end, this.words.empty);
     } else if (kind === Kind.Rpc) {
-      this.cpe.later(this.prng.between(1, 150), () => this.say(end, RPC_RESPONSE));
-    } else if (kind === Kind.NoContent) {
-      this.finish(true);
-      end.close();
+      this.goOn(end, this.words.rpcResponse);
+    } else if (kind === Kind.SessionUnauthorized) {
+      this.authorize(end);
+    } else if (kind === Kind.NoContent || kind === Kind.ServerError) {
+      this.finish(kind === Kind.NoContent);
+      this.close(end);
     }
+  }
+
+  /** Says the next thing; or closes, in order or by a RST, and goes on over another connection. */
+  private goOn(end: TcpEnd, message: Message): void {
+    const { prng } = this;
+    this.isMoving = prng.chance(MOVE_SHARE);
+    if (this.isMoving) return this.close(end);
+    if (prng.chance(RUDE_SHARE)) {
+      this.isMoving = prng.chance(0.5);
+      return end.abort();
+    }
+    const thinkMs = prng.chance(SLOW_SHARE) ? prng.between(1_000, 12_000) : prng.between(1, 150);
+    this.cpe.later(thinkMs, () => {
+      if (end === this.end && end.state === State.Open && !end.isPeerClosed) this.say(end, message);
+    });
+  }
+
+  /** Informs again with the password: on this connection, or on another after a FIN or a RST. */
+  private authorize(end: TcpEnd): void {
+    this.isAuthorized = true;
+    const way = this.prng.unit();
+    if (way < 0.5 && !end.isPeerClosed) return this.say(end, this.words.informAuthorized);
+    this.isMoving = true;
+    if (way < 0.8) this.close(end);
+    else end.abort();
   }
 
   peerClosed(end: TcpEnd): void {
     end.close();
-    if (this.isOver || end !== this.end) return;
-    if (this.isMoving) this.move();
-    else this.finish(false);
+    if (!this.isOver && end === this.end) this.move();
   }
 
   ended(end: TcpEnd, how: Ending): void {
     if (this.isOver || end !== this.end) return;
-    if (this.isMoving && how === 'closed') this.move();
+    if (this.isMoving && (how === 'closed' || how === 'dropped')) this.move();
     else this.finish(false);
   }
 
   private move(): void {
     this.isMoving = false;
     this.end = undefined;
-    this.cpe.later(this.prng.between(0, MOVE_WITHIN_MS), () => {
+    if (++this.moves > MOST_MOVES) return this.finish(false);
+    const withinMs = this.prng.chance(SLOW_MOVE_SHARE) ? SLOW_MOVE_WITHIN_MS : MOVE_WITHIN_MS;
+    this.cpe.later(this.prng.between(0, withinMs), () => {
       if (!this.isOver) this.begin();
     });
   }
@@ -86,6 +125,11 @@ export class CpeSession implements App {
 
   private say(end: TcpEnd, message: Message): void {
     for (let i = 0; i < message.length; i++) end.send(message[i]!, i === message.length - 1);
+  }
+
+  private close(end: TcpEnd): void {
+    for (const payload of this.words.goodbye) end.send(payload, false);
+    end.close();
   }
 
   private finish(isComplete: boolean): void {

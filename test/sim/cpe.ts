@@ -2,26 +2,32 @@
 import { CpeSession } from './cpe-session';
 import { Host, takeOut, type Surroundings, type Welcome } from './host';
 import { Cause } from './ledger';
-import { type Message, GET, Kind, LONG_SUCCESS, ODD, SPLIT_SUCCESS, SUCCESSES, UNAUTHORIZED } from './messages';
-import { UNAVAILABLE } from './messages';
+import { CLEAR, GET, Kind, kindOf, LONG_SUCCESS, type Message, ODD, SPLIT_SUCCESS, SUCCESSES } from './messages';
+import { UNAUTHORIZED, UNAVAILABLE } from './messages';
 import { type Line } from './network';
 import { ACS, CPE, ITMS_PORTS, REPORT_PORTS } from './parties';
 import { type Prng } from './prng';
-import { type App, type Ending, type TcpEnd } from './tcp-end';
-import { CWR, ECE, type Segment } from './wire';
+import { type App, type Ending, State, type TcpEnd } from './tcp-end';
+import { ACK, CWR, ECE, FIN, NO_SCALE, RST, type Segment } from './wire';
 
 /** Linux: six repetitions of a SYN. */
-const LIMITS = { synRetries: 6, dataRetries: 7 };
+const LIMITS = { synRetries: 6, dataRetries: 7, keepAliveMs: Number.POSITIVE_INFINITY };
+const PROBING_LIMITS = { ...LIMITS, keepAliveMs: 20_000 };
 /** TR-069, 3.2.1.1: session retry waits, in seconds; doubled at each failure. */
 const RETRY_SECONDS = [5, 10] as const;
 const MAX_DOUBLINGS = 9;
 const FIRST_PORT = 49152;
-const PORTS = 24;
+const PORTS = 40;
+const TLS_SHARE = 0.2;
+const HOSTILE_SHARE = 0.04;
+/** What a misbehaving CPE does once it is woken: connections at once, answers that nobody asked for. */
+const STAMPEDE = 24;
+const REPEATED_ANSWERS = 30;
 /** Requests that come sooner than this after another one are throttled. */
 const THROTTLE_MS = 500;
 
 /** How a CPE answers Connection Requests. */
-type Manner = 'http' | 'odd' | 'silent';
+type Manner = 'http' | 'odd' | 'silent' | 'hostile';
 
 export interface CpeCounts {
   sessions: number;
@@ -34,7 +40,9 @@ export interface CpeCounts {
 export class Cpe extends Host implements App {
   readonly reportPort: number;
   readonly requestPort: number;
+  readonly speaksTls: boolean;
   protected override readonly synFlags: number;
+  override readonly windowScale: number;
   private readonly ends: TcpEnd[] = [];
   private readonly manner: Manner;
   private readonly wantsDigest: boolean;
@@ -54,13 +62,16 @@ export class Cpe extends Host implements App {
     public line: Line,
     private readonly informMs: number,
     private readonly counts: CpeCounts,
+    mayBeHostile: boolean,
   ) {
-    super(around, CPE, address, LIMITS);
+    super(around, CPE, address, around.prng.chance(0.3) ? PROBING_LIMITS : LIMITS);
     const { prng } = this;
     this.reportPort = prng.pick(REPORT_PORTS);
     this.requestPort = prng.pick([7547, 7170, 30005, 58000]);
     this.synFlags = prng.chance(0.1) ? ECE | CWR : 0;
-    this.manner = chooseManner(prng);
+    this.windowScale = prng.pick([NO_SCALE, NO_SCALE, 2, 7]);
+    this.speaksTls = prng.chance(TLS_SHARE);
+    this.manner = mayBeHostile && prng.chance(HOSTILE_SHARE) ? 'hostile' : chooseManner(prng);
     this.wantsDigest = prng.chance(0.6);
     line.cpe = this;
     this.scheduleInform(prng.between(0, informMs));
@@ -152,7 +163,9 @@ export class Cpe extends Host implements App {
     for (let attempt = 0; attempt < PORTS; attempt++) {
       const localPort = FIRST_PORT + (this.nextPort++ % PORTS);
       if (this.find(ACS, port, localPort) !== undefined) continue;
-      return this.connect(app, this.ledger.open(this.address, localPort, port, CPE), ACS, port, localPort);
+      const connection = this.ledger.open(this.address, localPort, port, CPE);
+      if (this.manner === 'hostile') connection.causes |= Cause.Hostile;
+      return this.connect(app, connection, ACS, port, localPort);
     }
     return undefined;
   }
@@ -186,11 +199,13 @@ export class Cpe extends Host implements App {
 
   received(end: TcpEnd, bytes: Uint8Array, at: number, length: number, isLast: boolean): void {
     if (!isLast || this.manner === 'silent') return;
-    const kind: Kind = bytes[at + length - 1]!;
+    const kind = kindOf(bytes[at + length - 1]!);
     if (kind !== Kind.Get && kind !== Kind.GetAuthorized) return;
     this.counts.requests++;
     const { prng } = this;
-    if (this.manner === 'odd') {
+    if (this.manner === 'hostile') {
+      this.misbehave(end);
+    } else if (this.manner === 'odd') {
       this.say(end, prng.pick(ODD));
       this.wake();
     } else if (this.wantsDigest && kind === Kind.Get) {
@@ -216,6 +231,28 @@ export class Cpe extends Host implements App {
     for (let i = 0; i < message.length; i++) end.send(message[i]!, i === message.length - 1);
   }
 
+  /** Says yes again and again, and opens what it can; its packets claim numbers that are not its own. */
+  private misbehave(end: TcpEnd): void {
+    if (end.connection !== undefined) end.connection.causes |= Cause.Hostile;
+    for (let i = 0; i < REPEATED_ANSWERS; i++) {
+      this.later(i < 3 ? 0 : this.prng.between(0, 30_000), () => {
+        if (end.state === State.Open) this.say(end, SUCCESSES[0]!);
+      });
+    }
+    this.later(this.prng.between(1, 1_000), () => {
+      for (let i = 0; i < STAMPEDE; i++) this.later(this.prng.between(0, 3_000), () => this.intrude());
+    });
+    this.wake();
+  }
+
+  private intrude(): void {
+    const end = this.dial(new Intruder(), this.reportPort);
+    if (end === undefined) return;
+    this.later(this.prng.between(100, 5_000), () => {
+      end.misspeak(this.prng.pick([FIN | ACK, RST, RST | ACK, ACK]), this.prng.integer(-2, 20_000));
+    });
+  }
+
   private isThrottled(): boolean {
     const isSoon = this.timeline.nowMs - this.lastRequestMs < THROTTLE_MS;
     this.lastRequestMs = this.timeline.nowMs;
@@ -234,6 +271,22 @@ export class Cpe extends Host implements App {
     const delayMs = hurry < 0.6 ? prng.between(1, 200) : prng.between(200, hurry < 0.9 ? 5_000 : 29_000);
     this.later(delayMs, () => this.startSession());
   }
+}
+
+/** Informs, and leaves the connection open. */
+class Intruder implements App {
+  opened(end: TcpEnd): void {
+    noteOpen(end);
+    for (const payload of CLEAR.inform) end.send(payload, payload === CLEAR.inform.at(-1));
+  }
+
+  received(): void {}
+
+  peerClosed(end: TcpEnd): void {
+    end.close();
+  }
+
+  ended(): void {}
 }
 
 /** Takes what comes, and closes. */

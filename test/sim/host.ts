@@ -3,9 +3,9 @@ import { Cause, type Connection, type Ledger } from './ledger';
 import { type Line, type Network, type Packet, type Receiver } from './network';
 import { CPE } from './parties';
 import { type Prng } from './prng';
-import { type App, type Ending, TcpEnd, type TcpHost } from './tcp-end';
+import { type App, type Ending, type Limits, TcpEnd, type TcpHost } from './tcp-end';
 import { type Timeline } from './timeline';
-import { ACK, decode, encode, type Payload, RST, Segment, SYN } from './wire';
+import { ACK, decode, encode, FIN, NO_SCALE, type Payload, RST, Segment, SYN } from './wire';
 
 /** What all hosts of a run share. */
 export interface Surroundings {
@@ -35,7 +35,7 @@ export abstract class Host implements TcpHost, Receiver {
     around: Surroundings,
     readonly party: number,
     public address: number,
-    readonly limits: { readonly synRetries: number; readonly dataRetries: number },
+    readonly limits: Limits,
   ) {
     this.timeline = around.timeline;
     this.prng = around.prng;
@@ -52,6 +52,8 @@ export abstract class Host implements TcpHost, Receiver {
   protected abstract welcome(syn: Segment): Welcome;
   /** Flags that this host's SYNs carry beside SYN. */
   protected readonly synFlags: number = 0;
+  /** What its ends offer (RFC 7323). */
+  readonly windowScale: number = NO_SCALE;
 
   connect(app: App, connection: Connection, remote: number, remotePort: number, localPort: number): TcpEnd {
     const isn = this.prng.int32();
@@ -108,6 +110,8 @@ export abstract class Host implements TcpHost, Receiver {
     leaving.flags = flags;
     leaving.sequence = sequence;
     leaving.acknowledgement = flags & ACK ? acknowledgement : 0;
+    leaving.window = end.windowField(flags);
+    leaving.scale = end.offeredScale;
     this.sendLeaving(end.connection, payload);
   }
 
@@ -118,13 +122,16 @@ export abstract class Host implements TcpHost, Receiver {
     leaving.flags = RST;
     leaving.sequence = segment.acknowledgement;
     leaving.acknowledgement = 0;
+    leaving.window = 0;
     this.sendLeaving(this.current?.connection, undefined);
   }
 
   forget(end: TcpEnd, how: Ending, attempts: number): void {
     this.remove(end);
     const { connection } = end;
-    if (connection !== undefined) {
+    // A server that took a SYN which the CPE then gave to another one has no part in the connection.
+    const isSpare = connection !== undefined && !this.ledger.isPartner(connection, this.party);
+    if (connection !== undefined && !isSpare) {
       if (how === 'reset' && !end.isClosing) this.ledger.reset(connection);
       if (how === 'timeout') this.ledger.gaveUp(connection, attempts);
       if (how === 'dropped') connection.causes |= Cause.Aborted;
@@ -149,7 +156,8 @@ export abstract class Host implements TcpHost, Receiver {
   /** RFC 9293 section 3.5.2: a reset in answer to the packet that has just arrived. */
   private resetStranger(): void {
     const { flags } = arrived;
-    const length = arrived.payloadLength + (flags & SYN ? 1 : 0) + (flags & 1);
+    const length = arrived.payloadLength + (flags & SYN ? 1 : 0) + (flags & FIN);
+    leaving.window = 0;
     leaving.destination = arrived.source;
     leaving.sourcePort = arrived.destinationPort;
     leaving.destinationPort = arrived.sourcePort;
@@ -160,8 +168,13 @@ export abstract class Host implements TcpHost, Receiver {
   }
 
   private sendLeaving(connection: Connection | undefined, payload: Payload | undefined): void {
+    if (!this.isUp) {
+      if (connection !== undefined) connection.causes |= Cause.Down;
+      return;
+    }
     const packet = this.network.take();
     leaving.source = this.address;
+    leaving.isIpv6 = this.network.isIpv6;
     packet.length = encode(leaving, payload, packet.bytes);
     packet.connection = connection;
     packet.sender = this.party;

@@ -1,12 +1,13 @@
 /**
  * What became of each TCP connection, beside its packets: every packet in flight names the connection that its sender
- * meant. So it can be told, without any rule of the splitter's, whether a connection's packets reached two servers,
- * whether its CPE heard two peers, and whether it broke for a reason that would have broken it without the splitter too.
+ * meant. So it can be told, without any rule of the splitter's, whether a connection was answered by two servers, whether
+ * its packets reached one that had not answered it, and whether it broke for a reason that would have broken it without
+ * the splitter too. Forged packets belong to no connection, and excuse nothing.
  */
 import { SimFailure } from './failure';
 import { CPE, ITMS, SERVERS } from './parties';
 import { type Timeline } from './timeline';
-import { addressText } from './wire';
+import { ACK, addressText, FIN, RST, SYN } from './wire';
 
 /** Reasons outside the splitter for a connection to break. */
 export const enum Cause {
@@ -28,6 +29,8 @@ export const enum Cause {
   Busy = 1 << 7,
   /** It was silent for longer than its entry lives: what comes later is a stranger's. */
   Expired = 1 << 8,
+  /** Its CPE misbehaves. */
+  Hostile = 1 << 9,
 }
 
 /** Silence that ends an entry: of an open connection (RFC 5382 REQ-5), after a FIN of one end, and of both. */
@@ -36,6 +39,8 @@ const FIN_ONE_MS = 240_000;
 const FIN_BOTH_MS = 120_000;
 /** By the number of ends whose FIN has passed. */
 const LIFE_MS = [OPEN_MS, FIN_ONE_MS, FIN_BOTH_MS];
+/** Of a diverted connection that its CPE has not confirmed, after its last SYN. */
+const PROVISIONAL_MS = 10_000;
 
 const RECENT = 64;
 
@@ -59,16 +64,13 @@ export class Connection {
   isEstablished = false;
   /** A FIN has been sent. */
   isClosing = false;
-  /** Somebody has aimed at it. One forged packet must do no harm; a RST and then a SYN may. */
-  isForged = false;
-  /** The splitter gave it another port. */
-  isRemapped = false;
-  /** Another server has opened from the same port towards the same CPE. */
-  hasRival = false;
   /** Ends whose FIN has met the splitter, and when the last packet of either has. */
   private finOfCpe = false;
   private finOfServer = false;
   private metMs = Number.POSITIVE_INFINITY;
+  /** The last SYN of its CPE, and whether the CPE has answered the server's since. */
+  private synMs = Number.POSITIVE_INFINITY;
+  private isConfirmed = false;
 
   constructor(
     readonly number: number,
@@ -82,14 +84,29 @@ export class Connection {
     readonly bornMs: number,
   ) {}
 
-  /** @param sender a server's number, or CPE */
-  meetSplitter(sender: number, isFin: boolean, nowMs: number): void {
+  /** @param sender a server's number, or CPE @param flags of TCP; 0 where the packet is spoiled */
+  meetSplitter(sender: number, flags: number, nowMs: number): void {
     const fins = Number(this.finOfCpe) + Number(this.finOfServer);
     if (nowMs - this.metMs > LIFE_MS[fins]!) this.causes |= Cause.Expired;
     this.metMs = nowMs;
-    if (!isFin) return;
+    if (this.opener === CPE && sender === CPE) this.meetOfCpe(flags, nowMs);
+    if ((flags & (FIN | SYN | RST)) !== FIN) return;
     if (sender === CPE) this.finOfCpe = true;
     else this.finOfServer = true;
+  }
+
+  /** Its entry is closed by rule: any SYN on its ports, a forged one too, is then decided afresh. */
+  get hasServerClosed(): boolean {
+    return this.finOfServer;
+  }
+
+  private meetOfCpe(flags: number, nowMs: number): void {
+    if ((flags & (SYN | ACK)) === SYN) {
+      this.synMs = nowMs;
+    } else if (!this.isConfirmed) {
+      if (this.accepted !== 1 << ITMS && nowMs - this.synMs > PROVISIONAL_MS) this.causes |= Cause.Expired;
+      else if ((flags & (ACK | RST)) === ACK) this.isConfirmed = true;
+    }
   }
 }
 
@@ -97,33 +114,53 @@ export class Ledger {
   /** When the engine last lost its tables. */
   stateLostMs = Number.NEGATIVE_INFINITY;
   opened = 0;
-  /** Some of the connections that CPEs opened last: what a forger would aim at. */
+  /** Some of the connections that CPEs opened last, and servers: what an attacker would aim at. */
   readonly recent: Connection[] = [];
+  readonly recentRequests: Connection[] = [];
   broken = 0;
 
-  constructor(private readonly timeline: Timeline) {}
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly isIpv6: boolean,
+  ) {}
 
   open(cpe: number, cpePort: number, port: number, opener: number): Connection {
     const connection = new Connection(this.opened++, cpe, cpePort, port, opener, this.timeline.nowMs);
-    if (opener === CPE) this.recent[this.opened % RECENT] = connection;
+    const recent = opener === CPE ? this.recent : this.recentRequests;
+    recent.push(connection);
+    if (recent.length > RECENT) recent.shift();
     return connection;
   }
 
   /** A packet of `connection` arrives at a server. */
   atServer(connection: Connection, server: number, isSyn: boolean): void {
     if (connection.opener === CPE) {
-      if (isSyn || connection.accepted & (1 << server)) return;
+      if (isSyn || (connection.accepted & (1 << server) && this.isPartner(connection, server))) return;
     } else if (connection.opener === server || connection.causes & Cause.Limit) return;
     if (connection.isOver || connection.causes & Cause.Expired || this.isForgotten(connection)) return;
+    if (connection.hasServerClosed) return;
     this.fail('one-server', connection, `its packet reached ${SERVERS[server]!.name}, which has no part in it`);
   }
 
-  /** A server takes the SYN of a CPE's connection. */
+  /**
+   * A server takes the SYN of a CPE's connection. Where nothing of another server has reached the CPE, a second one may:
+   * a collector that has forgotten an earlier connection takes a SYN, and its answer is dropped.
+   */
   accept(connection: Connection, server: number): void {
-    const before = connection.accepted;
     connection.accepted |= 1 << server;
-    if (before === 0 || before === 1 << server || connection.isOver || this.isForgotten(connection)) return;
-    this.fail('one-server', connection, `${names(connection.accepted)} took its SYN`);
+    if (this.isPartner(connection, server)) return;
+    if (connection.isOver || connection.causes & Cause.Expired || this.isForgotten(connection)) return;
+    this.fail(
+      'one-server',
+      connection,
+      `${names(connection.heard)} has answered it, ${names(1 << server)} took its SYN`,
+    );
+  }
+
+  /** False for a server that a CPE's SYN has reached, when the CPE has then been answered by another. */
+  isPartner(connection: Connection, party: number): boolean {
+    if (party === CPE || connection.opener !== CPE || connection.heard === 0) return true;
+    return (connection.heard & (1 << party)) !== 0;
   }
 
   /**
@@ -132,7 +169,7 @@ export class Ledger {
    * comes after the ITMS's answer is a RST out of the window. Who took the SYN is checked all the same.
    */
   atCpe(connection: Connection, server: number): void {
-    if (connection.refused & (1 << server)) return;
+    if (connection.refused & (1 << server) || connection.hasServerClosed) return;
     connection.heard |= 1 << server;
     if (
       (connection.heard & (connection.heard - 1)) === 0 ||
@@ -164,15 +201,14 @@ export class Ledger {
   /** True where the engine lost its tables and therefore knows nothing of a connection that it needs to know. */
   private isForgotten(connection: Connection): boolean {
     if (connection.bornMs > this.stateLostMs) return false;
-    // What is the ITMS's survives, but for a port that must be translated back; and but for a rival's SYN, repeated when
-    // nobody knows any more that the port is taken.
-    const isOfItms = connection.opener === ITMS || (connection.opener === CPE && connection.accepted === 1 << ITMS);
-    return !isOfItms || !connection.isEstablished || connection.isRemapped || connection.hasRival;
+    // What a CPE has opened with the ITMS needs no entry.
+    const isOfItms = connection.opener === CPE && connection.accepted === 1 << ITMS;
+    return !isOfItms || !connection.isEstablished;
   }
 
   private fail(check: string, connection: Connection, detail: string): never {
     const opener = connection.opener === CPE ? 'the CPE' : SERVERS[connection.opener]!.name;
-    const who = `connection ${connection.number} of ${opener}, CPE ${addressText(connection.cpe)}:${connection.cpePort}`;
+    const who = `connection ${connection.number} of ${opener}, CPE ${addressText(connection.cpe, this.isIpv6)} port ${connection.cpePort}`;
     const born = `born at ${(connection.bornMs / 1000).toFixed(3)} s`;
     throw new SimFailure(check, this.timeline.nowMs, `${who}, ${born}: ${detail}`, connection.cpe);
   }

@@ -47,11 +47,11 @@ function run(options: SimOptions, mayShrink: boolean): void {
 }
 
 /** To the first failure. */
-function runMany(count: number, firstSeed: number): void {
+function runMany(count: number, firstSeed: number, hasReference: boolean): void {
   const all = createHash('sha256');
   let sessions = 0;
   for (let i = 0; i < count; i++) {
-    const options = variedOptions(firstSeed + i);
+    const options = { ...variedOptions(firstSeed + i), hasReference };
     const result = new World(options).run();
     sessions += result.sessions;
     all.update(result.transcript);
@@ -67,7 +67,7 @@ function runMany(count: number, firstSeed: number): void {
 
 function obey(order: Order): void {
   if (order.what === 'run') run(order.options, order.mayShrink);
-  else if (order.what === 'runs') runMany(order.count, order.seed);
+  else if (order.what === 'runs') runMany(order.count, order.seed, order.hasReference);
   else if (order.what === 'load') console.log(describeFigures(measure(order.load, order.cpes)));
   else if (order.what === 'scale') measureAll(order.isWritten);
   else if (!hunt(order.seed, order.isWritten, order.soonOnes)) process.exitCode = 1;

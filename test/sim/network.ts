@@ -6,7 +6,7 @@ import { Cause, type Connection, type Ledger } from './ledger';
 import { CPE, lineOf, serverAt } from './parties';
 import { type Prng } from './prng';
 import { type Due, type Timeline } from './timeline';
-import { get32, PACKET_BYTES } from './wire';
+import { ACK, destinationOf, PACKET_BYTES, SYN, tcpAtOf } from './wire';
 
 /** A packet in flight. Used again and again: whoever ends its way gives it back. */
 export class Packet implements Due {
@@ -70,6 +70,7 @@ export class Network {
     private readonly prng: Prng,
     private readonly ledger: Ledger,
     readonly faults: NetworkFaults,
+    readonly isIpv6: boolean,
   ) {}
 
   addLine(): Line {
@@ -103,7 +104,7 @@ export class Network {
   /** The splitter lets a packet go. */
   forward(packet: Packet): void {
     packet.isPastSplitter = true;
-    const destination = get32(packet.bytes, 16);
+    const destination = destinationOf(packet.bytes);
     if (serverAt(destination) >= 0) {
       this.timeline.at(this.timeline.nowMs + SERVER_DELAY_MS, packet);
       return;
@@ -115,7 +116,7 @@ export class Network {
 
   /** The last hop has been made. */
   deliver(packet: Packet): void {
-    const destination = get32(packet.bytes, 16);
+    const destination = destinationOf(packet.bytes);
     const server = serverAt(destination);
     const receiver = server >= 0 ? this.servers[server] : this.lines[lineOf(destination)]?.cpe;
     if (receiver === undefined || !receiver.isUp) {
@@ -124,7 +125,8 @@ export class Network {
       if (packet.connection !== undefined) packet.connection.lost++;
     } else {
       if (server >= 0 && packet.connection !== undefined) {
-        this.ledger.atServer(packet.connection, server, (packet.bytes[33]! & 0x12) === 0x02);
+        const isSyn = (packet.bytes[tcpAtOf(packet.bytes) + 13]! & (SYN | ACK)) === SYN;
+        this.ledger.atServer(packet.connection, server, isSyn);
       }
       receiver.receive(packet);
     }
@@ -154,8 +156,8 @@ export class Network {
       return;
     } else if (isUp && fate < faults.duplication + faults.reordering + faults.corruption) {
       packet.isCorrupt = true;
-      // Behind the headers' addresses and ports, where the splitter reads nothing that routes.
-      const at = prng.integer(34, packet.length - 1);
+      // Behind the headers' addresses and ports: numbers, flags, checksum, data.
+      const at = prng.integer(tcpAtOf(packet.bytes) + 4, packet.length - 1);
       packet.bytes[at] = packet.bytes[at]! ^ (1 << prng.integer(0, 7));
     }
     if (isUp) line.lastUpMs = arriveMs = Math.max(arriveMs, line.lastUpMs);

@@ -1,12 +1,16 @@
-/** Packets of nobody's connection: scans, floods, forgeries, garbage. They draw what they draw, and must harm nobody. */
+/**
+ * Packets of nobody's connection: scans, floods, servers that speak on connections of others, garbage. They draw what they
+ * draw, and must harm nobody. What is sent in the name of CPEs that are there: attacker.ts.
+ */
 import { CPE, ACS, ITMS, lineAddress, REPORT_PORTS, SERVERS } from './parties';
-import { ACK, encode, FIN, RST, Segment, SYN } from './wire';
+import { ACK, encode, FIN, isIpv6, RST, Segment, SYN } from './wire';
 import { type World } from './world';
 
 /** Spoofed sources beside the CPEs' own addresses. */
 const STRANGERS = 2000;
-/** A connection younger than this is aimed at. */
-const FRESH_MS = 40_000;
+/** What garbage changes: lengths, protocol, addresses, ports, offset, flags, checksums. */
+const IPV4_BYTES = [0, 2, 3, 6, 7, 9, 10, 12, 16, 20, 22, 32, 33, 36] as const;
+const IPV6_BYTES = [0, 4, 5, 6, 7, 8, 24, 36, 40, 42, 52, 53, 56] as const;
 const FLOOD_SHARE = 0.004;
 const FLOOD_PACKETS = 60;
 
@@ -17,6 +21,7 @@ export class Noise {
 
   constructor(private readonly world: World) {
     this.meanMs = (world.options.informSeconds * 1000) / world.options.cpes;
+    this.segment.isIpv6 = world.network.isIpv6;
   }
 
   begin(): void {
@@ -46,26 +51,17 @@ export class Noise {
     else this.garbage();
   }
 
-  /** Aims at a connection that lives: as its CPE, or as a server that has no part in it. */
+  /** Aims at a connection that lives, as a server that has no part in it. */
   private forge(): void {
-    const { prng, ledger, timeline } = this.world;
-    const unanswered = prng.chance(0.5) ? ledger.recent.filter((one) => !one.isEstablished && !one.isOver) : [];
-    const targets = unanswered.length > 0 ? unanswered : ledger.recent;
-    const target = targets.length > 0 ? prng.pick(targets) : undefined;
-    if (target === undefined || target.isOver || target.isClosing || target.isForged) return;
-    if (timeline.nowMs - target.bornMs > FRESH_MS) return;
-    const asCpe = prng.chance(0.5);
-    const isDiverted = target.accepted > 1;
-    // A stranger's SYN takes an activation if one stands, like any other; against it only a live diversion is proof.
-    const flags = prng.pick(asCpe && isDiverted ? [SYN, RST, ACK, RST | ACK] : asCpe ? [RST, ACK] : [ACK, FIN | ACK]);
+    const { prng, ledger } = this.world;
+    const target = ledger.recent.length > 0 ? prng.pick(ledger.recent) : undefined;
     const party = prng.integer(ITMS, SERVERS.length - 1);
-    if (!asCpe && target.accepted & (1 << party)) return;
-    target.isForged = true;
-    this.segment.source = asCpe ? target.cpe : SERVERS[party]!.address;
-    this.segment.destination = asCpe ? ACS : target.cpe;
-    this.segment.sourcePort = asCpe ? target.cpePort : target.port;
-    this.segment.destinationPort = asCpe ? target.port : target.cpePort;
-    this.send(asCpe ? CPE : party, flags);
+    if (target === undefined || target.isOver || target.accepted === 0 || target.accepted & (1 << party)) return;
+    this.segment.source = SERVERS[party]!.address;
+    this.segment.destination = target.cpe;
+    this.segment.sourcePort = target.port;
+    this.segment.destinationPort = target.cpePort;
+    this.send(party, prng.pick([ACK, FIN | ACK]));
   }
 
   private fromCpe(flags: number, port: number, isStranger: boolean): void {
@@ -101,10 +97,9 @@ export class Noise {
     segment.destinationPort = prng.chance(0.5) ? REPORT_PORTS[0]! : prng.integer(1, 65535);
     packet.length = encode(segment, undefined, packet.bytes);
     for (let i = prng.integer(1, 3); i > 0; i--) {
-      const at = prng.pick([0, 2, 3, 6, 7, 9, 10, 12, 16, 20, 22, 32, 33, 36]);
-      packet.bytes[at] = prng.integer(0, 255);
-      // Of IPv6 the model knows nothing yet.
-      if (at === 0 && packet.bytes[0]! >>> 4 === 6) packet.bytes[0] = 0x55;
+      packet.bytes[prng.pick(segment.isIpv6 ? IPV6_BYTES : IPV4_BYTES)] = prng.integer(0, 255);
+      // A packet of the family that the run does not have is nobody's.
+      if (isIpv6(packet.bytes) !== segment.isIpv6) packet.bytes[0] = 0x55;
     }
     if (prng.chance(0.3)) packet.length = prng.integer(1, packet.length);
     packet.sender = CPE;

@@ -16,6 +16,8 @@ export const TROUBLES = [
   'pauses',
   'operator',
   'noise',
+  'attacker', // forges packets of CPEs, and knows addresses and ports, but no numbers
+  'hostile', // CPEs that misbehave once they are woken
 ] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
@@ -33,8 +35,11 @@ export interface SimOptions {
   /** Seconds between two Connection Requests of collectors to a CPE, on average. */
   pollSeconds: number;
   without: readonly Trouble[];
+  family: 'ipv4' | 'ipv6';
   /** False for measurements of scale: the core runs unwatched. */
   isChecked: boolean;
+  /** False: the ledger and the limits alone judge, without the reference. */
+  hasReference: boolean;
 }
 
 export const DEFAULTS: SimOptions = {
@@ -46,7 +51,9 @@ export const DEFAULTS: SimOptions = {
   informSeconds: 600,
   pollSeconds: 400,
   without: [],
+  family: 'ipv4',
   isChecked: true,
+  hasReference: true,
 };
 
 /** The words that repeat a run: only what differs from the defaults, but always seed, CPEs and hours. */
@@ -56,6 +63,8 @@ export function commandOf(options: SimOptions): string {
   if (options.capacityEntries !== DEFAULTS.capacityEntries) words.push(`--capacity ${options.capacityEntries}`);
   if (options.informSeconds !== DEFAULTS.informSeconds) words.push(`--inform ${options.informSeconds}`);
   if (options.pollSeconds !== DEFAULTS.pollSeconds) words.push(`--poll ${options.pollSeconds}`);
+  if (options.family !== DEFAULTS.family) words.push(`--family ${options.family}`);
+  if (!options.hasReference) words.push('--alone');
   if (options.without.length > 0) words.push(`--without ${options.without.join(',')}`);
   return `npm run sim -- ${words.join(' ')}`;
 }

@@ -1,6 +1,6 @@
-/** What became of a packet, in the simulation's own numbers and in words. */
+/** What became of a packet, as the reference says it, and in words. */
 import { type Decision } from '../reference/reference';
-import { addressText } from './wire';
+import { addressTextAt, destinationAtOf, get16, sourceAtOf, tcpAtOf } from './wire';
 
 export const enum Fate {
   Drop,
@@ -8,20 +8,17 @@ export const enum Fate {
   Rewrite,
 }
 
-/** Addresses are int32. */
-export interface Outcome {
-  fate: Fate;
-  source: number;
-  sourcePort: number;
-  destination: number;
-  destinationPort: number;
-}
-
-/** In the reference's words. */
-export function decisionOf({ fate, source, sourcePort, destination, destinationPort }: Outcome): Decision {
+/** In the reference's words. @param after the packet as it leaves */
+export function decisionOf(fate: Fate, after: Uint8Array): Decision {
   if (fate === Fate.Drop) return 'dropped';
   if (fate === Fate.Accept) return 'untouched';
-  return { source: addressText(source), sourcePort, destination: addressText(destination), destinationPort };
+  const tcpAt = tcpAtOf(after);
+  return {
+    source: addressTextAt(after, sourceAtOf(after)),
+    sourcePort: get16(after, tcpAt),
+    destination: addressTextAt(after, destinationAtOf(after)),
+    destinationPort: get16(after, tcpAt + 2),
+  };
 }
 
 export function isSame(one: Decision, other: Decision): boolean {
@@ -37,5 +34,5 @@ export function isSame(one: Decision, other: Decision): boolean {
 export function decisionText(decision: Decision): string {
   if (typeof decision === 'string') return decision;
   const { source, sourcePort, destination, destinationPort } = decision;
-  return `${source}:${sourcePort} > ${destination}:${destinationPort}`;
+  return `${source} port ${sourcePort} > ${destination} port ${destinationPort}`;
 }

@@ -1,10 +1,9 @@
 /** Who takes part: the splitter's address and ports, the ITMS, the collectors, and where CPEs live. */
-import { addressOf } from './wire';
+import { addressOf, addressText } from './wire';
 
 /** By number: 0 is the ITMS, the rest are collectors. */
 export interface ServerParty {
   name: string;
-  text: string;
   address: number;
   /** The splitter's interface behind which it stands: 1 second, 2 third. */
   queue: number;
@@ -22,16 +21,22 @@ export const SERVERS: readonly ServerParty[] = [
   server('c3', '198.51.100.3', 1),
 ];
 
-export const ACS_TEXT = '192.0.2.1';
-export const ACS = addressOf(ACS_TEXT);
+export const ACS = addressOf('192.0.2.1');
 export const REPORT_PORTS: readonly number[] = [7547, 9090];
 export const ITMS_PORTS: readonly number[] = [8080];
-export const CPE_NETWORK = '10.0.0.0/8';
 const CPE_BASE = addressOf('10.0.0.0');
 const CPE_MASK = 0xff000000 | 0;
 
-export function isCpeAddress(address: number): boolean {
-  return (address & CPE_MASK) === CPE_BASE;
+export const CPE_NETWORKS = { ipv4: '10.0.0.0/8', ipv6: '2001:db8::a00:0/104' } as const;
+
+/** True for an address in the CPEs' network. */
+export function isCpeText(address: string): boolean {
+  return /^10\.|^2001:db8::a[0-9a-f]{2}:/.test(address);
+}
+
+/** The party whose address this is: a server's number, or -1. */
+export function serverNamed(address: string, isIpv6: boolean): number {
+  return SERVERS.findIndex((one) => addressText(one.address, isIpv6) === address);
 }
 
 /** The address of the CPE line with this number. */
@@ -50,5 +55,5 @@ export function serverAt(address: number): number {
 }
 
 function server(name: string, text: string, queue: number): ServerParty {
-  return { name, text, address: addressOf(text), queue };
+  return { name, address: addressOf(text), queue };
 }

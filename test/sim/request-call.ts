@@ -1,5 +1,5 @@
 /** A Connection Request as a server makes it (TR-069, 3.2.2), with the ways of real HTTP clients to end it. */
-import { GET, GET_AUTHORIZED, Kind } from './messages';
+import { GET, GET_AUTHORIZED, Kind, kindOf } from './messages';
 import { type Prng } from './prng';
 import { type Server } from './server';
 import { type App, type Ending, State, type TcpEnd } from './tcp-end';
@@ -25,21 +25,20 @@ export class RequestCall implements App {
   }
 
   begin(): void {
-    const end = this.server.dial(this, this.cpe, this.port);
-    if (end === undefined) return;
-    this.server.timeline.after(PATIENCE_MS, () => {
-      if (!this.hasAnswer && end.state === State.Open) this.hangUp(end);
-    });
+    this.server.dial(this, this.cpe, this.port);
   }
 
   opened(end: TcpEnd): void {
+    this.server.timeline.after(PATIENCE_MS, () => {
+      if (!this.hasAnswer && end.state === State.Open) this.hangUp(end);
+    });
     if (this.isHealthCheck) this.hangUp(end);
     else end.send((this.isAuthorized ? GET_AUTHORIZED : GET)[0]!, true);
   }
 
   received(end: TcpEnd, bytes: Uint8Array, at: number, length: number, isLast: boolean): void {
     if (!isLast) return;
-    const kind: Kind = bytes[at + length - 1]!;
+    const kind = kindOf(bytes[at + length - 1]!);
     if (kind === Kind.Unauthorized && !this.isAuthorized) return this.authorize(end);
     this.hasAnswer = true;
     if (kind === Kind.Success) this.server.counts.successes++;

@@ -1,22 +1,35 @@
-/** An ACS, ITMS or collector: answers sessions, wakes CPEs, and has its moods: refuses, is too busy, dies. */
+/** An ACS, ITMS or collector: answers sessions, wakes CPEs, and has its moods: refuses, is too busy or silent, dies. */
 import { Host, takeOut, type Surroundings, type Welcome } from './host';
 import { Cause } from './ledger';
-import { INFORM_RESPONSE, Kind, type Message, NO_CONTENT, RPC } from './messages';
+import { CLEAR, isTls, Kind, kindOf, type Message, OVER_TLS, type Words } from './messages';
 import { ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
 import { RequestCall } from './request-call';
 import { type App, type Ending, State, type TcpEnd } from './tcp-end';
 import { type Segment } from './wire';
 
-const LIMITS = { synRetries: 5, dataRetries: 7 };
-/** A connection on which nothing has come for so long is reset. */
+const LIMITS = { synRetries: 5, dataRetries: 7, keepAliveMs: 75_000 };
+/** A connection that is still open after so long is reset. */
 const PATIENCE_MS = 100_000;
+/** Node's http server closes what was idle for so long. */
+const IDLE_MS = 5_000;
 const FIRST_PORT = 32768;
 const LAST_PORT = 60999;
 /** A busy server may have widened its range into that of the splitter. */
 const WIDE_LAST_PORT = 65535;
 const COLLISION_SHARE = 0.25;
+const UNAUTHORIZED_SHARE = 0.3;
+const ERROR_SHARE = 0.02;
 
-export type Mood = 'well' | 'slow' | 'busy' | 'refusing' | 'dead';
+/** How a server ends connections, and whether it wants a password, by its number. */
+const HABITS = [
+  { idleMs: Number.POSITIVE_INFINITY, closeShare: 0, wantsDigest: false },
+  { idleMs: IDLE_MS, closeShare: 0, wantsDigest: false },
+  { idleMs: Number.POSITIVE_INFINITY, closeShare: 0.25, wantsDigest: false },
+  { idleMs: Number.POSITIVE_INFINITY, closeShare: 0, wantsDigest: true },
+] as const;
+
+/** `silent` hears nothing and forgets nothing; `dead` hears nothing, and has forgotten all when it is back. */
+export type Mood = 'well' | 'slow' | 'busy' | 'refusing' | 'silent' | 'dead';
 
 export interface ServerCounts {
   sessions: number;
@@ -26,6 +39,7 @@ export interface ServerCounts {
 
 export class Server extends Host implements App {
   protected override readonly line = undefined;
+  override readonly windowScale = 7;
   readonly counts: ServerCounts = { sessions: 0, requests: 0, successes: 0 };
   mood: Mood = 'well';
   private readonly ends = new Map<number, TcpEnd[]>();
@@ -48,8 +62,12 @@ export class Server extends Host implements App {
   /** Dies with everything it knew, or is well again. */
   setMood(mood: Mood): void {
     this.mood = mood;
-    this.isUp = mood !== 'dead';
-    if (this.isUp) return;
+    this.isUp = mood !== 'dead' && mood !== 'silent';
+    if (mood === 'dead') this.forgetAll();
+  }
+
+  /** Starts again at once: knows no connection. */
+  forgetAll(): void {
     for (const ends of this.ends.values()) {
       for (const end of ends) {
         if (end.connection !== undefined) {
@@ -74,8 +92,6 @@ export class Server extends Host implements App {
     const localPort = this.choosePort(cpe);
     if (!this.isUp || this.find(cpe, port, localPort) !== undefined) return undefined;
     const end = this.connect(app, this.ledger.open(cpe, port, localPort, this.party), cpe, port, localPort);
-    const rival = this.latest.get(cpe)?.connection;
-    if (rival?.port === localPort) rival.hasRival = end.connection!.hasRival = true;
     this.latest.set(cpe, end);
     return end;
   }
@@ -118,21 +134,29 @@ export class Server extends Host implements App {
 
   opened(end: TcpEnd): void {
     this.watch(end);
+    if (Number.isFinite(this.habits.idleMs)) this.watchIdle(end);
+  }
+
+  private get habits() {
+    return HABITS[this.party]!;
   }
 
   received(end: TcpEnd, bytes: Uint8Array, at: number, length: number, isLast: boolean): void {
     if (!isLast) return;
-    const kind: Kind = bytes[at + length - 1]!;
-    if (kind === Kind.Inform) {
+    const last = bytes[at + length - 1]!;
+    const words = isTls(last) ? OVER_TLS : CLEAR;
+    this.answer(end, this.answerTo(kindOf(last), words), words);
+  }
+
+  private answerTo(kind: Kind, words: Words): Message {
+    const { prng, habits } = this;
+    if (kind === Kind.Inform && habits.wantsDigest && prng.chance(UNAUTHORIZED_SHARE)) return words.unauthorized;
+    if (kind === Kind.Inform || kind === Kind.InformAuthorized) {
       this.counts.sessions++;
-      this.answer(end, INFORM_RESPONSE);
-    } else if (kind === Kind.Get || (kind !== Kind.Empty && kind !== Kind.RpcResponse)) {
-      this.answer(end, NO_CONTENT);
-    } else if (this.prng.chance(0.4)) {
-      this.answer(end, RPC);
-    } else {
-      this.answer(end, NO_CONTENT, this.prng.chance(0.2));
+      return prng.chance(ERROR_SHARE) ? words.serverError : words.informResponse;
     }
+    const goesOn = kind === Kind.Empty || kind === Kind.RpcResponse;
+    return goesOn && prng.chance(0.4) ? words.rpc : prng.pick(words.noContent);
   }
 
   peerClosed(end: TcpEnd): void {
@@ -141,17 +165,33 @@ export class Server extends Host implements App {
 
   ended(_end: TcpEnd, _how: Ending): void {}
 
-  private answer(end: TcpEnd, message: Message, thenCloses = false): void {
-    const thinkMs = this.mood === 'slow' ? this.prng.between(50, 3_000) : this.prng.between(1, 15);
+  private answer(end: TcpEnd, message: Message, words: Words): void {
+    const { prng } = this;
+    const thinkMs = this.mood === 'slow' ? prng.between(50, 3_000) : prng.between(1, 15);
+    const thenCloses = prng.chance(this.habits.closeShare) || (words.noContent.includes(message) && prng.chance(0.2));
     this.timeline.after(thinkMs, () => {
       for (let i = 0; i < message.length; i++) end.send(message[i]!, i === message.length - 1);
-      if (thenCloses) end.close();
+      if (thenCloses) this.close(end, words);
     });
+  }
+
+  private close(end: TcpEnd, words: Words): void {
+    for (const payload of words.goodbye) end.send(payload, false);
+    end.close();
   }
 
   private watch(end: TcpEnd): void {
     this.timeline.after(PATIENCE_MS, () => {
       if (end.state === State.Open) end.abort();
+    });
+  }
+
+  /** Closes what has been idle for too long. */
+  private watchIdle(end: TcpEnd): void {
+    this.timeline.after(this.habits.idleMs, () => {
+      if (end.state !== State.Open || end.isFinSent) return;
+      if (this.timeline.nowMs - end.heardMs >= this.habits.idleMs && end.isDrained) end.close();
+      else this.watchIdle(end);
     });
   }
 }

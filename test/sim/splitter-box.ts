@@ -4,26 +4,42 @@
  * The only file here that knows the core. The engine's clock is in whole milliseconds: packets that arrive within one
  * are a batch.
  */
+import { type Tables } from '../reference/context';
 import { type Mode, Reference, type Room, type World } from '../reference/reference';
+import { parseAddress } from '../../src/packet/address';
 import { PacketBatch, Verdict } from '../../src/packet/batch';
+import { reasonName } from '../../src/splitter/reasons';
 import { Splitter, SWEEP_SLOTS, type SplitterOptions } from '../../src/splitter/splitter';
 import { SplitterState } from '../../src/splitter/memory/state';
 import { SimFailure } from './failure';
 import { Cause } from './ledger';
 import { type Network, type Packet } from './network';
-import { decisionOf, decisionText, Fate, isSame, type Outcome } from './outcome';
-import { ACS_TEXT, CPE, CPE_NETWORK, isCpeAddress, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
+import { decisionOf, decisionText, Fate, isSame } from './outcome';
+import { ACS, CPE, CPE_NETWORKS, isCpeText, ITMS, ITMS_PORTS, REPORT_PORTS, SERVERS } from './parties';
 import { type Timeline } from './timeline';
 import { Traced } from './traced';
 import { Transcript } from './transcript';
 import { checkRewritten } from './wire-checks';
-import { addressOf, addressText, FIN, get16, get32, RST, SYN } from './wire';
+import {
+  addressText,
+  addressTextAt,
+  destinationAtOf,
+  destinationOf,
+  get16,
+  get32,
+  sourceAtOf,
+  sourceOf,
+  tcpAtOf,
+} from './wire';
 
 export interface BoxOptions {
   activation: Mode;
   capacityEntries: number;
   /** False: the core runs unwatched, for measurements of scale. */
   isChecked: boolean;
+  /** False: the ledger and the limits alone judge. */
+  hasReference: boolean;
+  family: 'ipv4' | 'ipv6';
 }
 
 export interface TableCounts {
@@ -35,7 +51,19 @@ export interface TableCounts {
 const BATCH_PACKETS = 64;
 /** Packets that wait while no engine runs; those beyond are lost. */
 const QUEUE_PACKETS = 16384;
-const HEADERS_BYTES = 120;
+const HEADERS_BYTES = 140;
+/** Entries of one CPE in each table of connections; report connections of it that wait for their confirmation. */
+const MOST_ENTRIES = 16;
+const MOST_PROVISIONAL = 4;
+/** Reasons that name a stated limit. */
+const LIMITS: ReadonlySet<string> = new Set([
+  'request-table-full',
+  'request-no-port',
+  'request-bound',
+  'request-unrecorded',
+  'report-table-full',
+  'report-bound',
+]);
 
 export class SplitterBox {
   splitter: Splitter;
@@ -56,8 +84,7 @@ export class SplitterBox {
   private waiting: Packet[] = [];
   private buffer = new ArrayBuffer(0);
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH_PACKETS)), BATCH_PACKETS);
-  private readonly room: Room;
-  private readonly seen: Outcome = { fate: Fate.Drop, source: 0, sourcePort: 0, destination: 0, destinationPort: 0 };
+  private readonly room: Room & Tables;
 
   constructor(
     private readonly timeline: Timeline,
@@ -72,11 +99,17 @@ export class SplitterBox {
       requests: false,
       activations: false,
       reports: false,
-      hasRequest: (cpe, cpePort, port) =>
-        this.splitter.state.ipv4!.connectionRequests.find(words(cpe), cpePort, port) >= 0,
-      hasActivation: (cpe) => this.splitter.state.ipv4!.activatedCpes.find(words(cpe)) >= 0,
+      hasRequest: (cpe, cpePort, port) => this.tables.connectionRequests.find(words(cpe), cpePort, port) >= 0,
+      hasReport: (cpe, cpePort, port) => this.tables.reportConnections.find(words(cpe), cpePort, port) >= 0,
+      hasActivation: (cpe) => this.tables.activatedCpes.find(words(cpe)) >= 0,
     };
-    this.reference = new Reference(WORLD, options.activation, options.capacityEntries, this.room);
+    this.reference = new Reference(
+      worldOf(this.isIpv6),
+      options.activation,
+      options.capacityEntries,
+      this.room,
+      this.room,
+    );
   }
 
   /** Bytes of the tables' memory, all of it. */
@@ -84,14 +117,32 @@ export class SplitterBox {
     return SplitterState.bytes(capacityEntries, ['ipv4']);
   }
 
+  private get isIpv6(): boolean {
+    return this.options.family === 'ipv6';
+  }
+
+  /** The core's, of the family that runs. */
+  private get tables() {
+    return this.splitter.state.families[0]!;
+  }
+
+  private textOf(address: number): string {
+    return addressText(address, this.isIpv6);
+  }
+
   private splitterOptions(seed: number, collectors: readonly (typeof SERVERS)[number][]): SplitterOptions {
-    const side = ({ text, queue }: (typeof SERVERS)[number]) => ({
+    const { family } = this.options;
+    const side = ({ address, queue }: (typeof SERVERS)[number]) => ({
       interface: `if${queue}`,
-      address: { ipv4: text },
+      address: { [family]: this.textOf(address) },
     });
     return {
       topology: {
-        cpe: { interfaces: [{ in: 'if0', out: 'if0' }], address: { ipv4: ACS_TEXT }, networks: [CPE_NETWORK] },
+        cpe: {
+          interfaces: [{ in: 'if0', out: 'if0' }],
+          address: { [family]: this.textOf(ACS) },
+          networks: [CPE_NETWORKS[family]],
+        },
         itms: side(SERVERS[ITMS]!),
         collectors: collectors.map((collector) => ({ name: collector.name, ...side(collector) })),
         reportPorts: [...REPORT_PORTS],
@@ -138,15 +189,15 @@ export class SplitterBox {
   activate(cpe: number, collector: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
     this.updateRoom();
-    this.splitter.activate(Int32Array.of(cpe), SERVERS[collector]!.name, nowMs);
-    this.reference.activate(addressText(cpe), SERVERS[collector]!.name, nowMs);
+    this.splitter.activate(words(this.textOf(cpe)), SERVERS[collector]!.name, nowMs);
+    this.reference.activate(this.textOf(cpe), SERVERS[collector]!.name, nowMs);
   }
 
   deactivate(cpe: number): void {
     const nowMs = Math.floor(this.timeline.nowMs);
-    const stood = this.splitter.deactivate(Int32Array.of(cpe), nowMs);
-    if (this.reference.deactivate(addressText(cpe), nowMs) === stood || !this.options.isChecked) return;
-    throw new SimFailure('decisions', nowMs, `deactivate ${addressText(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
+    const stood = this.splitter.deactivate(words(this.textOf(cpe)), nowMs);
+    if (this.reference.deactivate(this.textOf(cpe), nowMs) === stood || !this.options.hasReference) return;
+    throw new SimFailure('decisions', nowMs, `deactivate ${this.textOf(cpe)}: ${stood ? 'an' : 'no'} activation stood`);
   }
 
   // ---- packets ----
@@ -197,13 +248,13 @@ export class SplitterBox {
 
   /** Checks a verdict, and does what it says. */
   private settle(packet: Packet, index: number, nowMs: number): void {
-    const { batch, seen } = this;
+    const { batch } = this;
     const after = batch.packet(index);
     const verdict: Verdict = batch.verdict[index]!;
-    seen.fate = verdict === Verdict.Drop ? Fate.Drop : verdict === Verdict.Accept ? Fate.Accept : Fate.Rewrite;
-    if (this.options.isChecked) this.check(packet, after, batch.queue[index]!, nowMs);
-    this.transcript.add(nowMs, batch.queue[index]!, seen.fate, after, packet.length);
-    if (seen.fate === Fate.Rewrite) {
+    const fate = verdict === Verdict.Drop ? Fate.Drop : verdict === Verdict.Accept ? Fate.Accept : Fate.Rewrite;
+    if (this.options.isChecked) this.check(packet, fate, index, nowMs);
+    this.transcript.add(nowMs, batch.queue[index]!, fate, after, packet.length);
+    if (fate === Fate.Rewrite) {
       const headers = packet.length < HEADERS_BYTES ? packet.length : HEADERS_BYTES;
       for (let at = 0; at < headers; at++) packet.bytes[at] = after[at]!;
       this.network.forward(packet);
@@ -212,30 +263,33 @@ export class SplitterBox {
     this.network.release(packet);
   }
 
-  private check(packet: Packet, after: Uint8Array, queue: number, nowMs: number): void {
-    const { seen } = this;
+  private check(packet: Packet, fate: Fate, index: number, nowMs: number): void {
+    const { batch } = this;
+    const after = batch.packet(index);
+    const queue = batch.queue[index]!;
+    const fromCpe = queue === 0;
     const before = packet.bytes.subarray(0, packet.length);
-    const isWhole = packet.connection !== undefined && !packet.isCorrupt;
-    if (seen.fate === Fate.Rewrite) {
-      const tcpAt = (after[0]! & 15) << 2;
-      seen.source = get32(after, 12);
-      seen.destination = get32(after, 16);
-      seen.sourcePort = get16(after, tcpAt);
-      seen.destinationPort = get16(after, tcpAt + 2);
-      const didRemap = queue !== 0 && seen.sourcePort !== get16(before, tcpAt);
-      if (packet.connection !== undefined && didRemap) packet.connection.isRemapped = true;
-      checkRewritten(before, after, queue === 0, isWhole, seen, nowMs);
+    const found = decisionOf(fate, after);
+    const { connection } = packet;
+    if (typeof found === 'object') {
+      checkRewritten(before, after, fromCpe, connection !== undefined && !packet.isCorrupt, found, nowMs);
     }
-    const found = decisionOf(seen);
-    const must = this.reference.decide(queue === 0, before, nowMs, found);
-    if (packet.connection !== undefined) {
-      if (this.reference.context.isLimited) packet.connection.causes |= Cause.Limit;
-      packet.connection.meetSplitter(packet.sender, isFin(before), nowMs);
+    const must = this.options.hasReference ? this.reference.decide(fromCpe, before, nowMs, found) : found;
+    if (connection !== undefined) {
+      const isLimited = this.reference.context.isLimited || LIMITS.has(reasonName(batch.reason[index]!));
+      if (isLimited) connection.causes |= Cause.Limit;
+      connection.meetSplitter(packet.sender, packet.isCorrupt ? 0 : before[tcpAtOf(before) + 13]!, nowMs);
     }
-    const cpe = before.length < 20 ? undefined : get32(before, queue === 0 ? 12 : 16);
-    if (cpe !== undefined && cpe === this.traced.cpe) this.traced.line(nowMs, packetText(before, queue), seen, packet);
-    if (isSame(found, must)) return;
-    const detail = `the reference says ${decisionText(must)}, the core did ${decisionText(found)}`;
+    const cpe = before.length < 40 ? undefined : fromCpe ? sourceOf(before) : destinationOf(before);
+    if (cpe !== undefined && cpe === this.traced.cpe) {
+      this.traced.line(nowMs, packetText(before, queue), reasonName(batch.reason[index]!), found, packet);
+    }
+    const reason = reasonName(batch.reason[index]!);
+    const mustReason = this.options.hasReference ? this.reference.reason : reason;
+    // What is no TCP packet for the splitter has reasons that are the core's own.
+    if (isSame(found, must) && (reason === mustReason || mustReason === 'foreign')) return;
+    const core = `the core did ${decisionText(found)} (${reason})`;
+    const detail = `the reference says ${decisionText(must)} (${mustReason}), ${core}`;
     throw new SimFailure('decisions', nowMs, `${packetText(before, queue)}: ${detail}`, cpe);
   }
 
@@ -267,28 +321,53 @@ export class SplitterBox {
   audit(): void {
     if (!this.isRunning || !this.options.isChecked) return;
     const nowMs = Math.floor(this.timeline.nowMs);
-    const slots = this.splitter.state.ipv4!.connectionRequests.table.slotCount;
+    const slots = this.tables.connectionRequests.table.slotCount;
     for (let swept = 0; swept < 3 * slots + SWEEP_SLOTS; swept += SWEEP_SLOTS) this.splitter.sweep(nowMs);
+    this.checkBounds(nowMs);
+    if (!this.options.hasReference) return;
     const seen = JSON.stringify(this.counts());
     const must = JSON.stringify(this.reference.counts(nowMs));
     if (seen !== must) throw new SimFailure('tables', nowMs, `entries ${seen}, the reference has ${must}`);
   }
 
+  /** No CPE, however it behaves, takes more than its share of a table. */
+  private checkBounds(nowMs: number): void {
+    const { connectionRequests, reportConnections } = this.tables;
+    for (const [table, mostWaiting] of [
+      [connectionRequests, MOST_ENTRIES],
+      [reportConnections, MOST_PROVISIONAL],
+    ] as const) {
+      const counts = new Map<string, { all: number; waiting: number }>();
+      for (let slot = 0; slot < table.table.slotCount; slot++) {
+        if (!table.table.isLive(slot)) continue;
+        const cpe = table.cpe(slot).join();
+        const count = counts.get(cpe) ?? { all: 0, waiting: 0 };
+        counts.set(cpe, count);
+        count.all++;
+        if (!table.isAnswered(slot) && !table.isClosed(slot)) count.waiting++;
+        if (count.all <= MOST_ENTRIES && count.waiting <= mostWaiting) continue;
+        const detail = `${count.all} entries of one CPE, of which ${count.waiting} wait`;
+        throw new SimFailure('limits', nowMs, detail, table.cpe(slot).at(-1));
+      }
+    }
+  }
+
   /** After quiet and the longest life nothing is left, not even an index. */
   checkEmpty(): void {
     this.audit();
-    const { requests, activations, reports } = this.counts();
-    const left = requests + activations + reports + this.splitter.state.ipv4!.connectionRequests.remapCount;
-    if (left !== 0) throw new SimFailure('tables', this.timeline.nowMs, `${left} entries are left after the end`);
+    const left = { ...this.counts(), remaps: this.tables.connectionRequests.remapCount };
+    if (Object.values(left).every((count) => count === 0)) return;
+    throw new SimFailure('tables', this.timeline.nowMs, `left after the end: ${JSON.stringify(left)}`);
   }
 
   /** Which tables could refuse an entry within the next batch. */
   private updateRoom(): boolean {
     const { room, options } = this;
+    const { connectionRequests } = this.tables;
     const most = options.capacityEntries - BATCH_PACKETS;
     const counts = this.counts();
     const mostRemaps = Math.max(64, options.capacityEntries / 16) - BATCH_PACKETS;
-    room.requests = counts.requests >= most || this.splitter.state.ipv4!.connectionRequests.remapCount >= mostRemaps;
+    room.requests = counts.requests >= most || connectionRequests.remapCount >= mostRemaps;
     room.activations = counts.activations >= most;
     room.reports = counts.reports >= most;
     return room.requests || room.activations || room.reports;
@@ -296,33 +375,32 @@ export class SplitterBox {
 }
 
 /** The reference's view of the parties. */
-const WORLD: World = {
-  acs: ACS_TEXT,
-  itms: SERVERS[ITMS]!.text,
-  collectors: Object.fromEntries(SERVERS.slice(1).map(({ name, text }) => [name, text])),
-  isCpe: (address) => isCpeAddress(addressOf(address)),
-  reportPorts: REPORT_PORTS,
-  itmsPorts: ITMS_PORTS,
-};
-
-function words(address: string): Int32Array {
-  return Int32Array.of(addressOf(address));
+function worldOf(isIpv6: boolean): World {
+  const text = ({ address }: (typeof SERVERS)[number]) => addressText(address, isIpv6);
+  return {
+    acs: addressText(ACS, isIpv6),
+    itms: text(SERVERS[ITMS]!),
+    collectors: Object.fromEntries(SERVERS.slice(1).map((one) => [one.name, text(one)])),
+    isCpe: isCpeText,
+    reportPorts: REPORT_PORTS,
+    itmsPorts: ITMS_PORTS,
+  };
 }
 
-/** As far as a spoiled packet can be read. */
-function isFin(bytes: Uint8Array): boolean {
-  const tcpAt = bytes.length === 0 ? 0 : (bytes[0]! & 15) << 2;
-  return bytes.length >= tcpAt + 20 && (bytes[tcpAt + 13]! & (FIN | SYN | RST)) === FIN;
+function words(address: string): Int32Array {
+  return parseAddress(address)!;
 }
 
 const FLAG_LETTERS = 'FSRPAUEC';
 
 /** A packet in a line, as far as it can be read. */
 function packetText(bytes: Uint8Array, queue: number): string {
-  const tcpAt = bytes.length === 0 ? 0 : (bytes[0]! & 15) << 2;
+  const tcpAt = tcpAtOf(bytes);
   if (bytes.length < Math.max(20, tcpAt) + 20) return `${bytes.length} bytes on queue ${queue}`;
   const flags = [...FLAG_LETTERS].filter((_, bit) => bytes[tcpAt + 13]! & (1 << bit)).join('');
-  const end = (addressAt: number, portAt: number) => `${addressText(get32(bytes, addressAt))}:${get16(bytes, portAt)}`;
+  const end = (addressAt: number, portAt: number) => `${addressTextAt(bytes, addressAt)} port ${get16(bytes, portAt)}`;
   const numbers = `seq ${get32(bytes, tcpAt + 4) >>> 0} ack ${get32(bytes, tcpAt + 8) >>> 0}`;
-  return `${flags} on queue ${queue}, ${end(12, tcpAt)} > ${end(16, tcpAt + 2)}, ${numbers}`;
+  const length = `${bytes.length - tcpAt - ((bytes[tcpAt + 12]! >>> 4) << 2)} bytes`;
+  const ends = `${end(sourceAtOf(bytes), tcpAt)} > ${end(destinationAtOf(bytes), tcpAt + 2)}`;
+  return `${flags} on queue ${queue}, ${ends}, ${numbers}, ${length}`;
 }

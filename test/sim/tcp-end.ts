@@ -1,11 +1,12 @@
 /**
- * One end of a TCP connection (RFC 9293), small but honest: handshake, data in order, retransmission with back-off (RFC
- * 6298, without estimating round trips), orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC
- * 5961). What arrives out of order is dropped; it comes again.
+ * One end of a TCP connection (RFC 9293), small but honest, with Linux' answers to what is not its peer's: handshake, data
+ * in order, retransmission with back-off (RFC 6298, without estimating round trips), windows and their scale (RFC 7323),
+ * keep-alive, orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC 5961), not more often than
+ * every half second. What arrives out of order is dropped; it comes again.
  */
 import { type Connection } from './ledger';
 import { type Due, type Timeline } from './timeline';
-import { ACK, FIN, type Payload, PSH, RST, type Segment, SYN } from './wire';
+import { ACK, FIN, NO_SCALE, type Payload, PSH, RST, type Segment, SYN } from './wire';
 
 export const enum State {
   SynSent,
@@ -27,10 +28,20 @@ export interface App {
   ended(end: TcpEnd, how: Ending): void;
 }
 
+/** How a host's TCP is set up. */
+export interface Limits {
+  readonly synRetries: number;
+  readonly dataRetries: number;
+  /** Idle time before a keep-alive probe; infinite: none. */
+  readonly keepAliveMs: number;
+}
+
 /** What an end needs of its host. */
 export interface TcpHost {
   readonly timeline: Timeline;
-  readonly limits: { readonly synRetries: number; readonly dataRetries: number };
+  readonly limits: Limits;
+  /** RFC 7323, or NO_SCALE. */
+  readonly windowScale: number;
   transmit(end: TcpEnd, flags: number, sequence: number, acknowledgement: number, payload: Payload | undefined): void;
   /** Answers what belongs to no connection of this end by a reset from the number that it asks for. */
   refuse(end: TcpEnd, segment: Segment): void;
@@ -43,6 +54,11 @@ const LONGEST_RTO_MS = 60_000;
 const TIME_WAIT_MS = 5_000;
 const WINDOW_SEGMENTS = 8;
 const WINDOW_BYTES = 64240;
+const SCALED_WINDOW_BYTES = 262_144;
+const MAX_WINDOW_FIELD = 0xffff;
+/** Linux, tcp_invalid_ratelimit: answers to packets out of the window that carry no data, and challenge ACKs. */
+const CHALLENGE_MS = 500;
+const MAX_PROBES = 5;
 
 interface Outgoing {
   sequence: number;
@@ -57,6 +73,10 @@ export class TcpEnd implements Due {
   /** The peer's FIN came. */
   isPeerClosed = false;
   isFinSent = false;
+  /** When the peer spoke last. */
+  heardMs = 0;
+  /** The window scale that this end may offer: its host's, unless the peer's SYN offered none. */
+  offeredScale: number;
   /** Whoever closes last forgets the connection with the last ACK; the other keeps TIME-WAIT. */
   private isLastToClose = false;
   private readonly outbox: Outgoing[] = [];
@@ -69,9 +89,14 @@ export class TcpEnd implements Due {
   private expected = 0;
   private retries = 0;
   private rtoMs = FIRST_RTO_MS;
-  /** When to retransmit, or to leave TIME-WAIT; never where infinite. */
+  private challengedMs = Number.NEGATIVE_INFINITY;
+  private probes = 0;
+  /** The deadline is that of a keep-alive probe. */
+  private isIdle = false;
+  /** When to retransmit, to probe or to leave TIME-WAIT; never where infinite. */
   private deadlineMs = Number.POSITIVE_INFINITY;
-  private isTimerSet = false;
+  /** When the timeline calls next. */
+  private dueMs = Number.POSITIVE_INFINITY;
 
   private constructor(
     readonly host: TcpHost,
@@ -87,6 +112,7 @@ export class TcpEnd implements Due {
     this.unacknowledged = isn;
     this.sentEnd = isn;
     this.next = isn;
+    this.offeredScale = host.windowScale;
   }
 
   /** Opens a connection: sends the SYN. */
@@ -110,6 +136,7 @@ export class TcpEnd implements Due {
     const { source, sourcePort, destinationPort } = syn;
     const end = new TcpEnd(host, app, connection, source, sourcePort, destinationPort, isn, State.SynReceived);
     end.expected = (syn.sequence + 1) | 0;
+    if (syn.scale === NO_SCALE) end.offeredScale = NO_SCALE;
     end.enqueue(SYN | ACK, undefined);
     return end;
   }
@@ -128,7 +155,7 @@ export class TcpEnd implements Due {
     this.enqueue(FIN | ACK, undefined);
   }
 
-  /** The application has enough. */
+  /** The application has enough, or leaves data unread. */
   abort(): void {
     if (this.state === State.Closed) return;
     this.host.transmit(this, RST | ACK, this.sentEnd, this.expected, undefined);
@@ -151,29 +178,56 @@ export class TcpEnd implements Due {
     return this.isFinSent || this.isPeerClosed;
   }
 
+  /** What its window field says. @param flags of the packet that carries it: a SYN's is not scaled */
+  windowField(flags: number): number {
+    const bytes = this.host.windowScale === NO_SCALE ? WINDOW_BYTES : SCALED_WINDOW_BYTES;
+    const shift = flags & SYN || this.offeredScale === NO_SCALE ? 0 : this.offeredScale;
+    return Math.min(MAX_WINDOW_FIELD, bytes >>> shift);
+  }
+
   /** A SYN in TIME-WAIT opens a new connection if it is newer than all of the old one (RFC 9293 section 3.10.7.4). */
   yieldsTo(segment: Segment): boolean {
     return this.state === State.TimeWait && ((segment.sequence - this.expected) | 0) > 0;
   }
 
-  // ---- what arrives ----
+  /** Misbehaves: sends a packet whose number is off by so much, within what the peer's window takes. */
+  misspeak(flags: number, by: number): void {
+    if (this.state === State.Open) this.host.transmit(this, flags, (this.sentEnd + by) | 0, this.expected, undefined);
+  }
+
+  // ---- what arrives (RFC 9293 section 3.10.7, in Linux' order) ----
 
   receive(segment: Segment, bytes: Uint8Array): void {
     if (this.state === State.SynSent) return this.receiveInSynSent(segment);
     const { flags } = segment;
+    if (this.state === State.SynReceived && (flags & (SYN | RST)) === 0) {
+      if ((flags & ACK) === 0) return;
+      if (segment.acknowledgement !== this.sentEnd) return this.host.refuse(this, segment);
+    }
+    if (!this.isInWindow(segment)) {
+      if (flags & RST) return this.receiveLateReset(segment);
+      return segment.payloadLength > 0 && (flags & SYN) === 0 ? this.sendAck() : this.challenge();
+    }
     if (flags & RST) return this.receiveReset(segment);
     if (flags & SYN) return this.receiveSyn(segment);
     if ((flags & ACK) === 0) return;
     if (this.state === State.SynReceived) {
-      if (segment.acknowledgement !== this.sentEnd) return this.host.refuse(this, segment);
       this.state = State.Open;
       this.acknowledge(segment.acknowledgement);
       this.app.opened(this);
     } else if (!this.acknowledge(segment.acknowledgement)) {
-      return this.sendAck();
+      return this.challenge();
     }
+    this.rest();
     if (segment.payloadLength > 0 || flags & FIN) this.receiveText(segment, bytes);
     this.settle();
+  }
+
+  /** Ends not before what is expected, begins not behind the window. */
+  private isInWindow({ sequence, payloadLength, flags }: Segment): boolean {
+    const length = payloadLength + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0);
+    const window = this.host.windowScale === NO_SCALE ? WINDOW_BYTES : SCALED_WINDOW_BYTES;
+    return ((sequence + length - this.expected) | 0) >= 0 && ((sequence - this.expected) | 0) <= window;
   }
 
   private receiveInSynSent(segment: Segment): void {
@@ -187,23 +241,29 @@ export class TcpEnd implements Due {
       return;
     }
     if ((flags & (SYN | ACK)) !== (SYN | ACK)) return;
+    if (segment.scale === NO_SCALE) this.offeredScale = NO_SCALE;
     this.expected = (segment.sequence + 1) | 0;
     this.state = State.Open;
     this.acknowledge(segment.acknowledgement);
     this.sendAck();
+    this.rest();
     this.app.opened(this);
   }
 
   private receiveReset(segment: Segment): void {
-    const ahead = (segment.sequence - this.expected) | 0;
-    if (ahead === 0) this.end('reset', 0);
-    else if (ahead > 0 && ahead < WINDOW_BYTES) this.sendAck();
+    if (segment.sequence === this.expected) this.end('reset', 0);
+    else this.challenge();
+  }
+
+  /** Of a peer that has sent its FIN, and then had enough: one below what is expected. */
+  private receiveLateReset(segment: Segment): void {
+    if (this.isPeerClosed && segment.sequence === ((this.expected - 1) | 0)) this.end('reset', 0);
   }
 
   private receiveSyn(segment: Segment): void {
     const isRepeated = ((segment.sequence + 1) | 0) === this.expected;
     if (this.state === State.SynReceived && isRepeated && (segment.flags & ACK) === 0) this.retransmit();
-    else this.sendAck();
+    else this.challenge();
   }
 
   private receiveText(segment: Segment, bytes: Uint8Array): void {
@@ -221,10 +281,11 @@ export class TcpEnd implements Due {
     if (segment.flags & FIN && this.state !== State.Closed) this.app.peerClosed(this);
   }
 
-  /** False where it acknowledges what was never sent. */
+  /** False where it acknowledges what was never sent, or what was acknowledged very long ago. */
   private acknowledge(acknowledgement: number): boolean {
     if (((acknowledgement - this.sentEnd) | 0) > 0) return false;
-    if (((acknowledgement - this.unacknowledged) | 0) <= 0) return true;
+    const ahead = (acknowledgement - this.unacknowledged) | 0;
+    if (ahead <= 0) return ahead >= -SCALED_WINDOW_BYTES;
     this.unacknowledged = acknowledgement;
     const { outbox } = this;
     while (outbox.length > 0 && ((outbox[0]!.sequence + outbox[0]!.length - acknowledgement) | 0) <= 0) {
@@ -268,7 +329,7 @@ export class TcpEnd implements Due {
   private transmit(outgoing: Outgoing): void {
     const end = (outgoing.sequence + outgoing.length) | 0;
     if (((end - this.sentEnd) | 0) > 0) this.sentEnd = end;
-    if (this.deadlineMs === Number.POSITIVE_INFINITY) this.setTimer(this.rtoMs);
+    if (this.isIdle || this.deadlineMs === Number.POSITIVE_INFINITY) this.setTimer(this.rtoMs);
     this.host.transmit(this, outgoing.flags, outgoing.sequence, this.expected, outgoing.payload);
   }
 
@@ -282,15 +343,35 @@ export class TcpEnd implements Due {
     this.host.transmit(this, ACK, this.sentEnd, this.expected, undefined);
   }
 
+  /** Asks the peer whether that was its packet. */
+  private challenge(): void {
+    const { nowMs } = this.host.timeline;
+    if (nowMs - this.challengedMs < CHALLENGE_MS) return;
+    this.challengedMs = nowMs;
+    this.sendAck();
+  }
+
   // ---- time ----
 
+  /** The peer has spoken: where nothing waits for its acknowledgement, a keep-alive probe is the next thing to send. */
+  private rest(): void {
+    this.probes = 0;
+    this.heardMs = this.host.timeline.nowMs;
+    if (this.state !== State.Open || this.outbox.length > 0 || !Number.isFinite(this.host.limits.keepAliveMs)) return;
+    this.setTimer(this.host.limits.keepAliveMs);
+    this.isIdle = true;
+  }
+
   due(): void {
-    this.isTimerSet = false;
     const { nowMs } = this.host.timeline;
+    // Another call was set for an earlier time.
+    if (nowMs !== this.dueMs) return;
+    this.dueMs = Number.POSITIVE_INFINITY;
     if (this.deadlineMs === Number.POSITIVE_INFINITY) return;
     if (nowMs < this.deadlineMs) return this.armTimer();
     this.deadlineMs = Number.POSITIVE_INFINITY;
     if (this.state === State.TimeWait) return this.end('closed', 0);
+    if (this.isIdle) return this.probe();
     const { synRetries, dataRetries } = this.host.limits;
     if (this.retries >= (this.state === State.Open ? dataRetries : synRetries)) {
       return this.end('timeout', this.retries + 1);
@@ -300,15 +381,25 @@ export class TcpEnd implements Due {
     this.retransmit();
   }
 
-  /** One entry on the timeline at a time: where the deadline has moved, it is set again when it comes up. */
-  private setTimer(delayMs: number): void {
-    this.deadlineMs = this.host.timeline.nowMs + delayMs;
-    if (!this.isTimerSet) this.armTimer();
+  /** RFC 9293 section 3.8.4: one below the next number, which draws an ACK. */
+  private probe(): void {
+    if (this.probes >= MAX_PROBES) return this.end('timeout', this.probes);
+    this.host.transmit(this, ACK, (this.sentEnd - 1) | 0, this.expected, undefined);
+    this.setTimer(this.host.limits.keepAliveMs);
+    this.isIdle = true;
+    this.probes++;
   }
 
+  private setTimer(delayMs: number): void {
+    this.isIdle = false;
+    this.deadlineMs = this.host.timeline.nowMs + delayMs;
+    if (this.deadlineMs < this.dueMs) this.armTimer();
+  }
+
+  /** One call of the timeline counts: where the deadline has moved away, it is set again when it comes up. */
   private armTimer(): void {
-    this.isTimerSet = true;
-    this.host.timeline.at(this.deadlineMs, this);
+    this.dueMs = this.deadlineMs;
+    this.host.timeline.at(this.dueMs, this);
   }
 
   private end(how: Ending, attempts: number): void {

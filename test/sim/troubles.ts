@@ -14,7 +14,7 @@ const STATE_LOSS_MS = 900_000;
 const PAUSES_MS = 900_000;
 const OPERATOR_MS = 20_000;
 
-const BAD_MOODS: readonly Mood[] = ['slow', 'busy', 'refusing', 'dead'];
+const BAD_MOODS: readonly (Mood | 'forgetful')[] = ['slow', 'busy', 'refusing', 'silent', 'dead', 'forgetful'];
 
 export function scheduleTroubles(world: World): void {
   const { options } = world;
@@ -66,7 +66,9 @@ function exchange(one: Cpe, other: Cpe): void {
 function changeMood(world: World): void {
   const server = world.prng.pick(world.servers);
   if (server.mood !== 'well') return;
-  server.setMood(world.prng.pick(BAD_MOODS));
+  const mood = world.prng.pick(BAD_MOODS);
+  if (mood === 'forgetful') return server.forgetAll();
+  server.setMood(mood);
   world.timeline.after(world.prng.between(5_000, 200_000), () => server.setMood('well'));
 }
 

@@ -21,6 +21,7 @@ export function variedOptions(seed: number, cpeHours = 300): SimOptions {
     capacityEntries: prng.pick([DEFAULTS.capacityEntries, DEFAULTS.capacityEntries, 20, 90, 400]),
     informSeconds: Math.round(DEFAULTS.informSeconds * share),
     pollSeconds: Math.round(DEFAULTS.pollSeconds * share * 2 ** prng.between(-2, 1)),
+    family: prng.pick(['ipv4', 'ipv4', 'ipv6']),
     without: isCalm ? TROUBLES.filter(() => prng.chance(0.5)) : [],
   };
 }

@@ -5,8 +5,9 @@ import { DEFAULTS, type SimOptions, type Trouble, TROUBLES } from './options';
 import { type Load, LOADS } from './measure';
 
 export const USAGE = `npm run sim -- [--seed N] [--cpes N] [--hours H] [--activation auto|fin|response|off] [--capacity N]
-               [--inform SECONDS] [--poll SECONDS] [--without TROUBLE,…] [--no-shrink]
-       npm run sim -- --runs N [--seed N]           N runs of every size and kind
+               [--inform SECONDS] [--poll SECONDS] [--without TROUBLE,…] [--family ipv4|ipv6] [--alone]
+               [--no-shrink]
+       npm run sim -- --runs N [--seed N] [--alone] N runs of every size and kind
        npm run sim -- --planted [--seed N] [--soon] [--write]
                                                     breaks the core in many ways, and says how soon each is found
        npm run sim -- --load ${LOADS.join('|')} [--cpes N]    what a load asks of the engine
@@ -15,7 +16,7 @@ troubles: ${TROUBLES.join(', ')}`;
 
 export type Order =
   | { what: 'run'; options: SimOptions; mayShrink: boolean }
-  | { what: 'runs'; count: number; seed: number }
+  | { what: 'runs'; count: number; seed: number; hasReference: boolean }
   | { what: 'planted'; seed: number; isWritten: boolean; soonOnes: boolean }
   | { what: 'load'; load: Load; cpes: number | undefined }
   | { what: 'scale'; isWritten: boolean };
@@ -32,6 +33,8 @@ const WORDS = {
   inform: TEXT,
   poll: TEXT,
   without: TEXT,
+  family: TEXT,
+  alone: FLAG,
   'no-shrink': FLAG,
   runs: TEXT,
   planted: FLAG,
@@ -55,7 +58,10 @@ export function readOrder(words?: string[]): Order {
   if (values.planted === true) {
     return { what: 'planted', seed: number('seed', DEFAULTS.seed), isWritten, soonOnes: values.soon === true };
   }
-  if (values.runs !== undefined) return { what: 'runs', count: number('runs', 1), seed: number('seed', freshSeed) };
+  const hasReference = values.alone !== true;
+  if (values.runs !== undefined) {
+    return { what: 'runs', count: number('runs', 1), seed: number('seed', freshSeed), hasReference };
+  }
   if (values.load !== undefined) {
     const load = oneOf('load', LOADS, values.load);
     return { what: 'load', load, cpes: values.cpes === undefined ? undefined : number('cpes', 0) };
@@ -72,7 +78,9 @@ export function readOrder(words?: string[]): Order {
     informSeconds: number('inform', DEFAULTS.informSeconds),
     pollSeconds: number('poll', DEFAULTS.pollSeconds),
     without,
+    family: oneOf('family', ['ipv4', 'ipv6'], values.family ?? DEFAULTS.family),
     isChecked: true,
+    hasReference,
   };
   return { what: 'run', options, mayShrink: values['no-shrink'] !== true };
 }

@@ -1,4 +1,5 @@
 /** A whole run: CPEs, servers, network and splitter on one timeline, from the first Inform to the last entry's death. */
+import { Attacker } from './attacker';
 import { Cpe, type CpeCounts } from './cpe';
 import { SimFailure } from './failure';
 import { type Surroundings } from './host';
@@ -64,8 +65,8 @@ export class World implements Surroundings {
 
   constructor(readonly options: SimOptions) {
     this.prng = new Prng(options.seed);
-    this.ledger = new Ledger(this.timeline);
-    this.network = new Network(this.timeline, this.prng, this.ledger, this.faults());
+    this.ledger = new Ledger(this.timeline, options.family === 'ipv6');
+    this.network = new Network(this.timeline, this.prng, this.ledger, this.faults(), options.family === 'ipv6');
     this.startMs = this.prng.pick(START_TIMES);
     this.box = new SplitterBox(this.timeline, this.network, options, this.prng.int32());
     this.network.splitter = this.box;
@@ -73,8 +74,10 @@ export class World implements Surroundings {
     for (let party = 0; party < SERVERS.length; party++)
       this.servers.push(new Server(this, party, this.latest, (cpe) => this.pollSoon(cpe)));
     this.network.servers.push(...this.servers);
+    const informMs = options.informSeconds * 1000;
+    const mayBeHostile = !this.isWithout('hostile');
     for (let i = 0; i < options.cpes; i++) {
-      this.cpes.push(new Cpe(this, lineAddress(i), this.network.addLine(), options.informSeconds * 1000, this.counts));
+      this.cpes.push(new Cpe(this, lineAddress(i), this.network.addLine(), informMs, this.counts, mayBeHostile));
     }
   }
 
@@ -99,6 +102,7 @@ export class World implements Surroundings {
     this.schedulePolls();
     scheduleTroubles(this);
     if (!this.isWithout('noise')) new Noise(this).begin();
+    if (!this.isWithout('attacker')) new Attacker(this).begin();
   }
 
   private end(): void {
