@@ -1,7 +1,6 @@
 /**
- * Random traffic for reference and core: few CPEs, ports and initial numbers, so that things meet; whole conversations
- * with true numbers, stray packets with guessed ones, time in steps around every life, a reload now and then, and bytes
- * that lie.
+ * Random traffic: few CPEs, ports and initial numbers, so that things meet; whole conversations with true numbers, stray
+ * packets with guessed ones, time in steps around every life, a reload now and then, and bytes that lie.
  */
 import * as fc from 'fast-check';
 import { CPE_PORT, FLAGS, ITMS_PORT, REPORT_PORT, type Server, type Type } from '../support/rig';
@@ -17,7 +16,8 @@ const NEXT: Place = { base: 'next', by: 0 };
 const LIVES_MS = [1_000, 2_000, 3_000, 4_000, 10_000, 30_000, 60_000, 75_000, 120_000, 130_000, 240_000, 300_000];
 const EDGES_MS = [...LIVES_MS, 7_500_000].flatMap((ms) => [ms - 1, ms, ms + 1]);
 /** Around what a proof allows. */
-const OFFSETS = [0, 0, 0, 1, -1, 2, 100, 64_240, 64_241, 65_536, 65_537, -65_536, -65_537, 1_048_577, -1_048_577, 1e9];
+const OFFSETS = [0, 0, 0, 0, 1, -1, 2, 100, 101, 64_240, 64_241, 256_960, 256_961, 1_048_577, -1_048_577, 1e9];
+const OLD_OFFSETS = [-65_536, -65_537, -256_960, -256_961];
 
 const cpe = fc.constantFrom(...CPES);
 const collector = fc.constantFrom<'c1' | 'c2'>('c1', 'c2');
@@ -38,7 +38,7 @@ const place: fc.Arbitrary<Place> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       base: fc.constantFrom<Place['base']>('next', 'last', 'acked', 'acked'),
-      by: fc.constantFrom(...OFFSETS),
+      by: fc.constantFrom(...OFFSETS, ...OLD_OFFSETS),
     }),
   },
   { weight: 1, arbitrary: isn.map((by): Place => ({ base: 'zero', by })) },
@@ -160,10 +160,10 @@ const askedAgain = fc
 
 /** A CPE opens, the server that it gets answers, and something follows. */
 const session = fc
-  .tuple(reportEnd, isn, scale, request, answer, ending)
-  .map(([end, at, offered, text, answers, last]) => [
-    syn('cpe', end, at, { scale: offered }),
-    { ...synAck('peer', end), scale: offered },
+  .tuple(reportEnd, isn, fc.tuple(scale, scale), request, answer, ending)
+  .map(([end, at, scales, text, answers, last]) => [
+    syn('cpe', end, at, { scale: scales[0] }),
+    { ...synAck('peer', end), scale: scales[1] },
     packet('cpe', 'ACK', end),
     packet('cpe', 'DATA', end, text),
     ...answers.map((one) => packet('peer', 'DATA', end, one)),
@@ -275,7 +275,6 @@ const corruption: fc.Arbitrary<Act> = fc.record({
 const wait = (ms: fc.Arbitrary<number>): fc.Arbitrary<Act[]> => ms.map((one) => [pause(one)]);
 const send = (one: fc.Arbitrary<Sent>): fc.Arbitrary<Act[]> => one.map((sent) => sends([sent]));
 const single = (act: fc.Arbitrary<Act>): fc.Arbitrary<Act[]> => act.map((one) => [one]);
-
 const group: fc.Arbitrary<Act[]> = fc.oneof(
   { weight: 5, arbitrary: varied(asked) },
   { weight: 2, arbitrary: varied(askedAgain) },
