@@ -17,9 +17,9 @@ import { type ServerName, TcpStage } from './support/tcp-stage';
 
 jest.setTimeout(180_000);
 
-const CPES = street(1, 8);
-const [RUNNING, DIVERTED, ASKED, OPENING, KEEPING, ASKED_NOW, WOKEN, STOPPED] = CPES as [
-  ...[string, string, string, string, string, string, string, string],
+const CPES = street(1, 9);
+const [RUNNING, DIVERTED, ASKED, OPENING, KEEPING, ASKED_NOW, WOKEN, STOPPED, ARMED] = CPES as [
+  ...[string, string, string, string, string, string, string, string, string],
 ];
 const SYN = 0x02;
 
@@ -124,6 +124,8 @@ interface Story {
   stalled: string[][];
   servers: ServerName[];
   afterwards: ServerName[];
+  /** Where a CPE went that was armed before: while the engine was dead, and after it. */
+  woken: ServerName[];
   whileStopped: ServerName[];
   afterStopped: ServerName;
   resets: string[];
@@ -146,6 +148,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     const diverted = await stage.connect(DIVERTED);
     const asked = await stage.request('itms', ASKED);
     for (const ends of [running, diverted, asked]) await talk(ends);
+    await stage.wake('c1', ARMED);
 
     await kill(stage);
     const secondsLeft = await router.secondsLeft();
@@ -158,6 +161,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     const ms = performance.now() - from;
     await talk(opened);
     const kept = await stage.connect(KEEPING);
+    const came = await stage.session(ARMED);
     const askedNow = await stage.request('itms', ASKED_NOW);
     for (const ends of [kept, askedNow]) await talk(ends);
     await stage.wires.catchUp();
@@ -178,6 +182,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     await hangUp(kept, 'far');
     await stage.ask(await waking, 200);
     const afterwards = [await stage.session(WOKEN), await stage.session(OPENING)];
+    const woken = [came, await stage.session(ARMED)];
 
     const pids = await pidsOf(stage);
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -201,6 +206,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
       stalled,
       servers: [running.server, diverted.server],
       afterwards,
+      woken,
       whileStopped: [stopped.server, again.server],
       afterStopped,
       resets: stage.wires.resets,
@@ -248,6 +254,10 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
   test('the collector’s Connection Request waits, and its CPE is diverted as ever; all others are the ITMS’s', () => {
     expect(story.hasWokenMeanwhile).toBe(false);
     expect(story.afterwards).toEqual(['c1', 'itms']);
+  });
+
+  test('what was armed before is over: nat has given the woken session to the ITMS, and the next is not diverted', () => {
+    expect(story.woken).toEqual(['itms', 'itms']);
   });
 
   test('an engine that is stopped falls over too, and diverts again when it goes on', () => {

@@ -23,21 +23,29 @@ export const HANDS = 2;
 
 /** The worker's: every look moves it on. */
 export class EngineClock {
+  /** Nobody had looked for longer than `longestStallMs` when this clock began. */
+  readonly wasAway: boolean = false;
+
   /**
    * Goes on where the last worker left it, or begins at CLOCK_BOOTTIME where none has, or where the hands are damaged.
    *
    * @param hands shared with readers, and with the worker after this one
    * @param longestStallMs see LONGEST_STALL_MS; less where somebody else serves the CPEs by then
-   * @param onStall told of a second or more without a look
+   * @param onStall told of a second or more without a look; `isLong` where it was longer than `longestStallMs`
    */
   constructor(
     private readonly hands: Float64Array,
     boottimeMs: number,
     public longestStallMs: number,
-    private readonly onStall: (stalledMs: number) => void,
+    private readonly onStall: (stalledMs: number, isLong: boolean) => void,
   ) {
-    if (isSound(hands, boottimeMs)) hands[Hand.Lag] += this.forgiven(boottimeMs - hands[Hand.Seen]);
-    else hands[Hand.Lag] = 0;
+    if (isSound(hands, boottimeMs)) {
+      const gapMs = boottimeMs - hands[Hand.Seen];
+      hands[Hand.Lag] += this.forgiven(gapMs);
+      this.wasAway = gapMs > longestStallMs;
+    } else {
+      hands[Hand.Lag] = 0;
+    }
     hands[Hand.Seen] = boottimeMs;
   }
 
@@ -47,7 +55,8 @@ export class EngineClock {
     const gapMs = boottimeMs - hands[Hand.Seen];
     if (gapMs > LONGEST_STEP_MS) {
       hands[Hand.Lag] += this.forgiven(gapMs);
-      if (gapMs >= TOLD_MS) this.onStall(gapMs);
+      const isLong = gapMs > this.longestStallMs;
+      if (gapMs >= TOLD_MS) this.onStall(gapMs, isLong);
     }
     hands[Hand.Seen] = boottimeMs;
     return boottimeMs - hands[Hand.Lag];

@@ -19,6 +19,8 @@ export interface Reloadable {
 export interface WorkerSettings extends Reloadable {
   /** See EngineClock. */
   longestStallMs: number;
+  /** After a stall of that length the kernel alone has sent CPEs to the ITMS. */
+  kernelTakesOver: boolean;
 }
 
 export interface WorkerStart {
@@ -49,11 +51,16 @@ export interface WorkerReload extends Asked {
   settings: WorkerSettings;
 }
 
+/** The dead-man's sets were empty for a while, though this worker may have been there. */
+export interface WorkerTakeover {
+  kind: 'takeover';
+}
+
 export interface WorkerStop {
   kind: 'stop';
 }
 
-export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerStop;
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerTakeover | WorkerStop;
 
 export type FromWorker =
   /** The worker waits to be told what to do. */

@@ -21,6 +21,8 @@ export interface SwitchOptions {
   sets: () => readonly SelfEmptyingSet[];
   /** When verdicts last flowed, by the given clock; see Liveness. */
   lastFlowMs: (nowMs: number) => number;
+  /** The sets were empty for a while. */
+  onFall: () => void;
   log: EngineLog;
 }
 
@@ -121,6 +123,7 @@ export class DeadMansSwitch {
     const why = cause === 'supervisor' ? 'the supervisor did not run' : 'no verdicts';
     const what = `${why}: for ${fallenMs} ms the kernel sent new sessions to the ITMS`;
     this.options.log.warn({ event: 'fallback', fallenMs, cause }, what);
+    this.options.onFall();
   }
 
   private refresh(set: SelfEmptyingSet): void {

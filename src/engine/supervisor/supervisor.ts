@@ -247,7 +247,8 @@ class Supervisor implements Engine {
 
   private makeSwitch(liveness: Liveness): DeadMansSwitch {
     const sets = () => this.options.aliveSets;
-    return new DeadMansSwitch({ sets, lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs), log: this.log });
+    const onFall = () => this.keeper?.tellTakeover();
+    return new DeadMansSwitch({ sets, lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs), onFall, log: this.log });
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
@@ -296,8 +297,9 @@ class Supervisor implements Engine {
 }
 
 function settingsOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerSettings {
-  const longestStallMs = aliveSets.length > 0 ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
-  return { topology, activation, lives, longestStallMs };
+  const kernelTakesOver = aliveSets.length > 0;
+  const longestStallMs = kernelTakesOver ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
+  return { topology, activation, lives, longestStallMs, kernelTakesOver };
 }
 
 /** System calls of the workers so far. */

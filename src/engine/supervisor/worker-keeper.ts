@@ -101,6 +101,11 @@ export class WorkerKeeper {
     });
   }
 
+  /** The kernel alone has sent CPEs to the ITMS. A worker that is yet to come sees that by its clock. */
+  tellTakeover(): void {
+    if (this.isReady) this.worker?.tell({ kind: 'takeover' });
+  }
+
   /** The worker lives and does nothing: it is killed, and so started again. */
   bite(why: string): void {
     this.options.log.error({ event: 'worker-stuck', pid: this.pid }, `the worker is killed: ${why}`);

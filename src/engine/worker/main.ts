@@ -45,8 +45,13 @@ class Worker {
   private readonly header: StateHeader;
   private readonly memory: ArrayBuffer;
   private readonly clock: EngineClock;
+  /** The kernel alone may have sent CPEs to the ITMS, and nothing was decided since. */
+  private isTakenOver: boolean;
+
+  private settings: WorkerSettings;
 
   constructor(private readonly start: WorkerStart) {
+    this.settings = start.settings;
     const addon = loadAddon();
     const { header, memory } = mapState(FD.state, Splitter.bufferBytes(start.capacityEntries, start.settings.topology));
     this.header = header;
@@ -57,17 +62,19 @@ class Worker {
       throw new StateUnusable((error as Error).message);
     }
     const { longestStallMs } = start.settings;
-    const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms) =>
-      tell({ kind: 'stalled', ms }),
-    );
+    const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms, isLong) => {
+      this.isTakenOver ||= isLong;
+      tell({ kind: 'stalled', ms });
+    });
     this.clock = clock;
+    this.isTakenOver = clock.wasAway;
     this.loop = startVerdictLoop({
       fd: FD.queue,
       firstQueue: start.firstQueue,
       splitter: observe(
         {
-          decide: (batch, nowMs) => this.splitter.decide(batch, clock.look(nowMs)),
-          sweep: (nowMs) => this.splitter.sweep(clock.look(nowMs)),
+          decide: (batch, nowMs) => this.splitter.decide(batch, this.look(nowMs)),
+          sweep: (nowMs) => this.splitter.sweep(this.look(nowMs)),
         },
         new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
         () => performance.now(),
@@ -80,6 +87,15 @@ class Worker {
     tell({ kind: 'ready' });
   }
 
+  /** The engine's time. After a takeover, an activation may stand for a session that the ITMS already has. [2] */
+  private look(boottimeMs: number): number {
+    const nowMs = this.clock.look(boottimeMs);
+    if (!this.isTakenOver) return nowMs;
+    this.isTakenOver = false;
+    if (this.settings.kernelTakesOver) this.splitter.endActivations(nowMs);
+    return nowMs;
+  }
+
   take(message: ToWorker): void {
     // Whoever asked has been told that nobody answers.
     if ('untilMs' in message && monotonicMs() > message.untilMs) return;
@@ -88,6 +104,9 @@ class Worker {
         return this.answer(message.id, () => this.change(message.request));
       case 'reload':
         return this.answer(message.id, () => this.reload(message.settings));
+      case 'takeover':
+        this.isTakenOver = true;
+        return;
       case 'stop':
         this.loop.stop();
         process.exit(0);
@@ -96,6 +115,7 @@ class Worker {
 
   private reload(settings: WorkerSettings): void {
     this.splitter = this.takeOver(settings);
+    this.settings = settings;
     this.clock.longestStallMs = settings.longestStallMs;
   }
 
@@ -108,7 +128,7 @@ class Worker {
   }
 
   private change(request: ChangeRequest): unknown {
-    const nowMs = this.clock.look(loadAddon().boottimeMs());
+    const nowMs = this.look(loadAddon().boottimeMs());
     return changes(this.splitter, this.header, nowMs)[request.command](request);
   }
 

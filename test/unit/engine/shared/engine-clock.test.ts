@@ -53,6 +53,22 @@ test('where somebody else serves the CPEs after a while, a stall beyond it count
   expect(clock.look(BOOTTIME_MS + 10_000) - BOOTTIME_MS).toBeCloseTo(5750, 6);
 });
 
+test('a clock says whether nobody had looked for so long that somebody else served the CPEs', () => {
+  const stalls: [number, boolean][] = [];
+  const clockAfter = (gapMs: number) =>
+    new EngineClock(hands, BOOTTIME_MS + gapMs, 4500, (ms, isLong) => stalls.push([ms, isLong]));
+  expect(clockAfter(0).wasAway).toBe(false);
+  expect(clockAfter(4500).wasAway).toBe(false);
+  const clock = clockAfter(9001);
+  expect(clock.wasAway).toBe(true);
+  clock.look(BOOTTIME_MS + 9001 + 4500);
+  clock.look(BOOTTIME_MS + 9001 + 4500 + 4501);
+  expect(stalls).toEqual([
+    [4500, false],
+    [4501, true],
+  ]);
+});
+
 test('the next worker goes on where the last one died', () => {
   clockAt(BOOTTIME_MS).look(BOOTTIME_MS + 100);
   const next = clockAt(BOOTTIME_MS + 5100);

@@ -29,11 +29,12 @@ function make(given: {
   let closed = false;
   const filled: { atMs: number; name: string }[] = [];
   const said: object[] = [];
+  const falls: number[] = [];
   const from = performance.now();
   const nowMs = () => performance.now() - from;
   const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
   const dead = new DeadMansSwitch(
-    { sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), log },
+    { sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), onFall: () => falls.push(nowMs()), log },
     {
       fill: ({ name }) => {
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
@@ -44,7 +45,7 @@ function make(given: {
     },
   );
   const lastMs = () => filled.at(-1)?.atMs ?? -1;
-  return { dead, filled, said, lastMs, isClosed: () => closed };
+  return { dead, filled, said, falls, lastMs, isClosed: () => closed };
 }
 
 beforeEach(() => void jest.useFakeTimers());
@@ -109,7 +110,7 @@ test('who comes back later says for how long the kernel went on alone; who was n
 
 test('a supervisor that was stopped says so, and that the fall was its own', () => {
   const given: { isAlive: boolean; stoppedMs?: number } = { isAlive: true };
-  const { dead, said } = make(given);
+  const { dead, said, falls } = make(given);
   jest.advanceTimersByTime(1000);
   given.stoppedMs = 2000;
   jest.advanceTimersByTime(1000);
@@ -121,6 +122,7 @@ test('a supervisor that was stopped says so, and that the fall was its own', () 
     { event: 'supervisor-stalled', stalledMs: 10_500 },
     { event: 'fallback', fallenMs: 7500, cause: 'supervisor' },
   ]);
+  expect(falls).toHaveLength(1);
 });
 
 test('a worker that dies before each look, and has given verdicts each time, is alive', () => {
