@@ -121,8 +121,9 @@ export class ReportDecisions {
       return Reason.WouldDivert;
     }
     const silentMs = activatedCpes.silentMs(slot);
-    if (silentMs >= this.state.reportUnansweredMs) activatedCpes.end(slot, Cause.Silent);
-    if (silentMs >= SILENT_MS) return Reason.CollectorSilent;
+    const isDead = silentMs >= this.state.reportUnansweredMs;
+    if (isDead) activatedCpes.end(slot, Cause.Silent);
+    if (isDead || silentMs >= SILENT_MS) return Reason.CollectorSilent;
     if (!servers.mayServe(owner, view.source)) return Reason.OutsideCanary;
     if (unusable[owner] !== 0) return Reason.CollectorDown;
     return this.isAtLimit(owner) ? Reason.CollectorBusy : undefined;

@@ -304,6 +304,17 @@ test('lives are configurable, each by its name', () => {
   ).toBe(8);
 });
 
+test('a silent collector’s activation ends, and diverts no more, also where `reportUnanswered` is below 3 s', () => {
+  const rig = new Rig({ lives: { reportUnanswered: 2 } });
+  rig.wake('c1').wake('c2', 50001, '10.1.7.2');
+  rig.cpe('SYN');
+  rig.wait(1999);
+  expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to c1: diverted');
+  rig.wait(1);
+  expect(rig.cpe('SYN', { cpePort: 40003 })).toBe('to itms: collector-silent');
+  expect([rig.activation(), rig.activation('10.1.7.2')]).toEqual(['none', 'armed c2']);
+});
+
 test.each([2 ** 31, 2 ** 32, 2 ** 31 - 86_400_000])('lives hold where milliseconds pass %d', (edgeMs) => {
   const rig = new Rig();
   rig.nowMs = edgeMs - 5000;
