@@ -29,7 +29,8 @@ test('no file is left over from a fixture that is gone', () => {
     [extension, 'rewritten.pcapng', 'transcript'].map((ending) => `${name}.${ending}`),
   );
   const files = readdirSync(FIXTURES, { withFileTypes: true }).filter((entry) => entry.isFile());
-  const present = files.map(({ name }) => name).filter((name) => !/\.(ts|yaml|md)$/.test(name));
+  // Tables of an earlier version are of other tests.
+  const present = files.map(({ name }) => name).filter((name) => !/\.(ts|yaml|md|gz)$/.test(name));
   expect(present.sort()).toEqual(expected.sort());
 });
 
