@@ -10,7 +10,7 @@ import { INLINING_FLAG } from '../../src/splitter/inlining';
 import { reasonName } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { median } from './numbers';
-import { liveCpe, populate, PORTS, topologyOf } from './population';
+import { liveCpe, numbersOf, populate, PORTS, topologyOf } from './population';
 
 export interface DecideOptions {
   rounds: number;
@@ -56,13 +56,23 @@ const fromCpe = (n: number, sourcePort: number, destinationPort: number, flags: 
     destination: '10.1.0.1',
     destinationPort,
     flags,
-    sequence: n,
+    sequence: numbersOf(n).cpe,
+    acknowledgement: flags === TcpFlag.Syn ? 0 : numbersOf(n).server,
     payload,
   }),
 });
 const fromServer = (n: number, source: string, sourcePort: number, destinationPort: number, payload: string) => ({
   queue: source === '10.2.0.2' ? 1 : 2,
-  bytes: buildTcp({ source, sourcePort, destination: liveCpe(n), destinationPort, flags: TcpFlag.Ack, payload }),
+  bytes: buildTcp({
+    source,
+    sourcePort,
+    destination: liveCpe(n),
+    destinationPort,
+    flags: TcpFlag.Ack,
+    sequence: numbersOf(n).server,
+    acknowledgement: numbersOf(n).cpe,
+    payload,
+  }),
 });
 const answer = 'HTTP/1.1 401 Unauthorized\r\n\r\n';
 const request = 'GET / HTTP/1.1\r\n\r\n';

@@ -2,7 +2,7 @@
 import { parseIpv4 } from '../../src/packet/address';
 import { type Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
-import { Seen } from '../../src/tables/connection-table';
+import { type ConnectionTable, Seen, Word } from '../../src/tables/connection-table';
 
 export const LIVE_CAPACITY = 1_048_576;
 /** Ports of the entries. */
@@ -38,16 +38,36 @@ export function liveCpe(n: number): number {
   return 0x0a800000 | (Math.imul(n, 0x9e3779b1) & 0x7fffff);
 }
 
+/** Where both ends of the n-th CPE's connections are, int32: what each sends next, and what it has acknowledged. */
+export function numbersOf(n: number): { cpe: number; server: number } {
+  return { cpe: (n + 1) | 0, server: (n ^ 0x5bd1e995) | 0 };
+}
+
+/** Its packets are proven by these numbers. */
+function learn(connections: ConnectionTable, slot: number, n: number, hasCpeEdge: boolean): void {
+  const { cpe, server } = numbersOf(n);
+  connections.mark(slot, Seen.Answer | Seen.Learned);
+  connections.setWord(slot, Word.ServerNext, server);
+  connections.setWord(slot, Word.ServerAck, cpe);
+  connections.setWord(slot, Word.ServerEdge, (cpe + 0xffff) | 0);
+  connections.setWord(slot, Word.CpeNext, cpe);
+  connections.setWord(slot, Word.CpeAck, server);
+  if (hasCpeEdge) connections.setWord(slot, Word.CpeEdge, (server + 0xffff) | 0);
+}
+
 /** Gives `entries` CPEs an answered entry in every table, each of the collector of owner id 1 to `collectors` in turn. */
 export function populate(splitter: Splitter, entries: number, nowMs: number, collectors = 1): void {
-  const { reportConnections: reports, connectionRequests: requests, activatedCpes: activated } = splitter.state.ipv4!;
+  const state = splitter.state.ipv4!;
+  const { reportConnections: reports, connectionRequests: requests, activatedCpes: activated, servers } = state;
   const cpe = new Int32Array(1);
   splitter.state.advance(nowMs);
   for (let n = 0; n < entries; n++) {
     const owner = 1 + (n % collectors);
     cpe[0] = liveCpe(n);
-    reports.mark(reports.open(cpe, PORTS.cpe + (n >>> 23), PORTS.report, owner, n), Seen.Answer);
-    requests.mark(requests.open(cpe, PORTS.request, PORTS.collector + (n >>> 23), owner, n), Seen.Answer);
+    const port = PORTS.collector + (n >>> 23);
+    learn(reports, reports.open(cpe, PORTS.cpe + (n >>> 23), PORTS.report, owner, n), n, true);
+    const tag = servers.tagOf(servers.addressTagged(owner, 0));
+    learn(requests, requests.openOwn(cpe, PORTS.request, port, owner, tag, n), n, false);
     if (n < 1 << 23) activated.consume(activated.arm(cpe, owner), PORTS.cpe, PORTS.report);
   }
 }
