@@ -46,6 +46,7 @@ export const direct: Proof = {
     const lines = [`| | ${ENGINE_STATES.join(' | ')} |`, `|---|${ENGINE_STATES.map(() => '---|').join('')}`];
     for (const family of FAMILIES) {
       for (const backEnd of BACK_ENDS) {
+        const byCells = new Map<string, string[]>();
         for (const { name, line } of firewalls(family)) {
           const options = { family, backEnd, states: ENGINE_STATES, mebibytes: 100 };
           const rows = await measureDirect(line === undefined ? options : { ...options, firewall: line });
@@ -56,8 +57,13 @@ export const direct: Proof = {
             const all = rows.filter((row) => row.state === state);
             return `${all.filter(({ got }) => got === 'ok').length} of ${all.length}`;
           });
-          lines.push(`| ${where} | ${cells.join(' | ')} |`);
+          const row = cells.join(' | ');
+          byCells.set(row, [...(byCells.get(row) ?? []), name]);
           say(`${where}: ${rows.length - wrong.length} of ${rows.length}`);
+        }
+        // Firewalls with the same figures share a row.
+        for (const [row, names] of byCells) {
+          lines.push(`| ${family}, iptables-${backEnd}: ${names.join(', ')} | ${row} |`);
         }
       }
     }
