@@ -52,6 +52,7 @@ find_missing() {
   command_from curl curl
   command_from hping3 hping3
   command_from jq jq
+  command_from keepalived keepalived
   command_from nft nftables
   command_from shellcheck shellcheck
   command_from systemd-analyze systemd

@@ -3,6 +3,7 @@ import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { instances } from './instances';
+import { keepalived } from './keepalived';
 import { untouched } from './untouched';
 import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
@@ -23,4 +24,5 @@ export const PROOFS: readonly Proof[] = [
   untouched,
   direct,
   instances,
+  keepalived,
 ];

@@ -1,0 +1,21 @@
+/**
+ * Two routers behind real keepalived, with and without a virtual MAC, on switches that flood: the standby router's engine
+ * decides nothing of what the active one's CPEs send, dead or alive, and takes over when the addresses move. All kinds:
+ * `npm run prove keepalived`.
+ */
+import { type Kind, tellKeepalived } from './support/keepalived';
+
+jest.setTimeout(180_000);
+
+test.each<Kind>(['no virtual MAC', 'use_vmac'])('%s', async (kind) => {
+  const { flooded, ...story } = await tellKeepalived({ kind, backEnd: 'nft', onEngineDown: 'itms' });
+  expect(story).toEqual({
+    masters: ['A', 'B'],
+    woken: ['c1'],
+    other: ['itms'],
+    standbyReceived: 0,
+    wokenWhileStandbyDead: ['c1'],
+    afterSwitch: ['c1'],
+  });
+  expect(flooded).toBeGreaterThan(0);
+});

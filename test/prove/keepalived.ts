@@ -1,0 +1,44 @@
+/** Two routers behind real keepalived: the standby one decides nothing, and takes over when the addresses move. */
+import { isDeepStrictEqual } from 'node:util';
+import { BACK_ENDS } from '../e2e/support/back-end';
+import { KINDS, tellKeepalived } from '../e2e/support/keepalived';
+import type { Proof } from './proof';
+
+const RIGHT = {
+  masters: ['A', 'B'],
+  woken: ['c1'],
+  other: ['itms'],
+  standbyReceived: 0,
+  wokenWhileStandbyDead: ['c1'],
+  afterSwitch: ['c1'],
+};
+
+export const keepalived: Proof = {
+  name: 'keepalived',
+  shows: 'two routers behind real keepalived, with and without use_vmac: the standby engine decides nothing',
+  takes: '6 minutes, root, keepalived',
+  needsRoot: true,
+  section: { file: 'docs/reliability.md', name: 'keepalived' },
+  smallest: { tests: ['test/e2e/keepalived.test.ts'] },
+  full: async (say) => {
+    const failures: string[] = [];
+    const rows: string[] = [];
+    for (const kind of KINDS) {
+      for (const backEnd of BACK_ENDS) {
+        for (const onEngineDown of ['itms', 'hold'] as const) {
+          const { flooded, ...story } = await tellKeepalived({ kind, backEnd, onEngineDown });
+          const where = `${kind}, iptables-${backEnd}, ${onEngineDown}`;
+          if (!isDeepStrictEqual(story, RIGHT)) failures.push(`${where}: ${JSON.stringify(story)}`);
+          if (flooded === 0) failures.push(`${where}: nothing was flooded, so nothing was shown`);
+          const { woken, standbyReceived, wokenWhileStandbyDead, afterSwitch } = story;
+          const cells = [woken.join(), standbyReceived, wokenWhileStandbyDead.join(), afterSwitch.join()];
+          rows.push(`| ${[where, ...cells].join(' | ')} |`);
+          say(rows.at(-1)!);
+        }
+      }
+    }
+    const head =
+      '| | woken CPE at | packets that the standby engine got | the same, standby engine dead | after the switch |';
+    return { failures, text: [head, '|---|---|---|---|---|', ...rows].join('\n') };
+  },
+};
