@@ -19,7 +19,7 @@ const SLOW_MOVE_WITHIN_MS = 25_000;
 const RUDE_SHARE = 0.02;
 /** How often it thinks for seconds before it goes on: longer than some servers wait. */
 const SLOW_SHARE = 0.08;
-const MOST_MOVES = 6;
+const MOST_MOVES = 30;
 
 export class CpeSession implements App {
   private end: TcpEnd | undefined = undefined;

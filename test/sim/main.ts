@@ -70,7 +70,7 @@ function obey(order: Order): void {
   else if (order.what === 'runs') runMany(order.count, order.seed, order.hasReference);
   else if (order.what === 'load') console.log(describeFigures(measure(order.load, order.cpes)));
   else if (order.what === 'scale') measureAll(order.isWritten);
-  else if (!hunt(order.seed, order.isWritten, order.soonOnes)) process.exitCode = 1;
+  else if (!hunt(order)) process.exitCode = 1;
 }
 
 function main(): void {

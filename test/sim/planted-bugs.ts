@@ -29,8 +29,9 @@ const FOLDERS = [
 const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
 /** Runs in turn, again and again with other seeds, until something is found. */
 const RUNS: readonly Partial<SimOptions>[] = [
-  {},
-  { activation: 'fin' },
+  { cpes: 120, informSeconds: 240, pollSeconds: 120 },
+  { activation: 'fin', family: 'ipv6' },
+  { cpes: 30, hours: 2, informSeconds: 120, pollSeconds: 60, capacityEntries: 90 },
   { cpes: 20, hours: 3, informSeconds: 120, pollSeconds: 60 },
   { activation: 'off' },
 ];
@@ -47,6 +48,16 @@ export interface Finding {
 export interface Simulation {
   World: typeof World;
   shrink: typeof shrink;
+}
+
+/** What is looked for, and how far. */
+export interface Hunt {
+  seed: number;
+  isWritten: boolean;
+  soonOnes: boolean;
+  maxSessions: number | undefined;
+  /** Plants whose words contain these; all where undefined. */
+  only: string | undefined;
 }
 
 /** A copy of core and simulation as JavaScript, in a folder of its own. */
@@ -90,10 +101,11 @@ export class Scratch {
   }
 }
 
-export function search(scratch: Scratch, plant: Plant, firstSeed: number): Finding {
+/** @param maxSessions after which it counts as missed */
+export function search(scratch: Scratch, plant: Plant, firstSeed: number, maxSessions = MAX_SESSIONS): Finding {
   const { World } = scratch.load(plant);
   let sessions = 0;
-  for (let run = 0; sessions < MAX_SESSIONS; run++) {
+  for (let run = 0; sessions < maxSessions; run++) {
     const options = { ...DEFAULTS, cpes: 300, ...RUNS[run % RUNS.length], seed: firstSeed + run };
     try {
       const result = new World(options).run();
@@ -110,15 +122,16 @@ export function search(scratch: Scratch, plant: Plant, firstSeed: number): Findi
  * Looks for all of them, or those that are found soon, and says so row by row. Where `isWritten`, the table goes into
  * test/sim/planted-bugs.md and its last line into docs/simulation.md. False: one was missed.
  */
-export function hunt(seed: number, isWritten: boolean, soonOnes: boolean): boolean {
-  const plants = soonOnes ? PLANTS.filter(({ what }) => !LATE.has(what)) : PLANTS;
+export function hunt({ seed, isWritten, soonOnes, maxSessions, only }: Hunt): boolean {
+  const named = only === undefined ? PLANTS : PLANTS.filter(({ what }) => what.includes(only));
+  const plants = soonOnes ? named.filter(({ what }) => !LATE.has(what)) : named;
   const rows = ['| what is broken | where | found by | sessions until then |', '| --- | --- | --- | ---: |'];
   const scratch = new Scratch();
   let missed = 0;
   let most = 0;
   try {
     for (const plant of plants) {
-      const { sessions, check } = search(scratch, plant, seed);
+      const { sessions, check } = search(scratch, plant, seed, maxSessions);
       if (check === undefined) missed++;
       else most = Math.max(most, sessions);
       rows.push(

@@ -30,7 +30,7 @@ const REPORTS: readonly Row[] = [
   ['the pin is not asked', 'ReportDecisions.steer', call('isPinned'), 'false'],
   ['an activation is never used up', 'ReportDecisions.confirm', callStatement('consume'), ';'],
   ['a repeated SYN is taken for a new one', 'ReportDecisions.open', comparison('isn'), 'false'],
-  ['a SYN onto a live diversion is decided afresh at once', 'ReportDecisions.open', call('isClosed'), 'true'],
+  ['a SYN onto a live diversion is decided afresh at once', 'ReportDecisions.open', call('isOverForCpe'), 'true'],
   [
     'a collector may speak on a connection that is not its own',
     'ReportDecisions.isOwn',
@@ -64,6 +64,14 @@ const PROOF: readonly Row[] = [
   ['a SYN that waits is never settled', 'ReportDecisions.spokenByCpe', callStatement('unmark'), ';'],
   ['a collector that was silent keeps the SYN', 'ReportDecisions.openOnto', comparison('reportUnansweredMs'), 'false'],
   ['a collector that has forgotten is heard', 'ReportDecisions.accept', condition('isPending'), 'false'],
+  [
+    'a SYN ends an entry whose FIN is on its way',
+    'ReportDecisions.open',
+    call('isOverForCpe'),
+    'reports.isClosed(known)',
+  ],
+  ['a provisional entry has the packets of the ITMS’s session', 'ReportDecisions.unproven', call('isAnswered'), 'true'],
+  ['a provisional entry keeps the ITMS from its session', 'ReportDecisions.serveItms', call('isAnswered'), 'true'],
   ['the checksum of a SYN is not looked at', 'ReportDecisions.open', call('isChecksumRight'), 'true'],
   ['the checksum of a RST is not looked at', 'ReportDecisions.abort', call('isChecksumRight'), 'true'],
   ['the checksum of a FIN is not looked at', 'ReportDecisions.close', call('isChecksumRight'), 'true'],

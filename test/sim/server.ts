@@ -28,6 +28,11 @@ const HABITS = [
   { idleMs: Number.POSITIVE_INFINITY, closeShare: 0, wantsDigest: true },
 ] as const;
 
+/** Some CPEs' sessions are long; a server that closes after every answer makes dozens of connections of them. */
+function hasMuchToSay(cpe: number): boolean {
+  return (cpe & 15) === 3;
+}
+
 /** `silent` hears nothing and forgets nothing; `dead` hears nothing, and has forgotten all when it is back. */
 export type Mood = 'well' | 'slow' | 'busy' | 'refusing' | 'silent' | 'dead';
 
@@ -145,10 +150,10 @@ export class Server extends Host implements App {
     if (!isLast) return;
     const last = bytes[at + length - 1]!;
     const words = isTls(last) ? OVER_TLS : CLEAR;
-    this.answer(end, this.answerTo(kindOf(last), words), words);
+    this.answer(end, this.answerTo(kindOf(last), words, end.remote), words);
   }
 
-  private answerTo(kind: Kind, words: Words): Message {
+  private answerTo(kind: Kind, words: Words, cpe: number): Message {
     const { prng, habits } = this;
     if (kind === Kind.Inform && habits.wantsDigest && prng.chance(UNAUTHORIZED_SHARE)) return words.unauthorized;
     if (kind === Kind.Inform || kind === Kind.InformAuthorized) {
@@ -156,7 +161,7 @@ export class Server extends Host implements App {
       return prng.chance(ERROR_SHARE) ? words.serverError : words.informResponse;
     }
     const goesOn = kind === Kind.Empty || kind === Kind.RpcResponse;
-    return goesOn && prng.chance(0.4) ? words.rpc : prng.pick(words.noContent);
+    return goesOn && prng.chance(hasMuchToSay(cpe) ? 0.95 : 0.4) ? words.rpc : prng.pick(words.noContent);
   }
 
   peerClosed(end: TcpEnd): void {
@@ -168,7 +173,8 @@ export class Server extends Host implements App {
   private answer(end: TcpEnd, message: Message, words: Words): void {
     const { prng } = this;
     const thinkMs = this.mood === 'slow' ? prng.between(50, 3_000) : prng.between(1, 15);
-    const thenCloses = prng.chance(this.habits.closeShare) || (words.noContent.includes(message) && prng.chance(0.2));
+    const closeShare = hasMuchToSay(end.remote) ? Math.sign(this.habits.closeShare) : this.habits.closeShare;
+    const thenCloses = prng.chance(closeShare) || (words.noContent.includes(message) && prng.chance(0.2));
     this.timeline.after(thinkMs, () => {
       for (let i = 0; i < message.length; i++) end.send(message[i]!, i === message.length - 1);
       if (thenCloses) this.close(end, words);

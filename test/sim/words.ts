@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util';
 import { type Mode } from '../reference/reference';
 import { DEFAULTS, type SimOptions, type Trouble, TROUBLES } from './options';
 import { type Load, LOADS } from './measure';
+import { type Hunt } from './planted-bugs';
 
 export const USAGE = `npm run sim -- [--seed N] [--cpes N] [--hours H] [--activation auto|fin|response|off] [--capacity N]
                [--inform SECONDS] [--poll SECONDS] [--without TROUBLE,…] [--family ipv4|ipv6] [--alone]
                [--no-shrink]
        npm run sim -- --runs N [--seed N] [--alone] N runs of every size and kind
-       npm run sim -- --planted [--seed N] [--soon] [--write]
+       npm run sim -- --planted [--seed N] [--soon] [--only WORDS] [--sessions N] [--write]
                                                     breaks the core in many ways, and says how soon each is found
        npm run sim -- --load ${LOADS.join('|')} [--cpes N]    what a load asks of the engine
        npm run sim -- --scale [--write]             the tables of docs/scale.md
@@ -17,7 +18,7 @@ troubles: ${TROUBLES.join(', ')}`;
 export type Order =
   | { what: 'run'; options: SimOptions; mayShrink: boolean }
   | { what: 'runs'; count: number; seed: number; hasReference: boolean }
-  | { what: 'planted'; seed: number; isWritten: boolean; soonOnes: boolean }
+  | ({ what: 'planted' } & Hunt)
   | { what: 'load'; load: Load; cpes: number | undefined }
   | { what: 'scale'; isWritten: boolean };
 
@@ -39,6 +40,8 @@ const WORDS = {
   runs: TEXT,
   planted: FLAG,
   soon: FLAG,
+  sessions: TEXT,
+  only: TEXT,
   load: TEXT,
   scale: FLAG,
   write: FLAG,
@@ -47,7 +50,10 @@ const WORDS = {
 /** Throws Error on a word that means nothing. @param words without node's own; the process's where left out */
 export function readOrder(words?: string[]): Order {
   const { values } = parseArgs({ args: words, options: WORDS });
-  const number = (name: 'seed' | 'cpes' | 'hours' | 'capacity' | 'inform' | 'poll' | 'runs', otherwise: number) => {
+  const number = (
+    name: 'seed' | 'cpes' | 'hours' | 'capacity' | 'inform' | 'poll' | 'runs' | 'sessions',
+    otherwise: number,
+  ) => {
     const value = values[name] === undefined ? otherwise : Number(values[name]);
     if (!Number.isFinite(value) || (value <= 0 && name !== 'seed')) throw new Error(`--${name} is no number`);
     return value;
@@ -56,7 +62,16 @@ export function readOrder(words?: string[]): Order {
   const isWritten = values.write === true;
   if (values.scale === true) return { what: 'scale', isWritten };
   if (values.planted === true) {
-    return { what: 'planted', seed: number('seed', DEFAULTS.seed), isWritten, soonOnes: values.soon === true };
+    const maxSessions = values.sessions === undefined ? undefined : number('sessions', 1);
+    const { only } = values;
+    return {
+      what: 'planted',
+      seed: number('seed', DEFAULTS.seed),
+      isWritten,
+      soonOnes: values.soon === true,
+      maxSessions,
+      only,
+    };
   }
   const hasReference = values.alone !== true;
   if (values.runs !== undefined) {

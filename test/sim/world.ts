@@ -25,6 +25,9 @@ const AUDIT_MS = 20_000;
 /** The ITMS wakes CPEs as well, less often than collectors do. */
 const ITMS_POLLS = 5;
 const OVERLAP_SHARE = 0.15;
+const BURST_SHARE = 0.003;
+const BURST = 24;
+const BURST_MS = 3_000;
 const DOWNLOAD_SHARE = 0.05;
 /** Everything that still runs comes to its end; then the longest life, and a margin. */
 const QUIET_MS = 600_000;
@@ -162,10 +165,19 @@ export class World implements Surroundings {
     const { prng, servers } = this;
     const cpe = prng.pick(this.cpes);
     servers[party]!.request(cpe.address, cpe.requestPort);
+    if (!this.isWithout('overlap') && prng.chance(BURST_SHARE)) this.burst(servers[party]!, cpe);
     if (this.isWithout('overlap') || !prng.chance(OVERLAP_SHARE)) return;
     const rival = prng.integer(0, SERVERS.length - 1);
     const { address, requestPort } = cpe;
     this.timeline.after(prng.exponential(1_500), () => servers[rival]!.request(address, requestPort));
+  }
+
+  /** A server that goes wild: more requests than are remembered of one CPE. */
+  private burst(server: Server, cpe: Cpe): void {
+    const { address, requestPort } = cpe;
+    for (let i = 0; i < BURST; i++) {
+      this.timeline.after(this.prng.between(0, BURST_MS), () => server.request(address, requestPort));
+    }
   }
 
   /** A CPE waits to repeat its SYN: a collector that wakes it just now is what the pin is for. */
