@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as ts from 'typescript';
-import { commandOf, DEFAULTS, type SimOptions } from '../sim/options';
+import { commandOf, DEFAULTS, type SimOptions, TROUBLES } from '../sim/options';
 import { broken, call } from '../sim/breaking';
 import { Scratch } from '../sim/planted-bugs';
 import { PLANTS } from '../sim/plants';
@@ -41,6 +41,17 @@ describe('with a fresh seed', () => {
     expect(Math.min(...sessionsAt)).toBeGreaterThan(20);
   });
 
+  test('an attacker and misbehaving CPEs alone break no honest session, and every collector gets its own', () => {
+    const without = TROUBLES.filter((trouble) => trouble !== 'attacker' && trouble !== 'hostile');
+    const { cpe, sessionsAt } = mustHold({ ...DEFAULTS, cpes: 60, hours: 0.5, pollSeconds: 200, without, seed });
+    expect(cpe.completed).toBeGreaterThan(0.85 * cpe.sessions);
+    expect(Math.min(...sessionsAt)).toBeGreaterThan(20);
+  });
+
+  test('over IPv6', () => {
+    expect(mustHold({ ...DEFAULTS, cpes: 40, hours: 0.5, family: 'ipv6', seed }).sessions).toBeGreaterThan(50);
+  });
+
   // A long run is `npm run sim -- --runs N`.
   test.each([1, 2, 3, 4, 5])('a run of any kind, drawn from the seed and %i', (nth) => {
     expect(mustHold(variedOptions(seed + nth, 30)).packets).toBeGreaterThan(0);
@@ -67,6 +78,7 @@ describe('the same seed gives the same run', () => {
 test.each([
   [['--without', 'sense'], "no trouble is named 'sense'"],
   [['--cpes', 'many'], '--cpes is no number'],
+  [['--family', 'ipv5'], "--family is 'ipv5', and must be one of ipv4, ipv6"],
   [['--load', 'heavy'], "--load is 'heavy', and must be one of hourly, polling, storm"],
   [['--sed', '1'], "Unknown option '--sed'"],
 ])('wrong words are named: %j', (words, message) => {
