@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { type DirectRow, ENGINE_STATES, measureDirect } from '../e2e/support/direct';
 import type { Proof } from './proof';
+import { mergedRows } from './rows';
 import { ROOT } from './programs';
 
 const RECORDED = join(ROOT, 'test/e2e/firewalls');
@@ -43,10 +44,10 @@ export const direct: Proof = {
   smallest: { tests: ['test/e2e/rules-direct.test.ts'] },
   full: async (say) => {
     const failures: string[] = [];
+    const measured: [string, string, ...string[]][] = [];
     const lines = [`| | ${ENGINE_STATES.join(' | ')} |`, `|---|${ENGINE_STATES.map(() => '---|').join('')}`];
     for (const family of FAMILIES) {
       for (const backEnd of BACK_ENDS) {
-        const byCells = new Map<string, string[]>();
         for (const { name, line } of firewalls(family)) {
           const options = { family, backEnd, states: ENGINE_STATES, mebibytes: 100 };
           const rows = await measureDirect(line === undefined ? options : { ...options, firewall: line });
@@ -57,17 +58,12 @@ export const direct: Proof = {
             const all = rows.filter((row) => row.state === state);
             return `${all.filter(({ got }) => got === 'ok').length} of ${all.length}`;
           });
-          const row = cells.join(' | ');
-          byCells.set(row, [...(byCells.get(row) ?? []), name]);
+          measured.push([`${family}, iptables-${backEnd}`, name, ...cells]);
           say(`${where}: ${rows.length - wrong.length} of ${rows.length}`);
-        }
-        // Firewalls with the same figures share a row.
-        for (const [row, names] of byCells) {
-          lines.push(`| ${family}, iptables-${backEnd}: ${names.join(', ')} | ${row} |`);
         }
       }
     }
-    return { failures, text: lines.join('\n') };
+    return { failures, text: [...lines, ...mergedRows(measured)].join('\n') };
   },
 };
 

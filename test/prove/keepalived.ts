@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { KINDS, tellKeepalived } from '../e2e/support/keepalived';
 import type { Proof } from './proof';
+import { mergedRows } from './rows';
 
 const RIGHT = {
   masters: ['A', 'B'],
@@ -22,7 +23,7 @@ export const keepalived: Proof = {
   smallest: { tests: ['test/e2e/keepalived.test.ts'] },
   full: async (say) => {
     const failures: string[] = [];
-    const rows: string[] = [];
+    const rows: [string, string, ...(string | number)[]][] = [];
     for (const kind of KINDS) {
       for (const backEnd of BACK_ENDS) {
         for (const onEngineDown of ['itms', 'hold'] as const) {
@@ -32,13 +33,13 @@ export const keepalived: Proof = {
           if (flooded === 0) failures.push(`${where}: nothing was flooded, so nothing was shown`);
           const { woken, standbyReceived, wokenWhileStandbyDead, afterSwitch } = story;
           const cells = [woken.join(), standbyReceived, wokenWhileStandbyDead.join(), afterSwitch.join()];
-          rows.push(`| ${[where, ...cells].join(' | ')} |`);
-          say(rows.at(-1)!);
+          rows.push([kind, `iptables-${backEnd} ${onEngineDown}`, ...cells]);
+          say([where, ...cells].join(' | '));
         }
       }
     }
     const head =
       '| | woken CPE at | packets that the standby engine got | the same, standby engine dead | after the switch |';
-    return { failures, text: [head, '|---|---|---|---|---|', ...rows].join('\n') };
+    return { failures, text: [head, '|---|---|---|---|---|', ...mergedRows(rows)].join('\n') };
   },
 };
