@@ -100,8 +100,10 @@ export class Cpe extends Host implements App {
     if (this.isUp) return;
     this.isUp = true;
     this.failures = 0;
-    // Many a device counts its ports from the beginning again.
-    if (this.prng.chance(0.7)) this.nextPort = 0;
+    // Many a device counts its ports from the beginning again; one that counts from the clock may hit upon the last one.
+    const ports = this.prng.unit();
+    if (ports < 0.5) this.nextPort = 0;
+    else if (ports < 0.8 && this.nextPort > 0) this.nextPort--;
     this.later(this.prng.between(0, bootMs), () => this.startSession());
     this.scheduleInform(this.informMs);
   }
@@ -134,6 +136,10 @@ export class Cpe extends Host implements App {
   }
 
   // ---- sessions ----
+
+  get hasSession(): boolean {
+    return this.isUp && this.session !== undefined;
+  }
 
   startSession(): void {
     if (this.session !== undefined || this.isRetired) return;

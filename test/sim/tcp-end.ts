@@ -2,7 +2,7 @@
  * One end of a TCP connection (RFC 9293), small but honest, with Linux' answers to what is not its peer's: handshake, data
  * in order, retransmission with back-off (RFC 6298, without estimating round trips), windows and their scale (RFC 7323),
  * keep-alive, orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC 5961), not more often than
- * every half second. What arrives out of order is dropped; it comes again.
+ * every half second. Data out of order are dropped, and come again; a FIN is kept.
  */
 import { type Connection } from './ledger';
 import { type Due, type Timeline } from './timeline';
@@ -87,6 +87,8 @@ export class TcpEnd implements Due {
   private sentEnd: number;
   private next: number;
   private expected = 0;
+  /** Where a FIN stands that has overtaken data: it counts once they are here. */
+  private earlyFin: number | undefined = undefined;
   private retries = 0;
   private rtoMs = FIRST_RTO_MS;
   private challengedMs = Number.NEGATIVE_INFINITY;
@@ -267,9 +269,14 @@ export class TcpEnd implements Due {
   }
 
   private receiveText(segment: Segment, bytes: Uint8Array): void {
-    if (segment.sequence !== this.expected || this.isPeerClosed) return this.sendAck();
+    if (segment.sequence !== this.expected || this.isPeerClosed) {
+      const isAhead = ((segment.sequence - this.expected) | 0) > 0;
+      if (segment.flags & FIN && segment.payloadLength === 0 && isAhead) this.earlyFin = segment.sequence;
+      return this.sendAck();
+    }
     this.expected = (this.expected + segment.payloadLength) | 0;
-    if (segment.flags & FIN) {
+    const isFin = (segment.flags & FIN) !== 0 || this.earlyFin === this.expected;
+    if (isFin) {
       this.expected = (this.expected + 1) | 0;
       this.isPeerClosed = true;
     }
@@ -278,7 +285,7 @@ export class TcpEnd implements Due {
       const isLast = (segment.flags & PSH) !== 0;
       this.app.received(this, bytes, segment.payloadAt, segment.payloadLength, isLast);
     }
-    if (segment.flags & FIN && this.state !== State.Closed) this.app.peerClosed(this);
+    if (isFin && this.state !== State.Closed) this.app.peerClosed(this);
   }
 
   /** False where it acknowledges what was never sent, or what was acknowledged very long ago. */

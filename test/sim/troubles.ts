@@ -8,6 +8,8 @@ import { type World } from './world';
 /** Mean times between troubles, in ms. */
 const OUTAGES_MS = 20_000;
 const POWER_CUTS_MS = 400_000;
+/** One CPE in the middle of a session. */
+const FLICKERS_MS = 30_000;
 const MOODS_MS = 120_000;
 const RESTARTS_MS = 200_000;
 const STATE_LOSS_MS = 900_000;
@@ -30,6 +32,7 @@ export function scheduleTroubles(world: World): void {
   };
   often('outages', OUTAGES_MS, () => cutLine(world));
   often('power-cuts', POWER_CUTS_MS, () => cutPower(world));
+  often('power-cuts', FLICKERS_MS, () => flicker(world));
   often('moods', MOODS_MS, () => changeMood(world));
   often('restarts', RESTARTS_MS, () => restart(world, true));
   often('state-loss', STATE_LOSS_MS, () => restart(world, false));
@@ -54,6 +57,18 @@ export function cutPower(world: World, share = world.prng.between(0.1, 0.6), boo
     for (let i = 0; i + 1 < dark.length; i += 2) if (prng.chance(0.2)) exchange(dark[i]!, dark[i + 1]!);
     for (const cpe of dark) cpe.powerOn(bootMs);
   });
+}
+
+/** A CPE loses power while it has a session, and boots at once. */
+function flicker({ prng, timeline, cpes }: World): void {
+  const first = prng.integer(0, cpes.length - 1);
+  for (let i = 0; i < cpes.length; i++) {
+    const cpe = cpes[(first + i) % cpes.length]!;
+    if (!cpe.hasSession) continue;
+    cpe.powerOff();
+    timeline.after(prng.between(500, 20_000), () => cpe.powerOn(5_000));
+    return;
+  }
 }
 
 function exchange(one: Cpe, other: Cpe): void {
