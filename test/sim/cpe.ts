@@ -246,7 +246,9 @@ export class Cpe extends Host implements App {
       });
     }
     this.later(this.prng.between(1, 1_000), () => {
-      for (let i = 0; i < STAMPEDE; i++) this.later(this.prng.between(0, 3_000), () => this.intrude());
+      for (let i = 0; i < STAMPEDE; i++) {
+        this.later(i < STAMPEDE / 2 ? 0 : this.prng.between(0, 3_000), () => this.intrude());
+      }
     });
     this.wake();
   }
@@ -255,7 +257,11 @@ export class Cpe extends Host implements App {
     const end = this.dial(new Intruder(), this.reportPort);
     if (end === undefined) return;
     this.later(this.prng.between(100, 5_000), () => {
-      end.misspeak(this.prng.pick([FIN | ACK, RST, RST | ACK, ACK]), this.prng.integer(-2, 20_000));
+      const by = this.prng.chance(0.3) ? 0 : this.prng.integer(-2, 20_000);
+      // At the right number it spoils the checksum: the server does not hear it.
+      this.spoilsNext = by === 0;
+      end.misspeak(this.prng.pick([FIN | ACK, RST, RST | ACK, ACK]), by);
+      this.spoilsNext = false;
     });
   }
 

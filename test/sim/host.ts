@@ -27,6 +27,8 @@ export abstract class Host implements TcpHost, Receiver {
   protected readonly prng: Prng;
   protected readonly network: Network;
   protected readonly ledger: Ledger;
+  /** The next packet leaves with a wrong checksum. */
+  protected spoilsNext = false;
   /** The packet that is being received. */
   private current: Packet | undefined = undefined;
 
@@ -178,6 +180,10 @@ export abstract class Host implements TcpHost, Receiver {
     packet.length = encode(leaving, payload, packet.bytes);
     packet.connection = connection;
     packet.sender = this.party;
+    if (this.spoilsNext) {
+      packet.isCorrupt = true;
+      packet.bytes[packet.length - 1] ^= 0x5a;
+    }
     this.network.send(packet, this.line);
   }
 }

@@ -42,6 +42,8 @@ export function isTls(byte: number): boolean {
 
 const post = (body: number) => `POST /ACS-server/ACS HTTP/1.1\r\nHost: acs\r\nContent-Length: ${body}\r\n\r\n`;
 const answer = (status: string, body = 0) => `HTTP/1.1 ${status}\r\nContent-Length: ${body}\r\n\r\n`;
+/** RFC 9110 section 8.6: without a length. */
+const NO_CONTENT = 'HTTP/1.1 204 No Content\r\n\r\n';
 const get = (rest: string) => `GET /wake HTTP/1.1\r\nHost: cpe\r\n${rest}\r\n`;
 
 /** What is said in a session, in the clear and over TLS. */
@@ -68,7 +70,7 @@ export const CLEAR: Words = {
   rpc: message(Kind.Rpc, answer('200 OK', 350), 350),
   rpcResponse: message(Kind.RpcResponse, post(600), 600),
   noContent: [
-    message(Kind.NoContent, answer('204 No Content')),
+    message(Kind.NoContent, NO_CONTENT),
     message(Kind.NoContent, answer('200 OK')),
     message(Kind.NoContent, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'),
   ],
@@ -95,7 +97,7 @@ export const GET = message(Kind.Get, get(''));
 export const GET_AUTHORIZED = message(Kind.GetAuthorized, get('Authorization: Digest username="itms"\r\n'));
 export const SUCCESSES: readonly Message[] = [
   message(Kind.Success, answer('200 OK')),
-  message(Kind.Success, answer('204 No Content')),
+  message(Kind.Success, NO_CONTENT),
   // An interim answer before it.
   message(Kind.Success, `HTTP/1.1 100 Continue\r\n\r\n${answer('200 OK')}`),
   message(Kind.Success, 'HTTP/1.0  200\r\n\r\n'),
