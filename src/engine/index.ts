@@ -1,6 +1,6 @@
 /**
- * The engine's one face towards the rest of the program: starting it, asking a running one, and what the answers hold.
- * A command that only asks loads neither the supervisor nor the addon.
+ * The engine's only interface to the rest of the program: start an engine, query a running one, and the types of the
+ * answers. Commands that only query load neither the supervisor nor the addon.
  */
 import type { Engine, EngineOptions } from './supervisor/engine-options';
 
@@ -22,9 +22,10 @@ export { wantedReceiveBufferBytes } from './supervisor/queues';
 export { ServiceManager } from './supervisor/service-manager';
 export { type Engine, type EngineOptions };
 
-/** Starts the supervisor in this process; see supervisor.ts. */
+/** Starts the supervisor in this process. See supervisor.ts. */
 export function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded when wanted
+  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports --
+  // loaded on demand
   const supervisor = require('./supervisor/supervisor') as typeof import('./supervisor/supervisor');
   return supervisor.startEngine(options, stopped);
 }

@@ -91,11 +91,11 @@ describe('an engine that cannot start', () => {
     expect(existsSync(inTheWay)).toBe(true);
   });
 
-  test('a state directory that cannot be made', async () => {
+  test('a state directory that cannot be created', async () => {
     writeFileSync(join(network.directory, 'file'), '');
     const { code, line } = await refusal(['run', '-c', network.configure('no-directory.yaml', own('file/below'))]);
     expect(code).toBe(1);
-    expect(line).toContain('file/below cannot be made');
+    expect(line).toContain('file/below cannot be created');
     expect(network.boundQueues()).toEqual([]);
   });
 

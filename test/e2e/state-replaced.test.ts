@@ -67,7 +67,7 @@ describe('tables that begin anew', () => {
     const reason = `tables.capacity was ${CAPACITY} and is ${MORE}`;
     expect(await engine!.event('state-replaced')).toMatchObject({
       ...{ level: 'warn', reason, paused: true },
-      msg: `tables begin anew: ${reason}; diverting stays paused`,
+      msg: `tables reset: ${reason}; diverting stays paused`,
     });
     expect(await status()).toMatchObject({ ready: true, paused: true });
     await end();

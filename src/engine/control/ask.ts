@@ -1,4 +1,7 @@
-/** The asking end of the control socket: one request, one answer, and what a silent or odd answer means in words. */
+/**
+ * The client side of the control socket: sends one request, reads one answer, and puts a missing or malformed answer
+ * into words.
+ */
 
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -7,10 +10,10 @@ import { EngineError } from '../shared/engine-error';
 
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
 
-/** Nobody listens at the socket. */
+/** Nobody listens on the socket. */
 export class NoEngineError extends EngineError {}
 
-/** Somebody listens, and does not speak as an engine should. */
+/** Something listens but does not answer as an engine should. */
 class OddAnswerError extends EngineError {}
 
 export function controlSocketPath(stateDirectory: string): string {
@@ -18,8 +21,8 @@ export function controlSocketPath(stateDirectory: string): string {
 }
 
 /**
- * Asks the engine behind `path` and gives its result.
- * @throws NoEngineError when nobody listens; EngineError when it refuses, or is silent for `timeoutMs`
+ * Sends a request to the engine at `path` and returns its result.
+ * @throws NoEngineError when nobody listens; EngineError when it refuses, or does not answer within `timeoutMs`
  */
 export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_000): Promise<unknown> {
   return new Promise((resolve, reject) => {
@@ -48,7 +51,7 @@ export function askEngine(path: string, request: ControlRequest, timeoutMs = 10_
   });
 }
 
-/** No file, a file that is no socket, a socket without a listener. */
+/** No file, not a socket, or a socket without a listener. */
 const NOBODY_CODES: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ENOTSOCK', 'ECONNREFUSED']);
 
 function connectError(error: NodeJS.ErrnoException, path: string): EngineError {
@@ -72,7 +75,7 @@ function readResponse(text: string, path: string): unknown {
   throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
 }
 
-/** @throws EngineError when an engine lives behind `path`, with its process id when it tells. */
+/** @throws EngineError when a live engine answers at `path`, with its process id if known */
 export async function refuseLivingEngine(path: string): Promise<void> {
   let pid = '';
   try {

@@ -1,10 +1,10 @@
-/** Who besides root may connect to the control socket: the group that the configuration names. */
+/** Who may connect to the control socket besides root: the group named in the configuration. */
 import { spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { EngineError } from '../shared/engine-error';
 
 /**
- * The group's number. getent(1) asks whatever the host asks, /etc/group or a directory service.
+ * The group's number. getent(1) covers whatever the host uses: /etc/group or a directory service.
  * @throws EngineError when the host knows no such group
  */
 export function findGroup(name: string): number {
@@ -15,7 +15,7 @@ export function findGroup(name: string): number {
   throw new EngineError(`controlGroup: this host has no group "${name}"; make one with: groupadd --system ${name}`);
 }
 
-/** @throws EngineError when we may not */
+/** @throws EngineError when the process may not change the group */
 export function giveToGroup(path: string, group: number): void {
   try {
     chownSync(path, -1, group);

@@ -1,6 +1,6 @@
 /**
- * Keeps the control socket within reach. Its path may go while the engine runs: somebody cleans up /run, or removes the
- * state directory. The operator's pause must not wait for a restart then.
+ * Keeps the control socket reachable. Its path may disappear while the engine runs, when somebody cleans up /run or
+ * removes the state directory. An operator who needs to pause must not have to restart first.
  */
 import { clearStale, type ControlCommands, type ControlServer, serveControl } from './control';
 import { type EngineLog } from '../shared/engine-log';
@@ -20,7 +20,7 @@ export interface KeptControl {
   close(): Promise<void>;
 }
 
-/** As serveControl, and again whenever the path leads elsewhere. @throws EngineError, as serveControl does */
+/** Like serveControl, and serves again whenever the path leads elsewhere. @throws EngineError, as serveControl does */
 export async function keepControl(parts: ControlParts, intervalMs = INTERVAL_MS): Promise<KeptControl> {
   const { path, commands, group } = parts;
   const keeper = new ControlKeeper(parts, await serveControl(path, commands, group), intervalMs);
@@ -32,7 +32,7 @@ class ControlKeeper implements KeptControl {
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private isClosed = false;
-  /** One line for each time that the socket is gone, however often it cannot be made. */
+  /** One log line each time the socket disappears, however often recreating it fails. */
   private hasComplained = false;
 
   constructor(
@@ -61,11 +61,11 @@ class ControlKeeper implements KeptControl {
     try {
       if (this.server.isThere()) return;
       await clearStale(path);
-      // Before there is another: a closed server removes whatever is at its path.
+      // Close before creating another: a closing server removes whatever is at its path.
       await this.server.close();
       this.server = await serveControl(path, commands, group);
       this.hasComplained = false;
-      log.warn({ event: 'control-socket', control: path }, 'the control socket was gone: made anew');
+      log.warn({ event: 'control-socket', control: path }, 'control socket missing: created again');
     } catch (error) {
       if (this.hasComplained) return;
       this.hasComplained = true;

@@ -1,11 +1,12 @@
 /**
- * The control socket: a unix stream socket in the state directory. One JSON line in, one JSON line out, then closed.
+ * The control socket: a unix stream socket in the state directory. One line of JSON in, one line of JSON out, then it
+ * closes.
  *
  *     { "command": "status" }      ->  { "ok": true, "result": { … } }
  *     { "command": "statsu" }      ->  { "ok": false, "error": "…" }
  *
- * Who may connect is the file's mode, 0660, and its group. Size, time and number of connections are bounded: nobody who
- * connects can hold up the packets.
+ * The file's mode, 0660, and its group decide who may connect. Size, time and number of connections are bounded, so a
+ * client cannot delay packets.
  */
 
 import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
@@ -19,24 +20,26 @@ import { makeDirectory } from '../shared/state-directory';
 
 const MAX_REQUEST_BYTES = 4096;
 const MAX_CONNECTIONS = 32;
-/** For a request to arrive whole and for its response to be taken. */
+/** For the request to arrive whole, and for the response to be read. */
 const CONNECTION_TIMEOUT_MS = 5000;
 const SOCKET_MODE = 0o660;
 
-/** What answers a command, at once or later; it must be plain JSON. A thrown error becomes the response's `error`. */
+/**
+ * Handlers by command. They answer at once or later, with plain JSON. A thrown error becomes the response's `error`.
+ */
 export type ControlCommands = Readonly<Record<string, (request: ControlRequest) => unknown>>;
 
 export interface ControlServer {
-  /** Whoever asks at the path asks this server: nobody has removed or replaced the socket's file. */
+  /** The path still leads to this server: nobody has removed or replaced the socket's file. */
   isThere(): boolean;
   /** Idempotent; removes the socket's file. */
   close(): Promise<void>;
 }
 
 /**
- * Answers `commands` at `path`. A socket that a dead engine left is replaced.
- * @param group whose members may connect; else our own
- * @throws EngineError when a living engine has the socket, or when none can be made there
+ * Answers `commands` at `path`. Replaces a socket that a dead engine left behind.
+ * @param group whose members may connect; our own group if absent
+ * @throws EngineError when a live engine has the socket, or when it cannot be created
  */
 export async function serveControl(path: string, commands: ControlCommands, group?: string): Promise<ControlServer> {
   const groupNumber = group === undefined ? -1 : findGroup(group);
@@ -81,10 +84,10 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
   const answer = (response: unknown) => {
     if (isAnswered) return;
     isAnswered = true;
-    // Whoever goes on sending finds nobody to read it.
+    // Stop reading from a client that keeps sending.
     if (!socket.destroyed) socket.end(`${JSON.stringify(response)}\n`, () => socket.destroy());
   };
-  // Not the socket's own time-out, which starts anew with every byte: a trickle must not stay for ever.
+  // Not the socket's own time-out, which every byte restarts: a client that trickles bytes must not stay for ever.
   const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
@@ -95,7 +98,7 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
     else if (text.length > MAX_REQUEST_BYTES) answer(refuse(`a request has at most ${MAX_REQUEST_BYTES} bytes`));
   });
   socket.on('end', () => {
-    // Asked before anything is carried out: a command must not happen a second time because its caller hangs up.
+    // Set before the command runs: a caller that hangs up must not make it run a second time.
     if (isAsked || isAnswered) return;
     if (text === '') answer(refuse('an empty request'));
     else ask(text);
@@ -126,7 +129,8 @@ async function respond(line: string, commands: ControlCommands): Promise<unknown
 }
 
 /**
- * A socket that nobody answers is a dead engine's and goes; a living engine's stays, and so does what is no socket.
+ * Removes a socket that nobody answers, since it is a dead engine's. A live engine's socket stays, and so does anything
+ * that is not a socket.
  * @throws EngineError when something stays
  */
 export async function clearStale(path: string): Promise<void> {
@@ -141,7 +145,7 @@ export async function clearStale(path: string): Promise<void> {
   }
 }
 
-/** The umask, not a chmod afterwards, makes the mode true from the first moment; the chmod mends a stricter umask. */
+/** The umask, unlike a later chmod, sets the mode from the first moment; the chmod corrects a stricter umask. */
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error) => reject(new EngineError(`control socket ${path}: ${reasonOf(error)}`));

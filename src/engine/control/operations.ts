@@ -1,6 +1,6 @@
 /**
- * What an operator may ask of a running engine over the control socket; what changes something is in worker/commands.ts.
- * Every argument comes from outside and is checked here; every answer is bounded.
+ * The read-only commands that an operator may send to a running engine; commands that change something are in
+ * worker/commands.ts. Every argument comes from outside and is checked here, and every answer is bounded.
  */
 
 import { formatAddress } from '../../packet/address';
@@ -13,13 +13,13 @@ import { engineLag, engineTime } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type StateHeader } from '../shared/state-header';
 
-/** Entries of one answer at the most, some 800 kB; whoever wants more asks on. */
+/** Most entries in one answer, some 800 kB; the caller pages for more. */
 export const MAX_ENTRIES = 5000;
-/** Slots looked at for one answer at the most: some milliseconds. */
+/** Most slots scanned for one answer: a few milliseconds. */
 const MAX_SLOTS = 1_048_576;
 
 export interface TableAnswer extends Page<ConnectionEntry | ActivationEntry> {
-  /** In the whole table, of all CPEs; those that have just died and are not swept yet among them. */
+  /** In the whole table, for all CPEs, including expired entries that are not swept yet. */
   count: number;
 }
 
@@ -29,7 +29,7 @@ export interface TraceEvent {
   timeMs: number;
   event: string;
   cpe: string;
-  /** 0 where no connection is concerned. */
+  /** 0 when no connection is involved. */
   cpePort: number;
   /** The port at the ACS address. */
   port: number;
@@ -38,25 +38,25 @@ export interface TraceEvent {
 }
 
 export interface TraceAnswer {
-  /** Differs when the engine's memory was made anew: numbers begin anew. */
+  /** Changes when the engine's memory is reset; event numbers then restart at 0. */
   engine: string;
-  /** Differs after a restart of the engine, whose memory may outlive it. */
+  /** Changes when the engine restarts; its memory may outlive the restart. */
   run: string;
-  /** Workers of this run that were started again. */
+  /** Workers restarted during this run. */
   restarts: number;
   nowMs: number;
-  /** To be given as `since` the next time. */
+  /** Pass this as `since` next time. */
   next: number;
-  /** Events that had been overwritten before they could be read. */
+  /** Events overwritten before they could be read. */
   missed: number;
   events: TraceEvent[];
 }
 
-/** Who looks on. */
+/** What a reader in another process needs. */
 export interface Onlooker {
-  /** A splitter over the engine's memory that only looks. */
+  /** A read-only splitter over the engine's memory. */
   look: () => Splitter;
-  /** That memory's name, and its clock's hands: after it has been made anew, events are numbered from 0. */
+  /** The memory's id and its clock's hands. After a reset, events are numbered from 0. */
   header: () => Pick<StateHeader, 'id' | 'hands'>;
   /** CLOCK_BOOTTIME in ms. */
   clock: () => number;

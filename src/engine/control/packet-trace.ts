@@ -1,7 +1,7 @@
 /**
- * `packets` on the control socket: the packets of one CPE, or all, as the verdict loop saw them. Asking is what has them
- * kept: who stops asking is forgotten after a few seconds, and the loop looks no more. Answers are bounded; the first
- * question only says where to begin.
+ * `packets` on the control socket: the packets of one CPE, or of all, as the verdict loop saw them. Each request renews
+ * a lease that makes the loop keep packets; when a reader stops asking, the lease ends within seconds and the loop
+ * stops looking. Answers are bounded. The first request only returns the position to start from.
  */
 
 import { type Address } from '../../packet/address';
@@ -9,9 +9,9 @@ import { type Answers, type ControlRequest, cpeOf, refuseStranger } from '../sha
 import { EngineError } from '../shared/engine-error';
 import { type PacketRing, type RingPacket } from '../shared/packet-ring';
 
-/** Between two questions of one reader, at the most. */
+/** Longest interval between two requests of one reader. */
 const LEASE_MS = 5000;
-/** A megabyte and a half of JSON when all are full. */
+/** 1.5 MB of JSON when all packets are full size. */
 const MAX_PACKETS = 512;
 
 /** A packet as it goes over the socket. */
@@ -22,22 +22,22 @@ export interface TracedPacket extends Omit<RingPacket, 'bytes' | 'after'> {
 }
 
 export interface PacketsAnswer {
-  /** Differs after a restart of the engine: numbers begin anew. */
+  /** Changes when the engine restarts; packet numbers then restart. */
   run: string;
   nowMs: number;
-  /** To be given as `since` the next time. */
+  /** Pass this as `since` next time. */
   next: number;
-  /** More is there already. */
+  /** More packets are available now. */
   more: boolean;
-  /** Packets of whomever that had been overwritten before they could be read. */
+  /** Packets, of any CPE, overwritten before they could be read. */
   missed: number;
   packets: TracedPacket[];
 }
 
-/** What packets are traced from. */
+/** What a trace reads from. */
 export interface Traced {
   ring: PacketRing;
-  /** Names this run of the engine. */
+  /** Identifies this run of the engine. */
   run: string;
   /** CLOCK_BOOTTIME in ms. */
   clock: () => number;
@@ -47,7 +47,7 @@ export interface Traced {
 export function packetTrace({ ring, run, clock, isCpe }: Traced): Answers<'packets'> {
   return {
     packets: (request) => {
-      // Once: a reload that takes a network away ends no trace.
+      // Only on the first request: a reload that removes a network does not end a trace.
       if (request.since === undefined && request.cpe !== undefined) refuseStranger({ isCpe }, cpeOf(request));
       return readPackets(ring, request, run, clock());
     },

@@ -1,19 +1,20 @@
-/** Standard error, written to without ever waiting. */
+/** Standard error, written without ever blocking. */
 import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 export interface Sink {
-  /** Bytes that it took; 0 where it would have to wait. @throws what write(2) fails with */
+  /** Bytes accepted; 0 when the write would block. @throws the error of write(2) */
   put(bytes: Buffer): number;
-  /** Something that it took is not written yet. */
+  /** Accepted bytes are still unwritten. */
   readonly isHolding: boolean;
 }
 
 const STDERR = 2;
 
 /**
- * O_NONBLOCK belongs to the open file, which is also our parent's, and whose writes must go on waiting: so a pipe or a
- * terminal is opened once more, for us alone. A socket cannot be; Node's stream over it does not wait. A file needs neither.
+ * O_NONBLOCK belongs to the open file description, which we share with our parent, and the parent's writes must keep
+ * blocking. So a pipe or a terminal is opened a second time, for us alone. A socket cannot be reopened, but Node's
+ * stream over it does not block. A file needs neither.
  */
 export function openSink(): Sink {
   const kind = fstatSync(STDERR);
@@ -24,7 +25,7 @@ export function openSink(): Sink {
   return kind.isSocket() || kind.isFIFO() ? new StreamSink(process.stderr) : new DescriptorSink(STDERR);
 }
 
-/** A descriptor that never waits; undefined where it may not be opened: another user's, or without a reader. */
+/** A non-blocking descriptor; undefined when it may not be opened: it belongs to another user, or nobody reads it. */
 export function openAgain(descriptor: number): number | undefined {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
@@ -49,10 +50,10 @@ export class DescriptorSink implements Sink {
   }
 }
 
-/** Has at most one line waiting in the stream. */
+/** Keeps at most one line waiting in the stream. */
 export class StreamSink implements Sink {
   constructor(private readonly stream: NodeJS.WriteStream) {
-    // Whoever listened at the other end of a socket and is gone does not come back: nobody is to be told of lost lines.
+    // A peer that closed its socket does not come back, so there is nobody to tell about lost lines.
     stream.on('error', () => undefined);
   }
 

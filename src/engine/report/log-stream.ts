@@ -1,23 +1,23 @@
 /**
- * Where the log goes: standard error, whose other end may stop reading, be full or be gone. A write never waits and
- * never throws. What is not taken at once waits in a backlog of bounded size; lines without room there, or that cannot be
- * written, are counted, and a line of its own says how many as soon as it can.
+ * The log's destination: standard error, whose reader may stop, be full or disappear. A write never blocks and never
+ * throws. Bytes not accepted at once wait in a bounded backlog. Lines that do not fit, or cannot be written, are
+ * counted, and a line of its own reports how many as soon as it can.
  */
 import { type Sink } from './log-sink';
 
-/** Some two thousand lines. */
+/** About two thousand lines. */
 const MAX_BACKLOG_BYTES = 256 * 1024;
-/** Nothing tells when a full device or a pipe has room again: it is tried. */
+/** Nothing signals that a full device or pipe has room again, so we retry. */
 const RETRY_MS = 100;
-/** Within the 15 s that systemd gives the engine to end, and after all else has ended. */
+/** Well within the 15 s that systemd gives the engine to stop. It starts after everything else has stopped. */
 const END_MS = 1000;
 const END_INTERVAL_MS = 10;
 
 interface Line {
-  /** What is still to be written of it. */
+  /** Bytes still to be written. */
   bytes: Buffer;
   isBegun: boolean;
-  /** Lines that nobody hears of if this one is lost: itself, or all that it tells of. */
+  /** How many lines are lost with this one. */
   standsFor: number;
 }
 
@@ -25,7 +25,7 @@ export class LogStream {
   private backlog: Line[] = [];
   private backlogBytes = 0;
   private lost = 0;
-  /** The last line was begun and could not be finished. */
+  /** The last line was only partly written. */
   private isCut = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -34,18 +34,18 @@ export class LogStream {
     private readonly maxBacklogBytes = MAX_BACKLOG_BYTES,
   ) {}
 
-  /** @param line with its line feed */
+  /** @param line including its line feed */
   write(line: string): void {
     if (this.backlogBytes + Buffer.byteLength(line) > this.maxBacklogBytes) this.lost++;
     else {
-      // Before this line, where those that it speaks of are missing.
+      // The report of lost lines goes where they are missing: before this line.
       this.tellOfLost();
       this.append(line, 1);
     }
     this.flush();
   }
 
-  /** Waits until all is written, but not for long. @returns whether it is */
+  /** Waits a limited time for everything to be written. @returns whether it was */
   async end(): Promise<boolean> {
     for (const deadline = performance.now() + END_MS; this.backlog.length > 0 || this.sink.isHolding;) {
       if (performance.now() > deadline) return false;
@@ -81,7 +81,7 @@ export class LogStream {
     this.timer.unref();
   }
 
-  /** @returns false where writing would wait */
+  /** @returns false when writing would block */
   private putAll(): boolean {
     for (;;) {
       if (this.backlog.length === 0) this.tellOfLost();

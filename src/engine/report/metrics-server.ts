@@ -1,9 +1,9 @@
 /**
  * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers) and `/readyz` (verdicts flow).
- * GET only, on loopback unless configured otherwise, with bounds on everything: one request a connection, a few seconds for
- * it, and a limited number of connections, of which a newcomer replaces the oldest. So idle connections cannot keep
- * Prometheus out, and no scrape can hold up packets, which are another process's. An address in use is a warning, not a
- * reason to leave the CPEs without an engine.
+ * GET only, and on loopback unless configured otherwise. Everything is bounded: one request per connection, a few
+ * seconds to complete it, and a limited number of connections; a new one replaces the oldest. So idle connections
+ * cannot lock Prometheus out. Scrapes cannot delay packets, which another process decides. An address in use causes a
+ * warning only; it must not leave the CPEs without an engine.
  */
 
 import { type Socket } from 'node:net';
@@ -11,9 +11,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type EngineLog } from '../shared/engine-log';
 
 const MAX_HEADER_BYTES = 8192;
-/** A local process may open thousands a second; a scrape sends its request within a millisecond of its connection. */
+/** A local process may open thousands a second; a scraper sends its request within a millisecond of connecting. */
 const MAX_CONNECTIONS = 128;
-/** For a request to arrive whole and for its response to be read. */
+/** For the request to arrive whole and the response to be read. */
 const CONNECTION_TIMEOUT_MS = 5000;
 const TEXT = 'text/plain; charset=utf-8';
 
@@ -26,13 +26,13 @@ export interface MetricsOptions {
 }
 
 export interface MetricsServer {
-  /** What it listens at; undefined when it could not. */
+  /** The address it listens on; undefined when it could not listen. */
   address: string | undefined;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
-/** Never rejects: what is wrong with the address is logged. */
+/** Never rejects; problems with the address are logged. */
 export async function serveMetrics(options: MetricsOptions): Promise<MetricsServer> {
   const server = createServer(
     { maxHeaderSize: MAX_HEADER_BYTES },
@@ -40,9 +40,10 @@ export async function serveMetrics(options: MetricsOptions): Promise<MetricsServ
   );
   // Further requests on the connection are refused unread.
   server.maxRequestsPerSocket = 1;
-  // The oldest first, as a Set iterates.
+  // Oldest first, the order in which a Set iterates.
   const open = new Set<Socket>();
-  // Node's own time-outs cover idle connections and slow requests, but not a response that is read byte by byte.
+  // Node's own time-outs cover idle connections and slow requests, but not a client that reads the response byte by
+  // byte.
   server.on('connection', (socket) => {
     const limit = setTimeout(() => socket.destroy(), CONNECTION_TIMEOUT_MS);
     socket.once('close', () => {
@@ -63,7 +64,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<MetricsServ
   };
 }
 
-/** Not `maxConnections`, which closes the newcomer and keeps those that idle. */
+/** Not `maxConnections`, which would close the new connection and keep the idle ones. */
 function makeRoom(open: Set<Socket>): void {
   const [oldest] = open;
   open.delete(oldest);
@@ -75,7 +76,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
     response.end(body);
   };
-  // A scrape every 15 s needs no connection kept open; closing it also discards a request body.
+  // A scrape every 15 s does not need keep-alive, and closing also discards a request body.
   response.shouldKeepAlive = false;
   if (request.method !== 'GET') {
     response.setHeader('allow', 'GET');
@@ -98,7 +99,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   }
 }
 
-/** Where it listens now; undefined, and said, when it cannot. */
+/** The address it now listens on; undefined, with a log line, when it cannot. */
 function listen(server: Server, { listen: wanted, log }: MetricsOptions): Promise<string | undefined> {
   const [, ipv6, ipv4, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(wanted) ?? [];
   return new Promise((resolve) => {

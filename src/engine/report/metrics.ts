@@ -1,7 +1,7 @@
 /**
- * The engine's figures for Prometheus: read from a status snapshot and from the verdict loop's own memory when somebody
- * scrapes, never kept up to date meanwhile. Names and units by https://prometheus.io/docs/practices/naming/; what to do
- * about each is in docs/operations.md, the alert rules in docs/alerts.yaml.
+ * The engine's metrics for Prometheus. They are read at scrape time from a status snapshot and from the verdict loop's
+ * memory, and are not updated in between. Names and units follow https://prometheus.io/docs/practices/naming/.
+ * docs/operations.md tells what to do about each, and docs/alerts.yaml has the alert rules.
  */
 
 import { Counter, Gauge, type Metric, Registry } from 'prom-client';
@@ -94,7 +94,7 @@ const HISTOGRAMS: readonly (readonly [name: string, help: string, of: (observati
 
 export const METRIC_NAMES: readonly string[] = [...GAUGES, ...COUNTERS, ...HISTOGRAMS].map(([name]) => name);
 
-/** Renders what a scrape gets. @param look taken anew for every scrape, once */
+/** Renders a scrape. @param look called once per scrape */
 export function makeMetrics(look: () => Snapshot): { contentType: string; render(): Promise<string> } {
   const registry = new Registry();
   let snapshot: Snapshot;
@@ -138,7 +138,7 @@ function info({ version, activation }: Status): Labels {
   return { version, activation };
 }
 
-/** Every reason of every side that occurred. */
+/** Every side and reason that occurred. */
 function packets({ observation }: Snapshot): Sample[] {
   return SIDES.flatMap((side, queue) =>
     REASONS.map(([reason, verdict], number): Sample => [
@@ -156,7 +156,7 @@ function tables({ status }: Snapshot, field: 'count' | 'capacity' | 'full'): Sam
   return TABLES.map(({ name, metric }) => [{ table: metric }, status.tables[name][field]]);
 }
 
-/** Nothing, rather than 0, for what the kernel does not tell. */
+/** No sample, rather than 0, when the kernel does not report the value. */
 function queues({ status }: Snapshot, field: 'waiting' | 'queueDropped' | 'userDropped' | 'lost'): Sample[] {
   return status.queues.flatMap((queue): Sample[] => {
     const value = queue[field];
@@ -164,7 +164,7 @@ function queues({ status }: Snapshot, field: 'waiting' | 'queueDropped' | 'userD
   });
 }
 
-/** prom-client's own histogram counts by itself; this one was counted in the verdict loop. */
+/** prom-client's histogram counts for itself; this one was counted in the verdict loop. */
 function countedElsewhere(name: string, help: string, look: () => Histogram): Metric {
   const get = () => {
     const histogram = look();

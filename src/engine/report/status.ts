@@ -1,4 +1,4 @@
-/** What `acsplit status --json` prints: composed here, from the splitter's counters and the kernel's. */
+/** What `acsplit status --json` prints, composed from the splitter's counters and the kernel's. */
 
 import { type SideName, SIDES, Verdict } from '../../packet/batch';
 import { EVENTS } from '../../splitter/memory/events';
@@ -13,43 +13,43 @@ import { BATCH_CAPACITY } from '../shared/worker-protocol';
 export interface TableStatus {
   count: number;
   capacity: number;
-  /** How often the table was full when an entry was wanted. */
+  /** How often an entry was refused because the table was full. */
   full: number;
 }
 
 export interface QueueStatus {
   number: number;
-  /** Whose packets; `host`: ICMP errors that this host's own kernel sends about them. */
+  /** Which side sent the packets; `host`: this host's own ICMP errors about them. */
   side: SideName;
-  /** Packets that were decided. */
+  /** Packets decided. */
   received: number;
-  /** Packets without a verdict yet; null, as the next two, where the kernel does not let us see. */
+  /** Packets without a verdict yet; null, like the next two, where the kernel does not show it. */
   waiting: number | null;
   /** Dropped by the kernel because the queue was full. */
   queueDropped: number | null;
   /** Dropped by the kernel because the receive buffer was full. */
   userDropped: number | null;
-  /** Numbered by the kernel, and never arrived here. */
+  /** Numbered by the kernel but never received here. */
   lost: number;
 }
 
-/** Packets lost since the engine started, by cause; each is in one of them only. */
+/** Packets lost since the engine started, by cause. Each packet counts under one cause. */
 export interface Losses {
   /** The queue was full. */
   queueDropped: number;
   /** The receive buffer was full. */
   userDropped: number;
-  /** The kernel had given the packet up before its verdict came: an interface went down, or the queues were flushed. */
+  /** The kernel had dropped the packet before its verdict came: an interface went down, or the queues were flushed. */
   verdictsLate: number;
   /** A message without a legible packet. */
   unparsed: number;
-  /** Two workers died of the batch. */
+  /** The batch killed two workers. */
   givenUp: number;
 }
 
 export interface Status {
   version: string;
-  /** Of the supervisor: whom to signal. */
+  /** The supervisor's; send signals to it. */
   pid: number;
   ready: boolean;
   paused: boolean;
@@ -57,9 +57,9 @@ export interface Status {
   uptimeMs: number;
   workers: { pid: number; restarts: number }[];
   tables: Record<TableName, TableStatus>;
-  /** `accepted` counts every packet that was let through, `rewritten` those of them that left changed. */
+  /** `accepted` counts all packets let through, `rewritten` those of them that left changed. */
   packets: { received: number; rewritten: number; accepted: number; dropped: number; byReason: Record<string, number> };
-  /** What happened to activations and connections, by event: those that occurred. */
+  /** Events of activations and connections, by name; only those that occurred. */
   events: Record<string, number>;
   queues: QueueStatus[];
   losses: Losses;
@@ -74,11 +74,11 @@ export interface StatusParts {
   paused: boolean;
   activation: ActivationMode;
   splitter: Pick<Splitter, 'tables' | 'counters'>;
-  /** What was counted by queue before these queues were opened: ids count from then. See HeldState. */
+  /** Packets counted by queue before these queues were opened; the kernel's ids count from there. See HeldState. */
   earlier: readonly number[];
-  /** By Event. */
+  /** Indexed by Event. */
   eventCounts: Float64Array;
-  /** Number of the queue of the first interface; the next three follow. */
+  /** Number of the first interface's queue; the other three follow. */
   firstQueue: number;
   queues: readonly QueueCounters[];
   loop: Pick<LoopCounters, 'verdictsLate' | 'unparsed' | 'givenUp'>;
@@ -111,7 +111,7 @@ function tablesStatus(counts: Splitter['tables']): Status['tables'] {
   return Object.fromEntries(rows) as Status['tables'];
 }
 
-/** Only reasons that occurred, so that what happened stands out. */
+/** Only reasons that occurred, to keep the output readable. */
 function packetStatus(counts: Float64Array): Status['packets'] {
   const packets: Status['packets'] = { received: 0, rewritten: 0, accepted: 0, dropped: 0, byReason: {} };
   for (let reason = 0; reason < REASONS.length; reason++) {
@@ -156,18 +156,19 @@ function losses(queues: readonly QueueStatus[], { verdictsLate, unparsed, givenU
 }
 
 function lostPackets(kernel: QueueCounters, { splitter, earlier }: StatusParts, index: number): number {
-  // The kernel's counters and ours are read one after the other: a packet between the two is no loss.
+  // The kernel's counters and ours are read one after the other, so a packet in between is not a loss.
   return Math.max(0, missingPackets(kernel, splitter.counters.byQueue[index] - earlier[index]));
 }
 
-/** Ids given out, less what was decided, less what waits: ids wrap at 2^32. Less than 0 where we are ahead. */
+/** Ids issued, minus packets decided, minus packets waiting. Ids wrap at 2^32. Negative where our count is ahead. */
 function missingPackets(kernel: QueueCounters, decided: number): number {
   return (kernel.lastPacketId - decided - kernel.waiting) | 0;
 }
 
 /**
- * How many packets of a queue were decided, where our own count may be damaged: it is believed as far as a worker that
- * died can have been ahead of the kernel, by verdicts that it had not sent; else whatever does not wait was decided.
+ * How many packets of a queue were decided, when our own count may be damaged. Our count is accepted if it is no
+ * further ahead of the kernel than a dead worker could have left it (verdicts counted but not sent). Otherwise every
+ * packet that is not waiting is taken as decided.
  */
 export function decidedSoFar(kernel: QueueCounters, counted: number): number {
   const missing = missingPackets(kernel, counted);

@@ -1,21 +1,21 @@
 /**
- * The addon as TypeScript sees it: build/Release/acsplit.node, loaded on first use, its errors put into words.
+ * The addon's TypeScript interface: build/Release/acsplit.node, loaded on first use, with its errors put into words.
  *
  * Nothing else in the project loads native code.
  */
 import * as path from 'node:path';
 import { explainOpenError } from './queue-owner';
 
-/** A system error of the addon, in Node's own form. */
+/** A system error from the addon, in Node's form. */
 export interface SystemError extends Error {
   /** `'EPERM'`, … */
   code: string;
-  /** Negative, as Node's own errors have it. */
+  /** Negative, as in Node's own errors. */
   errno: number;
   syscall: string;
 }
 
-/** ... and the queue it is about. */
+/** A system error with the queue it concerns. */
 export interface QueueError extends SystemError {
   queue?: number;
 }
@@ -23,32 +23,32 @@ export interface QueueError extends SystemError {
 export interface QueueOptions {
   /** Number of the first queue. */
   first: number;
-  /** How many queues, numbered on from `first`; at most 16. */
+  /** How many consecutive queues, starting at `first`; at most 16. */
   count: number;
   /** Packets one queue holds before the kernel drops. */
   length: number;
-  /** Take super-packets as they are. */
+  /** Accept super-packets without segmenting them. */
   gso: boolean;
-  /** Kernel memory for packets not yet read, all queues together, in bytes as the kernel counts them. */
+  /** Kernel memory for unread packets of all queues, in bytes as the kernel counts them. */
   receiveBufferBytes: number;
 }
 
 export interface OpenedQueues {
   fd: number;
-  /** What the kernel granted; less than was asked for where the process may not exceed net.core.rmem_max. */
+  /** What the kernel granted; less than requested when the process may not exceed net.core.rmem_max. */
   receiveBufferBytes: number;
 }
 
-/** Everything only grows. */
+/** All counters only grow. */
 export interface LoopCounters {
   batches: number;
   /** Packets. */
   received: number;
   receiveCalls: number;
   sendCalls: number;
-  /** Verdicts that the kernel refused, or the addon: a payload that was cut short never goes back, it is dropped. */
+  /** Verdicts refused by the kernel or the addon. The addon drops a truncated packet rather than send it back. */
   verdictErrors: number;
-  /** Verdicts for packets that the kernel no longer had: something flushed the queue. */
+  /** Verdicts for packets the kernel no longer had: something flushed the queue. */
   verdictsLate: number;
   /** Packets whose tail is missing. */
   truncated: number;
@@ -56,9 +56,9 @@ export interface LoopCounters {
   unparsed: number;
   /** Gaps in the packets' ids: the receive buffer was full. */
   lost: number;
-  /** Packets that a dead process had read, and a later one decided. */
+  /** Packets read by a process that died, decided by a later one. */
   recovered: number;
-  /** Packets of a batch that killed two processes: dropped undecided. */
+  /** Packets of a batch that killed two processes; dropped undecided. */
   givenUp: number;
 }
 
@@ -72,17 +72,23 @@ export interface NativeLoopOptions {
   /** Called once per batch; must have filled the verdict column when it returns. What it throws is uncaught. */
   onBatch: (count: number, nowMs: number) => void;
   /**
-   * At least `Journal.bytes(capacity)` bytes that outlive the process, as `region` then must: `start` finishes what a
-   * process has begun that died with them in hand.
+   * At least `Journal.bytes(capacity)` bytes that outlive the process; `region` must outlive it too. `start` completes
+   * the batch that an earlier process had in hand when it died.
    */
   journal?: ArrayBuffer;
-  /** Told of what stopped the loop (syscall recvmmsg, sendmsg, poll), and once per kind of refused verdict. */
+  /**
+   * Called with the error that stopped the loop (syscall recvmmsg, sendmsg, poll), and once per kind of refused
+   * verdict.
+   */
   onError: (error: QueueError) => void;
 }
 
 export interface NativeLoop {
   start(): void;
-  /** Sends what is decided and stops. Legal twice, and inside `onBatch`. A stopped loop does not start again. */
+  /**
+   * Sends what is decided and stops. May be called twice, and from within `onBatch`. A stopped loop cannot be
+   * restarted.
+   */
   stop(): void;
   counters(): LoopCounters;
 }
@@ -96,7 +102,7 @@ export interface BatchLayout {
   regionBytes: number;
   /** Byte offset of each column. */
   columns: Record<string, number>;
-  /** Byte offsets in the journal, its size, and the counters' names in their order. */
+  /** Byte offsets in the journal, its size, and the counters' names in order. */
   journal: { bytes: number; phase: number; attempts: number; counters: number; counterNames: string[] };
 }
 
@@ -104,25 +110,27 @@ export interface Addon {
   layout(capacity: number): BatchLayout;
   /** @throws QueueError */
   openQueues(options: QueueOptions): OpenedQueues;
-  /** Unbinds the queues; the kernel drops what they held. Legal twice; leaves descriptors of other kinds alone. */
+  /** Unbinds the queues; the kernel drops what they held. May be called twice; ignores descriptors of other kinds. */
   close(fd: number): void;
-  /** CLOCK_BOOTTIME: goes on through suspend, never jumps. */
+  /** CLOCK_BOOTTIME: keeps counting through suspend, never jumps. */
   boottimeMs(): number;
-  /** Makes the file so long, with every block there: no write to it can find the disk full. @throws SystemError */
+  /**
+   * Extends the file to this size with every block allocated, so no write can find the disk full. @throws SystemError
+   */
   reserveFile(fd: number, bytes: number): void;
-  /** Memory without a name, reserved and zeroed, as a descriptor. @throws SystemError */
+  /** Anonymous memory, reserved and zeroed, as a descriptor. @throws SystemError */
   createMemory(bytes: number): number;
-  /** Maps a part of a file, shared and writable, until the buffer is collected. @throws SystemError */
+  /** Maps part of a file, shared and writable, until the buffer is collected. @throws SystemError */
   mapFile(fd: number, offset: number, bytes: number): ArrayBuffer;
-  /** The kernel kills this process when its parent dies. False when that is not `pid`, or not any more. */
+  /** The kernel kills this process when its parent dies. False when the parent is not `pid`, or no longer is. */
   dieWithParent(pid: number): boolean;
-  /** Whether something waits to be read from the descriptor. */
+  /** Whether the descriptor has something to read. */
   isReadable(fd: number): boolean;
-  /** To a unix socket; a path that begins with `@` is a name in the abstract namespace. @throws SystemError */
+  /** To a unix socket; a path starting with `@` is a name in the abstract namespace. @throws SystemError */
   sendDatagram(path: string, text: string): void;
-  /** The socket that `fillSet` speaks through. @throws SystemError */
+  /** The socket that `fillSet` uses. @throws SystemError */
   openSetSocket(): number;
-  /** Every address of family 4 or 6 is in the ipset (hash:net) for so many seconds from now. @throws SystemError */
+  /** Puts every address of family 4 or 6 into the ipset (hash:net) for this many seconds. @throws SystemError */
   fillSet(fd: number, name: string, family: 4 | 6, seconds: number): void;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
@@ -132,12 +140,12 @@ export const ADDON_FILE = path.join(__dirname, '..', '..', '..', 'build', 'Relea
 
 let loaded: Addon | undefined;
 
-/** @throws Error with one line for people when the addon is not built or does not load */
+/** @throws Error with a one-line message when the addon is not built or does not load */
 export function loadAddon(file = ADDON_FILE): Addon {
   if (loaded !== undefined && file === ADDON_FILE) return loaded;
   let addon: Addon;
   try {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- a native module has no other way in
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- a native module can only be required
     addon = require(file) as Addon;
   } catch (error) {
     throw new Error(explainLoadError(error as NodeJS.ErrnoException, file), { cause: error });
@@ -154,7 +162,7 @@ function explainLoadError(error: NodeJS.ErrnoException, file: string): string {
 
 /**
  * Opens one socket with `count` queues bound.
- * @throws QueueError whose message says in one line what is wrong and what to do
+ * @throws QueueError whose one-line message says what is wrong and what to do
  */
 export function openQueues(options: QueueOptions): OpenedQueues {
   try {
@@ -169,13 +177,13 @@ export function closeQueues(fd: number): void {
   loadAddon().close(fd);
 }
 
-/** `instanceof Error` fails across realms; the addon's errors are known by their fields. */
+/** `instanceof Error` fails across realms, so the addon's errors are recognised by their fields. */
 function isQueueError(error: unknown): error is QueueError {
   const candidate = error as Partial<QueueError> | null;
   return typeof candidate?.code === 'string' && typeof candidate.syscall === 'string';
 }
 
-/** CLOCK_BOOTTIME in ms: the engine's clock, which survives a restart of the engine and a suspended host. */
+/** CLOCK_BOOTTIME in ms. It keeps counting through a restart of the engine and while the host is suspended. */
 export function boottimeMs(): number {
   return loadAddon().boottimeMs();
 }

@@ -1,37 +1,40 @@
 /**
- * The clock by which lives are counted: CLOCK_BOOTTIME, less the time in which nobody decided. An engine that was stopped,
- * killed or without processor time goes on where it was, and so do the connections whose packets waited for it.
+ * The clock that lives are measured by: CLOCK_BOOTTIME minus the time in which no worker decided packets. After a stop,
+ * a kill or a time without CPU the engine continues where it was, and so do the connections whose packets waited.
  * docs/decisions/engine-clock.md
  */
 
-/** Between two looks so much passes at the most. Looks are 25 ms apart, and a collection of garbage takes no longer. */
+/**
+ * The most that passes between two looks. Looks are 25 ms apart, and a garbage collection takes no longer than this.
+ */
 const LONGEST_STEP_MS = 250;
-/** A longer stall counts in full: by then TCP, CPEs and collectors have given up what they were about. */
+/** A longer stall counts in full: by then TCP, CPEs and collectors have given up. */
 export const LONGEST_STALL_MS = 60_000;
-/** So long without a verdict is told. */
+/** A stall of this length is reported. */
 const TOLD_MS = 1000;
 
-/** Float64 words of memory that outlives a worker, CLOCK_BOOTTIME in ms. */
+/** Float64 words in memory that outlives a worker, CLOCK_BOOTTIME in ms. */
 const enum Hand {
   /** When a worker last looked. */
   Seen,
-  /** How far behind CLOCK_BOOTTIME the engine's clock is; whole, so that taking it off and adding it again is exact. */
+  /** How far the engine's clock is behind CLOCK_BOOTTIME. A whole number, so subtracting and adding it is exact. */
   Lag,
 }
 
 export const HANDS = 2;
 
-/** The worker's: every look moves it on. */
+/** The worker's clock; every look advances it. */
 export class EngineClock {
   /** Nobody had looked for longer than `longestStallMs` when this clock began. */
   readonly wasAway: boolean = false;
 
   /**
-   * Goes on where the last worker left it, or begins at CLOCK_BOOTTIME where none has, or where the hands are damaged.
+   * Continues from where the last worker left it; starts at CLOCK_BOOTTIME when there was none, or when the hands are
+   * damaged.
    *
-   * @param hands shared with readers, and with the worker after this one
-   * @param longestStallMs see LONGEST_STALL_MS; less where somebody else serves the CPEs by then
-   * @param onStall told of a second or more without a look; `isLong` where it was longer than `longestStallMs`
+   * @param hands shared with readers and with the next worker
+   * @param longestStallMs see LONGEST_STALL_MS; less where another party serves the CPEs by then
+   * @param onStall called after a second or more without a look; `isLong` when it exceeded `longestStallMs`
    */
   constructor(
     private readonly hands: Float64Array,
@@ -49,7 +52,7 @@ export class EngineClock {
     hands[Hand.Seen] = boottimeMs;
   }
 
-  /** The engine's time, ms. */
+  /** The engine's time in ms. */
   look(boottimeMs: number): number {
     const { hands } = this;
     const gapMs = boottimeMs - hands[Hand.Seen];
@@ -62,24 +65,27 @@ export class EngineClock {
     return boottimeMs - hands[Hand.Lag];
   }
 
-  /** What a gap between two looks adds to the lag: whole ms. */
+  /** How much of a gap between two looks goes into the lag: whole ms. */
   private forgiven(gapMs: number): number {
     const isStall = gapMs > LONGEST_STEP_MS && gapMs <= this.longestStallMs;
     return isStall ? Math.floor(gapMs - LONGEST_STEP_MS) : 0;
   }
 }
 
-/** The engine's time when a worker last looked, for those who look on. */
+/** The engine's time when a worker last looked, for readers in another process. */
 export function engineTime(hands: Float64Array): number {
   return hands[Hand.Seen] - hands[Hand.Lag];
 }
 
-/** When a worker last looked, CLOCK_BOOTTIME in ms. Anything that changes: a damaged hand is as good. */
+/**
+ * When a worker last looked, CLOCK_BOOTTIME in ms. Callers only compare it for change, so a damaged hand does not
+ * matter.
+ */
 export function lastLookMs(hands: Float64Array): number {
   return hands[Hand.Seen];
 }
 
-/** What makes a CLOCK_BOOTTIME of a time of the engine's, as of its last stall. */
+/** Add this to an engine time to get CLOCK_BOOTTIME, as of the last stall. */
 export function engineLag(hands: Float64Array): number {
   return hands[Hand.Lag];
 }

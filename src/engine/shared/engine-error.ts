@@ -1,4 +1,4 @@
-/** The engine cannot start or go on for a reason outside it; the message is one line for people. */
+/** The engine cannot start or continue for an external reason. The message is one line for people. */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
 }

@@ -1,6 +1,6 @@
-/** What the engine's parts log to. */
+/** The log interface of the engine's parts. */
 
-/** Few events, none per packet. pino's loggers fit. */
+/** For rare events, never one per packet. pino's loggers fit. */
 export interface EngineLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,19 +1,19 @@
 /**
- * A histogram that the packet path may write: its buckets stand in memory that is handed in, and counting allocates
- * nothing. Another process may read the same memory meanwhile. Shaped as Prometheus wants it, but for the buckets being
- * apart here and cumulative there.
+ * A histogram that the packet path can write: its buckets are in caller-provided memory, and counting allocates
+ * nothing. Another process may read that memory at the same time. Prometheus expects cumulative buckets; these are
+ * separate.
  */
 
 export class Histogram {
   private readonly counts: Float64Array;
   private readonly totals: Float64Array;
 
-  /** Bytes of memory that `bounds` need. */
+  /** Bytes of memory needed for `bounds`. */
   static bytes(bounds: Float64Array): number {
     return (bounds.length + 3) * 8;
   }
 
-  /** @param bounds upper ends of the buckets, inclusive, ascending; what is above the last counts as infinite */
+  /** @param bounds upper ends of the buckets, inclusive, ascending; higher values count as infinite */
   constructor(
     readonly bounds: Float64Array,
     buffer: ArrayBuffer,

@@ -1,6 +1,6 @@
 /**
- * The verdict loop's journal (native/journal.h), read beside the running loop: counters that go on from worker to worker,
- * and whether a batch is in hand. Knows bytes only.
+ * The verdict loop's journal (native/journal.h), read while the loop runs: counters that continue from worker to
+ * worker, and whether a batch is in hand. Knows bytes only.
  */
 import { type LoopCounters } from './binding';
 
@@ -10,7 +10,7 @@ const COUNTERS_AT = 144;
 const PRISTINE_AT = 512;
 const PRISTINE_BYTES = 1280;
 
-/** In the order in which they stand. */
+/** In memory order. */
 export const COUNTER_NAMES = [
   'batches',
   'received',
@@ -25,7 +25,7 @@ export const COUNTER_NAMES = [
   'givenUp',
 ] as const satisfies readonly (keyof LoopCounters)[];
 
-/** Byte offsets and sizes, compared with the addon's own by a test. */
+/** Byte offsets and sizes; a test compares them with the addon's own. */
 export const JOURNAL_LAYOUT = {
   phase: PHASE_AT,
   attempts: ATTEMPTS_AT,
@@ -44,7 +44,7 @@ export class Journal {
     return PRISTINE_AT + capacity * PRISTINE_BYTES;
   }
 
-  /** @param buffer memory that a verdict loop was given as its journal */
+  /** @param buffer the memory given to a verdict loop as its journal */
   constructor(buffer: ArrayBuffer) {
     this.words = new Uint32Array(buffer, 0, PRISTINE_AT / 4);
     this.values = new BigUint64Array(buffer, COUNTERS_AT, COUNTER_NAMES.length);

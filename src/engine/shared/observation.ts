@@ -1,14 +1,14 @@
 /**
- * What the verdict loop lets others see besides the splitter's own counters: packets by side and reason, how large its
- * batches are and how long deciding them takes, and the packets that somebody traces. All in one memory that is handed
- * in: the worker writes, the supervisor reads without asking. Nothing here allocates on the packet path.
+ * What the verdict loop shows besides the splitter's own counters: packets by side and reason, batch sizes, decision
+ * times, and traced packets. All of it is in one block of caller-provided memory: the worker writes, the supervisor
+ * reads at any time. Nothing here allocates on the packet path.
  */
 
 import { type PacketBatch, Side, SIDES } from '../../packet/batch';
 import { Histogram } from './histogram';
 import { PacketRing } from './packet-ring';
 
-/** Room for reasons to come; the memory's shape does not depend on how many there are. */
+/** Leaves room for future reasons; the memory's layout does not depend on how many there are. */
 const MAX_REASONS = 128;
 
 const BATCH_BOUNDS = Float64Array.of(1, 2, 4, 8, 16, 32, 64);
@@ -40,12 +40,12 @@ export class Observation {
     this.ring = new PacketRing(buffer, at + RING_AT);
   }
 
-  /** Packets that came through queue 0 to 3 and got this reason. */
+  /** Packets from queue 0 to 3 with this reason. */
   packets(queue: number, reason: number): number {
     return this.counts[queue * MAX_REASONS + reason];
   }
 
-  /** Batches that have been decided, by all workers. Fail-over depends on it, and on no figure for Prometheus. */
+  /** Batches decided so far, by all workers. Fail-over depends on this counter and on no Prometheus metric. */
   get decidedBatches(): number {
     return this.decided[0];
   }

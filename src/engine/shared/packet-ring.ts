@@ -1,7 +1,7 @@
 /**
- * Packets as they came and what became of them, kept for `trace`: a ring in memory that worker and supervisor share. The
- * worker writes only while somebody wants to see (a lease, renewed by every question) and never waits: who reads too
- * slowly finds packets overwritten, and counts them. Knows bytes only; one writer, any number of readers.
+ * Packets as they arrived and what became of them, kept for `trace` in a ring that worker and supervisor share. The
+ * worker writes only while somebody holds a lease, which every request renews, and it never waits: a slow reader finds
+ * packets overwritten and counts them. Knows bytes only. One writer, any number of readers.
  */
 
 import { type Address } from '../../packet/address';
@@ -24,10 +24,10 @@ const AFTER_AT = 40;
 /** Headers as they left: IPv6 with an extension header, and the ports. */
 const MAX_AFTER_BYTES = 96;
 const PACKET_AT = AFTER_AT + MAX_AFTER_BYTES;
-/** More than an Ethernet frame carries; of a super-packet only this much is kept. */
+/** More than an Ethernet frame carries; a super-packet is cut to this size. */
 export const MAX_KEPT_BYTES = SLOT_BYTES - PACKET_AT;
 
-/** Those who want to see at the same time, each one CPE or all. */
+/** Concurrent readers; each traces one CPE or all. */
 const LEASES = 8;
 const LEASE_BYTES = 32;
 /** Fields of a lease, byte offsets. */
@@ -52,9 +52,9 @@ export interface RingPacket {
   queue: number;
   verdict: number;
   reason: number;
-  /** Bytes of the packet in the queue, of which `bytes` may be fewer. */
+  /** Length of the packet in the queue; `bytes` may hold less. */
   originalBytes: number;
-  /** As it came. */
+  /** As it arrived. */
   bytes: Uint8Array;
   /** Its first bytes as they left. */
   after: Uint8Array;
@@ -65,7 +65,7 @@ export class PacketRing {
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
   private readonly doubles: Float64Array;
-  /** Packets of the batch in hand that are kept. */
+  /** Packets of the current batch that are kept. */
   private held = 0;
 
   /** @param at a multiple of 8 */
@@ -75,14 +75,14 @@ export class PacketRing {
     this.doubles = new Float64Array(buffer, at, PacketRing.BYTES / 8);
   }
 
-  /** Packets kept since the ring was made. */
+  /** Packets kept since the ring was created. */
   get written(): number {
     return this.doubles[WRITTEN_AT / 8];
   }
 
   // ---- the writer ----
 
-  /** Keeps what is wanted of a batch, before it is decided. */
+  /** Keeps the traced packets of a batch before it is decided. */
   before(batch: PacketBatch, nowMs: number): void {
     this.held = 0;
     if (!this.isWanted(nowMs)) return;
@@ -91,7 +91,7 @@ export class PacketRing {
     }
   }
 
-  /** Adds what became of it. */
+  /** Adds the outcome. */
   after(batch: PacketBatch): void {
     if (this.held === 0) return;
     const { words, written, held } = this;
@@ -122,7 +122,7 @@ export class PacketRing {
     this.copy(batch.bytes, batch.offset[index], at + PACKET_AT, kept);
   }
 
-  /** Byte by byte: a view to copy through would be an object a packet. */
+  /** Byte by byte: copying through a view would allocate an object per packet. */
   private copy(from: Uint8Array, fromAt: number, at: number, length: number): void {
     for (let i = 0; i < length; i++) this.bytes[at + i] = from[fromAt + i];
   }
@@ -152,8 +152,8 @@ export class PacketRing {
   // ---- readers ----
 
   /**
-   * Has packets kept until `untilMs`: those from or to `cpe`, or all. False when too many others want the same.
-   * To be called by one process only.
+   * Keeps packets until `untilMs`: those from or to `cpe`, or all. False when all leases are taken. Only one process
+   * may call this.
    */
   lease(cpe: Address | undefined, nowMs: number, untilMs: number): boolean {
     const wanted = cpe === undefined ? new Uint8Array(0) : networkOrder(cpe);
@@ -173,8 +173,8 @@ export class PacketRing {
   }
 
   /**
-   * Calls `visit` for packets from number `since` on, of `cpe` or of all, until it says false.
-   * @returns the number to go on from, and how many had been overwritten
+   * Calls `visit` for packets from number `since` on, of `cpe` or of all, until it returns false.
+   * @returns the number to continue from, and how many packets had been overwritten
    */
   readSince(since: number, cpe: Address | undefined, visit: (packet: RingPacket) => boolean) {
     const { written } = this;
@@ -194,7 +194,7 @@ export class PacketRing {
     return { next: Math.max(written, first), missed };
   }
 
-  /** A copy; undefined when the writer has come round to it meanwhile. */
+  /** A copy; undefined when the writer has overwritten it meanwhile. */
   private packet(n: number): RingPacket | undefined {
     const at = slotAt(n);
     const { words } = this;
@@ -227,7 +227,7 @@ function slotAt(n: number): number {
   return SLOTS_AT + (n % RING_SLOTS) * SLOT_BYTES;
 }
 
-/** Whether a packet comes from or goes to this address, of 4 or 16 bytes. */
+/** Whether the packet's source or destination is this address, of 4 or 16 bytes. */
 function concerns(
   bytes: Uint8Array,
   at: number,

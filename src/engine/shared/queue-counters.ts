@@ -1,7 +1,7 @@
 /**
- * What the kernel says of its queues: /proc/net/netfilter/nfnetlink_queue, one line a queue.
- * Columns: number, port id of the owner, packets waiting, copy mode, copy range, dropped because the queue was full,
- * dropped because the socket was full, last packet id, 1. Source: net/netfilter/nfnetlink_queue.c, seq_show.
+ * The kernel's queue counters: /proc/net/netfilter/nfnetlink_queue, one line per queue. Columns: number, port id of the
+ * owner, packets waiting, copy mode, copy range, dropped because the queue was full, dropped because the socket was
+ * full, last packet id, 1. Source: net/netfilter/nfnetlink_queue.c, seq_show.
  */
 
 import { readFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ export function parseQueueCounters(text: string): QueueCounters[] {
     }));
 }
 
-/** The queues of this network namespace; none where the file is not ours to read. */
+/** The queues of this network namespace; empty when the file may not be read. */
 export function readQueueCounters(): QueueCounters[] {
   try {
     return parseQueueCounters(readFileSync(FILE, 'utf8'));

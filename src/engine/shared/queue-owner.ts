@@ -1,5 +1,5 @@
 /**
- * Why a queue could not be bound, in words: the kernel says EPERM both to a process without rights and to one that
+ * Explains why a queue could not be bound. The kernel answers EPERM both to a process without rights and to one that
  * comes second, and EINVAL when it lacks the feature. /proc tells the cases apart.
  *
  * /proc/net/netfilter/nfnetlink_queue: queue, port id of its socket, … (net/netfilter/nfnetlink_queue.c, seq_show)
@@ -17,10 +17,10 @@ export interface QueueFailure {
 const NETLINK_NETFILTER = 12;
 /** Bit of CapEff in /proc/self/status; linux/capability.h. */
 const CAP_NET_ADMIN = 12n;
-/** Looking for an owner goes through every process's descriptors; more of them than this and we say the port id. */
+/** Finding an owner means reading every process's descriptors; with more processes than this we report the port id. */
 const MAX_PROCESSES = 32768;
 
-/** One line for people about a failed `openQueues`. `proc` is where /proc is mounted. */
+/** A one-line explanation of a failed `openQueues`. `proc` is where /proc is mounted. */
 export function explainOpenError(failure: QueueFailure, options: { gso: boolean }, proc = '/proc'): string {
   const subject = failure.queue === undefined ? 'cannot open a queue socket' : `cannot bind queue ${failure.queue}`;
   return `${subject}: ${explainCause(failure, options, proc)} (${failure.code})`;
@@ -39,19 +39,19 @@ function explainCause(failure: QueueFailure, options: { gso: boolean }, proc: st
   return failure.message;
 }
 
-/** The netlink port id that owns the queue; undefined when it is free, or when we may not see. */
+/** The netlink port id that owns the queue; undefined when it is free or not visible to us. */
 export function findQueuePort(queue: number, proc = '/proc'): number | undefined {
   const row = rowsOf(path.join(proc, 'net/netfilter/nfnetlink_queue')).find((fields) => Number(fields[0]) === queue);
   return row === undefined ? undefined : Number(row[1]);
 }
 
-/** A process that holds a socket; `name` is empty where it has ended meanwhile. */
+/** A process that holds a socket; `name` is empty when it has ended meanwhile. */
 export interface Holder {
   pid: number;
   name: string;
 }
 
-/** `process 123 (suricata)`, or the port id when no process we can see holds the socket. */
+/** `process 123 (suricata)`, or the port id when no visible process holds the socket. */
 export function describeOwner(port: number, proc = '/proc'): string {
   const holder = findQueueHolder(port, proc);
   if (holder === undefined) return `another process (netlink port ${port})`;
@@ -60,7 +60,7 @@ export function describeOwner(port: number, proc = '/proc'): string {
   return name === '' ? `process ${pid}` : `process ${pid} (${name})`;
 }
 
-/** The process behind a netlink port id; undefined when it is not ours to see. */
+/** The process behind a netlink port id; undefined when it is not visible to us. */
 export function findQueueHolder(port: number, proc = '/proc'): Holder | undefined {
   const row = rowsOf(path.join(proc, 'net/netlink')).find(
     (fields) => Number(fields[1]) === NETLINK_NETFILTER && Number(fields[2]) === port,
@@ -69,7 +69,7 @@ export function findQueueHolder(port: number, proc = '/proc'): Holder | undefine
   return inode === undefined ? undefined : findSocketHolder(inode, proc);
 }
 
-/** The process that has a descriptor of the socket with this inode. */
+/** The process that has the socket with this inode open. */
 export function findSocketHolder(inode: string, proc = '/proc'): Holder | undefined {
   const processes = listDirectory(proc).filter((name) => /^\d+$/.test(name));
   for (const pid of processes.slice(0, MAX_PROCESSES)) {
@@ -82,7 +82,7 @@ export function findSocketHolder(inode: string, proc = '/proc'): Holder | undefi
   return undefined;
 }
 
-/** From Node 23 on a Node process calls its first thread, whose name stands for it, MainThread: its program says more. */
+/** From Node 23 on, a Node process names its first thread MainThread, so its program says more. */
 function nameOf(directory: string): string {
   const name = readText(path.join(directory, 'comm')).trim();
   return name === 'MainThread' ? path.basename(readText(path.join(directory, 'cmdline')).split('\0')[0]) : name;
@@ -100,7 +100,7 @@ function rowsOf(file: string): string[][] {
     .map((line) => line.trim().split(/\s+/));
 }
 
-// /proc changes while we look at it and hides what is not ours: what cannot be read is not there.
+// /proc changes while we read it and hides other users' processes: treat what cannot be read as absent.
 function readText(file: string): string {
   try {
     return fs.readFileSync(file, 'utf8');

@@ -1,7 +1,7 @@
 /**
- * The engines that run on this host: each notes itself in a directory under /run, in a file named after its process.
- * Commands find an engine there by the configuration file that it was started with, without reading that file, or by its
- * name. docs/decisions/registry.md
+ * The engines running on this host. Each writes an entry into a directory under /run, in a file named after its process
+ * id. Commands find an engine there by its configuration file, without reading that file, or by its name.
+ * docs/decisions/registry.md
  */
 import {
   chmodSync,
@@ -21,45 +21,45 @@ import {
 import { join } from 'node:path';
 import { type EngineLog } from './engine-log';
 
-/** An engine as it notes itself. */
+/** An engine's own entry. */
 export interface RunningEngine {
   pid: number;
-  /** The instance: `name` of its configuration. */
+  /** The instance: `name` in its configuration. */
   name: string;
-  /** Absolute path of the configuration file that it was started with. */
+  /** Absolute path of the configuration file it was started with. */
   file: string;
   /** Path of its control socket. */
   socket: string;
   stateDirectory: string;
-  /** Number of its first queue; it has four. */
+  /** The first of its four queues. */
   firstQueue: number;
   version: string;
 }
 
 interface Entry extends RunningEngine {
-  /** When the process started, in clock ticks since boot: tells it from a later process with its number. */
+  /** Start time of the process, in clock ticks since boot: tells it from a later process with the same id. */
   startTicks: string;
-  /** The network namespace it runs in. Queues, rules and names belong to one. */
+  /** Its network namespace. Queues, rules and names belong to one. */
   network: string;
 }
 
 const DIRECTORY = '/run/acsplit-engines';
-/** Members of a control group look in here, too; nothing in it is a secret. */
+/** Members of a control group read it too; it holds no secrets. */
 const DIRECTORY_MODE = 0o755;
 const FILE_MODE = 0o644;
 const MOST_ENTRIES = 1024;
 const MOST_BYTES = 65_536;
-/** A note that is gone, because somebody cleaned up /run, is written again. */
+/** An entry that disappears, because somebody cleaned up /run, is written again. */
 const INTERVAL_MS = 3000;
 
-/** Where engines note themselves; ACSPLIT_ENGINES_DIRECTORY names another place, for tests. */
+/** Where engines write their entries; tests set ACSPLIT_ENGINES_DIRECTORY. */
 export function registryDirectory(): string {
   return process.env.ACSPLIT_ENGINES_DIRECTORY ?? DIRECTORY;
 }
 
 /**
- * The engines that run in this network namespace, by name, then by process id. Entries of dead ones are skipped, and so is
- * what does not read as an entry. Empty where the directory is not there or not ours to read.
+ * The engines of this network namespace, by name, then by process id. Skips dead engines and unreadable entries. Empty
+ * when the directory is missing or not readable.
  */
 export function listEngines(directory = registryDirectory()): RunningEngine[] {
   const network = networkOf('self');
@@ -70,13 +70,13 @@ export function listEngines(directory = registryDirectory()): RunningEngine[] {
 }
 
 export interface Registration {
-  /** Removes the note. Idempotent. */
+  /** Removes the entry. Idempotent. */
   end(): void;
 }
 
 /**
- * Notes an engine of this process, and keeps the note in place. Notes of dead engines are removed. Never throws: an engine
- * that cannot note itself says so once, and runs; commands then need its configuration.
+ * Writes an entry for this process and keeps it in place. Removes entries of dead engines. Never throws: an engine that
+ * cannot write its entry logs that once and runs; commands then need its configuration.
  */
 export function register(
   engine: Omit<RunningEngine, 'pid'>,
@@ -119,7 +119,7 @@ export function register(
 
 function makeRegistry(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  // Where we may not, the mode is somebody else's choice.
+  // Where we may not chmod, the mode was somebody else's choice.
   try {
     if ((statSync(directory).mode & 0o777) !== DIRECTORY_MODE) chmodSync(directory, DIRECTORY_MODE);
   } catch (error) {
@@ -157,7 +157,7 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** Undefined for what no engine of root's or of our own has written. */
+/** Undefined unless an engine of root or of our own user has written it. */
 function readEntry(directory: string, name: string): Entry | undefined {
   let fd: number | undefined;
   try {
@@ -187,7 +187,7 @@ function isEntry(value: unknown): value is Entry {
 function isLiving({ pid, startTicks }: Entry): boolean {
   const ticks = startTicksOf(pid);
   if (ticks !== undefined) return ticks === startTicks;
-  // /proc may hide the processes of others (hidepid); a signal that may not be sent tells that there is one.
+  // /proc may hide other users' processes (hidepid); a refused signal shows that one exists.
   try {
     process.kill(pid, 0);
     return true;
@@ -197,8 +197,8 @@ function isLiving({ pid, startTicks }: Entry): boolean {
 }
 
 /**
- * Fields 3 and 22 of /proc/PID/stat, counted behind the name, which may hold anything. A zombie has no ticks of any entry.
- * proc_pid_stat(5)
+ * Fields 3 (state) and 22 (start time) of /proc/PID/stat, counted from behind the name, which may contain anything. A
+ * zombie gets a text that no entry has. proc_pid_stat(5)
  */
 function startTicksOf(pid: number): string | undefined {
   try {
@@ -222,6 +222,6 @@ function removeFile(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // It is gone, or not ours to remove.
+    // Gone already, or not ours to remove.
   }
 }

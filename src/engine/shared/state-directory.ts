@@ -2,12 +2,12 @@
 import { mkdirSync } from 'node:fs';
 import { EngineError } from './engine-error';
 
-/** Others may pass through to the control socket, which is its own guard, and see nothing. */
+/** Other users may traverse it to reach the control socket, which has its own mode, but cannot list it. */
 const DIRECTORY_MODE = 0o711;
 
-/** @throws EngineError when it is not there and cannot be made */
+/** @throws EngineError when it does not exist and cannot be created */
 export function makeDirectory(directory: string): void {
-  // A stricter umask would keep the control socket's group out.
+  // A stricter umask would lock out the control socket's group.
   const umask = process.umask(0o777 & ~DIRECTORY_MODE);
   try {
     mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
@@ -15,7 +15,7 @@ export function makeDirectory(directory: string): void {
     const { code, message } = error as NodeJS.ErrnoException;
     const denied = code === 'EACCES' || code === 'EPERM';
     const reason = denied ? 'permission denied; run as root or choose another stateDirectory' : message;
-    throw new EngineError(`state directory ${directory} cannot be made: ${reason}`, { cause: error });
+    throw new EngineError(`state directory ${directory} cannot be created: ${reason}`, { cause: error });
   } finally {
     process.umask(umask);
   }

@@ -1,12 +1,12 @@
 /**
- * The state file: tables, counters and events in a file of the state directory, mapped by the worker, which writes, and
- * by the supervisor, which reads. It outlives both; docs/decisions/state-file.md.
+ * The state file: tables, counters and events in a file in the state directory, mapped by the worker, which writes, and
+ * by the supervisor, which reads. It outlives both. docs/decisions/state-file.md
  *
- *     header    4096 bytes, state-header.ts; bears a check word, the magic is written last
+ *     header    4096 bytes, state-header.ts; has a check word, the magic is written last
  *     memory    Splitter.bufferBytes, laid out by the splitter alone
  *
- * What does not fit exactly (torn, foreign, of another version, shape or boot) is made anew, and that is said; a pause
- * outlives it where the header tells. The tables of acsplit 0.1.0 are taken over row by row.
+ * A file that does not fit exactly (truncated, foreign, or of another version, shape or boot) is replaced, with a log
+ * line. A pause survives if the header is readable. The tables of acsplit 0.1.0 are taken over row by row.
  */
 import {
   closeSync,
@@ -29,40 +29,43 @@ import { HEADER_BYTES, type Shape, StateHeader } from './state-header';
 const FILE_MODE = 0o600;
 
 export interface StateFile {
-  /** Stays open for as long as a worker may need it. */
+  /** Stays open as long as a worker may need it. */
   fd: number;
   header: StateHeader;
-  /** What the splitter lays out. */
+  /** Laid out by the splitter. */
   memory: ArrayBuffer;
   /** Why earlier tables were not taken over; undefined when they were, or when there were none. */
   replaced: string | undefined;
-  /** Entries of an earlier layout that were taken over; undefined when there was no such file. */
+  /** Entries taken over from an earlier layout; undefined when there was no such file. */
   adopted: number | undefined;
-  /** Nobody can tell whether diverting was paused before. */
+  /** Whether diverting was paused before is unknown. */
   isPauseUnknown: boolean;
 }
 
 export interface StateOptions extends Shape {
   directory: string;
-  /** Tries the memory out, before any worker does. @throws Error, and the file is made anew */
+  /** Tests the memory before any worker uses it. @throws Error, which makes the file be replaced */
   tryOut: (memory: ArrayBuffer) => void;
-  /** Writes what tables of an earlier layout hold into zeroed memory; how many entries. @throws Error when they are of no use */
+  /**
+   * Copies the tables of an earlier layout into zeroed memory and returns how many entries. @throws Error when they are
+   * unusable
+   */
   adopt: (earlier: EarlierState, memory: ArrayBuffer) => number;
 }
 
 /** A copy of another layout's tables. */
 export interface EarlierState extends Shape {
   memory: ArrayBuffer;
-  /** Of the engine's clock, which goes on. */
+  /** Of the engine's clock, which continues. */
   hands: Float64Array;
 }
 
 type Mapped = Pick<StateFile, 'header' | 'memory'>;
 
-/** A file that is of no use. */
+/** An unusable file. */
 interface Refused {
   objection: string;
-  /** undefined: its header does not tell. */
+  /** Undefined when its header does not tell. */
   paused: boolean | undefined;
   earlier?: EarlierState | undefined;
 }
@@ -71,7 +74,7 @@ export function stateFilePath(directory: string): string {
   return join(directory, 'tables.state');
 }
 
-/** @throws EngineError when there is no room, or no right to write there */
+/** @throws EngineError when there is no room, or no permission to write there */
 export function openState(options: StateOptions): StateFile {
   const { directory } = options;
   const path = stateFilePath(directory);
@@ -99,7 +102,7 @@ function adopt(
   }
 }
 
-/** Maps what another process has opened. */
+/** Maps a file that another process has opened. */
 export function mapState(fd: number, memoryBytes: number): Mapped {
   const { mapFile } = loadAddon();
   return {
@@ -109,11 +112,11 @@ export function mapState(fd: number, memoryBytes: number): Mapped {
 }
 
 /**
- * The same file with tables that begin anew: it takes no room, and whoever looks on goes on looking. Only where no worker
- * has it mapped. A crash in between leaves a file without its magic, which the next start makes anew.
- * @returns whether diverting is paused as it was; undefined, and not paused, where the header does not tell
+ * Resets the tables within the same file, so it takes no extra space and readers keep their mapping. Only call this
+ * while no worker has it mapped. A crash in between leaves a file without its magic, which the next start replaces.
+ * @returns whether diverting is still paused; undefined, and not paused, where the header does not tell
  */
-export function beginAnew({ header, memory }: Mapped, options: StateOptions): boolean | undefined {
+export function resetTables({ header, memory }: Mapped, options: StateOptions): boolean | undefined {
   const paused = header.believablePause;
   header.spoil();
   new Uint8Array(memory).fill(0);
@@ -122,7 +125,7 @@ export function beginAnew({ header, memory }: Mapped, options: StateOptions): bo
   return paused;
 }
 
-/** A state that fits, or that does after its tables have begun anew; why there is none; undefined without a file. */
+/** A state that fits, or fits after a reset of its tables; the reason if there is none; undefined without a file. */
 function takeOver(path: string, options: StateOptions): StateFile | Refused | undefined {
   let fd: number;
   try {
@@ -140,7 +143,7 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
     const wanted = HEADER_BYTES + options.memoryBytes;
     const objection = header.objection(options) ?? objectionToSize(fd, wanted);
     if (objection !== undefined) throw new Error(objection);
-    // A file with holes could find the disk full later, where nobody can be told.
+    // A sparse file could find the disk full later, when the write can no longer fail cleanly.
     loadAddon().reserveFile(fd, wanted);
     const mapped = mapState(fd, options.memoryBytes);
     return { fd, ...mapped, replaced: tryOut(mapped, options), adopted: undefined, isPauseUnknown: false };
@@ -150,18 +153,18 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
   }
 }
 
-/** @returns why the tables had to begin anew, if they had to */
+/** @returns why the tables had to be reset, if they had to be */
 function tryOut(mapped: Mapped, options: StateOptions): string | undefined {
   try {
     options.tryOut(mapped.memory);
     return undefined;
   } catch (error) {
-    beginAnew(mapped, options);
+    resetTables(mapped, options);
     return (error as Error).message;
   }
 }
 
-/** A copy: what is mapped keeps its room on the disk, though it is removed, until the mapping is collected. */
+/** A copy: a mapping keeps a removed file's disk space until it is collected. */
 function readHeader(fd: number): StateHeader {
   const stat = fstatSync(fd);
   if (!stat.isFile()) throw new Error('it is no file');
@@ -184,7 +187,7 @@ function objectionToSize(fd: number, wanted: number): string | undefined {
   return size === wanted ? undefined : `it has ${size} bytes instead of ${wanted}`;
 }
 
-/** Under another name until it is whole: a file under the right name was complete once. */
+/** Under a temporary name until it is complete, so a file under the right name was complete once. */
 function make(path: string, shape: Shape, paused: boolean | undefined): Mapped & { fd: number } {
   const draft = `${path}.new`;
   remove(draft);
@@ -192,7 +195,7 @@ function make(path: string, shape: Shape, paused: boolean | undefined): Mapped &
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(draft, flags, FILE_MODE);
   try {
-    // What is in the way goes first: there may not be room for both.
+    // Remove the old file first: there may not be room for both.
     remove(path);
     loadAddon().reserveFile(fd, HEADER_BYTES + shape.memoryBytes);
     const mapped = mapState(fd, shape.memoryBytes);
@@ -206,10 +209,10 @@ function make(path: string, shape: Shape, paused: boolean | undefined): Mapped &
   }
 }
 
-/** Tables that are there, and a pause, must not be lost to a start that fails. */
+/** A start that fails must not destroy existing tables or a pause. */
 function requireRoom(path: string, { memoryBytes }: Shape): void {
   const { blocks, bfree, bsize } = statfsSync(dirname(path));
-  // A file system without a limit does not count.
+  // A file system without a limit reports none.
   if (blocks === 0) return;
   const earlier = lstatSync(path, { throwIfNoEntry: false })?.blocks ?? 0;
   const missing = HEADER_BYTES + memoryBytes - bfree * bsize - earlier * 512;
@@ -236,6 +239,6 @@ function inWords<T>({ directory, memoryBytes }: StateOptions, act: () => T): T {
         cause: error,
       });
     }
-    throw new EngineError(`the state file cannot be made in ${directory}: ${message}`, { cause: error });
+    throw new EngineError(`the state file cannot be created in ${directory}: ${message}`, { cause: error });
   }
 }

@@ -1,11 +1,11 @@
-/** The state file's first page: whose it is, what shape it has, and what outlives every worker beside the tables. */
+/** The state file's first page: its owner, its shape, and what else outlives every worker besides the tables. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { HANDS } from './engine-clock';
 
 export const HEADER_BYTES = 4096;
 const MAGIC = 0x53706361; // "acpS"
-/** To be raised whenever the splitter's memory changes its meaning without changing its size. */
+/** Raise it whenever the splitter's memory changes its meaning without changing its size. */
 export const STATE_LAYOUT = 3;
 
 /** int32 words of the header. */
@@ -15,17 +15,17 @@ const enum Word {
   Capacity,
   /** Of the memory, in units of 8 bytes. */
   Size,
-  /** Random, eight bytes: names this memory, so that a reader knows when its event numbers begin anew. */
+  /** Eight random bytes that identify this memory. A change tells readers that event numbers have restarted. */
   Id = 4,
-  /** The kernel's boot id, 16 bytes: times are CLOCK_BOOTTIME, which begins anew at a boot. */
+  /** The kernel's boot id, 16 bytes: times are CLOCK_BOOTTIME, which restarts at boot. */
   Boot = 6,
   Check = 10,
   /**
-   * 1 while the operator has paused diverting. Not under the check word: it changes. Here in every layout, for a pause
-   * outlives a change of layout.
+   * 1 while the operator has paused diverting. It changes, so the check word does not cover it. It is here in every
+   * layout, because a pause outlives a change of layout.
    */
   Paused = 11,
-  /** Of the engine's clock, float64. Not under the check word either. */
+  /** Of the engine's clock, float64. Not covered by the check word either. */
   Hands = 12,
 }
 
@@ -57,12 +57,12 @@ export class StateHeader {
     this.words[Word.Paused] = paused ? 1 : 0;
   }
 
-  /** `paused`, of whatever capacity, layout or boot; undefined where the header is damaged or a stranger's. */
+  /** `paused`, for any capacity, layout or boot; undefined when the header is damaged or foreign. */
   get believablePause(): boolean | undefined {
     return this.words[Word.Magic] === MAGIC && this.words[Word.Check] === this.check() ? this.paused : undefined;
   }
 
-  /** Nobody takes this state over any more. */
+  /** Prevents anybody from taking this state over. */
   spoil(): void {
     this.words[Word.Magic] = 0;
   }
@@ -80,7 +80,7 @@ export class StateHeader {
     words[Word.Magic] = MAGIC;
   }
 
-  /** The capacity of tables of acsplit 0.1.0 that were written since the host's last boot; undefined where they are not. */
+  /** The capacity of acsplit 0.1.0's tables written since the host's last boot; undefined when they are not that. */
   earlier(layout: number): { capacityEntries: number; memoryBytes: number } | undefined {
     const { words } = this;
     if (words[Word.Magic] !== MAGIC || words[Word.Check] !== this.check() || words[Word.Layout] !== layout)
@@ -93,7 +93,7 @@ export class StateHeader {
     return bootId().every((word, index) => this.words[Word.Boot + index] === word);
   }
 
-  /** What is wrong with the header for a state of this shape; undefined when nothing is. */
+  /** Why the header does not fit a state of this shape; undefined when it does. */
   objection({ capacityEntries, memoryBytes }: Shape): string | undefined {
     const { words } = this;
     if (words[Word.Magic] !== MAGIC) return 'it is not a state file of ours';

@@ -1,4 +1,4 @@
-/** What supervisor and worker say to each other, over Node's IPC channel, and the descriptors that a worker inherits. */
+/** The messages between supervisor and worker on Node's IPC channel, and the descriptors that a worker inherits. */
 import { PacketBatch } from '../../packet/batch';
 import { type ActivationMode, type Lives, type Topology } from '../../splitter/topology';
 import { type ChangeRequest } from './control-request';
@@ -15,7 +15,7 @@ export interface Reloadable {
   lives: Lives;
 }
 
-/** The same, as a worker has them. */
+/** The same, as a worker receives them. */
 export interface WorkerSettings extends Reloadable {
   /** See EngineClock. */
   longestStallMs: number;
@@ -30,14 +30,14 @@ export interface WorkerStart {
   settings: WorkerSettings;
   capacityEntries: number;
   firstQueue: number;
-  /** int32, for tables that are not there yet. */
+  /** int32, for tables that do not exist yet. */
   seed: number;
 }
 
-/** What is asked and answered. */
+/** A request and its answer. */
 interface Asked {
   id: number;
-  /** By `monotonicMs`: after that nobody waits for it any more, and it must not be done. */
+  /** By `monotonicMs`. Nobody waits longer, so after that the request must not be carried out. */
   untilMs: number;
 }
 
@@ -51,7 +51,7 @@ export interface WorkerReload extends Asked {
   settings: WorkerSettings;
 }
 
-/** The dead-man's sets were empty for a while, though this worker may have been there. */
+/** The dead-man's sets were empty for a while, although this worker may have been running. */
 export interface WorkerTakeover {
   kind: 'takeover';
 }
@@ -63,19 +63,19 @@ export interface WorkerStop {
 export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerTakeover | WorkerStop;
 
 export type FromWorker =
-  /** The worker waits to be told what to do. */
+  /** The worker waits for its instructions. */
   | { kind: 'up' }
   /** Verdicts flow. */
   | { kind: 'ready' }
-  /** So long nobody decided: the worker was stopped, or had no processor. */
+  /** Nobody decided for this long: the worker was stopped, or had no CPU time. */
   | { kind: 'stalled'; ms: number }
   | { kind: 'answer'; id: number; result?: unknown; error?: string }
-  /** Verdicts of a kind are refused by the kernel. */
+  /** The kernel refuses verdicts of one kind. */
   | { kind: 'verdict-refused'; code: string; message: string }
   /** The tables cannot be taken over. */
   | { kind: 'state-unusable'; message: string };
 
-/** CLOCK_MONOTONIC, which is one for all processes; `performance.now()` begins with each. */
+/** CLOCK_MONOTONIC, shared by all processes; `performance.now()` starts with each process. */
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
@@ -86,7 +86,7 @@ export const BATCH_CAPACITY = 64;
 
 const PAGE = 4096;
 
-/** The memory that the supervisor owns: the batch in hand, its journal, what is observed; each on pages of its own. */
+/** The supervisor's memory: the batch in hand, its journal, and the observation, each on its own pages. */
 export const BATCH_MEMORY = (() => {
   const journalAt = Math.ceil(PacketBatch.regionBytes(BATCH_CAPACITY) / PAGE) * PAGE;
   const journalBytes = Math.ceil(Journal.bytes(BATCH_CAPACITY) / PAGE) * PAGE;

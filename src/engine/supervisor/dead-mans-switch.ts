@@ -1,6 +1,6 @@
 /**
- * The dead-man's switch: twice a second, while verdicts flow, everything is put again into the sets that the iptables rules
- * look at. If refreshing stops, the entries expire, and the kernel alone sends the CPEs to the ITMS.
+ * The dead-man's switch: twice a second, while verdicts flow, the supervisor refreshes the sets that the iptables rules
+ * match. If refreshing stops, the entries expire, and the kernel alone sends the CPEs to the ITMS.
  * docs/decisions/engine-down.md
  */
 import { closeSync } from 'node:fs';
@@ -12,16 +12,16 @@ import { type EngineLog } from '../shared/engine-log';
 export interface SelfEmptyingSet {
   name: string;
   family: Family;
-  /** The life of an entry. */
+  /** Lifetime of an entry. */
   seconds: number;
 }
 
 export interface SwitchOptions {
-  /** Asked at each refresh, because a reload may change them. None with `onEngineDown: hold`. */
+  /** Called at each refresh, because a reload may change the sets. Empty with `onEngineDown: hold`. */
   sets: () => readonly SelfEmptyingSet[];
-  /** When verdicts last flowed, by the given clock; see Liveness. */
+  /** When verdicts last flowed, by the given clock. See Liveness. */
   lastFlowMs: (nowMs: number) => number;
-  /** The sets were empty for a while. */
+  /** Called when the sets were empty for a while. */
   onFall: () => void;
   log: EngineLog;
 }
@@ -34,7 +34,10 @@ export interface SwitchSystem {
   close: () => void;
 }
 
-/** Speaks to the kernel through one socket that stays open: a host out of descriptors must not look like a dead engine. */
+/**
+ * Talks to the kernel through one socket that stays open, so that a host out of descriptors does not look like a dead
+ * engine.
+ */
 class KernelSets implements SwitchSystem {
   private socket = -1;
 
@@ -56,7 +59,7 @@ class KernelSets implements SwitchSystem {
 
 const INTERVAL_MS = 500;
 /**
- * How long refreshing goes on after verdicts last flowed, for the worker to be restarted. With entries of 3 s the kernel
+ * How long refreshing continues after verdicts last flowed, to allow a worker restart. With entries of 3 s the kernel
  * takes over 4.5 s after the last sign of life, and never if the worker is back within 3.5 s.
  */
 const PATIENCE_MS = 1500;
@@ -97,7 +100,7 @@ export class DeadMansSwitch {
     this.stalledMs = 0;
   }
 
-  /** Stops refreshing. The entries live on for their seconds, so a restart within them goes unnoticed. */
+  /** Stops refreshing. The entries live on for their seconds, so a quick restart goes unnoticed. */
   stop(): void {
     clearInterval(this.timer);
     this.system.close();
@@ -114,7 +117,7 @@ export class DeadMansSwitch {
     );
   }
 
-  /** Says so if the sets were empty for a while between two refreshes, and whose fault that was. */
+  /** Logs if the sets were empty for a while between two refreshes, and which process caused it. */
   private tellFall(nowMs: number, seconds: number): void {
     const fallenMs = Math.round(nowMs - this.filledMs - seconds * 1000);
     this.filledMs = nowMs;

@@ -1,11 +1,11 @@
-/** What an engine is started with, and what it offers to the process that started it. */
+/** The options that an engine starts with, and what it offers to the process that started it. */
 import { type EngineLog } from '../shared/engine-log';
 import { type Reloadable } from '../shared/worker-protocol';
 import { type SelfEmptyingSet } from './dead-mans-switch';
 import { type QueueSettings } from './queues';
 
 export interface EngineOptions extends Reloadable {
-  /** The instance: `name` of the configuration. */
+  /** The instance: `name` in the configuration. */
   name: string;
   /** Absolute path of the configuration file. */
   file: string;
@@ -14,7 +14,7 @@ export interface EngineOptions extends Reloadable {
   stateDirectory: string;
   /** The group whose members may use the control socket, besides root. */
   controlGroup: string | undefined;
-  /** Kept full while verdicts flow: the iptables rules send CPEs to the ITMS when they are empty. None with `hold`. */
+  /** Refreshed while verdicts flow; when they are empty, the iptables rules send CPEs to the ITMS. None with `hold`. */
   aliveSets: readonly SelfEmptyingSet[];
   /** Where Prometheus scrapes. */
   metrics: { listen: string };
@@ -23,9 +23,9 @@ export interface EngineOptions extends Reloadable {
 }
 
 export interface Engine {
-  /** Answers what was read, closes the queues, removes the control socket. Idempotent. */
+  /** Sends verdicts for the packets already read, closes the queues, removes the control socket. Idempotent. */
   stop(): Promise<void>;
-  /** Gives the running engine other settings; no session is lost. @throws EngineError, and nothing has changed */
+  /** Applies new settings to the running engine; no session is lost. @throws EngineError, and nothing has changed */
   reload(options: EngineOptions): Promise<void>;
   /** See Liveness. */
   verdictsFlow(): boolean;

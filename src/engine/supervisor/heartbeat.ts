@@ -1,14 +1,14 @@
 /**
- * The file `alive` in the state directory, written twice a second while verdicts flow, for health checks that must cost
- * nothing (keepalived's, a load balancer's): its age is the answer. It holds the host's uptime in seconds, as /proc/uptime
- * has it, so that a check need not trust the wall clock. docs/operations.md
+ * The file `alive` in the state directory, written twice a second while verdicts flow. Health checks that must be cheap
+ * (keepalived, load balancers) look at its age. It holds the host's uptime in seconds, as in /proc/uptime, so a check
+ * need not trust the wall clock. docs/operations.md
  */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EngineLog } from '../shared/engine-log';
 
 const INTERVAL_MS = 500;
-/** Everybody may read it: a health check seldom runs as root. */
+/** World-readable: a health check seldom runs as root. */
 const FILE_MODE = 0o644;
 
 export function heartbeatPath(stateDirectory: string): string {
@@ -24,7 +24,7 @@ export interface HeartbeatParts {
 }
 
 export class Heartbeat {
-  /** Kept open: no descriptor has to be free, and no block on a full disk, for the next beat. */
+  /** Kept open, so that a beat needs neither a free descriptor nor a free disk block. */
   private fd = -1;
   private hasComplained = false;
   private readonly timer: NodeJS.Timeout;
@@ -41,7 +41,7 @@ export class Heartbeat {
     if (!verdictsFlow()) return;
     try {
       if (!this.isThere()) this.open();
-      // Of one length for 30 years, so that the file never has to be shortened.
+      // The same length for 30 years, so the file never has to be truncated.
       writeSync(this.fd, `${(clock() / 1000).toFixed(2).padStart(12)}\n`, 0);
       this.hasComplained = false;
     } catch (error) {
@@ -52,20 +52,20 @@ export class Heartbeat {
     }
   }
 
-  /** Removes the file: a check need not wait for it to grow old. */
+  /** Removes the file, so that a check need not wait for it to age. */
   stop(): void {
     clearInterval(this.timer);
     if (this.fd < 0) return;
     try {
       if (this.isThere()) unlinkSync(this.parts.path);
     } catch {
-      // It will grow old.
+      // It will age instead.
     }
     closeSync(this.fd);
     this.fd = -1;
   }
 
-  /** The file at the path is the one that we write. */
+  /** The path still leads to the file that we write. */
   private isThere(): boolean {
     if (this.fd < 0) return false;
     const found = statSync(this.parts.path, { throwIfNoEntry: false });

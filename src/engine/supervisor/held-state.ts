@@ -1,4 +1,7 @@
-/** The state file as the supervisor holds it: opened before any worker, looked at beside it, made anew between two. */
+/**
+ * The supervisor's view of the state file: opened before any worker starts, read while workers run, reset between two
+ * workers.
+ */
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { adoptEarlier, earlierBytes } from '../../splitter/memory/earlier-layout';
@@ -7,7 +10,7 @@ import { families } from '../../splitter/topology';
 import { engineTime } from '../shared/engine-clock';
 import { type EngineLog } from '../shared/engine-log';
 import { type QueueCounters, readQueueCounters } from '../shared/queue-counters';
-import { beginAnew, openState, type StateFile, type StateOptions } from '../shared/state-file';
+import { resetTables, openState, type StateFile, type StateOptions } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
 import { decidedSoFar } from '../report/status';
 import { type Reloadable } from '../shared/worker-protocol';
@@ -20,11 +23,11 @@ export interface HeldStateOptions extends Reloadable {
 }
 
 export class HeldState {
-  /** Looks at the worker's memory. */
+  /** A reader of the worker's memory. */
   look: Splitter;
   /**
-   * What `look` counted by queue when this engine opened its queues; less than 0 where it has begun anew since, while the
-   * kernel counted on.
+   * What `look` had counted by queue when this engine opened its queues. Negative after a reset: our count restarted
+   * while the kernel's continued.
    */
   earlier: readonly number[];
   private file: StateFile;
@@ -38,7 +41,7 @@ export class HeldState {
       options.log.info({ event: 'state-adopted', entries: adopted }, message);
     }
     if (replaced !== undefined) {
-      const message = anew(replaced, isPauseUnknown ? undefined : header.paused);
+      const message = resetMessage(replaced, isPauseUnknown ? undefined : header.paused);
       options.log.warn({ event: 'state-replaced', reason: replaced, paused: header.paused }, message);
     }
     this.look = this.lookAt();
@@ -53,22 +56,22 @@ export class HeldState {
     return this.file.header;
   }
 
-  /** `look`, with the time of the worker's last look. */
+  /** `look`, set to the time of the worker's last look. */
   asOfNow(): Splitter {
     this.look.state.advance(engineTime(this.header.hands));
     return this.look;
   }
 
-  /** The same memory, by other rules. */
+  /** The same memory under new settings. */
   reload(options: HeldStateOptions): void {
     this.options = options;
     this.look = this.lookAt();
   }
 
   /**
-   * Only ever between two workers.
-   * @param reason why these tables are of no use
-   * @throws Error where they cannot begin anew
+   * Only call this between two workers.
+   * @param reason why these tables are unusable
+   * @throws Error when they cannot be reset
    */
   replace(reason: string, kernel: readonly QueueCounters[] = readQueueCounters()): void {
     const { byQueue } = this.look.counters;
@@ -77,7 +80,7 @@ export class HeldState {
       const queue = kernel.find(({ number }) => number === first + i);
       return queue ? -decidedSoFar(queue, byQueue[i] - earlier) : 0;
     });
-    const message = anew(reason, beginAnew(this.file, this.fileOptions()));
+    const message = resetMessage(reason, resetTables(this.file, this.fileOptions()));
     this.options.log.error({ event: 'state-replaced', reason, paused: this.header.paused }, message);
     this.look = this.lookAt();
   }
@@ -109,14 +112,14 @@ export class HeldState {
   }
 }
 
-/** @param paused undefined where nobody can tell what it was */
-function anew(reason: string, paused: boolean | undefined): string {
-  const words = `tables begin anew: ${reason}`;
+/** @param paused undefined when the earlier state is unknown */
+function resetMessage(reason: string, paused: boolean | undefined): string {
+  const words = `tables reset: ${reason}`;
   if (paused === undefined) return `${words}; diverting is not paused: if it was, acsplit pause`;
   return paused ? `${words}; diverting stays paused` : words;
 }
 
-/** For the hashes of tables that are not there yet. */
+/** Seeds the hashes of new tables. */
 export function seed(): number {
   return randomBytes(4).readInt32LE();
 }

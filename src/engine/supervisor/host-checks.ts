@@ -1,11 +1,13 @@
-/** What the host must offer before an engine may start, and what it should. Reads /proc, changes nothing. */
+/**
+ * What the host must provide before an engine may start, and what it should provide. Reads /proc and changes nothing.
+ */
 
 import { readFileSync } from 'node:fs';
 import { cpeInterfaceNames, type Topology } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 
-/** Interfaces of a topology, each once, with the key that names it. */
+/** The interfaces of a topology, each once, with the key that names it. */
 function interfacesOf(topology: Topology): Map<string, string> {
   const keys = new Map(cpeInterfaceNames(topology).map((name) => [name, 'cpe.interface']));
   if (!keys.has(topology.itms.interface)) keys.set(topology.itms.interface, 'itms.interface');
@@ -15,17 +17,17 @@ function interfacesOf(topology: Topology): Map<string, string> {
   return keys;
 }
 
-/** From /proc and not from /sys: the latter shows the network namespace it was mounted in, not always ours. */
+/** From /proc, not /sys: /sys shows the network namespace it was mounted in, which is not always ours. */
 function presentInterfaces(file: string): string[] {
   const rows = readFileSync(file, 'utf8').split('\n').slice(2);
   return rows.map((row) => row.slice(0, row.lastIndexOf(':')).trim()).filter((name) => name !== '');
 }
 
-/** @throws EngineError naming the first interface that this host does not have, and those it has. */
+/** @throws EngineError naming the first interface missing on this host, and those present */
 export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): void {
   const present = presentInterfaces(file);
   for (const [name, key] of interfacesOf(topology)) {
-    // Those behind a wildcard come and go.
+    // Interfaces that match a wildcard come and go.
     if (present.includes(name) || name.endsWith('+')) continue;
     const others = present.filter((other) => other !== 'lo').sort();
     const have = others.length > 0 ? others.slice(0, 12).join(', ') : 'only lo';
@@ -33,14 +35,14 @@ export function requireInterfaces(topology: Topology, file = '/proc/net/dev'): v
   }
 }
 
-/** A setting under which packets would be lost behind our back. */
+/** A host setting that would lose packets without our seeing it. */
 export interface HostFault {
   says: string;
-  /** The command that mends it. */
+  /** The command that fixes it. */
   mend: string;
 }
 
-/** One warning for each fault. A start that fails says only why it failed, so this comes after it. */
+/** One warning per fault. It comes after the start: a start that fails says only why it failed. */
 export function warnOfHost(topology: Topology, log: EngineLog): void {
   for (const warning of findHostWarnings(topology)) log.warn({ event: 'host' }, warning);
 }
@@ -57,7 +59,7 @@ export function findHostWarnings(topology: Topology, directory = '/proc/sys/net'
   return findForwardingFaults(topology, read).map(({ says, mend }) => `${says}: ${mend}`);
 }
 
-/** `read` gives a file below /proc/sys/net; what cannot be read is nothing to complain of. */
+/** `read` returns a file below /proc/sys/net; an unreadable file is no fault. */
 export function findForwardingFaults(topology: Topology, read: (path: string) => string | undefined): HostFault[] {
   const isOff = (path: string) => read(path)?.trim() === '0';
   const faults: HostFault[] = [];
@@ -68,7 +70,7 @@ export function findForwardingFaults(topology: Topology, read: (path: string) =>
     const mend = `sysctl -w net.ipv4.conf.${name.replaceAll('.', '/')}.forwarding=1`;
     faults.push({ says: `${name} does not forward packets`, mend });
   }
-  // IPv6 asks one setting for all interfaces. Documentation/networking/ip-sysctl.rst, conf/all/forwarding
+  // IPv6 has one setting for all interfaces. Documentation/networking/ip-sysctl.rst, conf/all/forwarding
   if (topology.cpe.address.ipv6 !== undefined && isOff('ipv6/conf/all/forwarding')) {
     faults.push({ says: 'this host does not forward IPv6', mend: 'sysctl -w net.ipv6.conf.all.forwarding=1' });
   }

@@ -1,22 +1,25 @@
 /**
- * Whether verdicts flow: one answer for everything that depends on it. docs/decisions/crash-only.md lists who asks.
+ * Whether verdicts flow: the one answer for everything that depends on it. docs/decisions/crash-only.md lists what
+ * does.
  *
  *     absent -> starting -> recovering -> ready -> absent
  *
- * The keeper reports each step of its worker; memory shared with the worker shows what that worker does. Silence is
- * counted in looks, not in time: a supervisor that was stopped itself has not looked meanwhile.
+ * The keeper reports each step of its worker; memory shared with the worker shows what the worker does. Silence is
+ * counted in looks, not in time, because a supervisor that was itself stopped has not looked.
  */
 
-/** What the supervisor sees of its workers without asking them. */
+/** What the supervisor can observe of its workers without asking them. */
 export interface Watched {
   /** Packets wait to be read from the queue socket. */
   hasUnread(): boolean;
-  /** A batch has been read, and not all its verdicts have been sent. Never the number of packets that wait in the
-   * kernel: those may belong to a lost table. */
+  /**
+   * A batch has been read, and not all its verdicts have been sent. Not the number of packets waiting in the kernel:
+   * those may belong to a lost table.
+   */
   isHolding(): boolean;
-  /** System calls on the queue socket so far, of all workers. */
+  /** System calls on the queue socket so far, by all workers. */
   steps(): number;
-  /** Batches decided so far, by all workers. Reading a batch, and dying of it, decides nothing. */
+  /** Batches decided so far, by all workers. A worker that reads a batch and dies of it has decided nothing. */
   decided(): number;
   /** The worker's last look at its clock; a running worker looks every 25 ms. */
   lookedMs(): number;
@@ -27,21 +30,27 @@ const INTERVAL_MS = 250;
 const MOST_IDLE_LOOKS = 12;
 /** 1 s of the same: verdicts no longer flow. */
 const CALM_LOOKS = 4;
-/** 15 s without a look at the clock, packets or not: the worker is killed. */
+/** 15 s without a look at the clock, with or without packets: the worker is killed. */
 const MOST_STILL_LOOKS = 60;
 /** 2 s of the same: verdicts would not flow. */
 const AWAKE_LOOKS = 8;
-/** A worker that has lived this long did not die of its start. */
+/** A worker that lived this long did not die during its start. */
 const SETTLED_MS = 1000;
-/** After several deaths a worker counts once it has decided a batch, or lived this long: the longest restart delay. */
+/**
+ * After several deaths a worker counts as proven once it has decided a batch, or lived this long: the longest restart
+ * delay.
+ */
 export const PROVEN_MS = 5000;
 
 const enum WorkerState {
   /** No process. */
   Absent,
-  /** A process, in which Node starts. */
+  /** A process in which Node is starting. */
   Starting,
-  /** Node runs; tables are taken over and the batch of a dead worker is decided. From here on, silence is its own. */
+  /**
+   * Node runs; the worker takes over the tables and decides a dead worker's batch. From here on, silence counts against
+   * it.
+   */
   Recovering,
   /** Packets are read. */
   Ready,
@@ -49,7 +58,7 @@ const enum WorkerState {
 
 export class Liveness {
   private state = WorkerState.Absent;
-  /** Deaths in a row of workers that achieved nothing. */
+  /** Consecutive deaths of workers that achieved nothing. */
   private failures = 0;
   private readySinceMs = 0;
   /** `decided` when this worker started, and at the last call of `lastFlowMs`. */
@@ -62,7 +71,7 @@ export class Liveness {
   private lookedMs = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  /** @param onStuck called when the worker has done nothing for too long; counting starts again */
+  /** @param onStuck called when the worker has done nothing for too long; counting then restarts */
   constructor(
     private readonly watched: Watched,
     private readonly onStuck: (why: string) => void,
@@ -71,8 +80,8 @@ export class Liveness {
   }
 
   /**
-   * A worker reads packets, takes up what waits for it, and will not die of the next packet as its predecessors did, as
-   * far as anyone can tell.
+   * True when a worker reads packets and keeps up with them and, as far as we can tell, the next packet will not kill
+   * it as it killed its predecessors.
    */
   verdictsFlow(): boolean {
     const isTakingUp = this.idleLooks < CALM_LOOKS && this.stillLooks < AWAKE_LOOKS;
@@ -80,8 +89,8 @@ export class Liveness {
   }
 
   /**
-   * When verdicts last flowed: `nowMs` if they do, or if a batch has been decided since the previous call, for a worker
-   * that dies again and again may give verdicts in between. -Infinity before the first.
+   * When verdicts last flowed: `nowMs` if they do, or if a batch was decided since the previous call, since a worker
+   * that keeps dying may still give verdicts in between. -Infinity before the first.
    */
   lastFlowMs(nowMs: number): number {
     const decided = this.watched.decided();
@@ -104,7 +113,7 @@ export class Liveness {
     const { watched, state } = this;
     const hasWork =
       (state === WorkerState.Ready && watched.hasUnread()) ||
-      // A batch that a dead worker left is decided before the next one is ready.
+      // A batch left by a dead worker is decided before the new worker is ready.
       (state >= WorkerState.Recovering && watched.isHolding());
     const steps = watched.steps();
     this.idleLooks = hasWork && steps === this.steps ? this.idleLooks + 1 : 0;
@@ -143,10 +152,10 @@ export class Liveness {
     this.readySinceMs = performance.now();
   }
 
-  /** @returns how many workers in a row have died without achieving anything */
+  /** @returns how many consecutive workers have died without achieving anything */
   workerDied(): number {
     const livedMs = this.state === WorkerState.Ready ? performance.now() - this.readySinceMs : 0;
-    // A worker that dies with a batch undecided may have died of that batch, however long it had waited for one.
+    // A worker that dies with an undecided batch may have died of it, however long it had waited for one.
     const hasAchieved = this.hasDecided || (livedMs > SETTLED_MS && !this.watched.isHolding());
     this.failures = hasAchieved ? 0 : this.failures + 1;
     this.state = WorkerState.Absent;
@@ -154,7 +163,7 @@ export class Liveness {
     return this.failures;
   }
 
-  /** Commands go to a worker only in this state; whether verdicts flow is another question. */
+  /** Commands go to a worker only in this state. Whether verdicts flow is a separate question. */
   get isReady(): boolean {
     return this.state === WorkerState.Ready;
   }

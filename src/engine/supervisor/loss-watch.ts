@@ -1,11 +1,11 @@
-/** Losses are said aloud: whenever packets were lost since the last look, one warning with the sums and the cause. */
+/** Reports packet losses: one warning for each cause with losses since the last look. */
 
 import { type EngineLog } from '../shared/engine-log';
 import { type Losses } from '../report/status';
 
 const INTERVAL_MS = 5000;
 
-/** What is lost, by cause, and what mends it. */
+/** Each cause of loss in words, with its remedy. */
 const CAUSES: Record<keyof Losses, string> = {
   queueDropped: 'the queue was full: raise queue.length',
   userDropped: 'the receive buffer was full: raise queue.length, or run with CAP_NET_ADMIN on the host',

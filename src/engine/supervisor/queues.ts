@@ -1,4 +1,4 @@
-/** The engine's queues: how large their receive buffer must be, and opening them. */
+/** Opens the engine's queues and sizes their receive buffer. */
 import { type OpenedQueues, openQueues, type QueueError } from '../shared/binding';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
@@ -11,15 +11,15 @@ export interface QueueSettings {
   gso: boolean;
 }
 
-/** What one packet of 20 to 1400 bytes costs in the receive buffer, as the kernel counts (832 to 2305, measured). */
+/** Receive-buffer cost of one packet of 20 to 1400 bytes, as the kernel counts it (832 to 2305, measured). */
 const PACKET_COST_BYTES = 2560;
-/** Super-packets are few among the waiting, but up to 64 KiB each. */
+/** Few of the waiting packets are super-packets, but each has up to 64 KiB. */
 const GSO_PACKET_COST_BYTES = 8192;
-/** The fourth, with this host's own ICMP errors, is nearly always empty: the kernel limits their rate. */
+/** The fourth, for this host's own ICMP errors, is nearly always empty: the kernel limits their rate. */
 const BUSY_QUEUES = 3;
-/** The kernel doubles what it is asked for, in an int. socket(7) */
+/** The kernel doubles the requested size, in an int. socket(7) */
 const MAX_RECEIVE_BUFFER_BYTES = 2 ** 30 - 1;
-/** The worker of a supervisor that was killed a moment ago still holds the queues while it dies. */
+/** The worker of a supervisor killed a moment ago holds the queues until it is dead. */
 const RETRY_MS = 1500;
 const RETRY_INTERVAL_MS = 50;
 
@@ -28,7 +28,7 @@ export function wantedReceiveBufferBytes(queue: QueueSettings): number {
   return Math.min(queue.length * BUSY_QUEUES * cost, MAX_RECEIVE_BUFFER_BYTES);
 }
 
-/** @throws EngineError, one line that says who is in the way; the signal's reason */
+/** @throws EngineError, one line naming the current owner; the signal's reason when stopped */
 export async function openEngineQueues(queue: QueueSettings, stopped: AbortSignal): Promise<OpenedQueues> {
   const { first, length, gso } = queue;
   const receiveBufferBytes = wantedReceiveBufferBytes(queue);
@@ -45,7 +45,7 @@ export async function openEngineQueues(queue: QueueSettings, stopped: AbortSigna
   }
 }
 
-/** Says so when the kernel granted less receive buffer than the queues can fill. */
+/** Warns when the kernel granted less receive buffer than the queues can fill. */
 export function warnOfReceiveBuffer(opened: OpenedQueues, queue: QueueSettings, log: EngineLog): void {
   const { receiveBufferBytes: granted } = opened;
   const wanted = wantedReceiveBufferBytes(queue);

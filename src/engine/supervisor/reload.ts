@@ -1,4 +1,4 @@
-/** What a running engine takes over from a reload, and what needs a restart. */
+/** What a running engine can change on reload, and what needs a restart. */
 import { cpeInterfaceNames, families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type QueueSettings } from './queues';

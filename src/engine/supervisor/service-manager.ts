@@ -1,12 +1,12 @@
 /**
- * What systemd is told: ready, reloading, stopping, and, while verdicts flow, that we are alive. A datagram each to
- * $NOTIFY_SOCKET; without one, nothing is told. sd_notify(3), sd_watchdog_enabled(3). docs/decisions/systemd.md
+ * Notifies systemd: ready, reloading, stopping, and, while verdicts flow, alive. Each is a datagram to $NOTIFY_SOCKET;
+ * without that variable nothing is sent. sd_notify(3), sd_watchdog_enabled(3). docs/decisions/systemd.md
  */
 import { type SystemError } from '../shared/binding';
 import { type EngineLog } from '../shared/engine-log';
 
 export interface ServiceManagerOptions {
-  /** The variables are taken out of it: no child process of ours has anything to tell. */
+  /** The variables are removed from it: no child process may notify systemd. */
   environment: NodeJS.ProcessEnv;
   pid: number;
   send: (path: string, text: string) => void;
@@ -14,7 +14,7 @@ export interface ServiceManagerOptions {
 }
 
 export class ServiceManager {
-  /** ms in which it wants a sign of life; undefined when it does not watch. */
+  /** ms within which systemd expects a sign of life; undefined when it does not watch. */
   readonly patienceMs: number | undefined;
   private readonly path: string | undefined;
   private readonly options: ServiceManagerOptions;
@@ -36,9 +36,9 @@ export class ServiceManager {
     if (!this.isStopping) this.tell('READY=1\nSTATUS=verdicts flow');
   }
 
-  /** To be followed by `ready`. */
+  /** Must be followed by `ready`. */
   reloading(): void {
-    // Node's clock is CLOCK_MONOTONIC, which Type=notify-reload compares with its own.
+    // Node's clock is CLOCK_MONOTONIC, the one that Type=notify-reload compares with.
     this.tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
@@ -49,7 +49,7 @@ export class ServiceManager {
     this.tell('STOPPING=1');
   }
 
-  /** From now on a sign of life, three within its patience, each only while verdicts flow. */
+  /** From now on, sends three signs of life per watchdog interval, each only while verdicts flow. */
   watch(verdictsFlow: () => boolean): void {
     if (this.path === undefined || this.patienceMs === undefined) return;
     const look = () => {

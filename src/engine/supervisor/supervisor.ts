@@ -1,7 +1,7 @@
 /**
- * `acsplit run`: the supervisor. Opens and binds the queues, maps the state file, owns the batch in hand, serves the
- * control socket and keeps a worker alive, which does nothing but decide. Brought up in an order that leaves nothing
- * behind when a step fails, and taken down in the reverse. docs/decisions/crash-only.md
+ * `acsplit run`: the supervisor. It opens and binds the queues, maps the state file, owns the batch in hand, serves the
+ * control socket and keeps a worker alive, which does nothing but decide. It starts in an order that leaves nothing
+ * behind when a step fails, and stops in reverse. docs/decisions/crash-only.md
  */
 
 import { randomBytes } from 'node:crypto';
@@ -38,8 +38,8 @@ import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram }
 import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
 
 /**
- * @param stopped ends the start at once, wherever it is
- * @throws EngineError, one line, or when stopped whatever that led to; and nothing is left behind
+ * @param stopped aborts the start at once, at any step
+ * @throws EngineError, one line, or any error when stopped; nothing is left behind
  */
 export async function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
   await refuseLivingEngine(controlSocketPath(options.stateDirectory));
@@ -56,7 +56,7 @@ export async function startEngine(options: EngineOptions, stopped: AbortSignal):
   return supervisor;
 }
 
-/** Refuses an impossible topology here, once, instead of in every worker. */
+/** Refuses an impossible topology once here, instead of in every worker. */
 function requireSound(settings: Reloadable): void {
   try {
     new Splitter({ ...settings, capacityEntries: 16, seed: 0 });
@@ -65,17 +65,17 @@ function requireSound(settings: Reloadable): void {
   }
 }
 
-/** What the loop has lost before it exists. */
+/** The loop's losses before the loop exists. */
 const NOTHING_LOST = { verdictsLate: 0, unparsed: 0, givenUp: 0 };
 
 class Supervisor implements Engine {
   readonly finished: Promise<void>;
   private options: EngineOptions;
   private readonly startedMs = performance.now();
-  /** Names this run of the engine to those who trace it. */
+  /** Identifies this run of the engine to clients that trace it. */
   private readonly run = randomBytes(8).toString('hex');
   private readonly log: EngineLog;
-  /** Not before the queues are ours: whose they are may have the file mapped. */
+  /** Set once we own the queues: another owner of the queues may have the file mapped. */
   private held: HeldState | undefined;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
@@ -148,7 +148,7 @@ class Supervisor implements Engine {
     );
   }
 
-  /** What a start takes long over is the worker's own. */
+  /** The slow part of a start is the worker's own. */
   private async beginUnless(stopped: AbortSignal, keeper: WorkerKeeper): Promise<void> {
     stopped.throwIfAborted();
     const stop = () => void keeper.stop();
@@ -178,7 +178,7 @@ class Supervisor implements Engine {
     return this.liveness?.verdictsFlow() ?? false;
   }
 
-  /** Whatever has come up goes down again. Idempotent. */
+  /** Stops everything that has started. Idempotent. */
   takeDown(): Promise<void> {
     this.isDown ??= this.closeAll();
     return this.isDown;
@@ -199,7 +199,7 @@ class Supervisor implements Engine {
     this.held?.close();
   }
 
-  /** Once, when a worker is started and another version is installed by then. */
+  /** Once, when a worker starts while another version is installed. */
   private tellSkew(): void {
     const { version: running } = this.options;
     const installed = installedVersion();
@@ -302,7 +302,7 @@ function settingsOf({ topology, activation, lives, aliveSets }: EngineOptions): 
   return { topology, activation, lives, longestStallMs, kernelTakesOver };
 }
 
-/** System calls of the workers so far. */
+/** System calls of all workers so far. */
 function steps(journal: Journal): number {
   const { receiveCalls, sendCalls } = journal.counters();
   return receiveCalls + sendCalls;

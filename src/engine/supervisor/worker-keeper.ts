@@ -1,6 +1,6 @@
 /**
- * Keeps one worker alive: starts it, starts it again when it dies, more slowly when it keeps dying at once, and carries
- * commands to whichever lives.
+ * Keeps one worker alive: starts it, restarts it when it dies, with growing delays when it keeps dying early, and
+ * passes commands to the current worker.
  */
 import { type ChangeRequest } from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
@@ -11,24 +11,24 @@ import { type FromWorker, monotonicMs, type ToWorker, type WorkerStart } from '.
 
 /** A worker must give verdicts by then. */
 const READY_TIMEOUT_MS = 15_000;
-/** Who asks gets an answer or a reason by then; the control socket's own limit is a little more. */
+/** A command gets an answer or a reason by then; the control socket's own limit is a little longer. */
 const ANSWER_TIMEOUT_MS = 4000;
-/** The worker must begin so long before, or leave it: what was refused must not be done later. */
+/** Skip a command with less than this left; a command reported as timed out must never run. */
 const ANSWER_MARGIN_MS = 500;
 const STOP_TIMEOUT_MS = 5000;
 const MAX_DELAY_MS = PROVEN_MS;
 const FIRST_DELAY_MS = 50;
-/** Deaths in a row at the very start, before anybody was ever ready: it cannot work here. */
+/** Consecutive deaths at the start, before any worker was ever ready: it cannot run here. */
 const MAX_STARTS = 3;
 
 export interface KeeperOptions {
   descriptors: () => Descriptors;
   start: () => Omit<WorkerStart, 'kind' | 'parent'>;
-  /** Told of each step of a worker. */
+  /** Receives each step of a worker. */
   liveness: Liveness;
-  /** The tables are of no use, and no worker has them mapped: to be made anew before the next one starts. @throws Error */
+  /** The tables are unusable and no worker has them mapped: reset them before the next worker starts. @throws Error */
   onStateUnusable: (reason: string) => void;
-  /** No worker will ever run again under this supervisor. */
+  /** This supervisor will never run a worker again. */
   onHopeless: (reason: string) => void;
   log: EngineLog;
 }
@@ -43,7 +43,7 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** ms to wait after so many deaths in a row: at once after the first, then ever longer. */
+/** ms to wait after this many consecutive deaths: none after the first, then ever longer. */
 export function delayAfter(failures: number): number {
   return failures <= 1 ? 0 : Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures - 2, 20));
 }
@@ -80,7 +80,10 @@ export class WorkerKeeper {
     return this.firstReady;
   }
 
-  /** Has the worker carry a command out; the next one, should this one die. @throws EngineError, RangeError's words */
+  /**
+   * Sends a command to the worker, or to the next one if this one dies. @throws EngineError with the RangeError's
+   * message
+   */
   ask(command: Command): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const id = this.nextId++;
@@ -101,12 +104,12 @@ export class WorkerKeeper {
     });
   }
 
-  /** The kernel alone has sent CPEs to the ITMS. A worker that is yet to come sees that by its clock. */
+  /** The kernel alone has sent CPEs to the ITMS. A worker that is not up yet sees that by its clock. */
   tellTakeover(): void {
     if (this.isReady) this.worker?.tell({ kind: 'takeover' });
   }
 
-  /** The worker lives and does nothing: it is killed, and so started again. */
+  /** Kills a worker that lives but does nothing; it is then restarted. */
   bite(why: string): void {
     this.options.log.error({ event: 'worker-stuck', pid: this.pid }, `the worker is killed: ${why}`);
     this.worker?.kill();
@@ -120,7 +123,7 @@ export class WorkerKeeper {
     for (const { reject } of [...this.pending.values()]) reject(new EngineError('the engine stops'));
     this.settleFirst?.reject(new EngineError('the engine stops'));
     if (!worker) return;
-    // One that never gave a verdict has nothing to send, and its start may take long.
+    // A worker that never gave a verdict has nothing to send, and its start may take long.
     if (this.wasEverReady) worker.tell({ kind: 'stop' });
     else worker.kill();
     const timer = setTimeout(() => worker.kill(), STOP_TIMEOUT_MS);
@@ -198,13 +201,13 @@ export class WorkerKeeper {
     try {
       this.mendState();
     } catch (error) {
-      return this.giveUp(`the tables cannot begin anew: ${(error as Error).message}`);
+      return this.giveUp(`the tables cannot be reset: ${(error as Error).message}`);
     }
     this.restarts++;
     this.timer = setTimeout(() => this.launch(), delayMs);
   }
 
-  /** Not before the worker is dead: what changes under its hands it may write to. */
+  /** Only after the worker's death: it may still write to what changes under it. */
   private mendState(): void {
     const reason = this.stateUnusable;
     this.stateUnusable = undefined;

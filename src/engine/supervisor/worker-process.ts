@@ -1,9 +1,9 @@
-/** One worker as the supervisor sees it: a child process with the engine's descriptors, and why it died. */
+/** The supervisor's view of one worker: a child process with the engine's descriptors, and why it died. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { WORKER_BOOT, WORKER_MAIN, type WorkerProgram } from './worker-program';
 import { FD, type FromWorker, type ToWorker } from '../shared/worker-protocol';
 
-/** What is kept of a worker's last words. */
+/** How much of a worker's last output is kept. */
 const MAX_WORDS = 8192;
 
 export interface Descriptors {
@@ -47,7 +47,7 @@ export class WorkerProcess {
     return this.child.pid ?? 0;
   }
 
-  /** A worker that is dying hears nothing, and that is no error. */
+  /** A dying worker no longer listens, which is no error. */
   tell(message: ToWorker): void {
     if (this.child.connected) this.child.send(message, () => undefined);
   }
@@ -56,7 +56,7 @@ export class WorkerProcess {
     this.child.kill('SIGKILL');
   }
 
-  /** The exception's own line where Node printed a stack, else the last words. */
+  /** The exception's own line when Node printed a stack, else the last output. */
   private reason(code: number | null, signal: NodeJS.Signals | null): string {
     const lines = this.words.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
     const exception = lines.find((line) => /^(Uncaught )?\w*Error\b.*:/.test(line));

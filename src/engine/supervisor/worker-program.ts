@@ -1,6 +1,6 @@
 /**
- * The worker's program as it is when the supervisor starts: its modules and the addon, kept in memory. Every worker is
- * started from there, so an upgrade, a half-finished one included, changes nothing under a running engine.
+ * The worker's program as it was when the supervisor started: its modules and the addon, kept in memory. Every worker
+ * starts from there, so an upgrade, even a half-finished one, changes nothing under a running engine.
  * docs/decisions/crash-only.md
  */
 import { closeSync, readFileSync, writeSync } from 'node:fs';
@@ -12,10 +12,10 @@ import { FD } from '../shared/worker-protocol';
 const ENGINE = dirname(__dirname);
 export const WORKER_MAIN = join(ENGINE, 'worker', 'main.js');
 const PACKAGE = join(ENGINE, '..', '..', 'package.json');
-/** How tsc writes the import of a module of ours. */
+/** How tsc compiles the import of one of our own modules. */
 const OWN_IMPORT = /\brequire\("(\.[^"]+)"\)/g;
 
-/** Descriptors of memory; stay open for as long as workers are started. */
+/** Descriptors of memory; they stay open as long as workers are started. */
 export interface WorkerProgram {
   modules: number;
   addon: number;
@@ -31,7 +31,7 @@ export function readWorkerProgram(version: string): WorkerProgram {
   collect(WORKER_MAIN, sources);
   const program = JSON.stringify({ main: WORKER_MAIN, addon: ADDON_FILE, sources });
   const addon = readFileSync(ADDON_FILE);
-  // What was read before the version is of this version or an earlier one, and the supervisor is of the earliest.
+  // Everything read before this check is of this version or an earlier one, and the supervisor is of the earliest.
   const found = installedVersion();
   if (found !== version) {
     throw new EngineError(`version ${found} was installed while ${version} was starting: start the engine again`);
@@ -44,7 +44,7 @@ export function closeProgram({ modules, addon }: WorkerProgram): void {
   closeSync(addon);
 }
 
-/** The version that is installed now; undefined while there is none. */
+/** The installed version; undefined while there is none. */
 export function installedVersion(): string | undefined {
   try {
     return (JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }).version;
@@ -67,8 +67,8 @@ function remember(bytes: Buffer): number {
 }
 
 /**
- * What the worker's Node evaluates: our modules come from memory, all others from Node. Paths are those of the files that
- * they were read from, so that stacks name them.
+ * What the worker's Node evaluates: our modules come from memory, all others from Node. Paths are those of the original
+ * files, so that stacks name them.
  */
 export const WORKER_BOOT = `'use strict';
 const Module = require('node:module');

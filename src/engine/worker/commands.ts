@@ -1,4 +1,4 @@
-/** What an operator may tell a running splitter. Every argument comes from outside and is checked here. */
+/** The commands that change a running splitter. Every argument comes from outside and is checked here. */
 import { type Splitter } from '../../splitter/splitter';
 import {
   type ActivateAnswer,
@@ -10,7 +10,7 @@ import {
 } from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
 
-/** Where a pause is remembered, beyond this process. */
+/** Where a pause is stored so that it outlives this process. */
 interface Memory {
   paused: boolean;
 }
@@ -35,7 +35,7 @@ function activate(splitter: Splitter, request: ControlRequest, nowMs: number): A
   const { collector } = request;
   if (typeof collector !== 'string') throw new EngineError('activate needs a collector');
   refuseStranger(splitter, cpe);
-  // RangeError: no collector of that name.
+  // RangeError: no collector has that name.
   if (!splitter.activate(cpe, collector, nowMs)) {
     throw new EngineError('the table of activated CPEs is full; raise tables.capacity');
   }
@@ -45,7 +45,7 @@ function activate(splitter: Splitter, request: ControlRequest, nowMs: number): A
 function deactivate(splitter: Splitter, request: ControlRequest, nowMs: number): { ended: boolean } {
   const cpe = cpeOf(request);
   const ended = splitter.deactivate(cpe, nowMs);
-  // What was armed before a reload took its network away is ended all the same.
+  // An activation armed before a reload removed its network can still be ended.
   if (!ended) refuseStranger(splitter, cpe);
   return { ended };
 }

@@ -1,8 +1,8 @@
 /**
  * The worker's program: the verdict loop and nothing else, started by the supervisor (worker-process.ts) and killed at
- * any instant. Owns nothing: queue socket, batch and tables come as descriptors and stay when it dies.
+ * any moment. It owns nothing: queue socket, batch and tables come as descriptors and outlive it.
  *
- * It is the only writer of the tables; what an operator wants changed comes as a command.
+ * It is the only writer of the tables; an operator's changes arrive as commands.
  */
 import { Splitter } from '../../splitter/splitter';
 import { loadAddon, type QueueError } from '../shared/binding';
@@ -26,7 +26,7 @@ import {
   type WorkerStart,
 } from '../shared/worker-protocol';
 
-/** Ends at once; the supervisor has the last line of standard error as the reason. */
+/** Ends at once; the supervisor takes the last line of standard error as the reason. */
 function fail(reason: string): never {
   process.stderr.write(`${reason}\n`);
   process.exit(1);
@@ -36,7 +36,7 @@ function tell(message: FromWorker): void {
   process.send?.(message);
 }
 
-/** The tables cannot be taken over: they must be made anew before a worker can run. */
+/** The tables cannot be taken over; they must be reset before a worker can run. */
 class StateUnusable extends Error {}
 
 class Worker {
@@ -45,7 +45,7 @@ class Worker {
   private readonly header: StateHeader;
   private readonly memory: ArrayBuffer;
   private readonly clock: EngineClock;
-  /** The kernel alone may have sent CPEs to the ITMS, and nothing was decided since. */
+  /** The kernel alone may have sent CPEs to the ITMS, and no packet was decided since. */
   private isTakenOver: boolean;
 
   private settings: WorkerSettings;
@@ -87,7 +87,7 @@ class Worker {
     tell({ kind: 'ready' });
   }
 
-  /** The engine's time. After a takeover, an activation may stand for a session that the ITMS already has. [2] */
+  /** The engine's time. After a takeover, an activation may belong to a session that the ITMS already has. [2] */
   private look(boottimeMs: number): number {
     const nowMs = this.clock.look(boottimeMs);
     if (!this.isTakenOver) return nowMs;
@@ -97,7 +97,7 @@ class Worker {
   }
 
   take(message: ToWorker): void {
-    // Whoever asked has been told that nobody answers.
+    // The caller has already been told that it timed out.
     if ('untilMs' in message && monotonicMs() > message.untilMs) return;
     switch (message.kind) {
       case 'command':
@@ -119,7 +119,7 @@ class Worker {
     this.clock.longestStallMs = settings.longestStallMs;
   }
 
-  /** A splitter over the tables as they stand: diversions and activations stay, rules and lives are the new ones. */
+  /** A splitter over the existing tables: diversions and activations stay; topology and lives are the new ones. */
   private takeOver(settings: Reloadable): Splitter {
     const { capacityEntries, seed } = this.start;
     const splitter = new Splitter({ ...settings, capacityEntries, seed, buffer: this.memory });
@@ -164,6 +164,6 @@ process.on('message', (message: ToWorker) => {
   else worker?.take(message);
 });
 process.on('disconnect', () => process.exit(0));
-// Signals to the whole group (Ctrl-C) are the supervisor's to answer: it tells us when.
+// Signals to the whole process group (Ctrl-C) are the supervisor's to handle; it tells us when to stop.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 tell({ kind: 'up' });

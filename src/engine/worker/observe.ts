@@ -1,8 +1,8 @@
-/** The verdict loop's decider, with everything that it does noted in the observation that the supervisor reads. */
+/** The verdict loop's decider, with its work recorded in the observation that the supervisor reads. */
 import { type Observation } from '../shared/observation';
 import { type Decider } from './verdict-loop';
 
-/** `decider`, looked at. @param clockMs monotonic */
+/** Wraps `decider`. @param clockMs monotonic */
 export function observe(decider: Decider, observation: Observation, clockMs: () => number): Decider {
   const { ring, batchPackets, decideSeconds } = observation;
   return {

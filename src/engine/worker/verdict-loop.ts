@@ -1,50 +1,50 @@
 /**
- * The live driver: queue batch → `decide` → queue verdicts, and the tables swept between batches.
+ * The live driver: queue batch → `decide` → queue verdicts, with the tables swept between batches.
  *
- * Takes the queue's descriptor and the batch's memory as arguments, so that another process may own them. Knows
- * nothing of configuration, control or restarts.
+ * Takes the queue's descriptor and the batch's memory as arguments, so that another process may own them. Knows nothing
+ * of configuration, control or restarts.
  */
 import { setFlagsFromString } from 'node:v8';
 import { PacketBatch } from '../../packet/batch';
 import { INLINING_FLAG } from '../../splitter/inlining';
 import { loadAddon, type LoopCounters, type QueueError } from '../shared/binding';
 
-/** What decides: the Splitter, or a stand-in of a test. */
+/** What decides: the Splitter, or a test's stand-in. */
 export interface Decider {
   /** Fills `verdict` and `reason` of every packet in the batch, rewriting packets in place. */
   decide(batch: PacketBatch, nowMs: number): void;
-  /** One bounded step of forgetting. */
+  /** One bounded step of expiry. */
   sweep(nowMs: number): void;
 }
 
 export interface VerdictLoopOptions {
-  /** The queue socket; stays the caller's, to be closed after `stop`. */
+  /** The queue socket. The caller keeps ownership and closes it after `stop`. */
   fd: number;
-  /** Number of the queue that is `batch.queue` 0. */
+  /** Number of the queue that is 0 in `batch.queue`. */
   firstQueue: number;
   splitter: Decider;
-  /** The batch's memory, at least `PacketBatch.regionBytes(capacity)` bytes; our own when absent. */
+  /** The batch's memory, at least `PacketBatch.regionBytes(capacity)` bytes; allocated here if absent. */
   region?: ArrayBuffer;
-  /** Memory that outlives this process, as `region` then must: see NativeLoopOptions. */
+  /** Memory that outlives this process; `region` must then outlive it too. See NativeLoopOptions. */
   journal?: ArrayBuffer;
   /** Packets per batch, 1 to 1024. */
   capacity?: number;
   /** Between two sweeps. */
   sweepIntervalMs?: number;
   /**
-   * Told of what stopped the loop, and once per kind of refused verdict (`error.syscall` is `verdict`). When absent,
-   * the former is thrown, and so ends the process; the latter is only counted.
+   * Called with the error that stopped the loop, and once per kind of refused verdict (`error.syscall` is `verdict`).
+   * If absent, the former is thrown and so ends the process; the latter is only counted.
    */
   onError?: (error: QueueError) => void;
 }
 
 export interface VerdictLoop {
-  /** Sends what is decided and stops. Legal twice. */
+  /** Sends what is decided and stops. May be called twice. */
   stop(): void;
   counters(): LoopCounters;
 }
 
-/** 64 packets fill the gain of batching; more only wait for each other. */
+/** 64 packets get the full gain of batching; more would only wait for each other. */
 export const DEFAULT_CAPACITY = 64;
 export const DEFAULT_SWEEP_INTERVAL_MS = 25;
 
@@ -70,7 +70,7 @@ export function startVerdictLoop(options: VerdictLoopOptions): VerdictLoop {
     () => splitter.sweep(addon.boottimeMs()),
     options.sweepIntervalMs ?? DEFAULT_SWEEP_INTERVAL_MS,
   );
-  // Sweeping for its own sake keeps no process alive: when the loop stops by itself, so may the process.
+  // Sweeping alone must not keep the process alive once the loop has stopped.
   sweeper.unref();
   return {
     stop: () => {

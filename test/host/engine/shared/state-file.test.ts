@@ -1,4 +1,4 @@
-/** The state file: taken over when it fits exactly, made anew when it does not, and always with a reason. */
+/** The state file: taken over when it fits exactly, replaced when it does not, and always with a reason. */
 import {
   closeSync,
   existsSync,
@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import {
-  beginAnew,
+  resetTables,
   type EarlierState,
   openState,
   type StateFile,
@@ -115,7 +115,7 @@ const damages: [string, RegExp, () => void][] = [
   ['a torn table', /table/, () => overwriteTables()],
 ];
 
-test.each(damages)('%s: made anew, and said why', (_what, reason, damage) => {
+test.each(damages)('%s: replaced, with the reason', (_what, reason, damage) => {
   leave();
   damage();
   const next = take();
@@ -148,7 +148,7 @@ describe('a pause', () => {
   });
 });
 
-test('tables begin anew in their file: it is the same, empty, whole, and whoever looks on sees it', () => {
+test('tables are reset in the same file: empty, whole, and readers see it', () => {
   leave();
   const [state] = open;
   const before = statSync(path());
@@ -161,7 +161,7 @@ test('tables begin anew in their file: it is the same, empty, whole, and whoever
   expect(state!.header.id).not.toBe(id);
 });
 
-test('who dies while tables begin anew leaves a file that is noticed', () => {
+test('a process that dies during a reset leaves a file that is noticed', () => {
   leave();
   const whole = { ...open[0]!, fd: -1 };
   const options = {
@@ -174,7 +174,7 @@ test('who dies while tables begin anew leaves a file that is noticed', () => {
   const write = jest.spyOn(StateHeader.prototype, 'write').mockImplementation(() => {
     throw new Error('killed');
   });
-  expect(() => beginAnew(whole, options)).toThrow('killed');
+  expect(() => resetTables(whole, options)).toThrow('killed');
   write.mockRestore();
   expect(take().replaced).toBe('it is not a state file of ours');
 });
@@ -278,7 +278,7 @@ test('a symbolic link is not followed', () => {
 
 test('a file in the way of the directory is said in one line', () => {
   writeFileSync(directory, '');
-  expect(() => take()).toThrow(/^state directory \S+ cannot be made: /);
+  expect(() => take()).toThrow(/^state directory \S+ cannot be created: /);
 });
 
 function flip(bit: number): void {

@@ -1,4 +1,4 @@
-/** What the supervisor says and keeps when the tables begin anew: the pause, and how many packets were decided. */
+/** What the supervisor says and keeps when the tables reset: the pause, and how many packets were decided. */
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,8 +34,8 @@ function hold(capacityEntries = 64): HeldState {
 }
 
 test.each([
-  ['paused', true, 'tables begin anew: tables.capacity was 64 and is 128; diverting stays paused'],
-  ['not paused', false, 'tables begin anew: tables.capacity was 64 and is 128'],
+  ['paused', true, 'tables reset: tables.capacity was 64 and is 128; diverting stays paused'],
+  ['not paused', false, 'tables reset: tables.capacity was 64 and is 128'],
 ])('another capacity, %s: it stays so, and the log says so', (_, paused, message) => {
   hold().header.paused = paused;
   const next = hold(128);
@@ -47,7 +47,7 @@ test('nobody can tell whether it was paused: the log says that it is not', () =>
   hold().header.paused = true;
   truncateSync(stateFilePath(directory), 100);
   expect(hold().header.paused).toBe(false);
-  expect(lines[0]![1]).toBe('tables begin anew: it is cut short; diverting is not paused: if it was, acsplit pause');
+  expect(lines[0]![1]).toBe('tables reset: it is cut short; diverting is not paused: if it was, acsplit pause');
 });
 
 test('between two workers: a pause stays', () => {
@@ -58,7 +58,7 @@ test('between two workers: a pause stays', () => {
   expect(lines).toEqual([
     [
       { event: 'state-replaced', reason: 'a damaged table header', paused: true },
-      'tables begin anew: a damaged table header; diverting stays paused',
+      'tables reset: a damaged table header; diverting stays paused',
     ],
   ]);
 });

@@ -46,7 +46,7 @@ test.each(losses)('its %s: it is there again, for the same group, and the log sa
   expect(statSync(path)).toMatchObject({ gid: GROUP });
   expect(statSync(path).mode & 0o777).toBe(0o660);
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o711);
-  expect(lines).toEqual([['warn', 'control-socket', 'the control socket was gone: made anew']]);
+  expect(lines).toEqual([['warn', 'control-socket', 'control socket missing: created again']]);
 
   unlinkSync(path);
   await restored();
@@ -63,7 +63,7 @@ test('something is in its place: left alone, said once, and done when that is go
   expect(lines).toEqual([['error', 'control-socket', complaint]]);
   unlinkSync(path);
   await restored();
-  expect(lines.slice(1)).toEqual([['warn', 'control-socket', 'the control socket was gone: made anew']]);
+  expect(lines.slice(1)).toEqual([['warn', 'control-socket', 'control socket missing: created again']]);
 });
 
 test('another engine has the path: it keeps it', async () => {

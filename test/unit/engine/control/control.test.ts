@@ -176,7 +176,9 @@ test.each([
 
 test('a state directory that cannot be written is one line', async () => {
   writeFileSync(join(directory, 'file'), '');
-  await expect(serveControl(join(directory, 'file', 'x', 'control.sock'), COMMANDS)).rejects.toThrow(/cannot be made/);
+  await expect(serveControl(join(directory, 'file', 'x', 'control.sock'), COMMANDS)).rejects.toThrow(
+    /cannot be created/,
+  );
   chmodSync(directory, 0o700);
 });
 

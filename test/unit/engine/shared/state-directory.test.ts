@@ -31,7 +31,7 @@ describe('with a umask of 077', () => {
   test('what is made afterwards is private, as it was asked to be; and so where none could be made', () => {
     makeDirectory(join(directory, 'state'));
     writeFileSync(join(directory, 'file'), '');
-    expect(() => makeDirectory(join(directory, 'file', 'state'))).toThrow(/cannot be made: /);
+    expect(() => makeDirectory(join(directory, 'file', 'state'))).toThrow(/cannot be created: /);
     expect(process.umask()).toBe(0o077);
   });
 });

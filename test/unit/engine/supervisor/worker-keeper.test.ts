@@ -85,7 +85,7 @@ describe('tables that a worker cannot take over', () => {
 
   afterEach(() => jest.restoreAllMocks());
 
-  test('begin anew when it is dead, before the next one starts', async () => {
+  test('are reset when it is dead, before the next one starts', async () => {
     const calls: unknown[] = [];
     const { keeper, workers, hopeless } = keep((reason) => calls.push([reason, workers.map(({ isDead }) => isDead)]));
     workers[0]!.hear({ kind: 'state-unusable', message: 'a damaged table header' });
@@ -102,14 +102,14 @@ describe('tables that a worker cannot take over', () => {
     await stopped;
   });
 
-  test('and cannot begin anew: the engine ends with one line, and no worker starts', async () => {
+  test('and cannot be reset: the engine ends with one line, and no worker starts', async () => {
     const { workers, hopeless, begun } = keep(() => {
       throw new Error('no room');
     });
     workers[0]!.hear({ kind: 'state-unusable', message: 'a damaged table header' });
     workers[0]!.die();
-    await expect(begun).rejects.toThrow(/^the tables cannot begin anew: no room$/);
-    expect([hopeless, workers.length]).toEqual([['the tables cannot begin anew: no room'], 1]);
+    await expect(begun).rejects.toThrow(/^the tables cannot be reset: no room$/);
+    expect([hopeless, workers.length]).toEqual([['the tables cannot be reset: no room'], 1]);
   });
 });
 
