@@ -24,8 +24,7 @@ export { type Engine, type EngineOptions };
 
 /** Starts the supervisor in this process. See supervisor.ts. */
 export function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports --
-  // loaded on demand
+  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded on demand
   const supervisor = require('./supervisor/supervisor') as typeof import('./supervisor/supervisor');
   return supervisor.startEngine(options, stopped);
 }

@@ -1,6 +1,6 @@
 /**
- * IP addresses and networks as int32 words in network order, the form that packets, keys and tables use: one word for
- * IPv4, four for IPv6. Text only at the edge.
+ * IP addresses and networks as int32 words in network order, the form used by packets, keys and tables: one word for
+ * IPv4, four for IPv6. Text appears only at the edge.
  */
 
 /** One word, or four. */
@@ -8,7 +8,7 @@ export type Address = Int32Array;
 
 export type Family = 'ipv4' | 'ipv6';
 
-/** Words of an address, and its bits. */
+/** int32 words of an address. */
 export const ADDRESS_WORDS: Readonly<Record<Family, number>> = { ipv4: 1, ipv6: 4 };
 const IPV6_GROUPS = 8;
 
@@ -16,7 +16,7 @@ export function familyOf(address: Address): Family {
   return address.length === ADDRESS_WORDS.ipv4 ? 'ipv4' : 'ipv6';
 }
 
-/** Text of either family to words; `undefined` when it is no address. */
+/** Parses text of either family; `undefined` when it is not an address. */
 export function parseAddress(text: string): Address | undefined {
   if (text.includes(':')) return parseIpv6(text);
   const word = parseIpv4(text);
@@ -34,7 +34,7 @@ export function isSameAddress(one: Address, other: Address): boolean {
   return true;
 }
 
-/** `"10.1.0.1"` to int32; `undefined` when the text is no dotted quad. */
+/** `"10.1.0.1"` to int32; `undefined` when the text is not a dotted quad. */
 export function parseIpv4(text: string): number | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (!match) return undefined;
@@ -52,14 +52,16 @@ export function formatIpv4(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }
 
-/** RFC 4291 section 2.2, all three forms; `undefined` when the text is none. A zone (`%eth0`) is not part of one. */
+/**
+ * RFC 4291 section 2.2, all three forms; `undefined` when the text is none of them. A zone (`%eth0`) is not allowed.
+ */
 export function parseIpv6(text: string): Address | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
   const [before, after] = halves.map((half, i) => parseGroups(half, i === halves.length - 1));
   if (before === undefined || (halves.length === 2 && after === undefined)) return undefined;
   const missing = IPV6_GROUPS - before.length - (after?.length ?? 0);
-  // `::` stands for one group at the least.
+  // `::` stands for at least one group.
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   const groups = [...before, ...new Array<number>(missing).fill(0), ...(after ?? [])];
   return Int32Array.from({ length: 4 }, (_, word) => (groups[2 * word] << 16) | groups[2 * word + 1]);
@@ -79,7 +81,7 @@ function parseGroups(text: string, isLast: boolean): number[] | undefined {
   return groups;
 }
 
-/** RFC 5952: lower case, no leading zeros, `::` for the longest run of zeros, the first of two; ::ffff:10.1.0.1. */
+/** RFC 5952: lower case, no leading zeros, `::` for the first of the longest runs of zeros; ::ffff:10.1.0.1. */
 export function formatIpv6(address: Address): string {
   const groups = Array.from({ length: IPV6_GROUPS }, (_, i) => (address[i >> 1] >>> (i & 1 ? 0 : 16)) & 0xffff);
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
@@ -99,7 +101,7 @@ function longestZeros(groups: number[]): { from: number; length: number } {
   return best;
 }
 
-/** A network in the form that a packet's address is compared with: `(address & mask) === base`, word by word. */
+/** A network in the form used for matching: `(address & mask) === base`, word by word. */
 export interface Network {
   base: Address;
   mask: Int32Array;

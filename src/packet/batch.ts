@@ -2,7 +2,7 @@
  * A batch of packets as columns over one region of memory, shared with the addon (native/batch.h).
  *
  * Knows bytes only. The addon fills the columns and slots, `Splitter.decide` writes `verdict` and `reason`, the addon
- * sends the verdicts. The layout is stated twice, here and in native/batch.h; test/e2e holds the two together.
+ * sends the verdicts. The layout is defined twice, here and in native/batch.h; a test in test/e2e compares the two.
  *
  *     int32 header[16]          HEADER_COUNT: how many packets the batch holds
  *     int32 column[capacity]    one per entry of COLUMNS, in that order
@@ -12,12 +12,12 @@
 export const HEADER_WORDS = 16;
 export const HEADER_COUNT = 0;
 
-/** 64 KiB, the largest packet NFQUEUE hands out, and 4 KiB for netlink's headers and attributes. */
+/** 64 KiB, the largest packet NFQUEUE delivers, and 4 KiB for netlink's headers and attributes. */
 export const SLOT_BYTES = 65536 + 4096;
 
 export const COLUMNS = ['queue', 'packetId', 'flags', 'offset', 'length', 'verdict', 'reason'] as const;
 
-/** Where a packet comes from: what the `queue` column holds, counted from the first of the engine's queues. [P2] */
+/** Where a packet comes from: the value of the `queue` column, counted from the engine's first queue. [P2] */
 export const enum Side {
   /** First interface. */
   Cpe,
@@ -39,22 +39,25 @@ export const enum PacketFlag {
   ChecksumNotReady = 1,
   /** NFQA_SKB_GSO: a super-packet; the kernel computes every segment's checksum itself. */
   Gso = 2,
-  /** NFQA_CAP_LEN: the kernel kept the tail back. Never rewritten: what goes back would replace the whole packet. */
+  /** NFQA_CAP_LEN: the kernel kept the tail. Never rewritten: what we send back would replace the whole packet. */
   Truncated = 4,
-  /** A capture cut by snaplen: the tail is missing; with whole headers it is decided and rewritten as if it were here. */
+  /** A capture cut by snaplen: the tail is missing. With whole headers it is decided and rewritten as if complete. */
   Snapped = 8,
-  /** From a capture: nothing says whether the TCP checksum is final. One that holds only the pseudo-header's sum passes. */
+  /**
+   * From a capture, which does not tell whether the TCP checksum is final. One that holds only the pseudo-header's sum
+   * is accepted.
+   */
   Captured = 16,
 }
 
 /** Values of the `verdict` column. */
 export const enum Verdict {
-  /** As a packet arrives from the queue: nobody has decided yet. Sent, it drops. */
+  /** The initial value: nobody has decided yet. If sent, it drops the packet. */
   Undecided = -1,
   Drop = 0,
-  /** Leaves as it came: no payload goes back to the kernel. */
+  /** Leaves unchanged: no payload goes back to the kernel. */
   Accept = 1,
-  /** Leaves with the bytes that now stand in its slot. */
+  /** Leaves with the bytes now in its slot. */
   AcceptRewritten = 2,
 }
 
@@ -63,14 +66,14 @@ export class PacketBatch {
   /** The whole region as bytes; `offset` is relative to it. */
   readonly bytes: Uint8Array;
   readonly header: Int32Array;
-  /** Side by packet; the queue it came from, counted from the engine's first. */
+  /** Side of each packet: its queue, counted from the engine's first. */
   readonly queue: Int32Array;
   /** The kernel's packet id, unsigned 32 bits in an int32; counts per queue. */
   readonly packetId: Int32Array;
   readonly flags: Int32Array;
   /** Byte offset of the packet's first IP byte in `bytes`. */
   readonly offset: Int32Array;
-  /** Bytes of the packet. */
+  /** Length of the packet in bytes. */
   readonly length: Int32Array;
   readonly verdict: Int32Array;
   readonly reason: Int32Array;
@@ -126,7 +129,7 @@ export class PacketBatch {
     return index;
   }
 
-  /** The bytes of packet `index`, as they stand now (a view, not a copy). */
+  /** The current bytes of packet `index` (a view, not a copy). */
   packet(index: number): Uint8Array {
     return this.bytes.subarray(this.offset[index], this.offset[index] + this.length[index]);
   }

@@ -1,4 +1,6 @@
-/** Builds whole TCP packets with right checksums, for fixtures, tests and simulated hosts. Not on the packet path. */
+/**
+ * Builds complete TCP packets with correct checksums, for fixtures, tests and simulated hosts. Not on the packet path.
+ */
 import { type Address, familyOf, parseAddress } from './address';
 import * as ipv4 from './ipv4';
 import * as ipv6 from './ipv6';
@@ -8,7 +10,7 @@ import { finish, sum } from './checksum';
 import { ExtensionHeaders } from './extension-headers';
 
 export interface TcpPacket {
-  /** Text of either family, words, or an IPv4 address as int32; both of one family. */
+  /** Text of either family, words, or an IPv4 address as int32; both addresses of one family. */
   source: string | number | Address;
   destination: string | number | Address;
   sourcePort: number;
@@ -20,7 +22,7 @@ export interface TcpPacket {
   payload?: Uint8Array | string;
   /** TCP options, padded with end-of-list to a multiple of four. */
   options?: Uint8Array;
-  /** IPv4 options, padded alike. */
+  /** IPv4 options, padded in the same way. */
   ipOptions?: Uint8Array;
   /** IPv6 extension headers. */
   extensions?: Extension[];
@@ -31,13 +33,13 @@ export interface TcpPacket {
   ttl?: number;
 }
 
-/** An IPv6 extension header: its number, and its bytes, whose first, the next header, is filled in. */
+/** An IPv6 extension header: its number and its bytes. The first byte, the next header, is filled in. */
 export interface Extension {
   header: number;
   bytes: Uint8Array | number[];
 }
 
-/** A packet in memory of its own. Throws RangeError on what a header cannot express. */
+/** Builds a packet in new memory. Throws RangeError on what a header cannot express. */
 export function buildTcp(packet: TcpPacket): Uint8Array {
   const payload = typeof packet.payload === 'string' ? latin1(packet.payload) : (packet.payload ?? new Uint8Array(0));
   for (const port of [packet.sourcePort, packet.destinationPort]) {
@@ -60,7 +62,7 @@ export function buildTcp(packet: TcpPacket): Uint8Array {
   return bytes;
 }
 
-/** A packet's IP header, and zeros for what it carries. */
+/** A packet's IP header, followed by zeros for its payload. */
 function ipHeader(packet: TcpPacket, carriedBytes: number): Uint8Array {
   const [source, destination] = [words(packet.source), words(packet.destination)];
   if (source.length !== destination.length) throw new RangeError('addresses of two families');
@@ -112,14 +114,14 @@ function ipv6Header(packet: TcpPacket, source: Address, destination: Address, ca
   return bytes;
 }
 
-/** What an IPv4 header's checksum field ought to hold, from the whole header with that field as zero. */
+/** The correct IPv4 header checksum, computed over the whole header with the field as zero. */
 export function ipHeaderChecksum(bytes: Uint8Array, ipAt: number): number {
   const headerBytes = (bytes[ipAt] & 0x0f) << 2;
   const field = ipAt + ipv4.HEADER_CHECKSUM;
   return finish(sum(bytes, ipAt, headerBytes) - sum(bytes, field, 2));
 }
 
-/** What the TCP checksum field ought to hold, in full: pseudo-header, header with that field as zero, payload. */
+/** The correct TCP checksum in full: pseudo-header, header with the field as zero, payload. */
 export function tcpChecksum(bytes: Uint8Array, ipAt: number): number {
   const { at, end } = carried(bytes, ipAt);
   const isIpv6 = bytes[ipAt] >>> 4 === 6;
@@ -130,7 +132,7 @@ export function tcpChecksum(bytes: Uint8Array, ipAt: number): number {
   return finish(pseudoHeader + sum(bytes, at, end - at) - sum(bytes, at + tcp.CHECKSUM, 2));
 }
 
-/** What a well-formed packet carries: from where to where. */
+/** Where the payload of a well-formed IP packet begins and ends. */
 function carried(bytes: Uint8Array, ipAt: number): { at: number; end: number } {
   if (bytes[ipAt] >>> 4 === 4) {
     return { at: ipAt + ((bytes[ipAt] & 0x0f) << 2), end: ipAt + readU16(bytes, ipAt + ipv4.TOTAL_LENGTH) };

@@ -1,14 +1,14 @@
 /**
- * The walk over an IPv6 packet's extension headers to what they carry (RFC 8200 section 4), bounded: a sender may write
- * a chain as long as the packet, and nobody has a use for one.
+ * Walks an IPv6 packet's extension headers to its payload (RFC 8200 section 4). The walk is bounded: a sender may write
+ * a chain as long as the packet, and nobody needs one.
  *
- * An Authentication Header is not walked over: it vouches for the addresses, so that a packet behind one cannot be
- * rewritten. Like ESP, and like either over IPv4, it counts as what the packet carries.
+ * It stops at an Authentication Header, which covers the addresses, so a packet behind one cannot be rewritten. Like
+ * ESP, and like either over IPv4, it counts as the payload.
  */
 import * as ipv6 from './ipv6';
 import { readU16 } from './bytes';
 
-/** RFC 8200 names five, of which one may stand twice. */
+/** RFC 8200 names five, and one may appear twice. */
 const MAX_HEADERS = 8;
 const MAX_BYTES = 512;
 
@@ -23,17 +23,20 @@ const FRAGMENT = 2;
 const FRAGMENT_MASK = 0xfff9;
 
 export class ExtensionHeaders {
-  /** The first header that is none of those walked over: what the packet carries, if it is no fragment. */
+  /** The first header that is not walked: the packet's payload, if it is not a fragment. */
   protocol = 0;
   /** Offset of its first byte. */
   at = 0;
-  /** The packet is a part of another. One whose fragment header has offset 0 and no more fragments is whole: RFC 6946. */
+  /**
+   * The packet is part of another. A fragment header with offset 0 and no more fragments means a whole packet: RFC
+   * 6946.
+   */
   isFragment = false;
-  /** A routing header has segments left: the destination of the IP header is not the final one. */
+  /** A routing header has segments left: the destination in the IP header is not the final one. */
   isSourceRouted = false;
 
   /**
-   * Fills the fields. False where a header is cut or the chain is too long.
+   * Fills the fields. False when a header is cut or the chain is too long.
    *
    * @param protocol the IPv6 header's next header
    * @param at offset of the byte behind the IPv6 header
@@ -56,7 +59,7 @@ export class ExtensionHeaders {
       this.protocol = bytes[headerAt + NEXT_HEADER];
       this.at = headerAt + length;
       if (isFragment) {
-        // What stands behind may be the middle of anything.
+        // What follows may be the middle of anything.
         this.isFragment = true;
         return true;
       }

@@ -1,6 +1,6 @@
 /**
- * ICMP errors of both families (RFC 792, RFC 4443): an IP packet that quotes the beginning of another one, which could
- * not go on. `IcmpError` reads one that quotes TCP: checked once, then trusted, like the view that it comes from.
+ * ICMP errors of both families (RFC 792, RFC 4443): an IP packet that quotes the beginning of another, undeliverable
+ * one. `IcmpError` reads an error that quotes TCP: checked once, then trusted, like the view it comes from.
  */
 import { type Address } from './address';
 import * as ipv4 from './ipv4';
@@ -10,13 +10,13 @@ import { readI32, readU16 } from './bytes';
 import { ExtensionHeaders } from './extension-headers';
 import { type PacketView } from './view';
 
-/** Offsets from the ICMP header's first byte; both families alike. */
+/** Offsets from the ICMP header's first byte, the same in both families. */
 export const TYPE = 0;
 export const CHECKSUM = 2;
-/** Type, code, checksum, and four bytes that hang on the type: the next hop's MTU for one. */
+/** Type, code, checksum, and four bytes that depend on the type, such as the next hop's MTU. */
 export const HEADER_BYTES = 8;
 
-/** RFC 792. Source quench (4) is deprecated by RFC 6633, redirect (5) is between neighbours. */
+/** RFC 792. Source quench (4) is deprecated by RFC 6633; redirects (5) stay between neighbours. */
 export const enum IcmpType {
   Unreachable = 3,
   TimeExceeded = 11,
@@ -27,14 +27,14 @@ export const enum IcmpType {
 const FIRST_ERROR = 1;
 const LAST_ERROR = 4;
 
-/** What a quote holds of TCP at the least (RFC 792): ports and sequence number. */
+/** The least a quote holds of TCP (RFC 792): ports and sequence number. */
 const LEAST_QUOTED_BYTES = 8;
 
 /** What `parse` found. */
 export const enum Quote {
-  /** No error, or one about something that is not TCP. */
+  /** Not an error, or an error about something other than TCP. */
   NotTcp,
-  /** The quote is cut before the TCP ports, lies, or is of a fragment or of a packet that was source-routed. */
+  /** The quote ends before the TCP ports, is inconsistent, or is of a fragment or a source-routed packet. */
   Unreadable,
   Ok,
 }
@@ -44,16 +44,16 @@ export class IcmpError {
   isIpv6 = false;
   /** Offset of the outer IP header. */
   ipAt = 0;
-  /** Outer addresses: the view's own. */
+  /** The outer addresses, shared with the view. */
   source: Address;
   destination: Address;
   /** Offset of the ICMP header. */
   icmpAt = 0;
   /** Offset of the quoted IP header. */
   quotedAt = 0;
-  /** Offset of the quoted TCP header, of which at least the first eight bytes are here. */
+  /** Offset of the quoted TCP header; at least its first eight bytes are here. */
   tcpAt = 0;
-  /** The quote goes as far as the TCP checksum. */
+  /** The quote includes the TCP checksum. */
   hasTcpChecksum = false;
   readonly quotedSource: Address;
   readonly quotedDestination: Address;
@@ -69,7 +69,7 @@ export class IcmpError {
     this.quotedDestination = new Int32Array(addressWords);
   }
 
-  /** @param view of the same family, parsed as Icmp; must live as long as what is read here is used */
+  /** @param view of the same family, parsed as Icmp; must live as long as the results are used */
   parse(view: PacketView): Quote {
     const { bytes, end } = view;
     this.bytes = bytes;

@@ -14,7 +14,7 @@ export const DESTINATION = 16;
 export const MIN_HEADER_BYTES = 20;
 export const MAX_HEADER_BYTES = 60;
 export const ADDRESS_BYTES = 4;
-/** More-fragments flag and fragment offset, in the FRAGMENT word: any of them set means a fragment. */
+/** More-fragments flag and fragment offset, in the FRAGMENT word: any bit set means a fragment. */
 export const FRAGMENT_MASK = 0x3fff;
 export const DONT_FRAGMENT = 0x4000;
 /** RFC 9293. */

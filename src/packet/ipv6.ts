@@ -11,7 +11,7 @@ export const DESTINATION = 24;
 export const HEADER_BYTES = 40;
 export const ADDRESS_BYTES = 16;
 
-/** What a NEXT_HEADER field may say (RFC 8200 section 4.1, RFC 4302). */
+/** Values of a NEXT_HEADER field (RFC 8200 section 4.1, RFC 4302). */
 export const enum NextHeader {
   HopByHop = 0,
   Tcp = 6,

@@ -1,6 +1,6 @@
 /**
- * Rewrites an ICMP error in place: outer addresses, and addresses and ports of the packet that it quotes. Every checksum
- * that counts a changed word follows by RFC 1624, none is computed anew, so that corruption stays visible:
+ * Rewrites an ICMP error in place: its outer addresses, and the addresses and ports of the packet it quotes. Every
+ * checksum that covers a changed word is updated by RFC 1624. None is recomputed, so corruption stays visible:
  *
  *     an outer address     the IPv4 header's checksum; ICMPv6's, by its pseudo-header (RFC 4443 section 2.3)
  *     a quoted address     the quoted IPv4 header's and, where quoted, TCP's; these words and its own, ICMP's
@@ -16,7 +16,7 @@ import * as ipv4 from './ipv4';
 import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
 
-/** @param address of the error's own family, as all below */
+/** @param address of the error's own family, as in all functions below */
 export function rewriteOuterSource(error: icmp.IcmpError, address: Address): void {
   rewriteOuter(error, error.ipAt + (error.isIpv6 ? ipv6.SOURCE : ipv4.SOURCE), error.source, address);
 }
@@ -80,7 +80,7 @@ function rewriteQuotedPort(error: icmp.IcmpError, at: number, from: number, to: 
   writeQuoted(error, at, to);
 }
 
-/** Every word of a quote counts in the ICMP checksum. */
+/** Every word of a quote is covered by the ICMP checksum. */
 function writeQuoted(error: icmp.IcmpError, at: number, to: number): void {
   const { bytes } = error;
   const sumAt = error.icmpAt + icmp.CHECKSUM;

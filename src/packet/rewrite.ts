@@ -1,6 +1,6 @@
 /**
- * Rewrites addresses and ports of a parsed packet in place, and its checksums with them (RFC 1624).
- * The view must have parsed Ok; its fields follow the bytes.
+ * Rewrites addresses and ports of a parsed packet in place and updates its checksums (RFC 1624). The view must have
+ * parsed Ok; its fields follow the bytes.
  */
 import { type Address } from './address';
 import * as ipv4 from './ipv4';
@@ -31,8 +31,8 @@ export function rewriteDestinationPort(view: PacketView, port: number): void {
 }
 
 /**
- * An address counts, by the pseudo-header, in TCP's checksum (RFC 9293 section 3.1, RFC 8200 section 8.1), and in the
- * IPv4 header's own. `from` is the view's, and follows.
+ * The TCP checksum covers an address through the pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1), and so
+ * does the IPv4 header's own. `from` is the view's field, and is updated too.
  */
 function rewriteAddress(view: PacketView, at: number, from: Address, to: Address): void {
   const bytes = view.bytes;

@@ -6,7 +6,10 @@ import { readU16 } from './bytes';
 import { finish, sum } from './checksum';
 import { type PacketView } from './view';
 
-/** True where the checksum is right, or cannot be told: a local sender's partial one, or a packet whose tail is missing. */
+/**
+ * True when the checksum is right or cannot be checked: a local sender's partial one, or a packet whose tail is
+ * missing.
+ */
 export function isChecksumRight(view: PacketView): boolean {
   if (view.isUnsummed) return true;
   const { bytes, ipAt, tcpAt } = view;
@@ -16,6 +19,6 @@ export function isChecksumRight(view: PacketView): boolean {
   const length = view.payloadAt + view.payloadLength - tcpAt;
   const pseudoHeader = addresses + ipv4.PROTOCOL_TCP + length;
   if (finish(pseudoHeader + sum(bytes, tcpAt, length)) === 0) return true;
-  // What Linux leaves in the field for the network card to complete; the queue marks it, a capture does not.
+  // The partial sum that Linux leaves for the network card to complete. The queue flags it; a capture does not.
   return view.isCaptured && readU16(bytes, tcpAt + tcp.CHECKSUM) === (~finish(pseudoHeader) & 0xffff);
 }

@@ -1,8 +1,8 @@
 /**
  * A view over one TCP packet of either family: checked once, then trusted.
  *
- * One view is made and reused; `parse` fills its fields. The setters in rewrite.ts keep the fields and the bytes in
- * step; whoever else writes into the bytes voids the view.
+ * One view is created and reused; `parse` fills its fields. The setters in rewrite.ts keep fields and bytes consistent.
+ * Any other write into the bytes invalidates the view.
  */
 import { type Address, ADDRESS_WORDS } from './address';
 import * as ipv4 from './ipv4';
@@ -11,23 +11,23 @@ import * as tcp from './tcp';
 import { readI32, readU16 } from './bytes';
 import { ExtensionHeaders, isExtension } from './extension-headers';
 
-/** What `parse` found. From NotTcp on the addresses stand in the view, after Ok everything does. */
+/** The result of `parse`. From NotTcp on the addresses are set; after Ok every field is. */
 export const enum Parsed {
-  /** Neither IPv4 nor IPv6, or the version nibble lies. */
+  /** Neither IPv4 nor IPv6, or a wrong version nibble. */
   NotIp,
-  /** The IP header is cut or lies, or a chain of extension headers is cut or too long. */
+  /** The IP header is cut or inconsistent, or the chain of extension headers is cut or too long. */
   MalformedIp,
-  /** IP that carries neither TCP nor ICMP, or a part of it. */
+  /** IP that carries neither TCP nor ICMP, or a fragment of it. */
   NotTcp,
-  /** IP that carries ICMP, whole: `carriedAt` and `end` stand in the view. */
+  /** IP that carries a whole ICMP message: `carriedAt` and `end` are set. */
   Icmp,
-  /** Longer than its length field can say (RFC 2675). */
+  /** Longer than its length field can express (RFC 2675). */
   Jumbogram,
-  /** On its way to another destination than the one in its header (RFC 8200 section 4.4). */
+  /** Source-routed: the destination in its header is not the final one (RFC 8200 section 4.4). */
   SourceRouted,
   /** A fragment of a TCP packet, first or later (RFC 791, RFC 8200 section 4.5). */
   Fragment,
-  /** The TCP header is cut, or its data offset lies. */
+  /** The TCP header is cut, or its data offset is wrong. */
   MalformedTcp,
   Ok,
 }
@@ -39,10 +39,10 @@ export class PacketView {
   isIpv6 = false;
   /** Offset of the TCP header's first byte in `bytes`. */
   tcpAt = 0;
-  /** Where ICMP begins, and behind which byte the packet ends, as far as it is here. */
+  /** Where ICMP begins, and the end of the packet as far as it is present. */
   carriedAt = 0;
   end = 0;
-  /** Words of the view's own, which `parse` writes anew. */
+  /** The view's own memory, which `parse` overwrites. */
   source: Address;
   destination: Address;
   sourcePort = 0;
@@ -53,13 +53,13 @@ export class PacketView {
   flags = 0;
   /** Offset of the payload's first byte in `bytes`. */
   payloadAt = 0;
-  /** Bytes of payload that are here; fewer than were sent where `cut` let a cut packet pass. */
+  /** Payload bytes present; fewer than were sent when `cut` let a cut packet pass. */
   payloadLength = 0;
-  /** Bytes of payload that were sent, by the IP header: what sequence numbers count. */
+  /** Payload bytes sent, by the IP header. Sequence numbers count these. */
   sentLength = 0;
-  /** The TCP checksum is not final yet, or part of the packet is not here: it cannot be verified. */
+  /** The TCP checksum is not final yet, or part of the packet is missing: it cannot be verified. */
   isUnsummed = false;
-  /** From a capture, where a checksum that is not final bears no mark. */
+  /** From a capture, which does not flag a checksum that is not final. */
   isCaptured = false;
   private readonly ipv4Source = new Int32Array(ADDRESS_WORDS.ipv4);
   private readonly ipv4Destination = new Int32Array(ADDRESS_WORDS.ipv4);
@@ -74,8 +74,8 @@ export class PacketView {
 
   /**
    * @param offset of the IP header in `bytes`
-   * @param length bytes that belong to the packet; beyond the length that the IP header states is padding
-   * @param cut the tail may be missing (a capture cut by snaplen); the headers must be whole all the same
+   * @param length bytes that belong to the packet; anything beyond the length in the IP header is padding
+   * @param cut the tail may be missing (a capture cut by snaplen); the headers must still be whole
    */
   parse(bytes: Uint8Array, offset: number, length: number, cut = false): Parsed {
     this.bytes = bytes;
@@ -121,7 +121,7 @@ export class PacketView {
       this.destination[word] = readI32(bytes, offset + ipv6.DESTINATION + 4 * word);
     }
     const first = bytes[offset + ipv6.NEXT_HEADER];
-    // Its length stands in the hop-by-hop header then, which is never empty.
+    // Its length is then in the hop-by-hop header, which is never empty.
     if (totalLength === ipv6.HEADER_BYTES && first === ipv6.NextHeader.HopByHop) return Parsed.Jumbogram;
     const end = offset + (totalLength < length ? totalLength : length);
     if (!extensions.walk(bytes, first, offset + ipv6.HEADER_BYTES, end)) return Parsed.MalformedIp;
@@ -143,12 +143,12 @@ export class PacketView {
     this.destination = isIpv6 ? this.ipv6Destination : this.ipv4Destination;
   }
 
-  /** int32; read when asked for, since few packets' is of interest. Means nothing without the ACK flag. */
+  /** int32. Read on demand, since few packets need it. Meaningless without the ACK flag. */
   get acknowledgement(): number {
     return readI32(this.bytes, this.tcpAt + tcp.ACKNOWLEDGEMENT);
   }
 
-  /** Unscaled; on a SYN as it is meant. */
+  /** Unscaled; on a SYN, the actual window. */
   get window(): number {
     return readU16(this.bytes, this.tcpAt + tcp.WINDOW);
   }

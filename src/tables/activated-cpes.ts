@@ -1,9 +1,9 @@
 /**
  * Which collector has successfully activated which CPE: HASH table 2 of the patent [P5].
  *
- * An entry is *asked* while a collector's Connection Request waits for its answer, *armed* by success, *consumed* by the
- * CPE's first diverted connection, and stands once more, in *grace*, after that connection was closed, since one CWMP
- * session may continue on a second connection [D]. Asked stands beside the others and has a time of its own [2].
+ * An entry is *asked* while a collector's Connection Request waits for its answer, *armed* by success, *consumed* by
+ * the CPE's first diverted connection, and in *grace* after that connection closes, since one CWMP session may continue
+ * on a second connection [D]. Asked is independent of the other states and has a timer of its own [2].
  */
 import { Cause, Change, type FlowListener, type FlowPort, NOBODY } from './flow-port';
 import { type TableMemory } from './table-memory';
@@ -13,18 +13,18 @@ import { TtlTable } from './ttl-table';
 const enum State {
   Armed = 1 << 0,
   Consumed = 1 << 1,
-  /** Consumed, and the report connection was closed just now. */
+  /** Consumed, and the report connection has just closed. */
   Grace = 1 << 2,
   Asked = 1 << 3,
-  /** What grace it is, in two bits: see Grace. */
+  /** The kind of grace, in two bits. See Grace. */
   GraceShift = 4,
-  /** After it was asked, the CPE has opened a session with the ITMS. */
+  /** After it was asked, the CPE opened a session with the ITMS. */
   SessionFirst = 1 << 6,
   /** A SYN was diverted, and the collector has sent nothing since. */
   Tried = 1 << 7,
 }
 
-/** How long a session may take to continue on another connection: by what the collector said last. */
+/** How long a session may take to continue on another connection, judged by the collector's last answer. */
 export const enum Grace {
   Short,
   Unfinished,
@@ -38,7 +38,10 @@ const OWNER_SHIFT = 16;
 const enum Word {
   /** CPE port and report port of the last report connection. */
   Ports,
-  /** Ticks: when the phase began, when it was armed, asked, when the session with the ITMS began, when it was tried. */
+  /**
+   * Ticks: when the phase began, and when the CPE was armed, asked, began its session with the ITMS, and was last
+   * tried.
+   */
   PhaseAt,
   ArmedAt,
   AskedAt,
@@ -54,7 +57,7 @@ export interface ActivationLives {
   graceMs: number;
   unfinishedMs: number;
   retryMs: number;
-  /** From arming to the end of the last grace, at the most. */
+  /** Longest time from arming to the end of the last grace. */
   activationMs: number;
   askedMs: number;
 }
@@ -94,7 +97,7 @@ export class ActivatedCpes {
     return this.table.find();
   }
 
-  /** A collector's Connection Request carries new data: the CPE is asked. -1 when the table is full. */
+  /** A collector's Connection Request carries new data, so the CPE is asked. -1 when the table is full. */
   ask(cpe: Int32Array): number {
     const { table } = this;
     let slot = this.find(cpe);
@@ -123,12 +126,12 @@ export class ActivatedCpes {
     this.tell(slot, Change.SessionFirst);
   }
 
-  /** True where the CPE's session with the ITMS began after the request data of that tick. */
+  /** True when the CPE's session with the ITMS began after the request data of that tick. */
   hadSessionSince(slot: number, tick: number): boolean {
     return this.has(slot, State.SessionFirst) && ((this.table.value(slot, Word.SessionAt) - tick) | 0) >= 0;
   }
 
-  /** Arms for `owner`, whatever stood before; -1 when the table is full. */
+  /** Arms the CPE for `owner`, replacing any earlier activation; -1 when the table is full. */
   arm(cpe: Int32Array, owner: number, cause = Cause.Packet): number {
     const { table } = this;
     let slot = this.find(cpe);
@@ -148,7 +151,7 @@ export class ActivatedCpes {
     return this.scratch;
   }
 
-  /** Of an armed or consumed one. */
+  /** The owner of an armed or consumed entry. */
   owner(slot: number): number {
     return this.table.state(slot) >>> OWNER_SHIFT;
   }
@@ -161,17 +164,17 @@ export class ActivatedCpes {
     return this.has(slot, State.Grace) && this.phaseRemainingMs(slot) >= 0;
   }
 
-  /** Its report connection runs, or its grace is over. */
+  /** Its report connection is open, or its grace is over. */
   isConsumed(slot: number): boolean {
     return this.has(slot, State.Consumed) && this.phaseRemainingMs(slot) >= 0;
   }
 
-  /** Armed, or consumed and in grace: the CPE's next SYN is the collector's. */
+  /** Armed, or consumed and in grace: the CPE's next SYN goes to the collector. */
   stands(slot: number): boolean {
     return this.isArmed(slot) || this.isGrace(slot);
   }
 
-  /** ms that the phase has left; below zero when it is over, and the entry stands because the CPE was asked. */
+  /** ms left of the phase; negative when it is over and only the ask keeps the entry. */
   phaseRemainingMs(slot: number): number {
     const state = this.table.state(slot);
     const remainingMs = phaseLife(state & 63, this.spans) - this.since(slot, Word.PhaseAt);
@@ -188,24 +191,24 @@ export class ActivatedCpes {
     return this.since(slot, Word.AskedAt);
   }
 
-  /** A SYN goes to the collector. */
+  /** A SYN was sent to the collector. */
   tried(slot: number): void {
     if (this.has(slot, State.Tried)) return;
     this.table.setValue(slot, Word.TriedAt, this.table.tick);
     this.table.setState(slot, this.table.state(slot) | State.Tried);
   }
 
-  /** The collector has sent something on a connection that this activation diverted. */
+  /** The collector has sent something on a connection diverted by this activation. */
   heard(slot: number): void {
     if (this.has(slot, State.Tried)) this.table.setState(slot, this.table.state(slot) & ~State.Tried);
   }
 
-  /** ms since a SYN was diverted while the collector has sent nothing since; -1 where it has. */
+  /** ms since a SYN was diverted, if the collector has sent nothing since; otherwise -1. */
   silentMs(slot: number): number {
     return this.has(slot, State.Tried) ? this.since(slot, Word.TriedAt) : -1;
   }
 
-  /** A confirmed report connection of these ports has used the activation up, or is the session's next connection. */
+  /** The report connection with these ports is confirmed: it uses the activation up, or continues the session. */
   consume(slot: number, cpePort: number, reportPort: number): void {
     const { table } = this;
     table.setValue(slot, Word.Ports, (cpePort << 16) | reportPort);
@@ -214,7 +217,7 @@ export class ActivatedCpes {
     this.tell(slot, Change.Consumed);
   }
 
-  /** Ends the activation; that the CPE is asked stays. */
+  /** Ends the activation. The ask stays. */
   end(slot: number, cause = Cause.Packet): void {
     if (!this.isAsked(slot)) return this.table.remove(slot, cause);
     this.table.setState(slot, this.table.state(slot) & (State.Asked | State.SessionFirst));
@@ -230,7 +233,7 @@ export class ActivatedCpes {
     }
   }
 
-  /** The report connection of these ports was closed: a grace begins, unless one has. */
+  /** The report connection with these ports has closed: grace begins, unless it already has. */
   finished(slot: number, grace: Grace): void {
     const { table } = this;
     const state = table.state(slot);
@@ -255,7 +258,7 @@ export class ActivatedCpes {
     return this.table.value(slot, Word.Ports) === ((cpePort << 16) | reportPort) ? slot : -1;
   }
 
-  /** A phase that is over is gone, though the entry stands. */
+  /** Ends a phase whose time is over, even if the entry stays. */
   private settle(slot: number): void {
     const { table } = this;
     if (this.phaseRemainingMs(slot) >= 0) return;
@@ -295,7 +298,7 @@ export class ActivatedCpes {
 
   private begin(slot: number, state: number): void {
     const { table } = this;
-    // In this order: old times beside a state of shorter life would be an expired entry, should we die between.
+    // In this order: if we die in between, old times with a shorter-lived state would be an expired entry.
     table.touch(slot);
     table.setValue(slot, Word.PhaseAt, table.tick);
     table.setState(slot, state);
@@ -306,7 +309,7 @@ function shape(capacityEntries: number, addressWords: number) {
   return { capacityEntries, keyWords: addressWords, valueWords: VALUE_WORDS };
 }
 
-/** ms that a phase lasts; none where the CPE is asked and no more. */
+/** Length of a phase in ms; 0 for a CPE that is only asked. */
 function phaseLife(state: number, lives: ActivationLives): number {
   if (state & State.Armed) return lives.armedMs;
   if (state & State.Grace) {

@@ -1,9 +1,9 @@
 /**
- * Connection Requests: TCP connections that a server opens towards a CPE. HASH table 1 of the patent [P5, P6], for the
- * ITMS's own as well, so that the CPE's answers find the server that asked [D].
+ * Connection Requests: TCP connections that a server opens to a CPE. HASH table 1 of the patent [P5, P6]; also for the
+ * ITMS's own, so that the CPE's answers reach the server that asked [D].
  *
- * Servers hide behind one address and keep their source ports, so two of them may pick the same port towards one CPE.
- * The later one then gets another port, which the CPE sees; the entry stands under the visible port, and a reverse
+ * Servers hide behind one address and keep their source ports, so two of them may use the same port towards one CPE.
+ * The later one then gets another port, which the CPE sees. The entry is stored under the visible port, and a reverse
  * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
  */
 import { ConnectionTable, type ConnectionLives, Seen, Word } from './connection-table';
@@ -13,7 +13,7 @@ import { TtlTable } from './ttl-table';
 
 /** Candidates tried for a free port before giving up. */
 const REMAP_ATTEMPTS = 64;
-/** Remapped connections at once, as a share of the table: collisions are rare. */
+/** Maximum of remapped connections, as a fraction of the table: collisions are rare. */
 const REMAP_SHARE = 16;
 
 export interface RemapRange {
@@ -46,7 +46,7 @@ export class ConnectionRequests extends ConnectionTable {
 
   override setLives(lives: ConnectionLives): void {
     super.setLives(lives);
-    // Undefined while the base class constructs.
+    // Undefined while the base class's constructor runs.
     this.remapLives?.fill(longest(lives));
   }
 
@@ -67,20 +67,20 @@ export class ConnectionRequests extends ConnectionTable {
   /**
    * Slot of `owner`'s connection from `ownPort`, remapped or not; -1 when there is none.
    *
-   * @param tag of the owner's address (Servers): one port of two of its addresses is two connections
+   * @param tag of the owner's address (Servers): the same port on two of its addresses is two connections
    */
   findOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
     const slot = this.peekOwned(cpe, cpePort, ownPort, owner, tag);
     if (slot < 0 || this.visiblePort(slot) === ownPort) return slot;
-    // The key of the index stands as `peekOwned` has set it.
+    // `peekOwned` has set the index key.
     this.remaps.touch(this.remaps.find());
     return slot;
   }
 
-  /** `findOwned` for one who must not keep anything alive. */
+  /** Like `findOwned`, but extends no life. */
   peekOwned(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
     const slot = this.find(cpe, cpePort, ownPort);
-    // Own port 0: a worker was killed while it opened this one.
+    // Own port 0: a worker was killed while it opened this entry.
     const isOwn = slot >= 0 && this.owner(slot) === owner && !this.has(slot, Seen.Remapped);
     if (isOwn && (this.tag(slot) === tag || this.ownPort(slot) === 0)) return slot;
     if (this.remaps.count === 0) return -1;
@@ -99,7 +99,7 @@ export class ConnectionRequests extends ConnectionTable {
     return slot;
   }
 
-  /** An entry of an earlier layout. @param visiblePort where it was remapped */
+  /** Adds an entry from an earlier layout. @param visiblePort its remapped port */
   adopt(
     cpe: Int32Array,
     cpePort: number,
@@ -113,13 +113,13 @@ export class ConnectionRequests extends ConnectionTable {
     return this.openAt(cpe, cpePort, visiblePort, ownPort, owner, tag, isn);
   }
 
-  /** Opens `owner`'s connection under a free port of the remap range; -1 when no port or no room was found. */
+  /** Opens `owner`'s connection under a free port of the remap range; -1 when there is no free port or no room. */
   openRemapped(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number, isn: number): number {
     const visiblePort = this.portBegun(cpe, cpePort, ownPort, owner, tag) || this.freePort(cpe, cpePort);
     return visiblePort === 0 ? -1 : this.openAt(cpe, cpePort, visiblePort, ownPort, owner, tag, isn);
   }
 
-  /** Opens a connection that the CPE sees under another port, and the reverse index that leads to it. */
+  /** Opens a connection that the CPE sees under another port, with the reverse index that leads to it. */
   private openAt(
     cpe: Int32Array,
     cpePort: number,
@@ -135,7 +135,7 @@ export class ConnectionRequests extends ConnectionTable {
     this.remaps.setValue(remap, 0, visiblePort);
     const slot = this.open(cpe, cpePort, visiblePort, owner, isn, Seen.Remapped);
     if (slot < 0) {
-      // Without the entry the index would only take room until its own life is over.
+      // Without the entry, the index would take up room until its own life ends.
       this.remaps.remove(remap);
       return -1;
     }
@@ -143,7 +143,7 @@ export class ConnectionRequests extends ConnectionTable {
     return slot;
   }
 
-  /** The reverse index outlives its connection, also where only the CPE speaks. */
+  /** Touches the reverse index as well, so that it outlives its connection even if only the CPE sends. */
   override touch(slot: number): void {
     super.touch(slot);
     if (!this.has(slot, Seen.Remapped)) return;
@@ -152,7 +152,7 @@ export class ConnectionRequests extends ConnectionTable {
     if (remap >= 0) this.remaps.touch(remap);
   }
 
-  /** The reverse index goes with its connection. */
+  /** Removes the reverse index as well. */
   override remove(slot: number, cause = Cause.Packet): void {
     if (this.has(slot, Seen.Remapped) && this.remaps.count > 0) {
       this.setRemapKey(this.cpe(slot), this.cpePort(slot), this.ownPort(slot), this.owner(slot), this.tag(slot));
@@ -171,7 +171,7 @@ export class ConnectionRequests extends ConnectionTable {
     return this.word(slot, Word.OwnPort) & 0xffff;
   }
 
-  /** Which of the owner's addresses it is (Servers). */
+  /** Which of the owner's addresses the connection uses (Servers). */
   tag(slot: number): number {
     return this.word(slot, Word.OwnPort) >>> 16;
   }
@@ -180,7 +180,7 @@ export class ConnectionRequests extends ConnectionTable {
     return true;
   }
 
-  /** The port that was chosen when this opening was cut short by the end of a process; 0 when it was not. */
+  /** The port chosen by an opening that a process's death interrupted; 0 when there is none. */
   private portBegun(cpe: Int32Array, cpePort: number, ownPort: number, owner: number, tag: number): number {
     if (this.remaps.count === 0) return 0;
     this.setRemapKey(cpe, cpePort, ownPort, owner, tag);
@@ -190,13 +190,13 @@ export class ConnectionRequests extends ConnectionTable {
     const { first, last } = this.remapRange;
     if (port < first || port > last) return 0;
     const slot = this.find(cpe, cpePort, port);
-    // Own port 0: the entry was opened, and no more.
+    // Own port 0: the opening got no further than the entry.
     const isBegun =
       slot < 0 || (this.owner(slot) === owner && this.has(slot, Seen.Remapped) && this.word(slot, Word.OwnPort) === 0);
     return isBegun ? port : 0;
   }
 
-  /** A port of the range that no connection to this CPE port uses, in either direction; 0 when none was found. */
+  /** A port of the range that no connection with this CPE port uses, in either direction; 0 when none was found. */
   private freePort(cpe: Int32Array, cpePort: number): number {
     const { first, last } = this.remapRange;
     for (let attempt = 0; attempt < REMAP_ATTEMPTS; attempt++) {
@@ -215,7 +215,7 @@ export class ConnectionRequests extends ConnectionTable {
   }
 }
 
-/** ms after which no connection without packets is left. */
+/** ms after which no connection without packets remains. */
 function longest(lives: ConnectionLives): number {
   return Math.max(lives.unansweredMs, lives.establishedMs, lives.finOneMs, lives.finBothMs, lives.resetMs);
 }

@@ -1,10 +1,10 @@
 /**
  * TCP connections that the splitter remembers: HASH tables 1 and 3 of the patent [P5].
  *
- * Both know a connection by CPE address, CPE port and the port that the CPE sees at the ACS address. The state bits say
- * what has been seen of it, and thereby how long it lives. Keys are exact, so that a reused port cannot be mistaken for
- * an old connection [D]. The numbers of both ends tell a packet of the CPE from one that somebody else sends in its name
- * (RFC 5961); they come from the servers' packets, which arrive on interfaces of their own and cannot be forged.
+ * The key is CPE address, CPE port and the port that the CPE sees at the ACS address. The state bits record what has
+ * been seen of the connection, which decides how long it lives. Keys are exact, so a reused port cannot be mistaken for
+ * an old connection [D]. The sequence numbers of both ends tell the CPE's own packets from forged ones (RFC 5961). They
+ * come from the servers' packets, which arrive on interfaces of their own and cannot be forged.
  *
  *     IPv4 row, 64 bytes    address, ports | stamp | state | the words of Word
  */
@@ -18,42 +18,44 @@ import { TtlTable } from './ttl-table';
 export const enum Seen {
   /** Set in every entry: state 0 means an empty slot. */
   Syn = 1 << 0,
-  /** The connection stands: the SYN+ACK to a Connection Request, the CPE's ACK of the SYN+ACK on a report connection. */
+  /** Established: the SYN+ACK to a Connection Request, or the CPE's ACK of the SYN+ACK on a report connection. */
   Answer = 1 << 1,
   FinOfCpe = 1 << 2,
   FinOfServer = 1 << 3,
   RstOfCpe = 1 << 4,
   RstOfServer = 1 << 5,
-  /** Both ends' numbers stand in the entry. Without them it is unlearned: the server's next packet sets them. */
+  /** The entry has both ends' numbers. Without them the server's next packet sets them. */
   Learned = 1 << 6,
-  /** A SYN of another ISN has gone to the owner, and no valid packet of the CPE since. */
+  /** A SYN with another ISN has gone to the owner, and no valid packet of the CPE has followed. */
   PendingSyn = 1 << 7,
-  /** Since the pending SYN of `Since`, the owner has sent nothing. */
+  /** The owner has sent nothing since the pending SYN of `Since`. */
   Waiting = 1 << 8,
   /** The source port was changed because another server had it. */
   Remapped = 1 << 9,
 }
 
-/** Words of a connection's value. */
+/** Value words of a connection. */
 export const enum Word {
   Isn,
-  /** Of the server: its next sequence number, its last acknowledgement, and the right edge of its window. */
+  /** The server's next sequence number, its last acknowledgement, and the right edge of its window. */
   ServerNext,
   ServerAck,
   ServerEdge,
-  /** Of the CPE, as far as it was validated. */
+  /** The CPE's numbers, as far as validated. */
   CpeNext,
   CpeAck,
-  /** Right edge of the CPE's window; a Connection Request has its own port and the server's address here instead. */
+  /** Right edge of the CPE's window. A Connection Request stores its own port and the server's address here instead. */
   CpeEdge,
   OwnPort = CpeEdge,
-  /** Where the HTTP head that is being read goes on. */
+  /** Sequence number at which the HTTP head being read continues. */
   HeadAt,
-  /** Window scales (the CPE's in bits 0 to 3, the server's in 4 to 7), and how far the head is read (from bit 8 on). */
+  /**
+   * Window scales (the CPE's in bits 0 to 3, the server's in 4 to 7), and how far the head has been read (from bit 8).
+   */
   Marks,
-  /** Tick: of the first pending SYN; on a Connection Request, of the latest new request data. */
+  /** Tick of the first pending SYN; on a Connection Request, of the latest new request data. */
   Since,
-  /** Tick of the last data of either end. */
+  /** Tick of the last data from either end. */
   DataAt,
   /** For clusters: generation of the key. */
   Generation,
@@ -70,11 +72,11 @@ const SCALE_MASK = 15;
 export const HEAD_SHIFT = 8;
 const SCALES = (1 << HEAD_SHIFT) - 1;
 
-/** A server whose numbers jump farther than this was not seen for a while: they are taken as they are. */
+/** If a server's numbers jump further than this, some packets passed unseen: accept the new numbers as they are. */
 const GAP = 1 << 20;
-/** How old an acknowledgement may be, whatever the window (RFC 5961 section 5.2). */
+/** How far back an acknowledgement may lie, whatever the window (RFC 5961 section 5.2). */
 const MIN_ACK_WINDOW = 1 << 16;
-/** A SYN takes one sequence number, and data may come with it (RFC 7413). */
+/** A SYN takes one sequence number and may carry data (RFC 7413). */
 const MAX_SYN_LENGTH = 1 << 16;
 
 /** Lives of connections in ms. */
@@ -86,7 +88,7 @@ export interface ConnectionLives {
   resetMs: number;
 }
 
-/** Entries of one CPE at the most. [2] */
+/** Most entries of one CPE. [2] */
 export const MAX_PER_CPE = 16;
 
 export class ConnectionTable {
@@ -126,8 +128,8 @@ export class ConnectionTable {
   }
 
   /**
-   * Room for one more connection of a CPE: at MAX_PER_CPE its oldest closed entry gives way. False where none is closed,
-   * or where more than `mostUnanswered` others wait for their answer. Slots remembered from before are void.
+   * Makes room for one more connection of a CPE. At MAX_PER_CPE its oldest closed entry is removed. False if none is
+   * closed, or if more than `mostUnanswered` others still wait for an answer. Slots obtained earlier become invalid.
    */
   makeRoom(cpe: Int32Array, mostUnanswered = MAX_PER_CPE): boolean {
     const { table } = this;
@@ -151,9 +153,9 @@ export class ConnectionTable {
   }
 
   /**
-   * A connection afresh, whatever stood under its key; -1 when the table is full.
+   * Opens a new connection, replacing whatever has its key; -1 when the table is full.
    *
-   * @param isn int32 @param bits of Seen, beside Syn
+   * @param isn int32 @param bits of Seen, besides Syn
    */
   open(cpe: Int32Array, cpePort: number, visiblePort: number, owner: number, isn: number, bits = 0): number {
     this.setKey(cpe, cpePort, visiblePort);
@@ -162,12 +164,12 @@ export class ConnectionTable {
     return slot;
   }
 
-  /** The ISN of an entry that has just been opened. */
+  /** Sets the ISN of an entry just opened. */
   begin(slot: number, isn: number): void {
     this.table.setValue(slot, Word.Isn, isn);
   }
 
-  /** The same connection's ports are used again by the same owner: nothing has been seen of it but this SYN. */
+  /** The same owner reuses the connection's ports: only this SYN has been seen of the new connection. */
   reopen(slot: number, isn: number): void {
     const { table } = this;
     const kept = (table.state(slot) & (-1 << OWNER_SHIFT)) | (table.state(slot) & Seen.Remapped);
@@ -177,7 +179,7 @@ export class ConnectionTable {
     table.touch(slot);
   }
 
-  /** A listener is told of what has been opened, once its numbers stand. */
+  /** Tells the listener about a new entry once its numbers are set. */
   begun(slot: number): void {
     this.port.tell(slot, Change.Opened, Cause.Packet);
   }
@@ -186,7 +188,7 @@ export class ConnectionTable {
     this.port.listen(listener, this.table, (slot) => this.tellStanding(slot));
   }
 
-  /** A listener that knows more of the connection than the entry says tells. */
+  /** Lets a listener that has later numbers write them into the entry. */
   learn(slot: number): void {
     this.port.learn(slot);
   }
@@ -241,7 +243,9 @@ export class ConnectionTable {
     this.table.touch(slot);
   }
 
-  /** A packet that is no SYN: it keeps an answered connection, but an unanswered one lives by its SYNs alone. */
+  /**
+   * A packet other than a SYN extends the life of an answered connection. An unanswered one lives by its SYNs alone.
+   */
   keep(slot: number): void {
     if (this.isAnswered(slot)) this.touch(slot);
   }
@@ -251,7 +255,10 @@ export class ConnectionTable {
     return this.table.ageMs(slot);
   }
 
-  /** A packet of the side that received a RST: the RST did not end the connection. True where a mark was lifted. */
+  /**
+   * The side that received a RST has sent a packet, so the RST did not end the connection. True when a mark was
+   * cleared.
+   */
   lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer): boolean {
     if (!this.has(slot, mark)) return false;
     this.unmark(slot, mark);
@@ -264,8 +271,8 @@ export class ConnectionTable {
   }
 
   /**
-   * Closed, and the CPE knows it: it has acknowledged the server's FIN. While that FIN is on its way, a forged SYN would
-   * otherwise give the rest of the session to another server.
+   * Closed, and the CPE has acknowledged the server's FIN. While that FIN is in flight, a forged SYN could otherwise
+   * hand the rest of the session to another server.
    */
   isOverForCpe(slot: number): boolean {
     if (this.has(slot, RST)) return true;
@@ -301,7 +308,7 @@ export class ConnectionTable {
     this.table.setValue(slot, word, value);
   }
 
-  /** How far a head has been read: see http-head.ts. */
+  /** How far the head has been read. See http-head.ts. */
   head(slot: number): number {
     return this.word(slot, Word.Marks) >>> HEAD_SHIFT;
   }
@@ -324,7 +331,7 @@ export class ConnectionTable {
     this.setWord(slot, Word.ServerNext, (view.sequence + 1 + view.sentLength) | 0);
   }
 
-  /** The CPE's SYN+ACK to the server's SYN: does it acknowledge what the server has sent? */
+  /** The CPE's SYN+ACK: does it acknowledge what the server has sent? */
   isAcceptedBy(slot: number, view: PacketView): boolean {
     const acknowledged = (view.acknowledgement - this.isn(slot)) | 0;
     return acknowledged > 0 && acknowledged <= ((this.word(slot, Word.ServerNext) - this.isn(slot)) | 0);
@@ -337,7 +344,7 @@ export class ConnectionTable {
     this.setWord(slot, Word.CpeAck, view.acknowledgement);
   }
 
-  /** The server's SYN+ACK to the CPE's SYN. What the CPE acknowledges is not below it: that would be a guess. */
+  /** The server's SYN+ACK to the CPE's SYN. Acknowledgements below it are guesses. */
   acceptedByServer(slot: number, view: PacketView): void {
     this.setScale(slot, SERVER_SCALE_SHIFT, view);
     const next = (view.sequence + 1) | 0;
@@ -350,7 +357,9 @@ export class ConnectionTable {
     this.mark(slot, Seen.Learned);
   }
 
-  /** Any other packet of the owner, but no RST: its numbers count. @param end behind its last byte, and its FIN */
+  /**
+   * Any other packet of the owner except a RST: its numbers count. @param end behind its last byte, including its FIN
+   */
   spokenByServer(slot: number, view: PacketView, end: number): void {
     if ((view.flags & TcpFlag.Ack) === 0) return;
     const { acknowledgement } = view;
@@ -372,13 +381,16 @@ export class ConnectionTable {
     if (((edge - this.word(slot, Word.ServerEdge)) | 0) > 0) this.setWord(slot, Word.ServerEdge, edge);
   }
 
-  /** True for data that the server has not sent before. @param end behind its last byte */
+  /** True for data the server has not sent before. @param end behind its last byte */
   isNewOfServer(slot: number, end: number): boolean {
     const ahead = (end - this.word(slot, Word.ServerNext)) | 0;
     return ahead > 0 || isGap(ahead);
   }
 
-  /** Is this ACK, data or FIN really the CPE's? Within the server's window, and acknowledging what the server has sent. */
+  /**
+   * Whether this ACK, data or FIN is really the CPE's: within the server's window, and acknowledging what the server
+   * has sent.
+   */
   isOfCpe(slot: number, view: PacketView): boolean {
     if (!this.has(slot, Seen.Learned) || (view.flags & TcpFlag.Ack) === 0) return false;
     const acknowledged = this.word(slot, Word.ServerAck);
@@ -391,7 +403,7 @@ export class ConnectionTable {
     return this.isAnswered(slot) || ((view.acknowledgement - this.word(slot, Word.CpeAck)) | 0) >= 0;
   }
 
-  /** True for data that the CPE has not sent before; to be asked of a valid packet. */
+  /** True for data the CPE has not sent before. Only for valid packets. */
   isNewOfCpe(slot: number, view: PacketView): boolean {
     return view.sentLength > 0 && ((view.sequence + view.sentLength - this.word(slot, Word.CpeNext)) | 0) > 0;
   }
@@ -408,12 +420,12 @@ export class ConnectionTable {
     if (((edge - this.word(slot, Word.CpeEdge)) | 0) > 0) this.setWord(slot, Word.CpeEdge, edge);
   }
 
-  /** Of a valid FIN of the CPE: it stands where the CPE's data end. */
+  /** True when a valid FIN of the CPE comes exactly at the end of the CPE's data. */
   isFinOfCpe(slot: number, view: PacketView): boolean {
     return this.isEdgeOfCpe(slot, view.sequence) || this.isEdgeOfCpe(slot, (view.sequence + view.sentLength) | 0);
   }
 
-  /** Of a packet of the server: it acknowledges one beyond the CPE's data, so that its FIN must have come. */
+  /** True when a server's packet acknowledges one beyond the CPE's data, so it must have received the CPE's FIN. */
   acknowledgesFin(slot: number, view: PacketView): boolean {
     const { acknowledgement } = view;
     return this.has(slot, Seen.Learned) && acknowledgement === ((this.word(slot, Word.CpeNext) + 1) | 0);
@@ -423,7 +435,10 @@ export class ConnectionTable {
     return sequence === this.word(slot, Word.ServerAck) || sequence === this.word(slot, Word.CpeNext);
   }
 
-  /** Does this RST of the CPE end the connection? It is exact, or a forger's guess (RFC 5961 section 3.2). */
+  /**
+   * Whether this RST of the CPE ends the connection. Its number must be exact; otherwise it may be a forger's guess
+   * (RFC 5961 section 3.2).
+   */
   isRstOfCpe(slot: number, view: PacketView): boolean {
     const { sequence } = view;
     if (!this.has(slot, Seen.Learned)) return false;
@@ -431,10 +446,10 @@ export class ConnectionTable {
     return this.has(slot, Seen.FinOfCpe) && sequence === ((this.word(slot, Word.ServerAck) - 1) | 0);
   }
 
-  /** Does this RST of the server end the connection, and not a stray packet of it? */
+  /** Whether this RST of the server ends the connection, and is not about a stray packet. */
   isRstOfServer(slot: number, view: PacketView): boolean {
     const { sequence } = view;
-    // Servers cannot be forged: without numbers it is believed.
+    // Servers cannot be forged, so without numbers we believe it.
     if (!this.has(slot, Seen.Learned)) return true;
     const acknowledged = this.word(slot, Word.CpeAck);
     if (sequence === acknowledged || sequence === this.word(slot, Word.ServerNext)) return true;
@@ -442,21 +457,24 @@ export class ConnectionTable {
   }
 
   /**
-   * Of a RST: does it answer the SYN of this entry's ISN? It acknowledges the SYN then, and no more than could have come
-   * with it; any other answers another packet, or is a forger's guess, and the opener ignores it (RFC 9293 sections
+   * Whether a RST answers the SYN with this entry's ISN. It then acknowledges the SYN, and at most the data that came
+   * with it. Any other RST answers another packet or is a forger's guess; the opener ignores it (RFC 9293 sections
    * 3.5.2 and 3.10.7.3).
    */
   isRefusal(slot: number, view: PacketView): boolean {
     return (view.flags & TcpFlag.Ack) !== 0 && this.acknowledgesSyn(slot, view);
   }
 
-  /** True where a packet of the other end acknowledges the SYN of this entry's ISN. */
+  /** True when a packet of the other end acknowledges the SYN with this entry's ISN. */
   acknowledgesSyn(slot: number, view: PacketView): boolean {
     const acknowledged = (view.acknowledgement - this.isn(slot)) | 0;
     return acknowledged > 0 && acknowledged <= MAX_SYN_LENGTH;
   }
 
-  /** A Connection Request keeps its own port where a report connection has the right edge of the CPE's window. */
+  /**
+   * A Connection Request stores its own port in the word where a report connection has the right edge of the CPE's
+   * window.
+   */
   protected get hasOwnPort(): boolean {
     return false;
   }
@@ -467,7 +485,7 @@ export class ConnectionTable {
     this.setWord(slot, Word.Marks, (marks & ~(SCALE_MASK << shift)) | (scale << shift));
   }
 
-  /** Scales count where both ends have offered one (RFC 7323 section 2.2). */
+  /** Window scales apply only when both ends offered one (RFC 7323 section 2.2). */
   private scale(slot: number, shift: number): number {
     const marks = this.word(slot, Word.Marks);
     const cpe = (marks >>> CPE_SCALE_SHIFT) & SCALE_MASK;
@@ -481,7 +499,7 @@ export class ConnectionTable {
     this.tellMark(slot, Seen.Syn, this.table.state(slot));
   }
 
-  /** What a change of an entry's state means to a listener. */
+  /** Tells the listener what a change of state means. */
   private tellMark(slot: number, before: number, after: number): void {
     if ((after & ~before & Seen.Answer) !== 0) this.port.tell(slot, Change.Confirmed, Cause.Packet);
     if ((before & ENDS) === (after & ENDS)) return;
@@ -509,7 +527,7 @@ function shape(capacityEntries: number, addressWords: number) {
   return { capacityEntries, keyWords: addressWords + 1, hashWords: addressWords, valueWords: VALUE_WORDS };
 }
 
-/** What ends a connection's entry (document "Lives" in docs/architecture.md); the strongest sign decides. [D] */
+/** Which life a connection's state gives it ("Lives" in docs/architecture.md); the strongest sign decides. [D] */
 export function lifeOf(state: number, lives: ConnectionLives): number {
   if (state & RST) return lives.resetMs;
   if ((state & FIN) === FIN) return lives.finBothMs;

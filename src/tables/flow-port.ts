@@ -1,64 +1,65 @@
 /**
- * What the tables tell of the entries that live in them, so that others can follow: a mirror in the kernel, a change feed,
- * a history. By default nobody listens, and a packet pays for one look at a field.
+ * Reports changes of table entries, so that others can follow: a mirror in the kernel, a change feed, a history. By
+ * default nobody listens, which costs one field read per packet.
  *
- * A listener is called while the packet is being decided, before its verdict leaves. It may read the entry in `slot` during
- * the call; a slot means nothing afterwards. It must not change the tables, but for what `isKept` and `learn` say.
+ * A listener is called while the packet is being decided, before its verdict leaves. It may read the entry in `slot`
+ * during the call; afterwards the slot means nothing. It must not change the tables, except as `isKept` and `learn`
+ * allow.
  */
 import { type TtlTable } from './ttl-table';
 
-/** What has become of an entry. */
+/** What happened to an entry. */
 export const enum Change {
-  /** A connection begins; whatever stood under its key is gone. */
+  /** A connection begins; any earlier entry under its key is gone. */
   Opened,
   /** A connection: both ends have agreed to it. */
   Confirmed,
-  /** A first FIN or RST of it was proven. */
+  /** Its first FIN or RST was proven. */
   Closing,
   /** Both FINs, or a RST, were proven. */
   Closed,
-  /** A RST did not end it: what `Closing` or `Closed` said is void. */
+  /** A RST did not end it: `Closing` or `Closed` is void. */
   Resumed,
   /** More is known of the server's (report connection) or the CPE's (Connection Request) answer. */
   Head,
   /** An activation: a collector's request waits for the CPE's answer. */
   Asked,
   Armed,
-  /** Used up by a connection; also where that connection's grace was void. */
+  /** Used by a connection; also when the grace of that connection was void. */
   Consumed,
   Grace,
   /** The asked CPE has opened a session with the ITMS. */
   SessionFirst,
   /** The activation is over, but the CPE is still asked. */
   Disarmed,
-  /** The entry goes, with this call. */
+  /** The entry is removed; this call is the last about it. */
   Ended,
 }
 
-/** Why. */
+/** The cause of a change. */
 export const enum Cause {
-  /** The packet in hand says it all. */
+  /** The current packet. */
   Packet,
-  /** Its life was over. */
+  /** Its life ended. */
   Expired,
-  /** A listener has just begun: this entry stood before. */
+  /** A listener has just begun, and this entry already existed. */
   Standing,
-  /** Its ports are used again. */
+  /** Its ports are reused. */
   Replaced,
   /** The CPE has too many entries, and this was its oldest closed one. */
   Bound,
   Refused,
-  /** The CPE has booted. */
+  /** The CPE has rebooted. */
   Booted,
-  /** The collector knows nothing of the connection any more. */
+  /** The collector no longer knows the connection. */
   Forgotten,
-  /** The collector has sent nothing for too long. */
+  /** The collector has been silent for too long. */
   Silent,
   /** Armed by a 2xx. */
   Response,
   /** Armed by the collector's FIN. */
   Fin,
-  /** By the operator. */
+  /** The operator. */
   Hand,
   /** A 2xx to the ITMS's own request. */
   Itms,
@@ -70,7 +71,7 @@ export const enum Cause {
   Takeover,
 }
 
-/** Names a table and its family towards a listener. */
+/** Identifies a table and its family to a listener. */
 export interface FlowTable {
   readonly name: 'connectionRequests' | 'activatedCpes' | 'reportConnections';
   readonly family: 'ipv4' | 'ipv6';
@@ -81,22 +82,24 @@ export interface FlowListener {
   /** All entries of a table are gone. */
   cleared(table: FlowTable): void;
   /**
-   * The entry's life seems to be over. A listener that knows of packets which never came here touches the entry
-   * (`TtlTable.touch`) and answers true.
+   * The entry is about to expire. A listener that knows of packets that never came here touches the entry
+   * (`TtlTable.touch`) and returns true.
    */
   isKept(table: FlowTable, slot: number): boolean;
-  /** A packet of this connection is about to be judged: a listener that knows later numbers writes them into the entry. */
+  /**
+   * A packet of this connection is about to be judged. A listener that knows later numbers writes them into the entry.
+   */
   learn(table: FlowTable, slot: number): void;
 }
 
-/** What a TtlTable calls: the listener, beside the table's name. */
+/** What a TtlTable calls: the listener together with the table's name. */
 export class FlowPort {
   private listener: FlowListener | undefined = undefined;
 
   constructor(private readonly table: FlowTable | undefined) {}
 
   /**
-   * From now on `listener` is told, of what stands in `entries` first; undefined: nobody.
+   * Reports changes to `listener` from now on, starting with the existing entries; undefined: to nobody.
    *
    * @param standing the change that brings a listener up to date with the entry in a slot
    */
@@ -125,5 +128,5 @@ export class FlowPort {
   }
 }
 
-/** Of tables that nobody can listen to. */
+/** For tables that nobody can listen to. */
 export const NOBODY = new FlowPort(undefined);

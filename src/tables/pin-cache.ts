@@ -1,10 +1,10 @@
 /**
- * Where the SYNs of undiverted report connections were sent: to the ITMS. [D]
+ * Remembers that the SYNs of undiverted report connections went to the ITMS. [D]
  *
  * Undiverted connections have no table entry, so that a flood of SYNs costs nothing. But when an activation is armed
- * between a SYN and its retransmission, the retransmission must follow the SYN, else two servers answer one connection.
- * So each of those SYNs is noted here, in a fixed set-associative cache that overwrites its oldest line: a flood can
- * only make it forget.
+ * between a SYN and its retransmission, the retransmission must follow the SYN; otherwise two servers answer one
+ * connection. So each of those SYNs is noted here, in a fixed set-associative cache that overwrites its oldest line. A
+ * flood can only make it forget.
  */
 
 const WAYS = 4;
@@ -14,13 +14,13 @@ const enum Line {
   /** CPE port and report port. */
   Ports,
   Isn,
-  /** Tick of the SYN, never 0 (an empty line). */
+  /** Tick of the SYN; never 0, which marks an empty line. */
   Tick,
-  /** The CPE's address, to the line's end. */
+  /** The CPE's address, up to the end of the line. */
   Cpe,
 }
 
-/** Linux gives up a SYN after about 127 s (tcp_syn_retries = 6). */
+/** Linux gives up on a SYN after about 127 s (tcp_syn_retries = 6). */
 const LIFE_MS = 130_000;
 
 export class PinCache {
@@ -73,7 +73,7 @@ export class PinCache {
     for (let word = Line.Cpe; word < lineWords; word++) lines[victim + word] = cpe[word - Line.Cpe];
   }
 
-  /** True when this very SYN went to the ITMS before. */
+  /** True when this very SYN has gone to the ITMS before. */
   isPinned(cpe: Int32Array, cpePort: number, reportPort: number, isn: number): boolean {
     const { lines, lineWords, nowTick } = this;
     const ports = (cpePort << 16) | reportPort;
@@ -82,21 +82,21 @@ export class PinCache {
     for (let line = first; line < end; line += lineWords) {
       if (lines[line + Line.Ports] !== ports || lines[line + Line.Isn] !== isn || !this.isOf(line, cpe)) continue;
       const tick = lines[line + Line.Tick];
-      // Below zero where the clock of a capture steps back a little; far below, the ticks have wrapped.
+      // Slightly negative when a capture's clock steps back; far below zero when the ticks have wrapped.
       const age = (nowTick - tick) | 0;
       if (tick !== 0 && age <= LIFE_MS && age >= -LIFE_MS) return true;
     }
     return false;
   }
 
-  /** True where the line at this word is of that CPE. */
+  /** True when the line at this word belongs to that CPE. */
   private isOf(line: number, cpe: Int32Array): boolean {
     const { lines, lineWords } = this;
     for (let word = Line.Cpe; word < lineWords; word++) if (lines[line + word] !== cpe[word - Line.Cpe]) return false;
     return true;
   }
 
-  /** First word of the set that a connection falls into. */
+  /** First word of the set that a connection maps to. */
   private set(cpe: Int32Array, ports: number): number {
     const { lineWords } = this;
     let hash = Math.imul(ports, 0x85ebca6b) ^ this.seed;

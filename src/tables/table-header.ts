@@ -1,4 +1,4 @@
-/** What the memory of a TtlTable begins with: enough to know a table of another run again, and to refuse a stranger. */
+/** The header of a TtlTable's memory: enough to recognise a table of an earlier run and to refuse anything else. */
 
 const MAGIC = 0x61637370; // "acsp"
 const VERSION = 4;
@@ -13,21 +13,21 @@ export const enum Header {
   RowWords,
   Seed,
   Count,
-  /** Slot + 1 of the hole that a deletion is filling; 0 when none is. */
+  /** Slot + 1 of the hole that a deletion is filling; 0 when there is none. */
   Redo,
-  /** How often a new entry was refused for want of room; wraps. */
+  /** How often a new entry was refused because the table was full; wraps. */
   Full,
   /** The latest time seen. */
   LastMs = 8,
-  /** When the sweep last came round. */
+  /** When the sweep last completed a round. */
   RoundMs = 10,
-  /** Over what never changes: a flipped bit there would move every entry. */
+  /** Covers the words that never change: a flipped bit there would move every entry. */
   Check = 12,
 }
 
 const SEALED = [Header.Version, Header.Slots, Header.RowWords, Header.Seed];
 
-/** The magic comes last: what a crash leaves half written is written again. */
+/** Writes the magic last: a header that a crash left half written is written again. */
 export function writeHeader(
   header: Int32Array,
   times: Float64Array,
@@ -50,9 +50,9 @@ function checkOf(header: Int32Array): number {
   return check | 0;
 }
 
-/** Throws Error where the memory holds something else than a table of this shape. */
+/** Throws Error unless the memory holds a table of this shape. */
 export function checkHeader(header: Int32Array, slots: number, rowWords: number, version = VERSION): void {
-  if (header[Header.Magic] !== MAGIC || header[Header.Version] !== version) throw new Error('not a table of ours');
+  if (header[Header.Magic] !== MAGIC || header[Header.Version] !== version) throw new Error('not an acsplit table');
   if (header[Header.Slots] !== slots || header[Header.RowWords] !== rowWords) {
     throw new Error('a table of another shape');
   }

@@ -1,6 +1,6 @@
 import { type FlowPort } from './flow-port';
 
-/** Where a table of one address family lies, and how large it is: what all of them are made with. */
+/** Where the table of one address family lies and how large it is: the constructor argument of all tables. */
 export interface TableMemory {
   /** Memory from `at` (8-aligned): zeroed, or a table of the same shape. */
   buffer: ArrayBuffer;
@@ -8,10 +8,10 @@ export interface TableMemory {
   capacityEntries: number;
   /** int32 words of an address: 1 for IPv4, 4 for IPv6. */
   addressWords: number;
-  /** Of the hash, for a table that is not there yet. */
+  /** Hash seed of a new table. */
   seed: number;
   /** See TtlTable. */
   isReader?: boolean | undefined;
-  /** What becomes of its entries is told here. */
+  /** Receives changes of its entries. */
   port?: FlowPort | undefined;
 }

@@ -1,16 +1,17 @@
 /**
- * A hash table of int32 rows whose entries die of age, over memory that is handed in.
+ * A hash table of int32 rows whose entries expire, over caller-provided memory.
  *
- * Open addressing with linear probing and backward-shift deletion: no tombstones, so a table that has been full is as
- * fast as a new one. The capacity is fixed: a full table is an answer, not a growth. Nothing here allocates.
+ * Open addressing with linear probing and backward-shift deletion: there are no tombstones, so a table that has been
+ * full is as fast as a new one. The capacity is fixed; a full table refuses entries and never grows. Nothing here
+ * allocates.
  *
- * An entry's life hangs on its state (a connection that has seen a FIN dies sooner), so a row stores when it was last
- * touched, and `lives`, indexed by the state's low bits, says how long that is good for. A reload that changes a life
- * thereby changes it for entries that already stand. Expiry is exact on look-up; `sweep` only frees the room.
+ * An entry's life depends on its state (a connection that has seen a FIN dies sooner). So a row stores when it was last
+ * touched, and `lives`, indexed by the state's low bits, gives its life from then. A reload that changes a life also
+ * changes it for existing entries. Look-ups expire entries exactly; `sweep` only frees the room.
  *
  *     row: key words | stamp | state | value words         state 0 = empty, and then the other words mean nothing
  *
- * A crash between two writes neither loses an entry nor raises a dead one. A new row's state is written last. The
+ * A crash between two writes neither loses an entry nor revives a dead one. A new row's state is written last. The
  * header's redo word names the hole that a deletion is filling, and `recover` fills it again (docs/architecture.md,
  * "Tables").
  */
@@ -19,7 +20,7 @@ import { assert } from '../packet/assert';
 import { Cause, Change, type FlowPort, NOBODY } from './flow-port';
 import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
-/** Rows per slot at the most, in percent: beyond it linear probing gets slow. */
+/** Highest load in percent; beyond it linear probing gets slow. */
 const LOAD_PERCENT = 75;
 
 /** The low bits of a row's state that choose its life. */
@@ -27,37 +28,37 @@ export const LIFE_BITS = 6;
 const LIFE_MASK = (1 << LIFE_BITS) - 1;
 const ROW_STATE_AFTER_KEY = 1;
 
-/** Slots looked at by the one sweep that a full table grants itself before it refuses. */
+/** Slots checked by the one sweep that a full table runs before it refuses an entry. */
 const SWEEP_WHEN_FULL = 256;
 
 /**
- * Ticks are int32 milliseconds, so a stamp of 2^31 ms ago looks like the future: dead entries must be gone by then. A
- * pause (or a step back) of more than 12 days outlives every life and empties the table. A table whose sweep has not
- * come round for 37 hours is swept at once. An entry of MAX_LIFE_MS then dies before its stamp turns:
- * life + two rounds + one pause < 2^31.
+ * Ticks are int32 milliseconds, so a stamp of 2^31 ms ago looks like the future, and dead entries must be gone by then.
+ * A pause (or a step back) of more than 12 days outlives every life and empties the table. A table whose sweep has not
+ * completed a round for 37 hours is swept at once. So an entry of MAX_LIFE_MS dies before its stamp wraps: life + two
+ * rounds + one pause < 2^31.
  */
 const MAX_PAUSE_MS = 2 ** 30;
 const MAX_ROUND_MS = 2 ** 27;
-/** Of a clock, between two runs. */
+/** Of the clock, between two runs. */
 const MAX_STEP_BACK_MS = 60_000;
 /** 9 days. */
 export const MAX_LIFE_MS = 2 ** 31 - MAX_PAUSE_MS - 2 * MAX_ROUND_MS - 1;
 
 export interface TableShape {
-  /** Entries at the most. */
+  /** Most entries. */
   capacityEntries: number;
   keyWords: number;
-  /** Leading key words that choose an entry's home; all of them if absent. Entries that share them adjoin. */
+  /** Number of leading key words that choose an entry's home; all if absent. Entries that share them are adjacent. */
   hashWords?: number;
-  /** Words behind the state, the table's own. */
+  /** Value words, behind the state; their meaning is the table's own. */
   valueWords: number;
-  /** Of a table that an earlier release wrote; for readers. */
+  /** Version of a table written by an earlier release; for readers. */
   version?: number;
 }
 
 export class TtlTable {
   readonly capacityEntries: number;
-  /** Where callers put the key before `find` and `claim`. */
+  /** Callers put the key here before `find` and `claim`. */
   readonly key: Int32Array;
   /** Rows, `rowWords` int32 each; a row's first word is `slot * rowWords`. */
   readonly rows: Int32Array;
@@ -65,7 +66,7 @@ export class TtlTable {
   private readonly header: Int32Array;
   private readonly times: Float64Array;
   private readonly slots: number;
-  /** slots / 2^32: maps a hash to its home slot by multiplication, so that the size need not be a power of two. */
+  /** slots / 2^32: maps a hash to its home slot by multiplication, so the size need not be a power of two. */
   private readonly scale: number;
   private seed: number;
   private readonly keyWords: number;
@@ -75,9 +76,9 @@ export class TtlTable {
   private readonly valueAt: number;
   private nowTick = 0;
   private cursor = 0;
-  /** Another run's table, whose stamps have not been looked at yet. */
+  /** The table of an earlier run, whose stamps have not been checked yet. */
   private isTakenOver = false;
-  /** Hears of each entry that goes, for whatever reason. */
+  /** Told of each entry that is removed, for whatever reason. */
   port: FlowPort = NOBODY;
 
   static bytes(shape: TableShape): number {
@@ -87,12 +88,12 @@ export class TtlTable {
 
   /**
    * @param buffer memory of `TtlTable.bytes(shape)` bytes from `at` (8-aligned), zeroed, or a table of the same shape
-   * @param seed of the hash, for a table that is not there yet
-   * @param lives ms, MAX_LIFE_MS at the most, by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may
+   * @param seed hash seed of a new table
+   * @param lives ms, at most MAX_LIFE_MS, by `state & (2^LIFE_BITS - 1)`; read at every look-up, so the owner may
    *   change it
-   * @param isReader for one who looks on while another writes: takes the table as it stands, and never writes to it;
-   *   `advance`, `find` and what shows an entry are all that may be called
-   * @throws Error where the memory holds something else
+   * @param isReader for a reader while another process writes: takes the table as it is and never writes to it; only
+   *   `advance`, `find` and the accessors may be called
+   * @throws Error when the memory holds something else
    */
   constructor(
     buffer: ArrayBuffer,
@@ -121,11 +122,11 @@ export class TtlTable {
       this.seed = this.header[Header.Seed];
     } else if (this.header[Header.Magic] === 0) writeHeader(this.header, this.times, this.slots, this.rowWords, seed);
     else this.recover();
-    // Until somebody says what time it is: as of the last look.
+    // Until the first `advance`: the time last seen.
     this.nowTick = this.times[Header.LastMs / 2] | 0;
   }
 
-  /** The seed in use: the one that the table was made with, whatever this run was given. */
+  /** The seed in use: the one the table was created with, whatever this run passed. */
   get hashSeed(): number {
     return this.seed;
   }
@@ -134,12 +135,12 @@ export class TtlTable {
     return this.header[Header.Count];
   }
 
-  /** How often a new entry was refused for want of room. */
+  /** How often a new entry was refused because the table was full. */
   get full(): number {
     return this.header[Header.Full] >>> 0;
   }
 
-  /** Sets the time for all that follows. A clock that steps back makes entries look young, never old. */
+  /** Sets the time for everything that follows. A clock that steps back makes entries look young, never old. */
   advance(nowMs: number): void {
     const times = this.times;
     // Modulo 2^32.
@@ -162,8 +163,8 @@ export class TtlTable {
   }
 
   /**
-   * Slot for `key`: the entry that stands there (even an expired one), or a new one. Its stamp is now, its state is
-   * `state`, its value words are zero. -1 when the table is full.
+   * Slot for `key`: its existing entry (even an expired one), or a new one. Its stamp is now, its state is `state`, its
+   * value words are zero. -1 when the table is full.
    *
    * @param state not 0
    */
@@ -175,13 +176,13 @@ export class TtlTable {
     if (slot < 0) return -1;
     const row = slot * this.rowWords;
     for (let word = this.valueAt; word < this.rowWords; word++) this.rows[row + word] = 0;
-    // In this order: a new stamp beside the old state would raise an entry that has expired.
+    // In this order: a new stamp beside the old state would revive an expired entry.
     this.rows[row + this.stateAt] = state;
     this.rows[row + this.stampAt] = this.nowTick;
     return slot;
   }
 
-  /** Writes key and stamp into an empty slot, or another one if room had to be made; -1 when there is none. */
+  /** Writes key and stamp into the empty slot, or into another if room had to be made; -1 when there is none. */
   private occupy(empty: number): number {
     let slot = empty;
     if (this.header[Header.Count] >= this.capacityEntries) {
@@ -208,7 +209,7 @@ export class TtlTable {
     this.rows[slot * this.rowWords + this.stateAt] = state;
   }
 
-  /** The table's own word `index` of an entry. */
+  /** Value word `index` of an entry. */
   value(slot: number, index: number): number {
     return this.rows[slot * this.rowWords + this.valueAt + index];
   }
@@ -226,7 +227,7 @@ export class TtlTable {
     this.rows[slot * this.rowWords + this.stampAt] = this.nowTick;
   }
 
-  /** Now, as words of an entry store it: ms, wraps. */
+  /** Now, in ms as entries store it; wraps. */
   get tick(): number {
     return this.nowTick;
   }
@@ -237,8 +238,8 @@ export class TtlTable {
   }
 
   /**
-   * Calls for the entries that share the hashed words of `key`: `firstAlike()`, then `nextAlike(slot)` until -1. None
-   * may be removed meanwhile.
+   * Iterates over the entries that share the hashed words of `key`: `firstAlike()`, then `nextAlike(slot)` until -1.
+   * Remove none meanwhile.
    */
   firstAlike(): number {
     return this.alikeFrom(this.home(this.key, 0));
@@ -265,7 +266,7 @@ export class TtlTable {
     return (this.nowTick - this.rows[slot * this.rowWords + this.stampAt]) | 0;
   }
 
-  /** True where a slot holds an entry that still lives; for readers that walk the table, 0 to `slotCount` - 1. */
+  /** True when a slot holds a live entry; for readers that walk the table, 0 to `slotCount` - 1. */
   isLive(slot: number): boolean {
     return this.state(slot) !== 0 && !this.isExpired(slot);
   }
@@ -279,9 +280,12 @@ export class TtlTable {
     return this.lives[this.state(slot) & LIFE_MASK] - this.ageMs(slot);
   }
 
-  /** Looks at the next `slots` slots and frees those whose entry has expired. Bounded, whatever the table holds. */
+  /**
+   * Checks the next `slots` slots and frees those whose entry has expired. The work is bounded, whatever the table
+   * holds.
+   */
   sweep(slots: number): void {
-    // Nothing can have expired, and a replay's tables may stay empty from its beginning to its end.
+    // Nothing can have expired; a replay's tables may stay empty throughout.
     if (this.header[Header.Count] === 0) {
       this.comeRound();
       return;
@@ -289,14 +293,14 @@ export class TtlTable {
     const budget = slots < this.slots ? slots : this.slots;
     for (let looked = 0; looked < budget; looked++) {
       const slot = this.cursor;
-      // A freed slot may be filled by the entry behind it: look at it again, on the same budget.
+      // The entry behind may have moved into the freed slot, so check it again, within the same budget.
       if (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot, Cause.Expired);
       else if (slot + 1 < this.slots) this.cursor = slot + 1;
       else this.comeRound();
     }
   }
 
-  /** The whole table at once, for an owner who hardly ever sweeps. */
+  /** Sweeps the whole table at once, for an owner that hardly ever sweeps. */
   private sweepAll(): void {
     for (let slot = 0; slot < this.slots; slot++) {
       while (this.state(slot) !== 0 && this.isExpired(slot)) this.remove(slot, Cause.Expired);
@@ -309,7 +313,9 @@ export class TtlTable {
     this.times[Header.RoundMs / 2] = this.times[Header.LastMs / 2];
   }
 
-  /** Frees a slot by shifting back whatever may stand nearer to its home. Slots remembered from before are void. */
+  /**
+   * Frees a slot by shifting back entries that may move closer to their home. Slots obtained earlier become invalid.
+   */
   remove(slot: number, cause = Cause.Packet): void {
     assert(this.state(slot) !== 0, 'only an entry can be removed');
     this.tellGone(slot, cause);
@@ -318,7 +324,7 @@ export class TtlTable {
   }
 
   clear(): void {
-    // A table that never held anything is not written to, so that its memory is not paged in for nothing.
+    // A table that never held anything is not written, so its memory is not paged in for nothing.
     if (this.header[Header.Count] > 0) this.rows.fill(0);
     this.header[Header.Redo] = 0;
     this.header[Header.Count] = 0;
@@ -334,7 +340,7 @@ export class TtlTable {
     const row = slot * this.rowWords;
     const age = (this.nowTick - this.rows[row + this.stampAt]) | 0;
     if (age <= this.lives[this.rows[row + this.stateAt] & LIFE_MASK]) return false;
-    // Packets that the kernel carried were not seen here.
+    // The kernel may have carried packets that were not seen here.
     return !this.port.isKept(slot);
   }
 
@@ -387,11 +393,11 @@ export class TtlTable {
     return (((hash ^ (hash >>> 16)) >>> 0) * this.scale) | 0;
   }
 
-  /** Takes over a table that another run left behind: finishes its deletion, counts again. */
+  /** Takes over a table from an earlier run: completes its interrupted deletion and recounts. */
   private recover(): void {
     const { header } = this;
     checkHeader(header, this.slots, this.rowWords);
-    // Probing ends at an empty slot: a table without one is not what any run of ours leaves behind.
+    // Probing ends at an empty slot, and no run of ours leaves a table without one.
     if (this.occupied() > this.capacityEntries) throw new Error('a table with more entries than its capacity');
     this.seed = header[Header.Seed];
     const redo = header[Header.Redo];
@@ -400,7 +406,7 @@ export class TtlTable {
     this.isTakenOver = true;
   }
 
-  /** A stamp of the future is damage: the entry would live for weeks. Its life begins again instead. */
+  /** A stamp in the future is damage, and the entry would live for weeks. Restart its life instead. */
   private bringBackToNow(): void {
     const { rows, rowWords, stampAt, stateAt, nowTick } = this;
     this.isTakenOver = false;

@@ -75,5 +75,5 @@ test('entries that find no room are left out; damage is an error', () => {
   seed.fill(-1);
   const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, HERE));
   const options = { topology: HERE, activation: 'auto' as const, capacityEntries: CAPACITY, seed: 1, buffer };
-  expect(() => adoptEarlier(options, damaged.buffer, CAPACITY, 0)).toThrow('not a table of ours');
+  expect(() => adoptEarlier(options, damaged.buffer, CAPACITY, 0)).toThrow('not an acsplit table');
 });

@@ -102,6 +102,6 @@ describe('a reader', () => {
   });
 
   test('takes no memory that is not a table', () => {
-    expect(() => open(new ArrayBuffer(BYTES), true)).toThrow('not a table of ours');
+    expect(() => open(new ArrayBuffer(BYTES), true)).toThrow('not an acsplit table');
   });
 });

@@ -304,8 +304,8 @@ describe('memory of an earlier run', () => {
   });
 
   test.each([
-    ['a stranger', (header: Int32Array) => (header[MAGIC] = 0x7f454c46), SHAPE, 'not a table of ours'],
-    ['another version', (header: Int32Array) => header[VERSION]++, SHAPE, 'not a table of ours'],
+    ['a stranger', (header: Int32Array) => (header[MAGIC] = 0x7f454c46), SHAPE, 'not an acsplit table'],
+    ['another version', (header: Int32Array) => header[VERSION]++, SHAPE, 'not an acsplit table'],
     ['another number of slots', (header: Int32Array) => header[SLOTS]++, SHAPE, 'a table of another shape'],
     ['rows of another length', () => 0, { ...SHAPE, valueWords: 0 }, 'a table of another shape'],
     ['a smaller capacity', () => 0, { ...SHAPE, capacityEntries: 299 - 2 }, 'a table of another shape'],
