@@ -191,7 +191,10 @@ export class Ledger {
   /** An end gave up after `attempts` transmissions without an answer. */
   gaveUp(connection: Connection, attempts: number): void {
     this.broken++;
-    const isExcused = connection.causes !== 0 || connection.lost >= attempts || this.isForgotten(connection);
+    // Of a CPE with sixteen connections, those that their server has closed give way: no answer to a last FIN then.
+    const mayBeGone = connection.hasServerClosed;
+    const isExcused =
+      mayBeGone || connection.causes !== 0 || connection.lost >= attempts || this.isForgotten(connection);
     connection.causes |= Cause.GaveUp;
     if (isExcused) return;
     const detail = `an end gave up after ${attempts} attempts, of which the network lost ${connection.lost}`;
