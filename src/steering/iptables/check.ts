@@ -6,7 +6,7 @@ import { type ChainDifference, compareChain } from './compare';
 import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
 import { findObstacles, type ForeignRule, type Obstacle } from './foreign';
 import { findMissingInterface, inTurn, SYSTEM, type System } from './install';
-import { ownPrefix } from './instance';
+import { DEFAULT_INSTANCE, ownPrefix } from './instance';
 import { saveRules } from './iptables';
 import { renderTables, type RenderedTable, type Steering, type IptablesTable } from './render';
 import { canonical } from './rule';
@@ -40,16 +40,29 @@ const MEND = 'run: acsplit rules install';
 export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
   return inTurn(system, () => {
     const configured = families(topology);
+    const prefix = ownPrefix(steering.instance);
+    const saved = new Map(configured.map((family) => [family, saveRules(system.run, family)]));
+    const hasRules = [...saved.values()].some((text) => ownTables(text, prefix).length > 0);
     const rules = FAMILIES.flatMap((family) => {
-      if (!configured.includes(family)) {
-        return family === 'ipv4' || system.hasIpv6() ? leftovers(system, family, ownPrefix(steering.instance)) : [];
-      }
-      const saved = saveRules(system.run, family);
-      const other = inOtherBackEnd(topology, steering, saved, system, family);
-      return [...compareRules(topology, steering, saved, family), ...other];
+      const text = saved.get(family);
+      if (text === undefined) return family === 'ipv4' || system.hasIpv6() ? leftovers(system, family, prefix) : [];
+      const other = inOtherBackEnd(topology, steering, text, system, family);
+      if (hasRules) return [...compareRules(topology, steering, text, family), ...other];
+      // Before they are installed, one line says so; what they would meet is told afterwards.
+      return other.filter(({ kind }) => kind === 'duplicate');
     });
-    return [...checkInterfaces(topology, system), ...rules, ...checkSets(topology, steering, system)];
+    const interfaces = checkInterfaces(topology, system);
+    if (!hasRules && listSets(system.run, prefix).length === 0) {
+      return [...interfaces, notInstalled(topology, steering), ...rules];
+    }
+    return [...interfaces, ...rules, ...checkSets(topology, steering, system)];
   });
+}
+
+function notInstalled(topology: Topology, { instance }: Steering): Difference {
+  const whose = instance === DEFAULT_INSTANCE ? '' : ` of instance ${instance}`;
+  const message = `none of our rules${whose} is installed; ${MEND}`;
+  return { kind: 'missing', family: families(topology)[0], table: 'raw', chain: '', rule: '', message };
 }
 
 function checkInterfaces(topology: Topology, system: System): Difference[] {

@@ -84,7 +84,9 @@ function claims(ruleset: Ruleset | undefined, family: Family, run: Runner): Clai
 function sharedWith({ cpe, itms, collectors }: Topology, family: Family, other: Claim): string | undefined {
   const acs = cpe.address[family]!;
   if (other.acs.includes(exactly(acs))) return `the ACS address ${acs}`;
-  const own = [itms, ...collectors].map((server) => serverText(server.address[family] ?? '', server.interface));
+  const own = [itms, ...collectors].flatMap(({ address, requestAddresses = [], interface: name }) =>
+    [address, ...requestAddresses].flatMap((one) => one[family] ?? []).map((text) => serverText(text, name)),
+  );
   const server = own.find((text) => other.servers.includes(text));
   return server && `the server ${server.replace(/\/\d+ /, ' ')}`;
 }

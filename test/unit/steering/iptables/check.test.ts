@@ -574,3 +574,19 @@ describe('foreign rules of nat, which meet our traffic while no engine runs', ()
     expect(withNat('behind', '-A POSTROUTING -j MASQUERADE')).toEqual([]);
   });
 });
+
+it('before anything is installed, one line says so', () => {
+  const ipset = new FakeIpset();
+  const system: System = {
+    interfaces: () => INTERFACES,
+    hasIpv6: () => true,
+    lock: () => () => {},
+    run: (program, words, input) =>
+      program === 'ipset'
+        ? ipset.run(words, input)
+        : { status: 0, stdout: '*filter\n:FORWARD DROP [0:0]\nCOMMIT\n', stderr: '' },
+  };
+  const said = (instance: string) => checkRules(plain, { ...ITMS, instance }, system).map(({ message }) => message);
+  expect(said('default')).toEqual(['none of our rules is installed; run: acsplit rules install']);
+  expect(said('north')).toEqual(['none of our rules of instance north is installed; run: acsplit rules install']);
+});

@@ -67,6 +67,12 @@ const refused: [what: string, topology: Topology, steering: typeof ITMS, words: 
     NORTH,
     /^instance default steers the same .*the server 10\.2\.0\.2 on eth1; /,
   ],
+  [
+    'an address from which a server wakes CPEs',
+    { ...elsewhere, itms: { ...elsewhere.itms, requestAddresses: [{ ipv4: '10.2.0.2' }] } },
+    NORTH,
+    /^instance default steers the same .*the server 10\.2\.0\.2 on eth1; /,
+  ],
 ];
 it.each(refused)(
   'one that shares %s is refused by name, and nothing was touched',
