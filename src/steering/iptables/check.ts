@@ -52,9 +52,7 @@ export function checkRules(topology: Topology, steering: Steering, system: Syste
       return other.filter(({ kind }) => kind === 'duplicate');
     });
     const interfaces = checkInterfaces(topology, system);
-    if (!hasRules && listSets(system.run, prefix).length === 0) {
-      return [...interfaces, notInstalled(topology, steering), ...rules];
-    }
+    if (!hasRules) return [...interfaces, notInstalled(topology, steering), ...rules];
     return [...interfaces, ...rules, ...checkSets(topology, steering, system)];
   });
 }

@@ -575,7 +575,7 @@ describe('foreign rules of nat, which meet our traffic while no engine runs', ()
   });
 });
 
-it('before anything is installed, one line says so', () => {
+it('before anything is installed, or after a firewall has flushed it, one line says so', () => {
   const ipset = new FakeIpset();
   const system: System = {
     interfaces: () => INTERFACES,
@@ -587,6 +587,8 @@ it('before anything is installed, one line says so', () => {
         : { status: 0, stdout: '*filter\n:FORWARD DROP [0:0]\nCOMMIT\n', stderr: '' },
   };
   const said = (instance: string) => checkRules(plain, { ...ITMS, instance }, system).map(({ message }) => message);
+  expect(said('default')).toEqual(['none of our rules is installed; run: acsplit rules install']);
+  ipset.having(plain, ITMS);
   expect(said('default')).toEqual(['none of our rules is installed; run: acsplit rules install']);
   expect(said('north')).toEqual(['none of our rules of instance north is installed; run: acsplit rules install']);
 });
