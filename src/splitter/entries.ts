@@ -1,4 +1,4 @@
-/** The tables' entries as plain objects, for people who ask. Walks whole tables: not for the packet path. */
+/** The tables' entries as plain objects, for people. Walks whole tables, so it is not for the packet path. */
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
 import { type ActivatedCpes } from '../tables/activated-cpes';
 import { type ConnectionTable, Seen } from '../tables/connection-table';
@@ -12,7 +12,7 @@ export interface ConnectionEntry {
   cpePort: number;
   /** The port that the CPE sees at the ACS address. */
   port: number;
-  /** The server's own source port; differs from `port` where it was remapped. */
+  /** The server's own source port; differs from `port` when remapped. */
   ownPort: number;
   /** 'itms', or the collector's name. */
   owner: string;
@@ -23,28 +23,30 @@ export interface ConnectionEntry {
 
 export interface ActivationEntry {
   cpe: string;
-  /** '' of a CPE that was asked and no more. */
+  /** '' for a CPE that is only asked. */
   collector: string;
   phase: 'asked' | 'armed' | 'consumed' | 'grace';
   idleMs: number;
   remainingMs: number;
 }
 
-/** What is looked for, and how far. */
+/** What to look for, and how far. */
 export interface Search {
-  /** Entries at the most. */
+  /** Most entries to return. */
   limit: number;
-  /** Only this CPE's. */
+  /** Only entries of this CPE. */
   cpe?: Address | undefined;
-  /** The slot to begin with, as another page's `next` says. */
+  /** The slot to start from: `next` of the previous page. */
   from?: number;
-  /** Slots to look at, at the most: a table may be large and empty. */
+  /** Most slots to scan: a table may be large and empty. */
   slots?: number;
 }
 
 export interface Page<T> {
   entries: T[];
-  /** Where the next page begins; undefined at the end. An entry that moves meanwhile may be missed, or met twice. */
+  /**
+   * Where the next page begins; undefined at the end. An entry that moves in between may be missed, or returned twice.
+   */
   next: number | undefined;
 }
 
@@ -86,7 +88,7 @@ interface Rows {
   cpe(slot: number): Address;
 }
 
-/** IPv4's entries, then IPv6's: slots are numbered through. */
+/** IPv4's entries, then IPv6's, with consecutive slot numbers. */
 function walk<R extends Rows, T>(
   state: SplitterState,
   { limit, cpe, from = 0, slots = Infinity }: Search,

@@ -1,11 +1,11 @@
 /**
- * Why a packet got its verdict. Every exit of the decision carries exactly one of these, and each is counted.
- * [P n] = the patent's excerpt, [D] = derived from TCP and TR-069 (docs/patent-map.md).
+ * Why a packet got its verdict. Every exit of the decision gives exactly one reason, and each is counted. [P n] = the
+ * patent's excerpt, [D] = derived from TCP and TR-069 (docs/patent-map.md).
  */
 import { Verdict } from '../packet/batch';
 
 export const enum Reason {
-  // Not ours to judge: accepted untouched.
+  // Not ours to judge: accepted unchanged.
   NotIp,
   NotTcp,
   NotOurs,
@@ -77,7 +77,7 @@ const Drop = Verdict.Drop;
 const Accept = Verdict.Accept;
 const Rewritten = Verdict.AcceptRewritten;
 
-/** Name, verdict and meaning. A reason has one verdict. */
+/** Name, verdict and meaning. Each reason has one verdict. */
 const ROWS: Readonly<Record<Reason, Row>> = {
   [Reason.NotIp]: ['not-ip', Accept, 'neither IPv4 nor IPv6 [D]'],
   [Reason.NotTcp]: ['not-tcp', Accept, 'neither TCP nor an ICMP error about TCP [D]'],

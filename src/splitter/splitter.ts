@@ -1,8 +1,9 @@
 /**
- * The splitter: decides each packet of a batch, rewrites it in place and keeps the three tables.
+ * The splitter: decides each packet of a batch, rewrites it in place and maintains the three tables.
  *
- * Pure: knows no clock, socket or log; time is an argument, memory is handed in. Live queue, replay, simulation and
- * benchmark all drive this one class. Cites CN104618491B as [P n], what is ours as [D] (docs/patent-map.md).
+ * Pure: it uses no clock, socket or log. Time is an argument, and memory comes from the caller. Live queue, replay,
+ * simulation and benchmarks all use this one class. Cites CN104618491B as [P n] and our own additions as [D]
+ * (docs/patent-map.md).
  */
 import { type Address } from '../packet/address';
 import { assert } from '../packet/assert';
@@ -21,7 +22,9 @@ import { type ActivationMode, families, type Topology } from './topology';
 
 export { type SplitterOptions };
 
-/** Slots of each table that one `sweep` looks at: all expired, that is some 50 µs in which no packet is decided. */
+/**
+ * Slots of each table that one `sweep` checks. If all are expired, that takes some 50 µs in which no packet is decided.
+ */
 export const SWEEP_SLOTS = 512;
 
 export class Splitter {
@@ -37,7 +40,7 @@ export class Splitter {
     return SplitterState.bytes(capacityEntries, families(topology));
   }
 
-  /** Throws RangeError on a topology that cannot be, and when the buffer is too small. */
+  /** Throws RangeError on an impossible topology, and when the buffer is too small. */
   constructor(options: SplitterOptions) {
     this.state = new SplitterState(options);
     this.settings = { activation: options.activation, isPaused: false, unusable: new Uint8Array(MAX_OWNERS) };
@@ -74,9 +77,9 @@ export class Splitter {
   }
 
   /**
-   * Gives every packet of the batch a verdict and a reason, rewriting in place those that leave rewritten.
+   * Gives every packet of the batch a verdict and a reason, and rewrites packets in place.
    *
-   * @param nowMs the engine's clock, capture time or virtual time; ms, one per batch
+   * @param nowMs the engine's clock, capture time or virtual time; in ms, one value per batch
    */
   decide(batch: PacketBatch, nowMs: number): void {
     this.state.advance(nowMs);
@@ -92,7 +95,7 @@ export class Splitter {
     }
   }
 
-  /** One bounded step of freeing what has expired; to be called some forty times a second. */
+  /** Frees some expired entries in bounded time. Call it some forty times a second. */
   sweep(nowMs: number): void {
     this.state.advance(nowMs);
     this.state.sweep(SWEEP_SLOTS);
@@ -103,7 +106,10 @@ export class Splitter {
     return this.state.familyOf(address)?.servers.isCpe(address) ?? false;
   }
 
-  /** The operator's hand: arms `collector` for a CPE. False when the table is full. Throws RangeError on a stranger. */
+  /**
+   * For the operator: arms `collector` for a CPE. False when the table is full. Throws RangeError for an unknown
+   * collector.
+   */
   activate(cpe: Address, collector: string, nowMs: number): boolean {
     const owner = this.collectors.get(collector);
     if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
@@ -114,7 +120,7 @@ export class Splitter {
     return armed;
   }
 
-  /** The operator's hand: the CPE's next session is the ITMS's, one that runs stays. False where it was so before. */
+  /** For the operator: the CPE's next session goes to the ITMS; an open one stays. False when nothing changed. */
   deactivate(cpe: Address, nowMs: number): boolean {
     const activatedCpes = this.state.familyOf(cpe)?.activatedCpes;
     if (!activatedCpes) return false;
@@ -126,7 +132,10 @@ export class Splitter {
     return true;
   }
 
-  /** Whether a collector takes sessions: while it does not, its CPEs go to the ITMS. Throws RangeError on a stranger. */
+  /**
+   * Sets whether a collector takes sessions. While it does not, its CPEs go to the ITMS. Throws RangeError for an
+   * unknown collector.
+   */
   setUsable(collector: string, isUsable: boolean): void {
     const owner = this.collectors.get(collector);
     if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
@@ -134,15 +143,15 @@ export class Splitter {
   }
 
   /**
-   * Ends all that is armed or asked: the kernel alone has sent CPEs to the ITMS for a while, and the session that an
-   * activation stands for may have been among them. Walks the whole table.
+   * Ends every armed or asked entry. The kernel alone has sent CPEs to the ITMS for a while, perhaps including the
+   * sessions these entries were waiting for. Walks the whole table.
    */
   endActivations(nowMs: number): void {
     this.state.advance(nowMs);
     for (const { activatedCpes } of this.state.families) activatedCpes.endStanding();
   }
 
-  /** Tells `listener` of what stands in the tables, and from then on of all that becomes of it; undefined: nobody. */
+  /** Reports the existing entries, and from then on every change, to `listener`; undefined: to nobody. */
   listen(listener: FlowListener | undefined): void {
     for (const family of this.state.families) family.listen(listener);
   }

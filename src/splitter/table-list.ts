@@ -1,4 +1,4 @@
-/** The three tables of the patent [P5], and their names wherever one is said: one list, so that no place forgets a table. */
+/** The three tables of the patent [P5] and all their names in one list, so that no place forgets a table. */
 
 export type TableName = 'connectionRequests' | 'activatedCpes' | 'reportConnections';
 
@@ -6,7 +6,7 @@ export interface TableDescriptor {
   name: TableName;
   /** On the command line and in the control socket's requests. */
   word: string;
-  /** Label of metrics. */
+  /** Label in metrics. */
   metric: string;
 }
 
@@ -21,7 +21,7 @@ const NAMES = {
   reportConnections: { word: 'connections', metric: 'report_connections' },
 } as const satisfies Record<TableName, Names>;
 
-/** What an operator types for a table. */
+/** The word an operator types for a table. */
 export type TableWord = (typeof NAMES)[TableName]['word'];
 
 /** Descriptors in the patent's order. */

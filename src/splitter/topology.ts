@@ -1,15 +1,15 @@
 /**
- * Who is where: the three interfaces, the servers behind them, the ports. Validated by whoever builds it (cli/).
- * The engine and the iptables bundle are both made from this one object, so they cannot disagree.
+ * The topology: the three interfaces, the servers behind them, the ports. Its builder (cli/) validates it. The engine
+ * and the iptables bundle are both made from this one object, so they cannot disagree.
  */
 
 import { type Family } from '../packet/address';
 
-/** A host's address by family, one at the least. Every server and the ACS address have the same families. */
+/** A host's address by family, at least one. All servers and the ACS address have the same families. */
 export type Addresses = Partial<Record<Family, string>>;
 
 /**
- * Where packets from CPEs come in and packets to CPEs go out. The two differ where VRRP uses a virtual MAC: packets come
+ * Where packets from CPEs come in and packets to CPEs go out. The two differ when VRRP uses a virtual MAC: packets come
  * in through a macvlan and leave through its parent.
  */
 export interface CpeInterface {
@@ -23,50 +23,53 @@ export interface Collector {
   address: Addresses;
   /** Further addresses that wake CPEs; sessions go to `address`. */
   requestAddresses?: Addresses[];
-  /** Only CPEs of these networks are ever diverted to it; all if absent. */
+  /** Only CPEs in these networks are diverted to it; all if absent. */
   networks?: string[];
-  /** Sessions diverted to it in a second; beyond it they go to the ITMS. */
+  /** Most sessions diverted to it per second; the rest go to the ITMS. */
   maxPerSecond?: number;
 }
 
 export interface Topology {
   /** First interface: the CPEs' side. [P2] */
   cpe: {
-    /** Usually one. A name that ends in `+` stands for every interface whose name begins alike. */
+    /** Usually one. A name ending in `+` matches every interface with that prefix. */
     interfaces: CpeInterface[];
-    /** The ACS address, which is all that CPEs know. */
+    /** The ACS address, the only one that CPEs know. */
     address: Addresses;
-    /** Where CPEs live, CIDR, of any family that the ACS address has. */
+    /** The CPEs' networks, CIDR, in any family of the ACS address. */
     networks: string[];
   };
   /** Second interface: the ITMS. [P2] */
   itms: { interface: string; address: Addresses; requestAddresses?: Addresses[] };
-  /** Third interface: one or several collection servers. [P2] */
+  /** Third interface: one or more collection servers. [P2] */
   collectors: Collector[];
   /** Ports of the ACS URL. [P8, P10] */
   reportPorts: number[];
   /** Further TCP ports on the ACS address that always go to the ITMS. [D] */
   itmsPorts: number[];
-  /** The CPEs' ports on which they may take Connection Requests; any if absent. */
+  /** The CPE ports that may take Connection Requests; any if absent. */
   requestPorts?: 'any' | number[];
 }
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
-/** Every name of the CPEs' interfaces, each once. */
+/** Every interface name on the CPEs' side, each once. */
 export function cpeInterfaceNames({ cpe }: Pick<Topology, 'cpe'>): string[] {
   return [...new Set(cpe.interfaces.flatMap((side) => [side.in, side.out]))];
 }
 
-/** The families that a topology carries: those of its ACS address. */
+/** The families of a topology: those of its ACS address. */
 export function families(topology: Pick<Topology, 'cpe'>): Family[] {
   return FAMILIES.filter((family) => topology.cpe.address[family] !== undefined);
 }
 
-/** While no engine runs: the kernel alone sends what CPEs open to the ITMS, or everything that is steered waits. */
+/**
+ * While no engine runs: either the kernel alone sends the CPEs' new connections to the ITMS, or all steered packets
+ * wait.
+ */
 export type OnEngineDown = 'itms' | 'hold';
 
-/** What counts as success of a Connection Request; see activation.ts. */
+/** What counts as success of a Connection Request. See activation.ts. */
 export type ActivationMode = 'auto' | 'fin' | 'response' | 'off';
 
 export const ACTIVATION_MODES: readonly ActivationMode[] = ['auto', 'fin', 'response', 'off'];
@@ -83,10 +86,10 @@ export interface Lives {
   reset: number;
   armed: number;
   grace: number;
-  /** Grace where the session has more to say, and where the request is to be repeated. */
+  /** Grace when the session has more to say, and when the request is to be repeated. */
   unfinished: number;
   retry: number;
-  /** From arming to the end of the last grace, at the most. */
+  /** Longest time from arming to the end of the last grace. */
   activation: number;
 }
 

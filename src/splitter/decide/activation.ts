@@ -1,9 +1,9 @@
 /**
  * When is a CPE successfully activated?
  *
- * The patent takes the collector's FIN as success [P9]. A 401 or a 503 ends with a FIN just as well, and the CPE may
+ * The patent takes the collector's FIN as success [P9]. But a 401 or a 503 ends with a FIN as well, and the CPE may
  * open its session before the FIN arrives. A Connection Request is plain HTTP by specification (TR-069, 3.2.2.2), so
- * the first bytes of the CPE's answer tell: a 2xx arms, as it passes. [D], docs/decisions/activation.md
+ * the first bytes of the CPE's answer tell: a 2xx arms as it passes. [D], docs/decisions/activation.md
  */
 import { type PacketView } from '../../packet/view';
 import { isChecksumRight } from '../../packet/verify';
@@ -23,10 +23,10 @@ export class Activation {
   ) {}
 
   /**
-   * The server has sent new data on the Connection Request in `slot`: a request, whose answer begins where the CPE's
-   * bytes go on. A retransmission is none: else one woken CPE could arm itself again and again. [2]
+   * The server has sent new data on the Connection Request in `slot`: a request, whose answer begins at the CPE's next
+   * byte. A retransmission does not count; otherwise one woken CPE could arm itself again and again. [2]
    *
-   * @param answerAt int32; of a request on the SYN, the CPE's SYN+ACK tells
+   * @param answerAt int32; for a request on the SYN, the CPE's SYN+ACK tells
    */
   requested(slot: number, answerAt: number): void {
     const { connectionRequests, activatedCpes } = this.state;
@@ -35,7 +35,7 @@ export class Activation {
       if (activatedCpes.ask(connectionRequests.cpe(slot)) < 0) this.note(Event.ActivationTableFull, slot, owner);
     }
     connectionRequests.setWord(slot, Word.Since, connectionRequests.table.tick);
-    // Pipelined behind a request whose answer has begun: where its own begins cannot be told.
+    // Pipelined behind a request whose answer has begun, so where its own answer begins is unknown.
     const head = connectionRequests.head(slot);
     const isBehind = head !== 0 && ((answerAt - connectionRequests.word(slot, Word.HeadAt)) | 0) < 0;
     if (isBehind) return;
@@ -44,8 +44,8 @@ export class Activation {
   }
 
   /**
-   * Valid data of the CPE on the Connection Request in `slot`. They are read exactly where the answer begins, and then
-   * exactly where it goes on, so that duplicates and other orders read right.
+   * Valid data of the CPE on the Connection Request in `slot`. It is read exactly from where the answer begins, and
+   * then exactly from where it continues, so duplicates and reordered segments are read correctly.
    *
    * @param sequence int32, of the first payload byte
    */
@@ -62,7 +62,7 @@ export class Activation {
     if (!isChecksumRight(view)) return;
     const read = readHead(head, view.bytes, view.payloadAt + skip, view.payloadLength - skip);
     const found = headOf(read);
-    // In this order: killed in between, the next worker judges this packet again.
+    // In this order: if the worker is killed in between, the next one judges this packet again.
     if (found === Head.Empty || found === Head.Body) this.succeeded(slot);
     else if (isCut(read)) this.note(Event.AnswerSplit, slot, connectionRequests.owner(slot));
     connectionRequests.setHead(slot, read);
@@ -70,8 +70,9 @@ export class Activation {
   }
 
   /**
-   * The collector's first FIN on the Connection Request in `slot`. In `fin` mode it is success [P9]. In `auto` it is
-   * only where the answer began like HTTP and could not be read to its code. A CPE that said nothing was not woken.
+   * The collector's first FIN on the Connection Request in `slot`. In `fin` mode it is success [P9]. In `auto` mode it
+   * is success only if the answer began like HTTP and could not be read as far as its code. A CPE that sent nothing was
+   * not woken.
    */
   finished(slot: number): void {
     const { connectionRequests } = this.state;
@@ -86,7 +87,7 @@ export class Activation {
     const owner = connectionRequests.owner(slot);
     const standing = activatedCpes.find(connectionRequests.cpe(slot));
     if (owner === ITMS) {
-      // The CPE's one session will be the ITMS's; where one of a collector runs, the next, and no grace follows it.
+      // The CPE's next session is the ITMS's. If a collector's session is open, that one ends without a grace.
       if (standing < 0 || !(activatedCpes.stands(standing) || activatedCpes.isConsumed(standing))) return;
       const loser = activatedCpes.owner(standing);
       activatedCpes.end(standing, Cause.Itms);
@@ -95,7 +96,7 @@ export class Activation {
     }
     if (this.settings.activation === 'fin') return;
     if (standing >= 0 && activatedCpes.hadSessionSince(standing, connectionRequests.word(slot, Word.Since))) {
-      // The woken session is the ITMS's already. [2]
+      // The woken session already went to the ITMS. [2]
       this.note(Event.SessionFirst, slot, owner);
       return;
     }
@@ -105,7 +106,7 @@ export class Activation {
   private arm(slot: number, event: Event, cause: Cause): void {
     const { connectionRequests, activatedCpes, servers } = this.state;
     const owner = connectionRequests.owner(slot);
-    // A collector that a reload has taken away gets nothing, and keeps nothing from another.
+    // A collector that a reload removed gets nothing, and blocks no other collector.
     if (!servers.isConfigured(owner)) return;
     const cpe = connectionRequests.cpe(slot);
     const standing = activatedCpes.find(cpe);

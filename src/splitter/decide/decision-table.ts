@@ -1,6 +1,6 @@
 /**
- * The decision table: what is done with a packet, by where it comes from, its port and its type. [P3, P4]
- * The port is the one at the ACS address: the destination of a CPE's packet, the source of a server's.
+ * The decision table: what to do with a packet, by its origin, its port and its type. [P3, P4] The port is the one at
+ * the ACS address: the destination port of a CPE's packet, the source port of a server's.
  */
 import { TcpFlag } from '../../packet/tcp';
 
@@ -19,13 +19,13 @@ export const enum Origin {
 /** Column of the table. [P4], SYN+ACK and RST [D]. */
 export const enum PacketType {
   Syn,
-  /** Counts as an ACK [P7], except that it says a SYN was answered. */
+  /** Counts as an ACK [P7], except that it answers a SYN. */
   SynAck,
   /** ACK, data. */
   Ack,
   Fin,
   Rst,
-  /** SYN with FIN or RST, or none of the flags: never of a real TCP. */
+  /** SYN with FIN or RST, or no flags at all: no real TCP sends this. */
   Malformed,
 }
 
@@ -99,7 +99,7 @@ export function actionFor(origin: Origin, type: PacketType): Action {
 
 const OPEN_CLOSE = TcpFlag.Syn | TcpFlag.Ack | TcpFlag.Fin | TcpFlag.Rst;
 
-/** The type of a packet by its TCP flags: RST before SYN+ACK before SYN before FIN before ACK. */
+/** A packet's type by its TCP flags. Precedence: RST, SYN+ACK, SYN, FIN, ACK. */
 export function packetType(flags: number): PacketType {
   switch (flags & OPEN_CLOSE) {
     case TcpFlag.Ack:

@@ -1,6 +1,6 @@
 /**
- * The decision over one address family: which side a packet comes from, of what type it is, and what is done with it.
- * Both families run this code, each over tables of its own: a CPE's two addresses are two CPEs here.
+ * The decision for one address family: which side a packet comes from, its type, and what to do with it. Both families
+ * run this code, each with its own tables: a CPE's IPv4 and IPv6 addresses count as two CPEs.
  */
 import { PacketFlag, Side } from '../../packet/batch';
 import { Parsed, type PacketView } from '../../packet/view';
@@ -16,7 +16,7 @@ import { Action, actionFor, Origin, PacketType, packetType } from './decision-ta
 import { PortClass, type Servers } from '../memory/servers';
 import { type Settings } from '../settings';
 
-/** A checksum that is not final, or a packet that is not whole. */
+/** The checksum is not final, or the packet is not whole. */
 const UNSUMMED = PacketFlag.ChecksumNotReady | PacketFlag.Gso | PacketFlag.Truncated | PacketFlag.Snapped;
 
 export class FamilyDecision {
@@ -25,7 +25,7 @@ export class FamilyDecision {
   private readonly reports: ReportDecisions;
   private readonly requests: RequestDecisions;
   private readonly icmp: IcmpErrors;
-  /** Owner id of the server that the packet in hand comes from. */
+  /** Owner id of the server that sent the current packet. */
   private sender = ITMS;
 
   constructor(
@@ -41,7 +41,7 @@ export class FamilyDecision {
     this.icmp = new IcmpErrors(view, state);
   }
 
-  /** Decides the packet in the view. @param parsed what came of it, from Icmp on @param flags PacketFlag bits */
+  /** Decides the packet in the view. @param parsed the parser's result, Icmp or later @param flags PacketFlag bits */
   decide(parsed: Parsed, side: Side, flags: number): Reason {
     if (parsed === Parsed.Icmp) return this.icmp.decide(side, flags);
     const fromCpe = side === Side.Cpe;

@@ -1,4 +1,7 @@
-/** The rewrites that all decisions share: a CPE's packet to a server, a server's packet as from the ACS address. [P3] */
+/**
+ * The rewrites that all decisions share: a CPE's packet goes to a server, a server's packet leaves from the ACS
+ * address. [P3]
+ */
 import { rewriteDestination, rewriteSource } from '../../packet/rewrite';
 import { type PacketView } from '../../packet/view';
 import { Reason } from '../reasons';
@@ -10,7 +13,7 @@ export class Forward {
     readonly servers: Servers,
   ) {}
 
-  /** To the server, or to the ITMS where the server is no longer configured. */
+  /** To the server, or to the ITMS if the server is no longer configured. */
   toOwner(owner: number, reason: Reason): Reason {
     if (this.servers.isConfigured(owner)) {
       rewriteDestination(this.view, this.servers.addressOf(owner));
@@ -20,7 +23,7 @@ export class Forward {
     return Reason.OwnerGone;
   }
 
-  /** To that address of the server, or to the ITMS where the server is no longer configured. @param tag see Servers */
+  /** To that address of the server, or to the ITMS if the server is no longer configured. @param tag see Servers */
   toAddressOf(owner: number, tag: number, reason: Reason): Reason {
     if (!this.servers.isConfigured(owner)) return this.toOwner(owner, reason);
     rewriteDestination(this.view, this.servers.addressTagged(owner, tag));

@@ -1,24 +1,24 @@
 /**
- * Reads the head of an HTTP/1 answer (RFC 9112) as it passes, in whatever pieces: its code, and whether a 200 is empty.
- * What is known fits a few bits beside the connection, so nothing is buffered.
+ * Reads the head of an HTTP/1 answer (RFC 9112) as it passes, however it is segmented: its code, and whether a 200 is
+ * empty. The state fits into a few bits of the connection's entry, so nothing is buffered.
  *
  *     bits 0 to 6    Stage: where in the head the next byte is
- *     bit  7         the head says Transfer-Encoding: chunked
+ *     bit  7         the head has Transfer-Encoding: chunked
  *     bits 8 to 10   Head of the code, Interim while a 1xx is skipped
- *     bits 11 to 13  segments looked at since the server's acknowledgement changed
+ *     bits 11 to 13  segments read since the server's acknowledgement changed
  */
 
 /** What an answer means for its session. */
 export const enum Head {
-  /** Nobody has asked anything. */
+  /** No request so far. */
   None,
-  /** Asked, and no final code read yet. */
+  /** A request was sent, and no final code has been read yet. */
   Unanswered,
   /** 204, or a 200 without a body: a CWMP session is over. */
   Empty,
   /** Another 2xx. */
   Body,
-  /** 401, 407, 3xx: the request comes again. */
+  /** 401, 407, 3xx: the request will be repeated. */
   Retry,
   /** Any other code. */
   Refused,
@@ -32,34 +32,34 @@ const enum Stage {
   Idle,
   /** Before the status line; empty lines are skipped (RFC 9112 section 2.2). */
   Start,
-  /** One character of `HTTP/1.` has been read; the others follow. */
+  /** One character of `HTTP/1.` has been read; the other characters follow. */
   Name,
   Version = 8,
   Spaces,
   /** The code's first digit, 0 to 9. */
   Digit,
-  /** Its first two digits, where they tell codes apart. */
+  /** Its first two digits, as far as they distinguish codes. */
   Code1 = 20,
   Code20,
   Code2,
   Code3,
   Code40,
   CodeOther,
-  /** In a line that says nothing. */
+  /** In a header line that does not matter. */
   Line,
   LineStart,
   LineStartCr,
-  /** Behind `content-length:`, before a digit, and behind zeros. */
+  /** Behind `content-length:`, before any digit or after zeros only. */
   Length,
   LengthZero,
-  /** In the first chunk's size, and behind a zero. */
+  /** In the first chunk's size, after a zero. */
   Chunk,
   ChunkZero,
-  /** One character of `content-length:` has been read; the others follow. */
+  /** One character of `content-length:` has been read; the other characters follow. */
   ContentLength = 40,
   TransferEncoding = 60,
   Done = 100,
-  /** Began like HTTP, and cannot be read to its code. */
+  /** Began like HTTP but cannot be read as far as its code. */
   Broken,
   /** Does not begin like HTTP. */
   Other,
@@ -84,12 +84,12 @@ const LOWER_CASE = 0x20;
 
 const codes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const NAME = codes('HTTP/1.');
-/** Of these, `HTTP/`: what goes on otherwise began like HTTP. */
+/** The first of these, `HTTP/`: an answer that differs only after them began like HTTP. */
 const PROTOCOL_CHARACTERS = 5;
 const CONTENT_LENGTH = codes('content-length:');
 const TRANSFER_ENCODING = codes('transfer-encoding:');
 
-/** A request was sent: its answer is to be read from the start. */
+/** A request was sent: read its answer from the start. */
 export function asked(head: number): number {
   return (head & SEGMENTS_MASK) | Stage.Start | (Head.Unanswered << HEAD_SHIFT);
 }
@@ -99,24 +99,24 @@ export function headOf(head: number): Head {
   return found === Head.Interim ? Head.Unanswered : found;
 }
 
-/** True while bytes may still tell something. */
+/** True while further bytes may still matter. */
 export function isReading(head: number): boolean {
   const stage = head & STAGE_MASK;
   return stage !== Stage.Idle && stage < Stage.Done;
 }
 
-/** True where an answer began like HTTP and was not read to its final code. */
+/** True when an answer began like HTTP and was not read to its final code. */
 export function isCut(head: number): boolean {
   const stage = head & STAGE_MASK;
   if (headOf(head) === Head.Unanswered) return stage > Stage.Start && stage < Stage.Done;
   return stage === Stage.Broken;
 }
 
-/** Segments of an answer that are looked at, and bytes of each: as much as the fast path copies. */
+/** How many segments of an answer are read, and how many bytes of each: as much as the fast path copies. */
 const MAX_SEGMENTS = 4;
 export const MAX_SEGMENT_BYTES = 255;
 
-/** Counts one more segment; the same number again means that it is beyond those that are looked at. */
+/** Counts one more segment. An unchanged result means the limit is exceeded. */
 export function withSegment(head: number, isFirst: boolean): number {
   const count = isFirst ? 0 : (head & SEGMENTS_MASK) >>> SEGMENTS_SHIFT;
   return (head & ~SEGMENTS_MASK) | (Math.min(count + 1, MAX_SEGMENTS + 1) << SEGMENTS_SHIFT);
@@ -126,7 +126,7 @@ export function isWithinSegments(head: number): boolean {
   return (head & SEGMENTS_MASK) >>> SEGMENTS_SHIFT <= MAX_SEGMENTS;
 }
 
-/** Reads on with the bytes that follow those read last. */
+/** Continues reading with the bytes that follow those read last. */
 export function readHead(head: number, bytes: Uint8Array, at: number, length: number): number {
   let now = head;
   for (let i = at; i < at + length && isReading(now); i++) now = next(now, bytes[i]);
@@ -204,7 +204,7 @@ function atLineStart(head: number, byte: number): number {
   return to(head, letter === TRANSFER_ENCODING[0] ? Stage.TransferEncoding : Stage.Line);
 }
 
-/** In a field's name that may be one of the two. */
+/** In the name of a field that may be one of the two. */
 function inField(head: number, stage: number, byte: number): number {
   if (byte === LF) return to(head, Stage.LineStart);
   const isLength = stage < Stage.TransferEncoding;
@@ -249,10 +249,10 @@ const ALERT = 0x15;
 const APPLICATION_DATA = 0x17;
 const TLS_MAJOR = 3;
 const RECORD_HEADER_BYTES = 5;
-/** In TLS 1.3 an alert is hidden in a record of application data: two bytes, a type, and an authentication tag. */
+/** TLS 1.3 hides an alert in an application-data record: two bytes, a type, and an authentication tag. */
 const MAX_HIDDEN_ALERT_BYTES = 24;
 
-/** True where a segment is a TLS alert, such as close_notify, and nothing else (RFC 8446 sections 5.1 and 6). */
+/** True when a segment is exactly one TLS alert, such as close_notify (RFC 8446 sections 5.1 and 6). */
 export function isAlert(bytes: Uint8Array, at: number, length: number): boolean {
   if (length < RECORD_HEADER_BYTES || bytes[at + 1] !== TLS_MAJOR) return false;
   const recordBytes = (bytes[at + 3] << 8) | bytes[at + 4];

@@ -1,6 +1,6 @@
 /**
  * ICMP errors about connections that cross the splitter: translated both ways, as a NAT must (RFC 5508 section 4), so
- * that path-MTU discovery works through it. [D] Which error appears where: design of the bundle, iptables/README.md.
+ * that path-MTU discovery works through it. [D] iptables/README.md explains which error appears where.
  *
  *     came in on          addressed to   quotes           becomes
  *     first interface     ACS            ACS -> CPE       to the server, quoting server -> CPE
@@ -8,8 +8,8 @@
  *     this host's own     ACS            ACS -> CPE       as from the first interface
  *     this host's own     CPE            CPE -> server    as from the second or third
  *
- * Whoever sent the error, a host or a router on the way, keeps its address, unless it is a server, which the CPE must
- * not see. Only the owner of the quoted connection is told. Nothing is remembered of an error: anybody can forge one.
+ * The error's sender, a host or a router on the path, keeps its address, unless it is a server, which the CPE must not
+ * see. Only the owner of the quoted connection gets the error. An error changes no state: anybody can forge one.
  */
 import { isSameAddress } from '../../packet/address';
 import { PacketFlag, Side } from '../../packet/batch';
@@ -68,7 +68,7 @@ export class IcmpErrors {
     );
   }
 
-  /** About a packet that left as from the ACS address: to whoever sent it. */
+  /** About a packet that left from the ACS address: goes to the server that sent it. */
   private toServer(flags: number): Reason {
     const { error } = this;
     const { servers, connectionRequests, reportConnections } = this.state;
@@ -86,7 +86,7 @@ export class IcmpErrors {
         ownPort = connectionRequests.ownPort(slot);
       }
     }
-    // What a server that is no longer configured sent is nobody's to hear of.
+    // A server that is no longer configured has no address to send this to.
     if (!servers.isConfigured(owner)) return Reason.IcmpNotOurs;
     if (flags & PacketFlag.Truncated) return Reason.Truncated;
     const address = servers.addressOf(owner);
@@ -96,7 +96,9 @@ export class IcmpErrors {
     return Reason.IcmpToOwner;
   }
 
-  /** About a CPE's packet on its way to a server: as if it had been on its way to the ACS address. */
+  /**
+   * About a CPE's packet on its way to a server: made to look as if the packet had been on its way to the ACS address.
+   */
   private toCpe(flags: number): Reason {
     const { error } = this;
     const { servers, connectionRequests } = this.state;
@@ -116,7 +118,7 @@ export class IcmpErrors {
     return Reason.IcmpAsAcs;
   }
 
-  /** A collector has the report connections that are recorded as its own, the ITMS all that are not a collector's. */
+  /** A collector owns the report connections recorded for it; the ITMS owns all others. */
   private hasReport(owner: number): boolean {
     const { error } = this;
     const { servers, reportConnections } = this.state;

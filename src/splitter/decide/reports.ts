@@ -1,9 +1,9 @@
 /**
- * Report connections: those that CPEs open to the ACS address on a report port, and the servers' answers on them.
- * [P7, P8, P10]; following, proving and ending a diversion is ours [D].
+ * Report connections: those that CPEs open to the ACS address on a report port, and the servers' answers on them. [P7,
+ * P8, P10] How a diversion is followed, proven and ended is ours [D].
  *
- * A diverted SYN makes a provisional entry. It is confirmed by the CPE's valid ACK of the collector's SYN+ACK, and only
- * then has it used the activation up: a forged SYN cannot do that, and a dead collector does not [2].
+ * A diverted SYN creates a provisional entry. The CPE's valid ACK of the collector's SYN+ACK confirms it, and only then
+ * is the activation used up: a forged SYN cannot use it up, nor can a dead collector [2].
  */
 import { Seen, Word } from '../../tables/connection-table';
 import { Grace } from '../../tables/activated-cpes';
@@ -20,15 +20,15 @@ import { ITMS, MAX_OWNERS } from '../memory/owners';
 import { Reason } from '../reasons';
 import { type Settings } from '../settings';
 
-/** While a diverted SYN waits this long for its collector, the CPE's other SYNs go to the ITMS. [2] */
+/** While a diverted SYN has waited this long for its collector, the CPE's other SYNs go to the ITMS. [2] */
 const SILENT_MS = 3000;
-/** Report connections of one CPE that wait for their confirmation. [2] */
+/** Most unconfirmed report connections of one CPE. [2] */
 const MAX_PROVISIONAL = 4;
-/** A server that closes this long after the last data has given up an idle connection. [2] */
+/** A server that closes this long after the last data has closed an idle connection. [2] */
 const IDLE_MS = 1000;
 
 export class ReportDecisions {
-  /** Sessions diverted to each owner in the second that `second` names. */
+  /** Sessions diverted to each owner in the second given by `second`. */
   private readonly diverted = new Int32Array(MAX_OWNERS);
   private second = 0;
 
@@ -51,7 +51,7 @@ export class ReportDecisions {
     }
     if (known < 0) return this.steer();
     const isProvisional = !reports.isAnswered(known);
-    // Neither waiting nor answered: a worker was killed while it opened this one.
+    // Neither waiting nor answered: a worker was killed while it opened this entry.
     if (isProvisional && !reports.has(known, Seen.Waiting | Seen.Learned)) this.begin(known);
     if (reports.isn(known) === view.sequence) {
       if (isProvisional) reports.touch(known);
@@ -65,8 +65,8 @@ export class ReportDecisions {
   }
 
   /**
-   * A SYN of another ISN onto a connection that stands. TCP's own half-open discovery (RFC 9293 section 3.5.1) settles
-   * it: the collector challenges, and a CPE that has booted answers with a RST. A forged SYN kills nothing. [2]
+   * A SYN with another ISN on an established connection. TCP's half-open discovery (RFC 9293 section 3.5.1) settles it:
+   * the collector sends a challenge ACK, and a CPE that has rebooted answers with a RST. A forged SYN ends nothing. [2]
    */
   private openOnto(known: number, isProvisional: boolean): Reason {
     const { reportConnections: reports } = this.state;
@@ -84,7 +84,7 @@ export class ReportDecisions {
     return this.forward.toOwner(reports.owner(known), Reason.SynOntoLive);
   }
 
-  /** A new connection: does an activation stand? [P10] */
+  /** A new connection: does an activation apply? [P10] */
   private steer(): Reason {
     const { view } = this;
     const { activatedCpes, pins, reportConnections: reports } = this.state;
@@ -105,16 +105,16 @@ export class ReportDecisions {
     return this.divertedBy(slot, owner);
   }
 
-  /** Why an activation that stands does not divert; undefined when it does. */
+  /** Why an existing activation does not divert; undefined when it does. */
   private objection(slot: number): Reason | undefined {
     const { view } = this;
     const { activatedCpes, events, servers } = this.state;
     const owner = activatedCpes.owner(slot);
     if (!servers.isConfigured(owner)) return Reason.OwnerGone;
     const { isPaused, activation, unusable } = this.settings;
-    // Pausing tears no session: its further connections, in grace, stay where it is. [2]
+    // A pause breaks no session: its further connections, in grace, stay with the collector. [2]
     if (activation === 'off' || (isPaused && !activatedCpes.isGrace(slot))) {
-      // The session that this activation stood for is the ITMS's now: it must not divert a later one.
+      // The session meant by this activation goes to the ITMS, so it must not divert a later one.
       activatedCpes.end(slot, Cause.NotDiverting);
       if (isPaused) return Reason.Paused;
       events.add(Event.WouldDivert, view.source, view.sourcePort, view.destinationPort, owner);
@@ -161,7 +161,7 @@ export class ReportDecisions {
     return this.forward.toOwner(owner, inGrace ? Reason.DivertedInGrace : Reason.Diverted);
   }
 
-  /** A new session: where the CPE is asked, it is the one that the request has brought about, or one before it. [2] */
+  /** A new session. For an asked CPE it is either the one that the request caused, or one before it. [2] */
   private sessionToItms(reason: Reason): Reason {
     const { activatedCpes } = this.state;
     const slot = activatedCpes.find(this.view.source);
@@ -212,7 +212,7 @@ export class ReportDecisions {
     if (!this.isRstOfCpe(slot) || !isChecksumRight(view)) return this.unproven(slot);
     const owner = reports.owner(slot);
     if (!reports.isAnswered(slot)) {
-      // Provisional: the activation waits for the CPE's session as before. [2]
+      // Provisional: the activation keeps waiting for the CPE's session. [2]
       reports.remove(slot, Cause.Refused);
     } else if (this.hasBooted(slot)) {
       this.booted(slot);
@@ -229,7 +229,9 @@ export class ReportDecisions {
     return !reports.isAnswered(slot) && view.sequence === reports.word(slot, Word.CpeNext);
   }
 
-  /** A RST without ACK, exactly where the collector's challenge pointed: the CPE knows nothing of the connection. [2] */
+  /**
+   * A RST without ACK, exactly at the number of the collector's challenge: the CPE does not know the connection. [2]
+   */
   private hasBooted(slot: number): boolean {
     const { view } = this;
     const { reportConnections: reports } = this.state;
@@ -237,7 +239,7 @@ export class ReportDecisions {
     return reports.has(slot, Seen.PendingSyn) && isBare && view.sequence === reports.word(slot, Word.ServerAck);
   }
 
-  /** The CPE starts afresh: connection, activation and grace are of its past. */
+  /** The CPE has rebooted: its connection, activation and grace are void. */
   private booted(slot: number): void {
     this.endActivation(slot, Cause.Booted);
     this.ended(slot, Cause.Booted);
@@ -250,7 +252,7 @@ export class ReportDecisions {
     this.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
     if (reports.has(slot, Seen.PendingSyn | Seen.Waiting)) reports.unmark(slot, Seen.PendingSyn | Seen.Waiting);
     if (!reports.isNewOfCpe(slot, view) || isAlert(view.bytes, view.payloadAt, view.payloadLength)) return;
-    // The answer to it begins where the CPE expects the next byte.
+    // The answer begins at the byte that the CPE expects next.
     reports.setWord(slot, Word.HeadAt, view.acknowledgement);
     reports.setHead(slot, asked(reports.head(slot)));
     reports.setWord(slot, Word.DataAt, reports.table.tick);
@@ -265,25 +267,25 @@ export class ReportDecisions {
     // It may have expired since the SYN.
     if (activation < 0) activation = activatedCpes.arm(view.source, owner, Cause.Packet);
     const isOwn = activation >= 0 && activatedCpes.owner(activation) === owner;
-    // In this order: killed in between, the next worker confirms again.
+    // In this order: if the worker is killed in between, the next one confirms again.
     if (isOwn) activatedCpes.consume(activation, view.sourcePort, view.destinationPort);
     reports.touch(slot);
     reports.mark(slot, Seen.Answer);
   }
 
   /**
-   * Not shown to be the CPE's: its receiver knows better, and nothing is remembered of it. [2] Where the entry is
-   * provisional, and the CPE speaks with other numbers, its SYN was forged, onto a connection that the ITMS may have.
+   * Not proven to be the CPE's: forward it, since its receiver knows better, and change nothing. [2] If the entry is
+   * provisional and the CPE uses other numbers, the recorded SYN was forged, possibly on a connection of the ITMS.
    */
   private unproven(slot: number): Reason {
     const { reportConnections: reports } = this.state;
     return this.forward.toOwner(reports.isAnswered(slot) ? reports.owner(slot) : ITMS, Reason.ReportUnproven);
   }
 
-  /** Of the connection that the CPE's packet belongs to; -1 where none is remembered. */
+  /** Slot of the connection that the CPE's packet belongs to; -1 when there is none. */
   private slotOfCpe(): number {
     const { view } = this;
-    // Never recreated from data: a reused port would be hijacked. [D]
+    // Never recreated from data: that would hijack a reused port. [D]
     const { reportConnections: reports } = this.state;
     const slot = reports.find(view.source, view.sourcePort, view.destinationPort);
     if (slot >= 0) reports.learn(slot);
@@ -308,7 +310,7 @@ export class ReportDecisions {
     const isPending = reports.has(slot, Seen.PendingSyn);
     const isAnswered = reports.isAnswered(slot);
     if (!reports.acknowledgesSyn(slot, view)) {
-      // It had acknowledged data, and takes a SYN again: it has forgotten the connection. [2]
+      // It had acknowledged data and now accepts a SYN: it has forgotten the connection. [2]
       if (isAnswered && isPending) {
         this.ended(slot, Cause.Forgotten);
         return Reason.ReportForgotten;
@@ -345,7 +347,7 @@ export class ReportDecisions {
     return this.forward.asAcs(Reason.ReportFinished);
   }
 
-  /** RST of a collector from the report port: before its SYN+ACK it refuses. [D] */
+  /** RST of a collector from the report port. Before its SYN+ACK, the RST refuses the connection. [D] */
   reset(sender: number, serves: boolean): Reason {
     const { view } = this;
     const { reportConnections: reports } = this.state;
@@ -364,7 +366,7 @@ export class ReportDecisions {
     return this.forward.asAcs(Reason.ReportReset);
   }
 
-  /** It takes no connection; onto an established one, the SYN that waits is all that it can mean. */
+  /** It refuses the connection. On an established one, it can only refer to the pending SYN. */
   private isRefusal(slot: number, isAnswered: boolean): boolean {
     const { view } = this;
     const { reportConnections: reports } = this.state;
@@ -387,7 +389,7 @@ export class ReportDecisions {
     reports.keep(slot);
   }
 
-  /** The collector's answer: what its head says decides whether the session may go on over another connection. [2] */
+  /** The collector's answer: its head decides whether the session may continue on another connection. [2] */
   private read(slot: number, end: number): void {
     const { view } = this;
     const { reportConnections: reports } = this.state;
@@ -404,7 +406,7 @@ export class ReportDecisions {
     reports.setWord(slot, Word.HeadAt, (view.sequence + length) | 0);
   }
 
-  /** The collector speaks: it is not silent. */
+  /** The collector has sent something, so it is not silent. */
   private heard(slot: number): void {
     const { view } = this;
     const { reportConnections: reports, activatedCpes } = this.state;
@@ -422,7 +424,9 @@ export class ReportDecisions {
     return slot;
   }
 
-  /** The CPE must see one peer: narrower than [P7]. @param serves false for an address that only wakes CPEs */
+  /**
+   * The CPE must see one peer, so this is stricter than [P7]. @param serves false for an address that only wakes CPEs
+   */
   private isOwn(slot: number, sender: number, serves: boolean): boolean {
     return serves && slot >= 0 && this.state.reportConnections.owner(slot) === sender;
   }
@@ -434,7 +438,7 @@ export class ReportDecisions {
     const slot = this.slotOfServer();
     const isCollectors =
       slot >= 0 &&
-      // Provisional: the ITMS may have a connection on these ports, onto which somebody has forged a SYN.
+      // Provisional: the ITMS may have a connection on these ports, and somebody forged a SYN for it.
       reportConnections.isAnswered(slot) &&
       !reportConnections.isClosed(slot) &&
       this.forward.servers.isConfigured(reportConnections.owner(slot));
@@ -443,7 +447,7 @@ export class ReportDecisions {
 
   // ---- ends ----
 
-  /** A RST did not end the connection: what it began goes on. */
+  /** A RST did not end the connection: undo what it began. */
   private lift(slot: number, mark: Seen.RstOfCpe | Seen.RstOfServer, other: Seen): void {
     const { reportConnections: reports, activatedCpes } = this.state;
     if (!reports.has(slot, mark)) return;
@@ -455,12 +459,15 @@ export class ReportDecisions {
     reports.lift(slot, mark);
   }
 
-  /** A proven FIN or RST of a report connection passed: its time is set [P8]; whether grace begins, its last head says [2]. */
+  /**
+   * A proven FIN or RST of a report connection has passed: set its life [P8]; its last head decides whether grace
+   * begins [2].
+   */
   private closed(slot: number, mark: Seen): void {
     const { reportConnections: reports, events } = this.state;
     const wasClosed = reports.isReset(slot) || reports.isFinished(slot);
     if (!reports.isClosing(slot)) this.beginGrace(slot, mark);
-    // Touched first: a crash between the two must not leave a shorter life that is already over.
+    // Touch first: a crash in between must not leave a shorter life that is already over.
     reports.touch(slot);
     reports.mark(slot, mark);
     if (!wasClosed && (reports.isReset(slot) || reports.isFinished(slot))) {
@@ -507,7 +514,7 @@ export class ReportDecisions {
     return activatedCpes.findConsumed(reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot));
   }
 
-  /** Activation and grace of the entry's CPE end, if they are its owner's. */
+  /** Ends activation and grace of the entry's CPE, if they belong to the entry's owner. */
   private endActivation(slot: number, cause: Cause): void {
     const { reportConnections: reports, activatedCpes } = this.state;
     const activation = activatedCpes.find(reports.cpe(slot));
@@ -515,7 +522,7 @@ export class ReportDecisions {
       activatedCpes.end(activation, cause);
   }
 
-  /** The entry goes, and the CPE's next SYN is decided afresh. */
+  /** Removes the entry; the CPE's next SYN is decided without it. */
   private ended(slot: number, cause: Cause): void {
     const { reportConnections: reports, events } = this.state;
     events.add(Event.Closed, reports.cpe(slot), reports.cpePort(slot), reports.visiblePort(slot), reports.owner(slot));

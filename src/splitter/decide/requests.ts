@@ -1,6 +1,6 @@
 /**
- * Connection Requests: TCP connections that a server opens towards a CPE, and the CPE's answers on them.
- * [P6, P7, P9]; the way back to the server that asked, port collisions and proofs are ours [D].
+ * Connection Requests: TCP connections that a server opens to a CPE, and the CPE's answers on them. [P6, P7, P9] The
+ * way back to the server that asked, port collisions and proofs are ours [D].
  */
 import { rewriteDestinationPort, rewriteSourcePort } from '../../packet/rewrite';
 import { isChecksumRight } from '../../packet/verify';
@@ -24,7 +24,7 @@ export class RequestDecisions {
 
   // ---- a CPE on a Connection Request ----
 
-  /** SYN+ACK of a CPE: it acknowledges the server's SYN, or it is somebody's guess. [2] */
+  /** SYN+ACK of a CPE: it acknowledges the server's SYN, or somebody guessed. [2] */
   accept(): Reason {
     const { view } = this;
     const { connectionRequests: requests } = this.state;
@@ -74,7 +74,7 @@ export class RequestDecisions {
     return this.toOwner(slot);
   }
 
-  /** RST of a CPE: before its SYN+ACK it refuses. [D] */
+  /** RST of a CPE. Before its SYN+ACK, the RST refuses the connection. [D] */
   abort(): Reason {
     const { view } = this;
     const { connectionRequests: requests } = this.state;
@@ -84,7 +84,7 @@ export class RequestDecisions {
     const isProven = isAnswered ? requests.isRstOfCpe(slot, view) : requests.isRefusal(slot, view);
     if (!isProven || !isChecksumRight(view)) return this.unproven(slot);
     if (isAnswered) {
-      // Touched first: a crash between the two must not leave a shorter life that is already over.
+      // Touch first: a crash in between must not leave a shorter life that is already over.
       requests.touch(slot);
       requests.mark(slot, Seen.RstOfCpe);
       return this.toOwner(slot);
@@ -96,13 +96,13 @@ export class RequestDecisions {
     return this.toServer(owner, ownPort, tag, Reason.AnswerToOwner);
   }
 
-  /** Not shown to be the CPE's: its receiver knows better, and nothing is remembered of it. [2] */
+  /** Not proven to be the CPE's: forward it, since its receiver knows better, and change nothing. [2] */
   private unproven(slot: number): Reason {
     const { connectionRequests: requests } = this.state;
     return this.toServer(requests.owner(slot), requests.ownPort(slot), requests.tag(slot), Reason.AnswerUnproven);
   }
 
-  /** Of the Connection Request that the CPE's packet belongs to, or -1. */
+  /** Slot of the Connection Request that the CPE's packet belongs to, or -1. */
   private slotOfCpe(): number {
     const { view } = this;
     return this.state.connectionRequests.find(view.source, view.sourcePort, view.destinationPort);
@@ -121,7 +121,7 @@ export class RequestDecisions {
 
   // ---- a server on a Connection Request ----
 
-  /** SYN of a server. [P6] @param tag of the address that it came from */
+  /** SYN of a server. [P6] @param tag of the server address it came from */
   open(sender: number, tag: number): Reason {
     const { view } = this;
     const { connectionRequests: requests, servers } = this.state;
@@ -134,7 +134,7 @@ export class RequestDecisions {
     if (isRepeated) {
       if (!requests.isAnswered(own)) {
         requests.touch(own);
-        // Once more: a worker may have been killed while it opened this one.
+        // Repeated, because a worker may have been killed while it opened this entry.
         requests.openedByServer(own, view);
       }
       return this.asRequest(own, Reason.RequestRepeated);
@@ -156,7 +156,7 @@ export class RequestDecisions {
         ? requests.openRemapped(destination, destinationPort, sourcePort, sender, tag, sequence)
         : requests.openOwn(destination, destinationPort, sourcePort, sender, tag, sequence);
     if (slot < 0) {
-      // Failing leans to the ITMS. [D]
+      // When in doubt, favour the ITMS. [D]
       if (sender === ITMS) return this.forward.asAcs(Reason.RequestUnrecorded);
       if (!hasRoom) return Reason.RequestBound;
       return collides && !requests.isFull ? Reason.RequestNoPort : Reason.RequestTableFull;
@@ -191,7 +191,7 @@ export class RequestDecisions {
     if (!isChecksumRight(view)) return this.asRequest(slot, Reason.ChecksumWrong);
     this.spoken(slot, 1);
     if (!requests.has(slot, Seen.FinOfServer)) {
-      // In this order: killed in between, the next worker sees this FIN as the first again.
+      // In this order: if the worker is killed in between, the next one sees this FIN as the first again.
       this.activation.finished(slot);
       requests.mark(slot, Seen.FinOfServer);
     }
@@ -226,7 +226,7 @@ export class RequestDecisions {
     requests.spokenByServer(slot, view, end);
   }
 
-  /** Without an entry it belongs to nobody: forwarded, it would break a connection that is not ours. [2] */
+  /** No entry, so it belongs to nobody. Forwarded, it could break a connection that is not ours. [2] */
   private unknown(): Reason {
     const { servers } = this.state;
     return servers.isRequestPort(this.view.destinationPort) ? Reason.RequestUnknown : Reason.NotOurs;

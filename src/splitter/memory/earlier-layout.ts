@@ -1,6 +1,7 @@
 /**
- * Takes over the tables of acsplit 0.1.0 (state layout 2): its rows were shorter and had no numbers, so their connections
- * are unlearned until the server's next packet [2]. Every entry's life begins again. Pins and counters are not taken over.
+ * Takes over the tables of acsplit 0.1.0 (state layout 2). Its rows were shorter and had no sequence numbers, so its
+ * connections learn them from the server's next packet [2]. Every entry's life restarts. Pins and counters are not
+ * taken over.
  *
  *     owners | 46 reasons, 4 sides, float64 | 14 events and their ring | per family: requests, remaps, activations, reports, pins
  */
@@ -54,7 +55,7 @@ function shapes(capacityEntries: number, family: Family): EarlierTables {
   };
 }
 
-/** Bytes of its memory, to tell whether it had these families. */
+/** Bytes of its memory; tells whether it had these families. */
 export function earlierBytes(capacityEntries: number, families: readonly Family[]): number {
   let bytes = Owners.BYTES + COUNTERS_BYTES + EVENTS_BYTES;
   for (const family of families) {
@@ -68,8 +69,8 @@ export function earlierBytes(capacityEntries: number, families: readonly Family[
  * @param options of the splitter that will decide; its buffer is zeroed
  * @param memory of 0.1.0, `earlierBytes` for the families of that topology
  * @param capacityEntries of that memory
- * @returns entries taken over; what finds no room is left out
- * @throws Error where a table is damaged
+ * @returns entries taken over; entries for which there is no room are dropped
+ * @throws Error when a table is damaged
  */
 export function adoptEarlier(
   options: SplitterOptions & { buffer: ArrayBuffer },
@@ -77,7 +78,7 @@ export function adoptEarlier(
   capacityEntries: number,
   nowMs: number,
 ): number {
-  // Before anybody gives ids to names: the rows hold those of this list.
+  // Before any name gets an id, because the rows use the ids of this list.
   new Uint8Array(options.buffer).set(new Uint8Array(memory, 0, Owners.BYTES));
   const into = new SplitterState(options);
   into.advance(nowMs);
@@ -117,7 +118,7 @@ export function adoptEarlier(
   return adopted;
 }
 
-/** Writes the rows of one family's tables into those of today. */
+/** Copies the rows of one family's tables into today's layout. */
 class Adoption {
   constructor(private readonly state: FamilyState) {}
 
@@ -158,7 +159,7 @@ class Adoption {
     });
   }
 
-  /** @param adopt answers the new entry's slot, or -1 @param ports the key's word behind the address */
+  /** @param adopt returns the new entry's slot, or -1 @param ports the key word behind the address */
   private each(from: TtlTable, adopt: (slot: number, cpe: Int32Array, ports: number) => number): number {
     const words = ADDRESS_WORDS[this.state.family];
     const cpe = new Int32Array(words);
@@ -180,7 +181,7 @@ function livesBy(life: (bits: number) => number): Int32Array {
   return Int32Array.from({ length: 64 }, (_, bits) => life(bits));
 }
 
-/** ms; a reset one is of no use any more. */
+/** ms; an entry closed by a RST is not worth keeping. */
 function activationLife(bits: number, { lives }: FamilyState): number {
   if (bits & Phase.Armed) return lives.activations.armedMs;
   if (bits & Phase.Reset) return -1;

@@ -1,32 +1,32 @@
 /**
- * What happened to activations and connections, beside the packets' own reasons: counted, and the last few kept in a
- * ring that a reader may follow at its own pace. Memory is handed in; the packet path only writes.
+ * Events of activations and connections, besides the packets' reasons: counted, and the latest kept in a ring that a
+ * reader may follow at its own pace. Memory is provided by the caller; the packet path only writes.
  */
 import { type Address } from '../../packet/address';
 
 export const enum Event {
   ArmedByResponse,
   ArmedByFin,
-  /** A second collector succeeded while the first's activation stood unused. */
+  /** A second collector succeeded while the first one's activation was still unused. */
   Contended,
   /** The ITMS's own request succeeded: the CPE's session is the ITMS's. */
   EndedByItms,
-  /** No room to arm. */
+  /** The activation table was full. */
   ActivationTableFull,
-  /** The status line of an answer goes on in another segment. */
+  /** An answer's status line continues in another segment. */
   AnswerSplit,
-  /** An answer that was judged before came again. */
+  /** An answer that was already judged came again. */
   AnswerRepeated,
   Diverted,
   DivertedInGrace,
-  /** `off`: this session would have been diverted. */
+  /** Mode `off`: this session would have been diverted. */
   WouldDivert,
   /** A report connection was closed by both ends, reset, or refused. */
   Closed,
   Remapped,
   ArmedByHand,
   EndedByHand,
-  /** The CPE had opened its session with the ITMS before its 2xx: the woken session is the ITMS's. */
+  /** The CPE opened its session with the ITMS before its 2xx passed: the woken session is the ITMS's. */
   SessionFirst,
 }
 
@@ -54,7 +54,7 @@ export type EventName = (typeof NAMES)[Event];
 export const EVENTS: readonly string[] = Object.values(NAMES);
 
 const RING_ROWS = 4096;
-/** Event and words of the address, ports, owner, address. */
+/** Event, and the words for address, ports, owner, address. */
 const ROW_WORDS = 7;
 const ADDRESS_AT = 3;
 const EVENT_MASK = 0xff;
@@ -62,14 +62,14 @@ const ADDRESS_WORDS_SHIFT = 8;
 const MAX_ADDRESS_WORDS = 4;
 const WRITTEN = 0;
 
-/** A row of the ring, as text would show it. */
+/** A row of the ring, for printing. */
 export interface EventRow {
   event: Event;
   timeMs: number;
   cpe: Address;
   cpePort: number;
   port: number;
-  /** Owner id of the server concerned. */
+  /** Owner id of the server involved. */
   owner: number;
 }
 
@@ -105,14 +105,16 @@ export class EventLog {
     this.head[WRITTEN] = written + 1;
   }
 
-  /** Events written since the ring was made. */
+  /** Events written since the ring was created. */
   get written(): number {
     const written = this.head[WRITTEN];
-    // Damaged, it would have a reader count for ever.
+    // A damaged count could make a reader loop for ever.
     return written >= 0 && written <= Number.MAX_SAFE_INTEGER && written % 1 === 0 ? written : 0;
   }
 
-  /** Calls `visit` for each event from number `since` on that the ring still holds; returns the number to go on from. */
+  /**
+   * Calls `visit` for each event from number `since` on that is still in the ring; returns the number to continue from.
+   */
   readSince(since: number, visit: (row: EventRow) => void): number {
     const written = this.written;
     for (let n = Math.max(since, written - RING_ROWS); n < written; n++) {
@@ -128,7 +130,7 @@ export class EventLog {
     }
     return written;
   }
-  /** Of one of the two lengths, whatever a damaged row says. */
+  /** The length is always one of the two, even in a damaged row. */
   private cpe(row: number): Address {
     const isIpv6 = this.rows[row] >>> ADDRESS_WORDS_SHIFT === MAX_ADDRESS_WORDS;
     const addressAt = row + ADDRESS_AT;

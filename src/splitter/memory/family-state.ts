@@ -1,6 +1,6 @@
 /**
- * What a splitter remembers of one address family: its servers, the three tables and the pin cache. A family that the
- * topology does not have takes no memory. Owners and events are all families' (state.ts).
+ * The memory of one address family: its servers, the three tables and the pin cache. A family that is not in the
+ * topology takes no memory. Owners and events are shared by all families (state.ts).
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
 import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
@@ -14,7 +14,7 @@ import { Servers } from './servers';
 import { type TableName } from '../table-list';
 import { type Lives, type Topology } from '../topology';
 
-/** Outside Linux' default ephemeral range (32768 to 60999). */
+/** Outside Linux's default ephemeral range (32768 to 60999). */
 export const REMAP_RANGE: RemapRange = { first: 61000, last: 65535 };
 
 export interface FamilyOptions {
@@ -41,7 +41,7 @@ export class FamilyState {
   readonly pins: PinCache;
   /** ms */
   readonly lives: LivesMs;
-  /** Life of a report connection whose collector says nothing. */
+  /** Life of a report connection whose collector has sent nothing. */
   readonly reportUnansweredMs: number;
 
   static bytes(capacityEntries: number, family: Family): number {
@@ -54,7 +54,7 @@ export class FamilyState {
     );
   }
 
-  /** @param buffer memory of `FamilyState.bytes` from `at` (8-aligned), zeroed or of an earlier run */
+  /** @param buffer memory of `FamilyState.bytes` from `at` (8-aligned), zeroed or from an earlier run */
   constructor(
     options: FamilyOptions,
     buffer: ArrayBuffer,
@@ -78,7 +78,7 @@ export class FamilyState {
     this.connectionRequests = new ConnectionRequests(memory('connectionRequests', at), lives.requests, REMAP_RANGE);
     this.activatedCpes = new ActivatedCpes(memory('activatedCpes', activatedAt), lives.activations);
     this.reportConnections = new ConnectionTable(memory('reportConnections', reportsAt), lives.reports);
-    // The cache has no header: its lines are found again only by the seed that stands in a table's.
+    // The cache has no header; its lines can only be found with the seed stored in a table's header.
     this.pins = new PinCache(buffer, pinsAt, addressWords, this.reportConnections.table.hashSeed);
   }
 
@@ -102,7 +102,7 @@ export class FamilyState {
   }
 }
 
-/** The lives in seconds that users configure, as the tables want them. */
+/** Converts the configured lives from seconds to the tables' milliseconds. */
 function millisecondsOf(lives: Lives): LivesMs {
   const common = {
     establishedMs: lives.established * 1000,

@@ -1,14 +1,15 @@
 /**
- * Servers by stable id. Tables store ids, and the list of names stands beside them, so that a reload which reorders
- * collectors moves no diversion, and an owner that is no longer configured is known as such: it means the ITMS. [D]
+ * Servers by stable id. Tables store ids, and the list of names is stored beside them. So a reload that reorders
+ * collectors moves no diversion, and an owner that is no longer configured is recognised: its packets go to the ITMS.
+ * [D]
  */
 
 /** Id of the ITMS, in every list. */
 export const ITMS = 0;
-/** In place of an id: no server. */
+/** Stands for no server. */
 export const NOBODY = -1;
 export const MAX_OWNERS = 1024;
-/** Bytes of a name, in UTF-8, at the most. */
+/** Most bytes of a name, in UTF-8. */
 export const MAX_NAME_BYTES = 31;
 const ROW_BYTES = MAX_NAME_BYTES + 1;
 
@@ -16,12 +17,14 @@ export class Owners {
   static readonly BYTES = MAX_OWNERS * ROW_BYTES;
   private readonly bytes: Uint8Array;
 
-  /** @param buffer memory of Owners.BYTES from `at`, zeroed or a list of an earlier run */
+  /** @param buffer memory of Owners.BYTES from `at`, zeroed or from an earlier run */
   constructor(buffer: ArrayBuffer, at: number) {
     this.bytes = new Uint8Array(buffer, at, Owners.BYTES);
   }
 
-  /** The id of a collector's name, made if new. Throws RangeError on a name too long and when the list is full. */
+  /**
+   * The id of a collector's name, new if necessary. Throws RangeError when the name is too long or the list is full.
+   */
   idOf(name: string): number {
     const encoded = new TextEncoder().encode(name);
     if (encoded.length === 0 || encoded.length > MAX_NAME_BYTES) {
@@ -41,7 +44,7 @@ export class Owners {
   /** The name of an id; 'itms' for the ITMS, '' when unknown. */
   name(id: number): string {
     if (id === ITMS) return 'itms';
-    // Behind the list there is nothing, and so no name.
+    // Behind the end of the list there is no name.
     const length = Math.min(this.bytes[id * ROW_BYTES] ?? 0, MAX_NAME_BYTES);
     return new TextDecoder().decode(this.bytes.subarray(id * ROW_BYTES + 1, id * ROW_BYTES + 1 + length));
   }

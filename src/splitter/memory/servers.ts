@@ -1,5 +1,5 @@
 /**
- * The topology of one address family in the form that a packet is compared with: addresses as words, one byte per port,
+ * The topology of one address family in the form used for matching packets: addresses as words, one byte per port,
  * owners by id.
  */
 import {
@@ -20,38 +20,38 @@ export const enum PortClass {
   Itms,
 }
 
-/** In place of a server's number. */
+/** Stands for no server. */
 const NO_SERVER = 0;
 
 export class Servers {
-  /** What CPEs know. */
+  /** The address that CPEs know. */
   readonly acsAddress: Address;
   readonly itmsAddress: Address;
   /** int32 words of an address. */
   private readonly words: number;
   /** PortClass by port number. */
   private readonly portClasses = new Uint8Array(65536);
-  /** By number of the server, from 1 on; 0 is NO_SERVER. */
+  /** By server number, from 1; 0 is NO_SERVER. */
   private readonly addresses: Address[] = [];
   private readonly owners: number[] = [NOBODY];
   /** Number of the next server with the same last word, or NO_SERVER. */
   private readonly nextAlike: number[] = [NO_SERVER];
-  /** Tags by number of the server. */
+  /** Tags by server number. */
   private readonly tags: number[] = [0];
   private hasOneAddress = true;
   /** `undefined`: any. */
   private readonly requestPorts: ReadonlySet<number> | undefined;
-  /** By owner id, where a collector's sessions are limited. */
+  /** By owner id, for collectors whose sessions are limited to some networks. */
   private readonly canaries = new Map<number, Int32Array>();
   private readonly limits = new Map<number, number>();
-  /** Last word of an address to the number of a server. On 64-bit V8 both are small integers: nothing is allocated. */
+  /** Last word of an address to a server number. On 64-bit V8 both are small integers, so nothing is allocated. */
   private readonly serverByWord = new Map<number, number>();
-  /** Number of the server by owner id: whatever 16 bits a damaged entry holds, it is nobody or a configured server. */
+  /** Server number by owner id. Any 16 bits from a damaged entry give no server or a configured one. */
   private readonly serverByOwner = new Uint16Array(1 << 16);
-  /** The CPEs' networks, one behind the other: the words of the base, then those of the mask. */
+  /** The CPEs' networks, one after the other: the words of the base, then those of the mask. */
   private readonly networks: Int32Array;
 
-  /** Throws RangeError on a topology that configuration should have refused. */
+  /** Throws RangeError on a topology that the configuration should have refused. */
   constructor(
     topology: Topology,
     owners: Owners,
@@ -89,14 +89,17 @@ export class Servers {
     return this.owners[server];
   }
 
-  /** Tag of an address: with the owner it names one of the owner's addresses, whatever their order in a file. */
+  /**
+   * Tag of an address. Together with the owner it identifies one of the owner's addresses, independent of their order
+   * in a file.
+   */
   tagOf(address: Address): number {
     let folded = 0;
     for (let word = 0; word < this.words; word++) folded = Math.imul(folded ^ address[word], 0x9e3779b1);
     return (folded ^ (folded >>> 16)) & 0xffff;
   }
 
-  /** The address of a configured owner that has this tag; its own where none has. */
+  /** The address of a configured owner that has this tag; its main address if none has. */
   addressTagged(owner: number, tag: number): Address {
     const main = this.serverByOwner[owner];
     if (this.hasOneAddress) return this.addresses[main];
@@ -106,12 +109,12 @@ export class Servers {
     return this.addresses[main];
   }
 
-  /** True for the address on which a server serves; false for one that only wakes CPEs. */
+  /** True for the address where a server serves sessions; false for one that only wakes CPEs. */
   serves(owner: number, address: Address): boolean {
     return this.isSame(this.addressOf(owner), address);
   }
 
-  /** True for a port of CPEs on which they may take Connection Requests. */
+  /** True for a CPE port that may take Connection Requests. */
   isRequestPort(port: number): boolean {
     return this.requestPorts === undefined || this.requestPorts.has(port);
   }
@@ -122,17 +125,17 @@ export class Servers {
     return networks === undefined || isWithin(cpe, networks, this.words);
   }
 
-  /** Diverted sessions a second that a collector takes; infinite where there is no limit. */
+  /** Diverted sessions per second that a collector accepts; Infinity when there is no limit. */
   maxPerSecond(owner: number): number {
     return this.limits.get(owner) ?? Number.POSITIVE_INFINITY;
   }
 
-  /** False for an owner that a reload has taken away. */
+  /** False for an owner that a reload has removed. */
   isConfigured(owner: number): boolean {
     return this.serverByOwner[owner] !== NO_SERVER;
   }
 
-  /** Of a configured owner. */
+  /** The address of a configured owner. */
   addressOf(owner: number): Address {
     return this.addresses[this.serverByOwner[owner]];
   }
@@ -146,7 +149,7 @@ export class Servers {
     return isWithin(address, this.networks, this.words);
   }
 
-  /** Both of this family. */
+  /** Both addresses are of this family. */
   private isSame(one: Address, other: Address): boolean {
     for (let word = this.words - 1; word >= 0; word--) if (one[word] !== other[word]) return false;
     return true;
@@ -162,7 +165,7 @@ export class Servers {
   }
 
   private add(address: Address, owner: number): void {
-    if (this.ownerAt(address) !== NOBODY) throw new RangeError('two servers with one address');
+    if (this.ownerAt(address) !== NOBODY) throw new RangeError('two servers have the same address');
     const server = this.addresses.push(address) - 1;
     const lastWord = address[this.words - 1];
     this.owners.push(owner);
@@ -172,14 +175,14 @@ export class Servers {
     if (this.serverByOwner[owner] === NO_SERVER) this.serverByOwner[owner] = server;
   }
 
-  /** A further address that wakes CPEs; a server may have them in one family only. */
+  /** A further address that wakes CPEs; a server may have such addresses in one family only. */
   private addRequestAddress(addresses: Addresses, owner: number): void {
     if (addresses[this.family] === undefined) return;
     this.hasOneAddress = false;
     this.add(this.addressOfHost(addresses), owner);
   }
 
-  /** Networks of this family, one behind the other: the words of the base, then those of the mask. */
+  /** Networks of this family, one after the other: the words of the base, then those of the mask. */
   private wordsOf(networks: readonly string[]): Int32Array {
     const ours = networks.map(networkOf).filter(({ base }) => familyOf(base) === this.family);
     return Int32Array.from(ours.flatMap(({ base, mask }) => [...base, ...mask]));

@@ -1,4 +1,4 @@
-/** All memory of a splitter, laid out in one buffer: owners, counters, events, then the tables of each family. */
+/** All memory of a splitter, laid out in one buffer: owners, counters, events, then each family's tables. */
 import { type Address, type Family, familyOf } from '../../packet/address';
 import { SIDES } from '../../packet/batch';
 import { EventLog } from './events';
@@ -11,17 +11,17 @@ import { type ActivationMode, DEFAULT_LIVES, families, type Lives, type Topology
 export interface SplitterOptions {
   topology: Topology;
   activation: ActivationMode;
-  /** Seconds; what is left out is as in DEFAULT_LIVES. */
+  /** In seconds; those left out are as in DEFAULT_LIVES. */
   lives?: Partial<Lives>;
   /** Entries of each table, per family. */
   capacityEntries: number;
-  /** int32 seed of the hashes: random live, fixed where runs must repeat. */
+  /** int32 seed of the hashes: random in live use, fixed for repeatable runs. */
   seed: number;
-  /** Memory of `Splitter.bufferBytes` bytes, zeroed or of an earlier run; plain memory if absent. */
+  /** Memory of `Splitter.bufferBytes` bytes, zeroed or from an earlier run; allocated if absent. */
   buffer?: ArrayBuffer;
   /**
-   * A view for one who looks on while another process decides over the same `buffer`: nothing is written. `state` and
-   * `counters` show, `decide` and `sweep` are not to be called.
+   * A read-only view while another process decides over the same `buffer`. `state` and `counters` may be read; do not
+   * call `decide` or `sweep`.
    */
   isReader?: boolean;
 }
@@ -33,11 +33,11 @@ export interface Counters {
   byQueue: Float64Array;
 }
 
-/** A table as status shows it: all families' entries together. */
+/** A table as status shows it, with all families' entries added up. */
 export interface TableCounts {
   count: number;
   capacityEntries: number;
-  /** How often a new entry was refused for want of room. */
+  /** How often a new entry was refused because the table was full. */
   full: number;
 }
 
@@ -45,7 +45,7 @@ export class SplitterState {
   readonly owners: Owners;
   readonly counters: Counters;
   readonly events: EventLog;
-  /** Of the families that the topology has, at least one. */
+  /** The families in the topology; at least one. */
   readonly ipv4: FamilyState | undefined;
   readonly ipv6: FamilyState | undefined;
   readonly families: readonly FamilyState[];
@@ -83,7 +83,7 @@ export class SplitterState {
     this.ipv6 = this.families.find(({ family }) => family === 'ipv6');
   }
 
-  /** Of the family that an address is of; `undefined` where the topology does not have it. */
+  /** The state of an address's family; `undefined` when the topology does not have it. */
   familyOf(address: Address): FamilyState | undefined {
     return this[familyOf(address)];
   }

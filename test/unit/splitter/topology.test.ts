@@ -51,9 +51,9 @@ describe('what cannot be is refused', () => {
     ['one of the other family', withItms(BOTH.itms.address[OTHER_FAMILY]), `not an address of ${FAMILY}: `],
     ['the unspecified address', withItms(FAMILY === 'ipv4' ? '0.0.0.0' : '::'), `not an address of ${FAMILY}: `],
     [
-      'two servers with one address',
+      'two servers have the same address',
       { ...HERE, itms: { interface: 'itms0', address: HERE.collectors[1].address } },
-      'two servers with one address',
+      'two servers have the same address',
     ],
     ['a network that is none', { ...HERE, cpe: { ...HERE.cpe, networks: ['10.1.0.0'] } }, 'not a network: 10.1.0.0'],
     [
