@@ -1,5 +1,6 @@
-// What JavaScript sees: layout, openQueues, close, boottimeMs, VerdictLoop, and memory and processes: reserveFile,
-// createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet. Argument checks only.
+// The addon's JavaScript interface: layout, openQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
+// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet. Argument checks
+// only.
 #include <napi.h>
 
 #include <cmath>
@@ -14,12 +15,12 @@
 namespace acsplit {
 namespace {
 
-// Room for a whole batch of super-packets in one sendmsg, where the system lets us.
+// Room for a whole batch of super-packets in one sendmsg, if the system allows it.
 constexpr uint32_t kSendBufferBytes = 16 * 1024 * 1024;
 constexpr uint32_t kMaxQueues = 16;
 constexpr uint32_t kMostSetSeconds = 3600;
 
-// Reads a whole number from an options object; throws and returns false when it is none or out of range.
+// Reads a whole number from an options object; throws and returns false when it is not one or out of range.
 bool read_number(Napi::Object options, const char* name, double least, double most, uint32_t* result) {
   Napi::Env env = options.Env();
   Napi::Value value = options.Get(name);
@@ -36,8 +37,8 @@ bool read_number(Napi::Object options, const char* name, double least, double mo
   return true;
 }
 
-// openQueues({ first, count, length, gso, receiveBufferBytes }) -> { fd, receiveBufferBytes }. Throws a system error
-// that carries `queue` when one queue in particular was refused.
+// openQueues({ first, count, length, gso, receiveBufferBytes }) -> { fd, receiveBufferBytes }. Throws a system error,
+// with `queue` when one particular queue was refused.
 Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   if (call.Length() < 1 || !call[0].IsObject()) {
@@ -73,7 +74,7 @@ Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
-// close(fd): the queues are unbound and what they held is dropped. Legal twice.
+// close(fd): unbinds the queues and drops what they held. May be called twice.
 Napi::Value close_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   if (call.Length() < 1 || !call[0].IsNumber()) {
@@ -86,8 +87,8 @@ Napi::Value close_from(const Napi::CallbackInfo& call) {
 
 Napi::Value boottime_from(const Napi::CallbackInfo& call) { return Napi::Number::New(call.Env(), boottime_ms()); }
 
-// layout(capacity): batch.h as numbers, for the test that holds it and src/packet/batch.ts together. Bytes, but for
-// `header`, which counts 32-bit words.
+// layout(capacity): batch.h as numbers, for the test that compares it with src/packet/batch.ts. In bytes, except
+// `header`, which is in 32-bit words.
 Napi::Value layout_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   const double given = call.Length() > 0 && call[0].IsNumber() ? call[0].As<Napi::Number>().DoubleValue() : 0;
@@ -118,7 +119,7 @@ Napi::Value layout_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
-// The arguments as whole numbers of bytes or descriptors; throws and returns false when one is none.
+// Reads the arguments as whole numbers (bytes or descriptors); throws and returns false when one is not.
 bool take_numbers(const Napi::CallbackInfo& call, const char* name, size_t count, double* numbers) {
   for (size_t i = 0; i < count; i++) {
     numbers[i] = i < call.Length() && call[i].IsNumber() ? call[i].As<Napi::Number>().DoubleValue() : -1;
@@ -130,7 +131,7 @@ bool take_numbers(const Napi::CallbackInfo& call, const char* name, size_t count
   return true;
 }
 
-// reserveFile(fd, bytes): the file is that long, and no write to it can find the disk full.
+// reserveFile(fd, bytes): gives the file this length, so that no write to it can find the disk full.
 Napi::Value reserve_from(const Napi::CallbackInfo& call) {
   double given[2];
   if (!take_numbers(call, "reserveFile", 2, given)) return call.Env().Undefined();
@@ -150,8 +151,8 @@ Napi::Value create_memory_from(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-// mapFile(fd, offset, bytes) -> ArrayBuffer, unmapped when it is collected. Each call maps anew: no two external
-// buffers share a pointer, which V8 would not survive.
+// mapFile(fd, offset, bytes) -> ArrayBuffer, unmapped when it is collected. Each call creates a new mapping: V8 crashes
+// when two external buffers share a pointer.
 Napi::Value map_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   double given[3];
@@ -166,7 +167,7 @@ Napi::Value map_from(const Napi::CallbackInfo& call) {
   return Napi::ArrayBuffer::New(env, at, bytes, [bytes](Napi::Env, void* mapped) { unmap(mapped, bytes); });
 }
 
-// dieWithParent(pid) -> whether that is (still) our parent
+// dieWithParent(pid) -> whether pid is (still) our parent
 Napi::Value die_with_parent_from(const Napi::CallbackInfo& call) {
   double given[1];
   if (!take_numbers(call, "dieWithParent", 1, given)) return call.Env().Undefined();
@@ -201,7 +202,7 @@ Napi::Value open_set_socket_from(const Napi::CallbackInfo& call) {
   return call.Env().Undefined();
 }
 
-// fillSet(fd, name, family, seconds): every address of family 4 or 6 is in the ipset for so long.
+// fillSet(fd, name, family, seconds): puts every address of family 4 or 6 into the ipset for this long.
 Napi::Value fill_set_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   const auto number = [&](size_t i) { return call[i].IsNumber() ? call[i].As<Napi::Number>().DoubleValue() : -1; };

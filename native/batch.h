@@ -1,7 +1,7 @@
 // The layout of a batch of packets in the memory shared with JavaScript. Plain data: no napi, no sockets.
 //
-// Stated twice, here and in src/packet/batch.ts, because both sides read it at full speed; the addon exports what
-// stands here and test/e2e/native-layout.test.ts compares. Everything is little words and byte offsets:
+// Defined twice, here and in src/packet/batch.ts, because both sides read it at full speed. The addon exports this
+// definition and test/e2e/native-layout.test.ts compares the two. Everything is little-endian words and byte offsets:
 //
 //     int32 header[16]          kHeaderCount: how many packets the batch holds
 //     int32 column[capacity]    one per Column, in that order
@@ -17,7 +17,7 @@ namespace acsplit {
 constexpr size_t kHeaderWords = 16;
 constexpr size_t kHeaderCount = 0;
 
-// 64 KiB, the largest packet NFQUEUE hands out, and 4 KiB for netlink's headers and attributes.
+// 64 KiB, the largest packet NFQUEUE delivers, and 4 KiB for netlink's headers and attributes.
 constexpr size_t kSlotBytes = 65536 + 4096;
 
 // recvmmsg takes at most UIO_MAXIOV datagrams at once.
@@ -30,8 +30,8 @@ constexpr const char* kColumnNames[kColumns] = {"queue", "packetId", "flags", "o
 // Bits of the flags column.
 enum Flag : int32_t { kChecksumNotReady = 1, kGso = 2, kTruncated = 4 };
 
-// Values of the verdict column. Undecided is what a packet arrives with: whoever finds it there after a crash knows that
-// nobody has decided; sent, it drops.
+// Values of the verdict column. A packet arrives as Undecided: found after a crash, it means that nobody has decided.
+// If sent, it drops the packet.
 enum Verdict : int32_t { kUndecided = -1, kDrop = 0, kAccept = 1, kAcceptRewritten = 2 };
 
 constexpr size_t column_offset(size_t column, size_t capacity) {
@@ -42,7 +42,7 @@ constexpr size_t slots_offset(size_t capacity) { return (column_offset(kColumns,
 
 constexpr size_t region_bytes(size_t capacity) { return slots_offset(capacity) + capacity * kSlotBytes; }
 
-// A batch's columns and slots. Owns nothing: the region is JavaScript's, at least region_bytes(capacity) long.
+// A batch's columns and slots. Owns nothing: the region is JavaScript's and at least region_bytes(capacity) long.
 struct Batch {
   uint8_t* region;
   size_t capacity;
@@ -60,7 +60,7 @@ struct Batch {
     return packets < 0 ? 0 : packets > static_cast<int32_t>(capacity) ? capacity : static_cast<size_t>(packets);
   }
 
-  // The slot that a row's packet lies in; `capacity` when its offset has been tampered with.
+  // The slot that holds a row's packet; `capacity` when its offset has been tampered with.
   size_t slot_of(size_t row) const {
     const size_t offset = static_cast<uint32_t>(column(kOffset)[row]);
     if (offset < slots_offset(capacity) || offset >= region_bytes(capacity)) return capacity;

@@ -19,12 +19,12 @@ constexpr size_t kIpv6Header = 40;
 constexpr size_t kIpv6PayloadLength = 4;
 constexpr size_t kIpv6NextHeader = 6;
 constexpr size_t kIpv6Addresses = 8;
-// RFC 8200, 4.3 to 4.6: extension headers that may stand before TCP. Each begins with the next one's number and its own
-// length in units of 8 bytes, without the first 8.
+// RFC 8200, 4.3 to 4.6: extension headers that may precede TCP. Each begins with the next header's number and its own
+// length in units of 8 bytes, not counting the first 8.
 constexpr size_t kExtensionMinHeader = 8;
 constexpr size_t kRoutingSegmentsLeft = 3;
 constexpr uint16_t kIpv6FragmentMask = 0xfff9;  // the offset, and more fragments
-// As many as src/packet walks; a chain that is longer is nobody's honest packet.
+// As many as src/packet walks; no honest sender uses a longer chain.
 constexpr int kMaxExtensions = 8;
 // RFC 9293, 3.1
 constexpr size_t kTcpMinHeader = 20;
@@ -37,7 +37,7 @@ uint16_t fold(uint64_t sum) {
   return static_cast<uint16_t>(sum);
 }
 
-// Where the TCP segment and the two addresses lie in the packet; segment_length 0: none that we may touch.
+// Where the TCP segment and the two addresses are in the packet; segment_length 0: there is none that we may change.
 struct Segment {
   size_t at;
   size_t length;
@@ -64,16 +64,16 @@ Segment find_in_ipv6(const uint8_t* packet, size_t length) {
   uint8_t next = packet[kIpv6NextHeader];
   size_t at = kIpv6Header;
   for (int extensions = 0; next != IPPROTO_TCP; extensions++) {
-    // AH vouches for addresses that we have changed, and anything else is not TCP.
+    // AH covers addresses that we have changed, and anything else is not TCP.
     const bool is_fragment = next == IPPROTO_FRAGMENT;
     const bool is_known = next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING || is_fragment;
     if (!is_known || extensions == kMaxExtensions || at + kExtensionMinHeader > end) return kNone;
-    // With segments left, the checksum is over the last destination, which stands in the routing header. [RFC 8200 8.1]
+    // With segments left, the checksum covers the last destination, which is in the routing header. [RFC 8200 8.1]
     if (next == IPPROTO_ROUTING && packet[at + kRoutingSegmentsLeft] != 0) return kNone;
-    // A part of a packet has no checksum of its own; a header that stands before the whole is none of one. [RFC 6946]
+    // A fragment has no checksum of its own; a fragment header before a whole packet does not make it one. [RFC 6946]
     if (is_fragment && (read_u16(packet + at + 2) & kIpv6FragmentMask) != 0) return kNone;
     next = packet[at];
-    // Of a fragment header the second byte is reserved.
+    // The second byte of a fragment header is reserved.
     at += is_fragment ? kExtensionMinHeader : (static_cast<size_t>(packet[at + 1]) + 1) * 8;
   }
   if (at + kTcpMinHeader > end) return kNone;
@@ -83,8 +83,8 @@ Segment find_in_ipv6(const uint8_t* packet, size_t length) {
 }  // namespace
 
 uint16_t ones_complement_sum(const uint8_t* bytes, size_t length, uint64_t start) {
-  // The sum does not care about byte order until the end, so add native 32-bit words and swap the folded result:
-  // RFC 1071, section 2 (B).
+  // Byte order does not matter until the end, so add native 32-bit words and swap the folded result: RFC 1071, section
+  // 2 (B).
   uint64_t sum = htons(fold(start));
   size_t at = 0;
   for (; at + 4 <= length; at += 4) {

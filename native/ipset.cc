@@ -14,12 +14,12 @@ namespace acsplit {
 namespace {
 
 constexpr size_t kMessageBytes = 256;
-// Kernels speak this version of the protocol and the next. ip_set_core.c, protocol_min_failed
+// Kernels accept this version of the protocol and the next. ip_set_core.c, protocol_min_failed
 constexpr uint8_t kProtocol = 6;
-// First bytes of the two halves of all addresses: a set takes no prefix of length 0.
+// First bytes of the two halves of the address space: a set does not take a prefix of length 0.
 constexpr uint8_t kHalves[] = {0x00, 0x80};
 
-// ADD without NLM_F_EXCL: an entry that is there gets the new timeout. `first_byte` of the address; the rest are zeros.
+// ADD without NLM_F_EXCL gives an existing entry the new timeout. `first_byte` is the address's; the rest are zeros.
 void build(char* bytes, uint32_t sequence, const char* name, bool is_ipv6, uint8_t first_byte, uint32_t seconds) {
   nlmsghdr* message = mnl_nlmsg_put_header(bytes);
   message->nlmsg_type = (NFNL_SUBSYS_IPSET << 8) | IPSET_CMD_ADD;
@@ -41,8 +41,8 @@ void build(char* bytes, uint32_t sequence, const char* name, bool is_ipv6, uint8
   mnl_attr_nest_end(message, entry);
 }
 
-// The answer is on the socket when send returns; an answer that an earlier call failed to read may come before it.
-// Returns 0 or errno.
+// The answer is on the socket when send returns; an unread answer to an earlier call may precede it. Returns 0 or
+// errno.
 int take_answer(int fd, uint32_t sequence) {
   alignas(nlmsghdr) char bytes[4 * kMessageBytes];
   const nlmsghdr* message;
@@ -64,7 +64,7 @@ SystemResult open_set_socket(int* fd) {
 }
 
 SystemResult fill_set(int fd, const char* name, bool is_ipv6, uint32_t seconds) {
-  // Any number will do that the answers of the calls before do not bear.
+  // Must differ from the numbers of the calls before, whose answers may still arrive.
   static uint32_t sequence = 0;
   if (std::strlen(name) >= IPSET_MAXNAMELEN) return {ENAMETOOLONG, "sendto"};
   int error = 0;

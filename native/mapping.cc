@@ -13,7 +13,7 @@ namespace acsplit {
 
 SystemResult reserve_file(int fd, uint64_t bytes) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return {errno, "ftruncate"};
-  // posix_fallocate writes zeros where the file system has no such call; it answers an errno.
+  // posix_fallocate writes zeros when the file system lacks the call; it returns an errno.
   int error;
   do {
     error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
@@ -44,7 +44,7 @@ void unmap(void* at, size_t bytes) { (void)munmap(at, bytes); }
 
 bool die_with_parent(pid_t parent) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // It may have died before the line above.
+  // The parent may have died before the line above.
   return getppid() == parent;
 }
 

@@ -31,13 +31,13 @@ Message parse_error(const uint8_t* bytes, size_t length) {
   const int code = load<int>(bytes + NLMSG_HDRLEN);
   if (code == 0) return of_kind(MessageKind::kOther);
   Message message = of_kind(MessageKind::kError);
-  // The kernel sends negative codes; INT_MIN has no positive twin.
+  // The kernel sends negative codes; INT_MIN has no positive counterpart.
   message.error = code < 0 && code >= -4095 ? -code : EINVAL;
   message.sequence = load<nlmsghdr>(bytes).nlmsg_seq;
   return message;
 }
 
-// One attribute's value, at most `available` bytes of it, into `message`. True when it was the packet's id.
+// Stores one attribute's value, at most `available` bytes of it, in `message`. True when it was the packet's id.
 bool take_attribute(Message& message, uint16_t type, const uint8_t* value, size_t available, size_t value_at) {
   switch (type) {
     case NFQA_PACKET_HDR:

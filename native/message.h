@@ -1,5 +1,5 @@
-// One netlink message from the queue socket, taken apart. Pure functions over bytes: hostile input gives an answer,
-// never a read outside [bytes, bytes + length).
+// Parses one netlink message from the queue socket. Pure functions over bytes: hostile input gets a result, never a
+// read outside [bytes, bytes + length).
 #ifndef ACSPLIT_MESSAGE_H_
 #define ACSPLIT_MESSAGE_H_
 
@@ -10,9 +10,9 @@ namespace acsplit {
 
 enum class MessageKind {
   kPacket,     // NFQNL_MSG_PACKET with a legible packet id
-  kError,      // NLMSG_ERROR with a non-zero code: a verdict, or a configuration, was refused
-  kOther,      // anything else that is well formed: an acknowledgement, NLMSG_NOOP
-  kMalformed,  // no header, no packet id: there is nothing to answer
+  kError,      // NLMSG_ERROR with a non-zero code: a verdict or a configuration was refused
+  kOther,      // any other well-formed message: an acknowledgement, NLMSG_NOOP
+  kMalformed,  // no header or no packet id, so it cannot be answered
 };
 
 struct Message {
@@ -28,9 +28,9 @@ struct Message {
   uint32_t sequence;
 };
 
-// Takes the first message of a datagram of `length` bytes apart. A message that was cut (MSG_TRUNC, or attributes that
-// claim more than is there) still gives its packet, flagged kTruncated, as long as the id is legible: a packet whose
-// id we know must get a verdict, or it stays in the kernel's queue for good.
+// Parses the first message of a datagram of `length` bytes. A truncated message (MSG_TRUNC, or attributes that claim
+// more than is there) still gives its packet, flagged kTruncated, as long as the id is readable: a packet whose id we
+// know must get a verdict, or it stays in the kernel's queue for good.
 Message parse_message(const uint8_t* bytes, size_t length);
 
 }  // namespace acsplit

@@ -18,7 +18,7 @@ SystemResult send_datagram(const std::string& path, const std::string& text) {
   if (path.size() >= sizeof to.sun_path) return {ENAMETOOLONG, "sendto"};
   memcpy(to.sun_path, path.data(), path.size());
   if (path[0] == '@') to.sun_path[0] = '\0';
-  // A name in the abstract namespace is as long as the address says and ends in no zero.
+  // The address length gives the length of a name in the abstract namespace; there is no terminating zero.
   const socklen_t bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
 
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -8,7 +8,8 @@
 
 namespace acsplit {
 
-// `path` begins with '/', or with '@' for a name in the abstract namespace. unix(7) Waits for room a second at the most.
+// `path` begins with '/', or with '@' for a name in the abstract namespace, unix(7). Waits at most a second for buffer
+// space.
 SystemResult send_datagram(const std::string& path, const std::string& text);
 
 }  // namespace acsplit

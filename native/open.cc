@@ -24,15 +24,15 @@ namespace {
 
 constexpr size_t kConfigurationBytes = 256;
 constexpr int kAcknowledgementMs = 2000;
-// The whole packet: the kernel cuts this down to what an attribute can hold.
+// The whole packet: the kernel limits this to what an attribute can hold.
 constexpr int kCopyRange = 0xffff;
 
-// Sizes a buffer in bytes as the kernel accounts them (it doubles what setsockopt asks for, socket(7)); beyond the
-// system's limit where we may. Returns what stands there afterwards.
+// Sizes a buffer in bytes as the kernel accounts them (it doubles what setsockopt asks for, socket(7)), beyond the
+// system's limit if we may. Returns the resulting size.
 uint32_t size_buffer(int fd, int force_option, int option, uint32_t bytes) {
   const int half = static_cast<int>(bytes / 2 > 0x3fffffff ? 0x3fffffff : bytes / 2);
   if (setsockopt(fd, SOL_SOCKET, force_option, &half, sizeof half) != 0) {
-    (void)setsockopt(fd, SOL_SOCKET, option, &half, sizeof half);  // the answer below tells what came of it
+    (void)setsockopt(fd, SOL_SOCKET, option, &half, sizeof half);  // getsockopt below tells the result
   }
   int granted = 0;
   socklen_t length = sizeof granted;
@@ -40,7 +40,7 @@ uint32_t size_buffer(int fd, int force_option, int option, uint32_t bytes) {
   return static_cast<uint32_t>(granted);
 }
 
-// BIND, PARAMS, FLAGS and MAXLEN in one message: between a lone BIND and its PARAMS the kernel would hand out
+// BIND, PARAMS, FLAGS and MAXLEN in one message: between a separate BIND and its PARAMS the kernel would deliver
 // packets without payload.
 int send_configuration(int fd, const OpenOptions& options, uint16_t queue) {
   alignas(nlmsghdr) char bytes[kConfigurationBytes];
@@ -58,8 +58,8 @@ int send_configuration(int fd, const OpenOptions& options, uint16_t queue) {
   }
 }
 
-// A packet of a queue bound a moment ago came before the acknowledgement of the next: drop it, as the kernel would
-// have a moment earlier. Left unanswered it would occupy the queue for good.
+// A packet of a queue bound a moment ago arrived before the acknowledgement of the next queue. Drop it, as the kernel
+// would have done a moment earlier. Unanswered, it would occupy the queue for good.
 void drop_early_packet(int fd, const Message& packet) {
   alignas(nlmsghdr) char bytes[kConfigurationBytes];
   nlmsghdr* message = nfq_nlmsg_put(bytes, NFQNL_MSG_VERDICT, packet.queue);
@@ -111,7 +111,7 @@ Opened open_queues(const OpenOptions& options) {
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return failed(fd, errno, "bind", -1);
 
   const int on = 1;
-  // Without NO_ENOBUFS one overrun makes the socket refuse every packet until it has been read empty; without CAP_ACK
+  // Without NO_ENOBUFS one overrun makes the socket refuse every packet until it has been read empty. Without CAP_ACK
   // every refused verdict comes back with its payload.
   if (setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof on) != 0 ||
       setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on) != 0) {

@@ -10,9 +10,9 @@ struct OpenOptions {
   uint16_t first;                 // number of the first queue
   uint16_t count;                 // how many, from `first` on
   uint32_t length;                // packets that one queue holds before the kernel drops
-  bool gso;                       // take super-packets as they are
-  uint32_t receive_buffer_bytes;  // kernel memory for packets not yet read, as the kernel counts it
-  uint32_t send_buffer_bytes;     // bounds one sendmsg of verdicts
+  bool gso;                       // accept super-packets without segmenting them
+  uint32_t receive_buffer_bytes;  // kernel memory for unread packets, as the kernel counts it
+  uint32_t send_buffer_bytes;     // limits one sendmsg of verdicts
 };
 
 struct Opened {
@@ -26,12 +26,12 @@ struct Opened {
 // One netlink socket, non-blocking and close-on-exec, with the queues bound, ready for packets; or nothing at all.
 Opened open_queues(const OpenOptions& options);
 
-// Waits for the kernel's answer to a configuration message. It is on the socket when send returns, behind packets of queues
-// bound before, which are dropped; a flood of those does not prolong the wait. Returns 0 or errno.
+// Waits for the kernel's answer to a configuration message. It is on the socket when send returns, behind packets of
+// queues bound before. Those are dropped, and a flood of them does not prolong the wait. Returns 0 or errno.
 int await_acknowledgement(int fd, int64_t within_ms);
 
-// Closes a descriptor if it is a netfilter netlink socket, and leaves any other alone: closing twice must not hit
-// whoever got the number next. True when something was closed.
+// Closes a descriptor if it is a netfilter netlink socket and leaves any other alone: a second close must not hit the
+// next user of the number. True when something was closed.
 bool close_queues(int fd);
 
 // Whether the descriptor is a netfilter netlink socket.

@@ -19,7 +19,7 @@ Poller* Poller::start(napi_env env, int fd, Owner* owner, int* error) {
   }
   Poller* poller = new Poller(own, owner);
   if (const int status = uv_poll_init(loop, &poller->watcher_, own)) {
-    // Nothing was registered with the loop, so nothing has to be closed there.
+    // Nothing was registered with the loop, so there is nothing to close there.
     ::close(own);
     delete poller;
     *error = -status;
@@ -61,7 +61,7 @@ void Poller::on_closed(uv_handle_t* watcher) {
   delete self;
 }
 
-// The environment (a worker thread, the process) ends with the poller still watching.
+// The environment (a worker thread, the process) ends while the poller is still watching.
 void Poller::on_cleanup(napi_async_cleanup_hook_handle, void* data) {
   Poller* self = static_cast<Poller*>(data);
   Owner* owner = self->owner_;

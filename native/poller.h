@@ -1,4 +1,4 @@
-// Watches one descriptor on Node's event loop. Owns itself once started: the loop may still look at it after close.
+// Watches one descriptor on Node's event loop. Owns itself once started: the loop may still access it after close.
 #ifndef ACSPLIT_POLLER_H_
 #define ACSPLIT_POLLER_H_
 
@@ -9,8 +9,8 @@ namespace acsplit {
 
 class Poller {
  public:
-  // Called when the descriptor is ready (status 0) or cannot be watched any more (a positive errno). The environment's
-  // end closes the poller by itself; `closed` then tells the owner.
+  // Called when the descriptor is ready (status 0) or can no longer be watched (a positive errno). When the environment
+  // ends, the poller closes itself; `closed` then tells the owner.
   struct Owner {
     virtual void on_ready(int status) = 0;
     virtual void on_environment_end() = 0;
@@ -19,14 +19,14 @@ class Poller {
     ~Owner() = default;
   };
 
-  // Watches a duplicate of `fd`, so that whoever closes or reuses the number does not disturb the event loop.
-  // Returns nullptr and sets `error` when that fails.
+  // Watches a duplicate of `fd`, so that closing or reusing the number does not disturb the event loop. Returns nullptr
+  // and sets `error` when that fails.
   static Poller* start(napi_env env, int fd, Owner* owner, int* error);
 
   // The duplicate, ours until close.
   int fd() const { return fd_; }
 
-  // Whether to wait for room to write as well.
+  // Whether to wait for writability as well.
   void watch_writable(bool writable);
 
   // Stops watching and closes the duplicate at once; the owner is not called again. Never touch the poller after this.

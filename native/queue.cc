@@ -15,7 +15,7 @@
 namespace acsplit {
 namespace {
 
-// What netlink_sendmsg keeps of the send buffer for itself.
+// The part of the send buffer that netlink_sendmsg keeps for itself.
 constexpr size_t kSendBufferReserve = 32;
 constexpr size_t kSmallestSend = kSlotBytes;
 constexpr size_t kMostReportedErrors = 16;
@@ -36,7 +36,8 @@ uint32_t message_length(const uint8_t* slot) {
 
 void empty_slot(uint8_t* slot) { std::memset(slot, 0, sizeof(uint32_t)); }
 
-// Node has made the socket non-blocking; calls that must not wait say so themselves.
+// Node has made the socket non-blocking; this makes it block for a limited time. Calls that must not wait pass
+// MSG_DONTWAIT.
 void allow_waiting(int fd, long milliseconds) {
   const timeval limit = {0, milliseconds * 1000};
   const int flags = fcntl(fd, F_GETFL);
@@ -68,7 +69,8 @@ Queue::Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal)
   allow_waiting(fd, kMostWaitMs);
 }
 
-// The slots of one region do not move, so recvmmsg's arguments are made once, and again if JavaScript moved the region.
+// The slots of one region do not move, so recvmmsg's arguments are built once, and again if JavaScript moved the
+// region.
 void Queue::aim(const Batch& batch) {
   if (aimed_at_ == batch.region) return;
   aimed_at_ = batch.region;
@@ -106,9 +108,9 @@ Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
     msghdr& header = datagrams_[i].msg_hdr;
     const size_t slot = static_cast<size_t>(i);
     const bool has_sender = header.msg_namelen >= sizeof(sockaddr_nl);
-    header.msg_namelen = sizeof senders_[i];  // the kernel says how long the name is: ready for the next call
+    header.msg_namelen = sizeof senders_[i];  // the kernel stores the name's length here: reset it for the next call
     if (has_sender && senders_[i].nl_pid != 0) {
-      // Somebody's, not the kernel's.
+      // From another process, not from the kernel.
       empty_slot(batch.slot(slot));
       journal_->counters.unparsed++;
       continue;
@@ -120,7 +122,7 @@ Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
   return {count_, error};
 }
 
-// From here on the rows say what is to be done.
+// From here on the rows are valid.
 void Queue::hold(const Batch& batch) {
   batch.set_count(count_);
   if (count_ == 0) return;
@@ -130,7 +132,8 @@ void Queue::hold(const Batch& batch) {
   journal_->counters.batches++;
 }
 
-// Every row has its verdict. The slots are emptied first: a process that dies in between leaves nothing to decide.
+// Every row has its verdict. The slots are emptied first, so that a process that dies in between leaves nothing to
+// decide.
 void Queue::let_go(const Batch& batch) {
   for (size_t row = 0; row < count_; row++) {
     const size_t slot = batch.slot_of(row);
@@ -148,13 +151,13 @@ Queue::Recovered Queue::recover(const Batch& batch) {
     const size_t answered = std::min<size_t>(journal_->answered, rows);
     size_t decided = answered;
     while (decided < rows && batch.column(kVerdict)[decided] != kUndecided) decided++;
-    // Who decided some of it did not die of the batch as a whole, but of the next row, or of something else.
+    // Some rows were decided, so the batch as a whole did not kill the process; the next row did, or something else.
     if (decided > 0) journal_->attempts = 0;
     count_ = decided;
     sent_ = answered;
     const int error = send_rows(batch, kRepeated);
     if (error != 0) return {0, false, error};
-    // In place, and the same again if we die here: what is done is emptied, what is not is as it came.
+    // In place, and repeatable if we die here: finished rows are emptied, the others are as they came.
     for (size_t row = 0; row < rows; row++) {
       const size_t slot = batch.slot_of(row);
       if (slot == batch.capacity) continue;
@@ -189,13 +192,13 @@ void Queue::retire() {
     alignas(nlmsghdr) char bytes[256];
     nlmsghdr* message = nfq_nlmsg_put(bytes, NFQNL_MSG_VERDICT_BATCH, static_cast<int>(first_queue_ + queue));
     nfq_nlmsg_verdict_put(message, static_cast<int>(journal_->last_id[queue]), NF_DROP);
-    // "No such packet" is the answer to be hoped for.
+    // For these, "no such packet" is the expected answer.
     message->nlmsg_seq = kRepeated;
     (void)::send(fd_, message, message->nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 }
 
-// One datagram into the next row. Rows can be fewer than slots: refused verdicts arrive on the same socket.
+// Puts one datagram into the next row. There may be fewer rows than slots: refused verdicts arrive on the same socket.
 void Queue::take(const Batch& batch, const Datagram& datagram) {
   uint8_t* slot = batch.slot(datagram.slot);
   const Message message = parse_message(slot, std::min<size_t>(datagram.length, kSlotBytes));
@@ -233,13 +236,13 @@ void Queue::take_error(const Message& refusal) {
   if (!is_known && verdict_errors_.size() < kMostReportedErrors) verdict_errors_.push_back(error);
 }
 
-// Ids count up by one per queue, also for packets that did not fit into the receive buffer.
+// Ids count up by one per queue, including packets that did not fit into the receive buffer.
 void Queue::count_loss(size_t queue, uint32_t id) {
   if (queue >= Journal::kQueues) return;
   const int32_t step = static_cast<int32_t>(id - journal_->last_id[queue]);
   if (journal_->seen[queue] != 0) {
     if (step > 1) journal_->counters.lost += static_cast<uint32_t>(step) - 1;
-    if (step <= 0) return;  // a packet that was read before, by a process that died
+    if (step <= 0) return;  // a packet that a process read before it died
   }
   journal_->last_id[queue] = id;
   journal_->seen[queue] = 1;
@@ -268,7 +271,7 @@ int Queue::send_rows(const Batch& batch, uint32_t sequence) {
     }
     if (errno == EINTR) continue;
     if (!is_transient(errno) && errno != EMSGSIZE) return errno;
-    // No memory for a message of this size: try smaller ones down to a single verdict, then let the caller wait.
+    // No memory for a message of this size: try smaller ones, down to a single verdict, then let the caller wait.
     if (assembled == 1) return is_transient(errno) ? EAGAIN : errno;
     limit = messages_.bytes() / 2;
   }

@@ -1,4 +1,4 @@
-// One queue socket and one batch: receive into the slots, send the verdicts from them. No napi.
+// One queue socket and one batch: receives into the slots and sends the verdicts from them. No napi.
 #ifndef ACSPLIT_QUEUE_H_
 #define ACSPLIT_QUEUE_H_
 
@@ -19,48 +19,48 @@ namespace acsplit {
 
 class Queue {
  public:
-  // `fd` stays the caller's. The batch's region must outlive the calls of receive and send, `journal` this object:
-  // journal_bytes(capacity) bytes, zeroed or of an earlier process; memory of our own when it is nullptr.
+  // The caller keeps ownership of `fd`. The batch's region must outlive the calls of receive and send. `journal` must
+  // outlive this object: journal_bytes(capacity) bytes, zeroed or from an earlier process; allocated here when nullptr.
   Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal = nullptr);
 
   struct Received {
     size_t count;  // packets now in the batch
-    int error;     // 0, EAGAIN: nothing to read, or what recvmmsg said
+    int error;     // 0, EAGAIN: nothing to read, or the errno of recvmmsg
   };
 
-  // Reads up to capacity datagrams into the slots and fills the columns, every verdict undecided. With `may_wait` it asks
-  // again for kMostSpinUs, then sleeps in the kernel until there is one, kMostWaitMs at the most and rounded up to the
-  // kernel's tick.
+  // Reads up to capacity datagrams into the slots and fills the columns, with every verdict undecided. With `may_wait`
+  // it polls for up to kMostSpinUs, then sleeps in the kernel until there is a datagram, for at most kMostWaitMs,
+  // rounded up to the kernel's tick.
   Received receive(const Batch& batch, bool may_wait = false);
 
-  // To sleep and to be woken takes two switches between tasks, which are longer than most pauses of a conversation: asking
-  // on for so long halves a request's time through us (docs/benchmarks.md), and costs a core 4 % at 1000 pauses a second.
+  // Sleeping and waking take two task switches, which last longer than most pauses in a conversation. Polling for this
+  // long halves a request's time through us (docs/benchmarks.md) and costs 4 % of a core at 1000 pauses a second.
   static constexpr int64_t kMostSpinUs = 40;
   static constexpr long kMostWaitMs = 1;
 
-  // What a dead process left in the region and the journal: sends the verdicts that it had decided, puts packets that
-  // it may have half rewritten back as they came, and gives them as a batch to be decided. With `given_up` they have
-  // killed too many processes already: they are to be sent as they stand, dropped. To be called before receive.
+  // The batch that a dead process left in region and journal: sends the verdicts it had decided, restores packets it
+  // may have half rewritten, and returns them as a batch to decide. With `given_up` they have already killed too many
+  // processes: send them as they are, dropped. Call this before receive.
   struct Recovered {
     size_t count;
     bool given_up;
-    int error;  // 0, or what sendmsg said
+    int error;  // 0, or the errno of sendmsg
   };
   Recovered recover(const Batch& batch);
 
-  // Drops whatever of the packets read so far has no verdict yet: to be called when all of a recovered batch are sent.
+  // Drops those packets read so far that have no verdict yet. Call this when all of a recovered batch are sent.
   void retire();
 
-  // Sends the verdicts of the batch last received, from where the previous call stopped. 0: all are sent; EAGAIN: the
-  // kernel is short of memory, call again later; else what sendmsg said of the first verdict not sent.
+  // Sends the verdicts of the last received batch, from where the previous call stopped. 0: all are sent; EAGAIN: the
+  // kernel is short of memory, call again later; otherwise sendmsg's errno for the first verdict not sent.
   int send(const Batch& batch);
 
-  // Gives up on what is not sent yet and counts it as verdict errors.
+  // Gives up on unsent verdicts and counts them as verdict errors.
   void abandon();
 
   const Counters& counters() const { return journal_->counters; }
 
-  // A verdict error not reported before, each errno once; 0 when there is none. ENOENT is no error.
+  // A verdict error not yet reported, each errno once; 0 when there is none. ENOENT is not an error.
   int take_new_verdict_error();
 
  private:
@@ -88,7 +88,7 @@ class Queue {
   Journal* journal_;
   std::vector<int> verdict_errors_;
   size_t verdict_errors_taken_ = 0;
-  // Where recvmmsg writes: the slots of this region.
+  // The region whose slots recvmmsg writes to.
   const uint8_t* aimed_at_ = nullptr;
   std::vector<mmsghdr> datagrams_;
   std::vector<iovec> slots_;

@@ -41,8 +41,8 @@ VerdictLoop::VerdictLoop(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Verd
   Napi::TypeError::New(call.Env(), std::string("VerdictLoop: ") + refusal).ThrowAsJavaScriptException();
 }
 
-// Takes { fd, firstQueue, region, capacity, onBatch, onError, journal? }; answers what is wrong with them, or nullptr. Types are
-// asked of napi, not of `instanceof`, which does not know the objects of another realm.
+// Reads { fd, firstQueue, region, capacity, onBatch, onError, journal? }; returns what is wrong with them, or nullptr.
+// Types are checked by napi, since `instanceof` does not recognise objects of another realm.
 const char* VerdictLoop::configure(Napi::Object options) {
   Napi::Value fd = options.Get("fd");
   Napi::Value first = options.Get("firstQueue");
@@ -99,12 +99,12 @@ Napi::Value VerdictLoop::start(const Napi::CallbackInfo& call) {
   uint8_t* journal = nullptr;
   if (!journal_.IsEmpty()) journal = static_cast<uint8_t*>(journal_.Value().Data());
   queue_ = std::make_unique<Queue>(poller_->fd(), first_queue_, capacity_, journal);
-  Ref();  // a running loop is not garbage, whoever forgets it
+  Ref();  // a running loop must not be collected, even without references
   if (journal != nullptr) recover();
   return env.Undefined();
 }
 
-// Finishes what a dead process has begun: region and journal are what it left behind.
+// Finishes what a dead process began; region and journal are what it left behind.
 void VerdictLoop::recover() {
   Batch batch;
   if (!take_region(&batch)) return fail(EFAULT, "recvmmsg");
@@ -154,7 +154,7 @@ Napi::Value VerdictLoop::counters(const Napi::CallbackInfo& call) {
   return result;
 }
 
-// The region as it is now: JavaScript may have transferred or shrunk the buffer since the last call.
+// The current region: JavaScript may have transferred or shrunk the buffer since the last call.
 bool VerdictLoop::take_region(Batch* batch) {
   void* bytes = nullptr;
   size_t length = 0;
@@ -165,19 +165,20 @@ bool VerdictLoop::take_region(Batch* batch) {
 
 void VerdictLoop::on_ready(int error) {
   Napi::HandleScope scope(Env());
-  [[maybe_unused]] const Napi::Object self = Value();  // stop() inside a callback lets go of us: stay until we return
+  // stop() inside a callback drops the reference to us: keep one until we return.
+  [[maybe_unused]] const Napi::Object self = Value();
   if (error != 0) return fail(error, "poll");
   Batch batch;
   if (!take_region(&batch)) return fail(EFAULT, "recvmmsg");
   if (is_flushing_ && !flush(batch)) return;
-  // The next packets are awaited in recvmmsg itself: asking in vain and going by way of the event loop would be two
-  // system calls more for every batch.
+  // Wait for the next packets in recvmmsg itself: an empty read and a turn of the event loop would cost two more system
+  // calls per batch.
   const double until_ms = boottime_ms() + kMostAwayMs;
   for (bool is_first = true; poller_ != nullptr && boottime_ms() < until_ms; is_first = false) {
     const Queue::Received received = queue_->receive(batch, !is_first);
     report_verdict_errors();
     if (received.error == EAGAIN) return;
-    if (received.error == ENOBUFS) continue;  // an overrun on a socket opened without NO_ENOBUFS; ids show the loss
+    if (received.error == ENOBUFS) continue;  // an overrun on a socket opened without NO_ENOBUFS; the ids show the loss
     if (received.error != 0) return fail(received.error, "recvmmsg");
     if (received.count == 0) continue;
     if (!decide(received.count)) return;
@@ -186,8 +187,8 @@ void VerdictLoop::on_ready(int error) {
   }
 }
 
-// One call into JavaScript. False when it threw: the loop has stopped, nothing of this batch was sent, and the
-// exception goes to the process as an uncaught one.
+// One call into JavaScript. False when it threw: the loop has stopped, nothing of this batch was sent, and the process
+// sees the exception as uncaught.
 bool VerdictLoop::decide(size_t count) {
   Napi::Env env = Env();
   Napi::HandleScope scope(env);
@@ -221,7 +222,7 @@ bool VerdictLoop::flush(const Batch& batch) {
   return !is_flushing_;
 }
 
-// A refused verdict is counted; the first of each kind is also told, because EPERM, say, means that none will pass.
+// Counts refused verdicts. Reports the first of each kind, because EPERM, for one, means that none will pass.
 void VerdictLoop::report_verdict_errors() {
   while (const int error = queue_->take_new_verdict_error()) report(error, "verdict");
 }
@@ -239,7 +240,7 @@ void VerdictLoop::report(int error, const char* syscall) {
   if (status != napi_ok) surface_exception();
 }
 
-// Nothing of JavaScript's stands below us on the stack, so the exception becomes an uncaught one.
+// No JavaScript frame is below us on the stack, so the exception becomes an uncaught one.
 void VerdictLoop::surface_exception() {
   bool is_pending = false;
   napi_value exception = nullptr;

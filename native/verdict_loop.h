@@ -19,8 +19,8 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
   ~VerdictLoop() override;
 
  private:
-  // How long the loop may stay away from the event loop, whose turn costs as much as a packet: timers and commands wait
-  // so long, and a batch and a wait for packets (Queue::kMostWaitMs) longer.
+  // Longest time the loop stays away from the event loop, whose turn costs as much as a packet. Timers and commands may
+  // be delayed by this much, plus one batch and one wait for packets (Queue::kMostWaitMs).
   static constexpr double kMostAwayMs = 5;
 
   Napi::Value start(const Napi::CallbackInfo& call);
@@ -46,22 +46,22 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
   uint16_t first_queue_ = 0;
   size_t capacity_ = 0;
   Napi::Reference<Napi::ArrayBuffer> region_;
-  // Memory that outlives the process, where somebody gave us such; its owner keeps it mapped.
+  // Memory that outlives the process, if we were given any; its owner keeps it mapped.
   Napi::Reference<Napi::ArrayBuffer> journal_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference on_error_;
   std::unique_ptr<Napi::AsyncContext> context_;
   std::unique_ptr<Queue> queue_;
   Poller* poller_ = nullptr;  // null: not started yet, or stopped
-  bool is_deciding_ = false;  // JavaScript is looking at a batch
-  bool stop_wanted_ = false;  // stop() came meanwhile: its verdicts still go out
+  bool is_deciding_ = false;  // JavaScript is deciding a batch
+  bool stop_wanted_ = false;  // stop() was called meanwhile; the batch's verdicts still go out
   bool is_flushing_ = false;  // decided, not all sent
 };
 
-// A system error as JavaScript knows it: { code, errno (negative, as Node's own), syscall, message }.
+// A system error as JavaScript expects it: { code, errno (negative, as in Node's own), syscall, message }.
 Napi::Error system_error(Napi::Env env, int error, const char* syscall);
 
-// CLOCK_BOOTTIME in milliseconds: goes on through suspend, never jumps.
+// CLOCK_BOOTTIME in milliseconds: keeps counting through suspend, never jumps.
 double boottime_ms();
 
 }  // namespace acsplit

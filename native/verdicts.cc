@@ -13,7 +13,7 @@
 namespace acsplit {
 namespace {
 
-// A verdict as it stands on the wire; every member is 4-aligned, so there is no padding.
+// A verdict in wire format; every member is 4-aligned, so there is no padding.
 struct Head {
   nlmsghdr message;
   nfgenmsg generic;
@@ -70,7 +70,7 @@ void VerdictMessages::append_piece(void* at, size_t length) {
   pieces_.push_back({at, length});
 }
 
-// Heads, and the padding after payloads, lie one after the other in heads_, so neighbours merge into one piece.
+// Heads, and the padding after payloads, are consecutive in heads_, so neighbours merge into one piece.
 void VerdictMessages::append_head(const void* head, size_t length) {
   uint8_t* at = heads_.data() + heads_used_;
   std::memcpy(at, head, length);

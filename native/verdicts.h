@@ -1,5 +1,5 @@
-// The verdicts of a batch as netlink messages: small heads in memory of our own, packets where they already lie.
-// No payload is copied in user space; sendmsg gathers the pieces. No sockets here.
+// The verdicts of a batch as netlink messages: small heads in our own memory, packets where they already are. Payloads
+// are not copied in user space; sendmsg gathers the pieces. No sockets here.
 #ifndef ACSPLIT_VERDICTS_H_
 #define ACSPLIT_VERDICTS_H_
 
@@ -13,9 +13,9 @@
 
 namespace acsplit {
 
-// nlmsg_seq of a verdict that may have been given before, by a process that died before it could say so. The kernel sends
-// the number back with a refusal: "no such packet" with this one says nothing, with any other it says that a packet is lost.
-// Beyond the numbers of queues, which stand on the messages that configure.
+// nlmsg_seq of a verdict that a process may already have sent before it died. The kernel returns the number with a
+// refusal: "no such packet" for this number means nothing, for any other it means that a packet was lost. It is above
+// the queue numbers, which configuration messages use.
 constexpr uint32_t kRepeated = 0x10000;
 
 class VerdictMessages {
@@ -28,9 +28,9 @@ class VerdictMessages {
   explicit VerdictMessages(size_t capacity);
 
   // Assembles the verdicts of packets [from, to) until the next would exceed `max_bytes` or the pieces run out; the
-  // first one always goes in. Fills in missing TCP checksums of rewritten packets. Returns how many went in.
-  // A payload that must not go back (cut short, outside the region, too long) becomes a drop and counts as refused.
-  // Every message bears `sequence`.
+  // first one always goes in. Fills in missing TCP checksums of rewritten packets. Returns how many went in. A payload
+  // that must not go back (truncated, outside the region, too long) becomes a drop and counts as refused. Every message
+  // has `sequence`.
   size_t assemble(const Batch& batch, uint16_t first_queue, size_t from, size_t to, size_t max_bytes,
                   uint32_t sequence = 0);
 

@@ -1,7 +1,8 @@
 /**
- * Makes one file of dist/cli/replay-alone.js, which `acsplit replay` is, with the libraries it needs: a replay in CI is
- * short, and most of it would go into finding them (docs/replay.md, "Speed"). And the types' const enums become plain
- * ones. Everything else in dist/ stays as tsc made it. Run after tsc, in the checkout: node scripts/bundle.mjs
+ * Bundles dist/cli/replay-alone.js, the program behind `acsplit replay`, with the libraries it needs into one file. A
+ * replay in CI is short, and finding its libraries would take most of the time (docs/replay.md, "Speed"). Also turns
+ * const enums in the type declarations into plain ones. Everything else in dist/ stays as tsc wrote it. Run after tsc,
+ * in the checkout: node scripts/bundle.mjs
  */
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ const options = {
   platform: 'node',
   target: 'node20',
   format: 'cjs',
-  // Of yargs what `require` finds: its other half wants a file name of its own.
+  // The variant of yargs that `require` finds; the other one wants a file name of its own.
   alias: { yargs: createRequire(import.meta.url).resolve('yargs') },
   metafile: true,
   write: false,
@@ -29,17 +30,17 @@ function packagesOf(inputs) {
   return [...new Set(folders)].filter((folder) => folder !== undefined).sort();
 }
 
-/** The licence that has to go wherever the package's code goes. */
+/** The licence that must accompany the package's code. */
 function licenceOf(folder) {
   const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
-  if (file === undefined) throw new Error(`${folder} has no licence file, and so cannot be bundled`);
+  if (file === undefined) throw new Error(`${folder} has no licence file, so it cannot be bundled`);
   const name = folder.replace(/^.*node_modules\//, '');
   return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim()}`.replaceAll('*/', '* /');
 }
 
 /**
- * Our own code has their values inlined, and at run time they are there (`preserveConstEnums`); but who compiles file by
- * file (`isolatedModules`) must not use another package's const enums.
+ * tsc inlines their values in our own code, and they exist at run time (`preserveConstEnums`). But users who compile
+ * file by file (`isolatedModules`) must not use another package's const enums.
  */
 function makeEnumsPlain(folder) {
   const names = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.d.ts'));

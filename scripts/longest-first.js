@@ -1,7 +1,10 @@
 'use strict';
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** The longest test files, longest first. One that starts last keeps a single worker busy while the others are done. */
+/**
+ * The longest test files, longest first. Started last, one of them would keep a single worker busy after the others are
+ * done.
+ */
 const LONGEST = [
   'e2e/doctor-findings',
   'deep/splitter/hostile-bytes',
@@ -23,7 +26,7 @@ const LONGEST = [
   'e2e/native-traffic',
 ];
 
-/** Jest goes by how long each file took last time; a fresh checkout has no last time. */
+/** Jest sorts by each file's duration in the last run; a fresh checkout has no last run. */
 module.exports = class LongestFirst extends Sequencer {
   sort(tests) {
     const rank = ({ path }) => {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds and runs the native code's tests under the address and undefined-behaviour sanitizers: the parts below napi as
-# a program of their own, then the addon itself inside Node on real queues (root only).
+# Builds and runs the native tests under the address and undefined-behaviour sanitizers: the parts below napi as a
+# program of their own, then the addon inside Node on real queues (root only).
 set -eu
 cd "$(dirname "$0")/.."
 out=build/sanitize
@@ -12,27 +12,27 @@ ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$ou
   native/checksum.cc native/mapping.cc native/message.cc native/open.cc native/queue.cc native/verdicts.cc -lnetfilter_queue -lmnl
 "$out/native-test"
 
-# The fuzz target over netlink messages, driven by the corpus. With clang, libFuzzer drives it: docs/testing.md.
+# The fuzz target for netlink messages, driven by the corpus. With clang, libFuzzer drives it: docs/testing.md.
 # shellcheck disable=SC2086
 ${CXX:-g++} -std=c++17 -Wall -Wextra -Werror -fno-exceptions $sanitizers -o "$out/native-fuzz" test/native/fuzz/*.cc \
   native/checksum.cc native/message.cc native/verdicts.cc -lmnl
 "$out/native-fuzz" test/native/fuzz/corpus "${FUZZ_ROUNDS:-200000}"
 
 if [ "$(id -u)" != 0 ]; then
-  echo 'native: the addon inside Node was not run under the sanitizers: that takes root'
+  echo 'native: the addon inside Node was not run under the sanitizers: it needs root'
   exit 0
 fi
 
-# The addon's sources under another root, so that build/Release stays as it is.
+# Build the addon's sources under another root, so that build/Release stays as it is.
 for entry in binding.gyp native node_modules package.json; do ln -sfn "../../$entry" "$out/$entry"; done
 if ! CXXFLAGS="$sanitizers" LDFLAGS='-fsanitize=address,undefined' npx --no-install node-gyp rebuild -C "$out" \
   >"$out/build.log" 2>&1; then
   cat "$out/build.log" >&2
   exit 1
 fi
-# The sanitizer's library must be in a process before the addon is: jest loads the addon too. What jest starts is not to
-# have it, so jest drops it from its environment; test/e2e/support/netns.ts hands it to the programs that load the addon.
-# Node itself leaks by design, and V8 keeps pointers where the leak checker does not look.
+# The sanitizer's library must be loaded before the addon, and jest loads the addon too. Programs that jest starts
+# should not have it, so jest removes it from its environment; test/e2e/support/netns.ts passes it to programs that load
+# the addon. Node itself leaks by design, and V8 keeps pointers where the leak checker does not look.
 preload=$(${CXX:-g++} -print-file-name=libasan.so)
 ACSPLIT_TEST_ADDON="$PWD/$out/build/Release/acsplit.node" ACSPLIT_TEST_PRELOAD="$preload" LD_PRELOAD="$preload" \
   ASAN_OPTIONS=detect_leaks=0 \

@@ -22,7 +22,7 @@ smallest=''
 
 package="node-linux-$(node -p process.arch)"
 
-# Prints the path of Node MAJOR, and fetches it if need be.
+# Prints the path of Node MAJOR, fetching it if necessary.
 node_of() {
   if [ "$(node -p 'process.versions.node.split(".")[0]')" = "$1" ]; then
     command -v node
@@ -37,7 +37,7 @@ node_of() {
   echo "$PWD/$folder/node_modules/$package/bin/node"
 }
 
-# Runs jest on Node $node; each version has a cache of its own, as the two must not share compiled code.
+# Runs jest on Node $node. Each version has its own cache, because versions must not share compiled code.
 run_jest() {
   "$node" node_modules/jest/bin/jest.js --silent --cacheDirectory="build/jest-cache-$major" "$@"
 }
@@ -66,7 +66,7 @@ for major; do
       'e2e/(native-(lay|lif|mem|soc|tra)|run-engine|operations|story-auto|story-lab|state-replaced|transfer-bulk)' ||
       failed="$failed $major:e2e"
   else
-    echo 'end to end was not run: that takes root'
+    echo 'end to end was not run: it needs root'
   fi
 done
 [ -z "$failed" ] || {

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Runs the end-to-end tests over an engine that is slow, by hand, root:
+# Runs the end-to-end tests over a slow engine; by hand, as root:
 #   sh scripts/slow-engine.sh before|after|stall [MS] [JEST-WORD...]
 #
-# A test that looks before what it has sent was decided, or arrived, passes nearly always, and fails on a busy machine.
-# Where the engine waits for MS (default 15) before each batch is decided, or after it and before the verdicts go out, such a
-# test fails every time. `stall` rests for long (default 300) before a batch now and then, as a machine that is short of
-# processors does: long enough for TCP to repeat what was not lost. Tests that need a quick engine, a flood and a batch of
-# one packet, are left out.
+# A test that checks before its packets were decided or have arrived nearly always passes, and fails on a busy machine.
+# With an engine that waits MS (default 15) before each batch is decided, or between its decision and its verdicts, such
+# a test fails every time. `stall` pauses for longer (default 300) before an occasional batch, as a machine without free
+# CPUs does: long enough for TCP to retransmit what was not lost. Tests that need a fast engine (a flood, a batch of one
+# packet) are left out.
 #
-# It works in a copy of what is committed, which goes when it ends.
+# It works in a copy of the committed files, which it removes at the end.
 set -eu
 exec </dev/null
 cd "$(dirname "$0")/.."
@@ -19,7 +19,7 @@ after) site='is_deciding_ = false;' put="is_deciding_ = false; usleep(MS000);" ;
 stall)
   ms=300
   site='is_deciding_ = true;'
-  # One batch of eight, and never for more than a third of the time.
+  # One batch in eight, and at most a third of the time.
   put="static unsigned dice = getpid(); static double rested = 0; if (rand_r(\\&dice) % 8 == 0 \\&\\& boottime_ms() - rested > 3 * MS) { usleep(MS000); rested = boottime_ms(); } $site"
   ;;
 *)
@@ -43,9 +43,9 @@ cd "$folder"
 file=native/verdict_loop.cc
 put="$(echo "$put" | sed "s/MS/$ms/g")"
 sed -i "s/^#include <ctime>/#include <cstdlib>\n&\n#include <unistd.h>/; s/^  $site/  $put/" "$file"
-# One line changed and two added, and not more: an anchor that is gone must be noticed.
+# One line changed and two added, no more: notice when an anchor is gone.
 [ "$(git diff --numstat "$file" | cut -f 1)" = 3 ] || {
-  echo "$file does not look as this script expects" >&2
+  echo "$file does not have the lines that this script expects" >&2
   exit 1
 }
 prefix="$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")"

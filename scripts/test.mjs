@@ -1,9 +1,9 @@
 /**
- * `npm test`: everything that can be checked on this machine; a failure hides nothing that comes later. The checks of the
- * text and the native tests run one after the other, beside jest. Extra arguments go to jest: `npm test -- test/unit`.
+ * `npm test`: everything that can be checked on this machine. A failure hides nothing that comes later. Static checks
+ * and native tests run one after the other, beside jest. Extra arguments go to jest: `npm test -- test/unit`.
  *
- * The last two lines say what was skipped and why, and how many tests passed. With CI=true an end-to-end suite that did
- * not run is a failure.
+ * The last two lines report what was skipped and why, and how many tests passed. With CI=true an end-to-end suite that
+ * did not run is a failure.
  */
 
 import { spawn } from 'node:child_process';
@@ -20,20 +20,20 @@ process.env.PATH = `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH}:/u
 const { namespaceRights, REFUSED, unshared } = createRequire(import.meta.url)('../dist/lab/rights.js');
 
 const RESULTS_FILE = join(ROOT, 'build', 'jest-results.json');
-/** Jest's own default is named after the user id, which is 0 for everybody inside a user namespace. */
+/** Jest's default cache is named after the user id, which is 0 for everybody inside a user namespace. */
 const CACHE_FOLDER = join(ROOT, 'build', 'jest-cache');
 const SUMMARY = /^\d+ passed, \d+ failed, \d+ skipped$/;
 const E2E_FOLDER = join(ROOT, 'test', 'e2e');
-/** More than two cores: an end-to-end test waits for its network half of the time. */
+/** More than two cores: an end-to-end test spends half of its time waiting for its network. */
 const LEAST_WORKERS = 3;
 const MUST_RUN_ALL = process.env.CI === 'true';
 
 const jestArguments = process.argv.slice(2);
-/** Names of sections that failed, and sentences on what was skipped. */
+/** Names of sections that failed, and sentences about what was skipped. */
 const failed = [];
 const skipped = [];
 
-/** Runs a command to its end; `onText` sees its output as it comes. */
+/** Runs a command to its end; `onText` receives its output as it arrives. */
 function run([file, ...rest], { onText, env = {} } = {}) {
   return new Promise((resolve) => {
     const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
@@ -50,7 +50,7 @@ function run([file, ...rest], { onText, env = {} } = {}) {
   });
 }
 
-/** A section of one command: a line when it passes, its whole output when it does not. */
+/** A section of one command: prints a line when it passes, the whole output when it fails. */
 async function section(name, command) {
   const startedMs = performance.now();
   const { ok, output } = await run(command);
@@ -69,7 +69,7 @@ function shellScripts() {
 
 async function checkNative() {
   const script = 'scripts/native-sanitize.sh';
-  if (!existsSync(script)) return skipped.push(`native sanitizers (there is no ${script})`);
+  if (!existsSync(script)) return skipped.push(`native sanitizers (no ${script})`);
   const output = await section('native, under the sanitizers', ['sh', script]);
   for (const line of output.split('\n')) if (/was not run/.test(line)) skipped.push(line);
 }
@@ -80,7 +80,7 @@ async function checkNodeVersions() {
   for (const line of output.split('\n')) if (/was not run/.test(line)) skipped.push(line);
 }
 
-/** How end-to-end tests can run here: a prefix for the command, or the reason why not. */
+/** How end-to-end tests can run here: a prefix for the command, or the reason why they cannot. */
 async function endToEnd() {
   const rights = namespaceRights();
   if (rights === 'refused') return { reason: REFUSED };
@@ -104,7 +104,7 @@ async function endToEnd() {
   return { reason: `iptables cannot make an NFQUEUE rule here: ${output.trim().split('\n')[0]}` };
 }
 
-/** Every project that can run, in one jest; its summary is held back so that it can stand last. */
+/** Every project that can run, in one jest run; its summary is held back so that it comes last. */
 async function runJest() {
   const { wrap = (command) => command, env, reason } = await endToEnd();
   if (reason !== undefined) {
@@ -137,7 +137,7 @@ async function runJest() {
   return summary;
 }
 
-/** Tests that were skipped, by the reason in their title; end-to-end suites of which nothing ran. */
+/** Skipped tests by the reason in their title, and end-to-end suites in which nothing ran. */
 function readResults(hasEndToEnd) {
   if (!existsSync(RESULTS_FILE)) return failed.push('jest gave no results');
   const { testResults } = JSON.parse(readFileSync(RESULTS_FILE, 'utf8'));
@@ -171,7 +171,7 @@ async function runChecks() {
 
 const [summary] = await Promise.all([runJest(), runChecks()]);
 
-console.log(failed.length === 0 ? 'everything that ran is in order' : `FAILED: ${failed.join('; ')}`);
+console.log(failed.length === 0 ? 'everything that ran passed' : `FAILED: ${failed.join('; ')}`);
 console.log(`skipped: ${skipped.length === 0 ? 'nothing' : skipped.join('; ')}`);
 console.log(summary);
 process.exitCode = failed.length === 0 ? 0 : 1;

@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * TypeScript to JavaScript without a build, file by file, by esbuild. Types are stripped, not checked: `npm run check`
- * checks them. One loader for two users:
+ * Compiles TypeScript to JavaScript without a build, file by file, with esbuild. Types are stripped, not checked: `npm
+ * run check` checks them. One loader for two users:
  *
  *     node -r ./scripts/typescript.js FILE.ts [ARGUMENT...]     runs a file, and whatever it requires
  *     jest.config.js                                            transforms tests
  *
- * What is shipped is compiled by tsc (`npm run compile`). JavaScript is kept in build/typescript/ by the hash of its
- * source, so that a second start needs no esbuild.
+ * The shipped code is compiled by tsc (`npm run compile`). JavaScript is cached in build/typescript/ by the hash of its
+ * source, so a second start does not need esbuild.
  */
 const { createHash } = require('node:crypto');
 const { mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
@@ -34,8 +34,8 @@ function compile(text, file) {
 }
 
 /**
- * esbuild exports getters of getters: a packet, which meets hundreds of imported constants, takes ten times as long
- * through them. At the module's end its exports become plain properties; nothing of ours changes an export later.
+ * esbuild exports getters that call getters. A packet uses hundreds of imported constants and takes ten times as long
+ * through them. So at the module's end its exports become plain properties; nothing of ours changes an export later.
  */
 function withPlainExports(code) {
   const [, exported] = /^module\.exports = __toCommonJS\((\w+)\);$/m.exec(code) ?? [];
@@ -56,7 +56,7 @@ function keyOf(text, file) {
   return createHash('sha256').update(OWN_TEXT).update(version).update(file).update('\0').update(text).digest('hex');
 }
 
-/** JavaScript with its source map in it. */
+/** JavaScript including its source map. */
 function toJavaScript(text, file) {
   const kept = join(CACHE, `${keyOf(text, file)}.js`);
   try {
@@ -68,7 +68,10 @@ function toJavaScript(text, file) {
   }
 }
 
-/** Written aside first: several processes may do this at once. A cache that cannot be written is no error. */
+/**
+ * Write to a temporary file first, since several processes may do this at once. A cache that cannot be written is not
+ * an error.
+ */
 function keep(path, code) {
   const aside = `${path}.${process.pid}`;
   try {
@@ -80,7 +83,7 @@ function keep(path, code) {
 
 Module._extensions['.ts'] = (module, file) => module._compile(toJavaScript(readFileSync(file, 'utf8'), file), file);
 
-// Another build of the addon (scripts/native-sanitize.sh) in place of the ordinary one.
+// Another build of the addon (scripts/native-sanitize.sh) instead of the usual one.
 const addon = process.env.ACSPLIT_TEST_ADDON;
 if (addon !== undefined) {
   const resolve = Module._resolveFilename;

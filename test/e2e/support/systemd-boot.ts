@@ -158,11 +158,11 @@ export function bootedUnits(): void {
   });
 
   test('its rules flushed, as firewalld does: the timer puts them back, and says what was gone', async () => {
-    expect(inside('journalctl -u acsplit-rules -o cat').out).not.toContain('installed anew');
+    expect(inside('journalctl -u acsplit-rules -o cat').out).not.toContain('installed again');
     inside('for table in raw mangle nat filter; do iptables -t $table -F; iptables -t $table -X; done');
     expect(inside('acsplit rules check').status).toBe(1);
     await until('rules', TIMER_MS, () => inside('acsplit rules check').status === 0);
-    expect(inside('journalctl -u acsplit-rules -o cat').out).toContain('installed anew: ');
+    expect(inside('journalctl -u acsplit-rules -o cat').out).toContain('installed again: ');
     expect(answers()).toBe('itms');
   });
 
