@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path';
 import { type Holder, stateFilePath } from '../engine';
-import { describeQueues } from '../steering/iptables';
+import { DEFAULT_INSTANCE, describeQueues } from '../steering/iptables';
 import { Splitter } from '../splitter/splitter';
 import { type OnEngineDown } from '../splitter/topology';
 import { type Configuration } from '../configuration/configuration';
@@ -11,52 +11,73 @@ import { acsplit, edit, quoted, restart, restartInOrder, sysctl } from './comman
 import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
 import { controlHolder } from './sockets';
 
-const UNIT_FILES = ['/etc/systemd/system/acsplit.service', '/usr/lib/systemd/system/acsplit.service'];
+const UNIT_DIRECTORIES = ['/etc/systemd/system', '/usr/lib/systemd/system'];
 
-/** Whether the engine has a systemd unit. */
-export function hasUnit(host: Host): boolean {
-  return UNIT_FILES.some((file) => visible(host.entry(file)) !== undefined);
+/** The engine's systemd unit: `acsplit`, or `acsplit@NAME` for an instance by another name. Undefined if not installed. */
+export function unitOf(host: Host, { name }: Pick<Configuration, 'name'>): string | undefined {
+  const isDefault = name === DEFAULT_INSTANCE;
+  const file = isDefault ? 'acsplit.service' : 'acsplit@.service';
+  const isInstalled = UNIT_DIRECTORIES.some((directory) => visible(host.entry(`${directory}/${file}`)) !== undefined);
+  if (!isInstalled) return undefined;
+  return isDefault ? 'acsplit' : `acsplit@${name}`;
+}
+
+/** Whether a signal (SIGSTOP) has stopped a process. proc_pid_status(5) */
+function isStopped(host: Host, pid: number): boolean {
+  return /^State:\s*T/m.test(host.read(`/proc/${pid}/status`) ?? '');
 }
 
 interface EngineFacts {
   answer: EngineAnswer;
-  hasUnit: boolean;
+  unit: string | undefined;
   /** The process that holds the control socket without answering properly; `restart` kills it and starts it again. */
-  silent: { holder: Holder; restart: string } | undefined;
+  silent: { holder: Holder; restart: string; isStopped: boolean } | undefined;
+  /** The worker of an engine that answers, where a signal has stopped it. */
+  stoppedWorker: number | undefined;
   /** Restarts an engine that answers. */
   restart: string;
 }
 
 async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFacts> {
   const answer = await host.askEngine(wanted.stateDirectory);
-  const isService = hasUnit(host);
+  const unit = unitOf(host, wanted);
+  const start = startOf(unit, wanted);
   const holder = 'complaint' in answer ? controlHolder(host, wanted.stateDirectory) : undefined;
-  const silent = holder && { holder, restart: restart(holder.pid, host, startOf(isService, wanted)) };
-  const start = startOf(isService, wanted);
+  const silent = holder && {
+    ...{ holder, isStopped: isStopped(host, holder.pid) },
+    restart: restart(holder.pid, host, start),
+  };
   const restartIt = 'status' in answer ? restartInOrder(answer.status.pid, host, start) : start;
-  return { answer, hasUnit: isService, silent, restart: restartIt };
+  const workers = 'status' in answer ? answer.status.workers : [];
+  const stoppedWorker = workers.map(({ pid }) => pid).find((pid) => pid > 0 && isStopped(host, pid));
+  return { answer, unit, silent, stoppedWorker, restart: restartIt };
 }
 
-function startOf(isService: boolean, wanted: Configuration): string {
-  return isService ? 'systemctl start acsplit' : acsplit('run', wanted);
+function startOf(unit: string | undefined, wanted: Configuration): string {
+  return unit === undefined ? acsplit('run', wanted) : `systemctl start ${unit}`;
 }
 
 export const engine: Check<EngineFacts> = {
   name: 'engine',
   needs: ['queue-owner', 'state-directory'],
   look: lookAtEngine,
-  judge: ({ answer, hasUnit: isService, silent, restart: restartIt }, wanted) => {
+  judge: ({ answer, unit, silent, stoppedWorker, restart: restartIt }, wanted) => {
     if ('isAbsent' in answer) {
       const isHeld = wanted.onEngineDown === 'hold';
       const effect = isHeld ? 'steered packets are dropped' : 'new sessions all go to the ITMS, running ones stall';
-      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: startOf(isService, wanted) }];
+      return [{ level: 'failure', says: `no engine runs: ${effect}`, mend: startOf(unit, wanted) }];
+    }
+    if ('complaint' in answer && silent?.isStopped) {
+      const { pid, name } = silent.holder;
+      const says = `the engine's supervisor, process ${pid} (${name}), was stopped by a signal: it answers nobody`;
+      return [{ level: 'failure', says, mend: `kill -CONT ${pid}` }];
     }
     if ('complaint' in answer && silent) {
       const says = `${answer.complaint}: it is process ${silent.holder.pid} (${silent.holder.name})`;
       return [{ level: 'failure', says, mend: silent.restart }];
     }
     if ('complaint' in answer) {
-      const mend = isService ? 'systemctl restart acsplit' : acsplit('status', wanted);
+      const mend = unit === undefined ? acsplit('status', wanted) : `systemctl restart ${unit}`;
       return [{ level: 'failure', says: answer.complaint, mend }];
     }
     const faults: Fault[] = [];
@@ -66,6 +87,10 @@ export const engine: Check<EngineFacts> = {
       const [has, asked] = [first, wanted.queue.first].map(describeQueues);
       const says = `the engine was started with ${has}, the configuration has ${asked}: no packet reaches the engine`;
       return [{ level: 'failure', says, mend: restartIt }];
+    }
+    if (stoppedWorker !== undefined) {
+      const says = `the engine's worker, process ${stoppedWorker}, was stopped by a signal: no verdicts`;
+      return [{ level: 'failure', says, mend: `kill -CONT ${stoppedWorker}` }];
     }
     if (!status.ready) {
       faults.push({ level: 'warning', says: 'the engine is not ready yet', mend: acsplit('status', wanted) });

@@ -3,12 +3,12 @@
 import { aliveSets, type AliveSet, readSet } from '../steering/iptables';
 import { steeringOf } from '../configuration/configuration';
 import { type Check } from './check';
-import { hasUnit } from './engine';
+import { unitOf } from './engine';
 import { type EngineAnswer } from './host';
 
 interface Facts {
   answer: EngineAnswer;
-  hasUnit: boolean;
+  unit: string | undefined;
   /** Empty with `hold`. */
   sets: AliveSet[];
   /** Those of the sets that have no entries. */
@@ -22,13 +22,13 @@ export const fallback: Check<Facts> = {
     const sets = aliveSets(wanted.topology, steeringOf(wanted));
     const run = (program: string, words: readonly string[]) => host.run(program, words);
     const empty = sets.filter(({ name }) => (readSet(run, name)?.entries ?? 0) === 0);
-    return { answer: await host.askEngine(wanted.stateDirectory), hasUnit: hasUnit(host), sets, empty };
+    return { answer: await host.askEngine(wanted.stateDirectory), unit: unitOf(host, wanted), sets, empty };
   },
-  judge: ({ answer, hasUnit: isService, empty }) => {
+  judge: ({ answer, unit, empty }) => {
     if (empty.length === 0 || !('status' in answer) || !answer.status.ready) return [];
     const names = empty.map(({ name }) => name).join(' and ');
     const says = `the engine runs but does not refresh ${names}: the kernel bypasses it and sends every session to the ITMS`;
-    const mend = isService ? 'systemctl reload acsplit' : `kill -HUP ${answer.status.pid}`;
+    const mend = unit === undefined ? `kill -HUP ${answer.status.pid}` : `systemctl reload ${unit}`;
     return [{ level: 'failure', says, mend }];
   },
   fine: ({ sets }) =>

@@ -102,6 +102,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm install --global ./acsplit-*.tgz': 'test/e2e/package.test.ts lays it out and builds it, asking no registry',
   'systemctl daemon-reload': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
   'systemctl enable --now acsplit acsplit-rules.timer': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
+  'systemctl enable --now acsplit@north acsplit-rules@north.timer':
+    'no systemd runs here; systemd.test.ts compares these units with those of the only instance',
   'systemctl reload acsplit': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
   'systemctl edit acsplit': 'no systemd runs here',
   'systemctl stop acsplit-rules.timer': 'no systemd runs here',

@@ -4,7 +4,16 @@
  * ACSPLIT_SYSTEMD=real one boots in a container, and runs them (support/systemd-boot.ts).
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as readline from 'node:readline';
@@ -17,7 +26,17 @@ import { bootedUnits } from './support/systemd-boot';
 
 jest.setTimeout(240_000);
 
-const UNITS = ['acsplit.service', 'acsplit-rules.service', 'acsplit-rules.timer'] as const;
+const UNITS = [
+  'acsplit.service',
+  'acsplit-rules.service',
+  'acsplit-rules.timer',
+  'acsplit@.service',
+  'acsplit-rules@.service',
+  'acsplit-rules@.timer',
+] as const;
+const SERVICES = UNITS.filter((name) => name.endsWith('.service'));
+/** Of an instance: a template cannot be verified by itself. */
+const instanceOf = (unit: string): string => unit.replace('@.', '@north.');
 const textOf = (unit: string): string => readFileSync(join(__dirname, '../../systemd', unit), 'utf8');
 const UNIT = textOf('acsplit.service');
 const DATAGRAMS = join(__dirname, 'support/datagrams.py');
@@ -52,7 +71,7 @@ describe('systemd-analyze', () => {
     const { status, stdout, stderr } = spawnSync('systemd-analyze', words, { encoding: 'utf8', cwd: directory });
     return { status, said: stdout + stderr };
   };
-  const verify = () => analyze('verify', '--man=no', ...UNITS.map((unit) => join(directory, unit)));
+  const verify = () => analyze('verify', '--man=no', ...UNITS.map((unit) => join(directory, instanceOf(unit))));
 
   test('verify finds nothing wrong', () => {
     expect(verify()).toEqual({ status: 0, said: '' });
@@ -63,16 +82,27 @@ describe('systemd-analyze', () => {
     expect(verify().said).toContain('perhaps');
   });
 
-  test('security: little is left to take away', () => {
+  test.each(SERVICES)('security: little is left to take away from %s', (unit) => {
     // Tenths of its exposure level, of which a unit without settings has 96.
-    const { status, said } = analyze(
-      'security',
-      '--offline=yes',
-      '--no-pager',
-      '--threshold=25',
-      join(directory, UNITS[0]),
-    );
+    const words = ['security', '--offline=yes', '--no-pager', '--threshold=25', join(directory, instanceOf(unit))];
+    copyFileSync(join(directory, unit), join(directory, instanceOf(unit)));
+    const { status, said } = analyze(...words);
+    if (unit.includes('@')) rmSync(join(directory, instanceOf(unit)));
     expect([status, said.split('\n').find((line) => line.includes('Overall'))]).toEqual([0, expect.any(String)]);
+  });
+
+  test.each([
+    ['acsplit.service', 'acsplit@.service'],
+    ['acsplit-rules.service', 'acsplit-rules@.service'],
+    ['acsplit-rules.timer', 'acsplit-rules@.timer'],
+  ] as const)('%s and %s differ in nothing but the instance', (one, template) => {
+    const settings = (text: string) => text.replace(/^#.*\n/gm, '');
+    const ofNone = settings(textOf(template))
+      .replaceAll('@%i', '')
+      .replaceAll(/,? (of )?instance %i/g, '')
+      .replaceAll(' -c /etc/acsplit/%i.yaml', '')
+      .replaceAll('acsplit-%i', 'acsplit');
+    expect(ofNone).toBe(settings(textOf(one)));
   });
 });
 
@@ -111,6 +141,15 @@ describe.each(BACK_ENDS)('with the rights that the unit gives, and iptables-%s',
     expect(engine.exitCode).toBe(0);
     expect(host.rules('remove')).toMatchObject({ status: 0, stderr: '' });
     expect(host.savedRules()).not.toContain('ACSPLIT');
+  });
+
+  test('the rules are put back with no more than the rights that their own unit gives', () => {
+    const [, kept] = /^CapabilityBoundingSet=(.*)$/m.exec(textOf('acsplit-rules.service'))!;
+    const acsplit = (words: string) => [...bounded(kept), ...cli(host.world, 'rules', words, '-c', host.configuration)];
+    expect(host.run(acsplit('check'))).toMatchObject({ status: 1, stderr: '' });
+    expect(host.run(acsplit('install'))).toMatchObject({ status: 0, stderr: '' });
+    expect(host.run(acsplit('check'))).toMatchObject({ status: 0, stderr: '' });
+    expect(host.rules('remove')).toMatchObject({ status: 0, stderr: '' });
   });
 
   test('the rules take more than that: one line, and nothing is left of them', () => {

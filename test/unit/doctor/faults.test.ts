@@ -132,6 +132,48 @@ describe('an engine that is silent', () => {
   });
 });
 
+describe('a process that a signal has stopped', () => {
+  const STATUS = 'Name:\tnode\nState:\tT (stopped)\nPPid:\t4\n';
+  const UNIX = '0000000000000000: 00000002 00000000 00010000 0001 01 72 /run/acsplit/control.sock\n';
+
+  test('the supervisor, which answers nobody', async () => {
+    const plants: Plants = {
+      engine: { complaint: 'the engine does not answer' },
+      files: { '/proc/net/unix': `Num\n${UNIX}`, '/proc/4/status': STATUS },
+      holders: { 72: { pid: 4, name: 'node' } },
+    };
+    const [found] = await findings('engine', plants);
+    expect(found).toMatchObject({ level: 'failure', mend: 'kill -CONT 4' });
+    expect(found.message).toMatch(/^the engine's supervisor, process 4 \(node\), was stopped by a signal/);
+  });
+
+  test('the worker, of an engine that answers', async () => {
+    const status = {
+      version: '1',
+      ready: false,
+      paused: false,
+      pid: 4,
+      workers: [{ pid: 5 }],
+      queues: [{ number: 0 }],
+    };
+    const plants = { engine: { status }, files: { '/proc/5/status': STATUS } } as unknown as Plants;
+    const [found] = await findings('engine', plants);
+    expect(found).toMatchObject({ level: 'failure', mend: 'kill -CONT 5' });
+    expect(found.message).toMatch(/^the engine's worker, process 5, was stopped by a signal/);
+  });
+});
+
+test.each([
+  ['default', {}, 'acsplit run'],
+  ['default', { '/etc/systemd/system/acsplit.service': FILE }, 'systemctl start acsplit'],
+  ['north', { '/etc/systemd/system/acsplit.service': FILE }, 'acsplit run'],
+  ['north', { '/usr/lib/systemd/system/acsplit@.service': FILE }, 'systemctl start acsplit@north'],
+])('instance %s is started as its unit is called (%#)', async (name, entries, mend) => {
+  const check = CHECKS.filter((one) => one.name === 'engine');
+  const { findings: found } = await diagnose(plantedHost({ entries }), { ...CONFIGURATION, name }, check);
+  expect(found).toMatchObject([{ check: 'engine', mend }]);
+});
+
 describe('a check that throws', () => {
   const make = (name: string, error: unknown, needs: string[] = []): Row =>
     row({
