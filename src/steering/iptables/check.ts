@@ -1,4 +1,4 @@
-/** The live rules against the rendered ones: every difference in one line, with what to do about it. */
+/** Compares the live rules with the rendered ones: one line per difference, with what to do about it. */
 
 import { type Family } from '../../packet/address';
 import { families, type Topology } from '../../splitter/topology';
@@ -28,7 +28,7 @@ export interface Difference {
   kind: ChainDifference['kind'] | Obstacle;
   table: IptablesTable;
   chain: string;
-  /** The rule this is about, as iptables-save prints it, without `-A CHAIN`. */
+  /** The rule in question, as iptables-save prints it, without `-A CHAIN`. */
   rule: string;
   /** One line for people: where, what, and what to do. */
   message: string;
@@ -36,7 +36,10 @@ export interface Difference {
 
 const MEND = 'run: acsplit rules install';
 
-/** Nothing differs and nothing is in the way: an empty answer. @throws RulesError when the rules cannot be read */
+/**
+ * An empty answer means that nothing differs and nothing is in the way. @throws RulesError when the rules cannot be
+ * read
+ */
 export function checkRules(topology: Topology, steering: Steering, system: System = SYSTEM): Difference[] {
   return inTurn(system, () => {
     const configured = families(topology);
@@ -70,7 +73,10 @@ function checkInterfaces(topology: Topology, system: System): Difference[] {
   return [{ kind: 'missing', family: families(topology)[0], table: 'mangle', chain: '', rule: '', message }];
 }
 
-/** The sets that the rules look at. While a rule names one, it cannot go; it may never have been made, or by others. */
+/**
+ * The sets that the rules use. The kernel keeps a set while a rule names it, but it may never have been created, or by
+ * others.
+ */
 function checkSets(topology: Topology, steering: Steering, system: System): Difference[] {
   const wanted = wantedSets(topology, steering);
   const differ = (family: Family, name: string, kind: Difference['kind'], what: string, mend = MEND): Difference => ({
@@ -107,13 +113,13 @@ function andMore(list: readonly string[]): string {
   return list.length > 1 ? ` and ${list.length - 1} more` : '';
 }
 
-/** Tables of a text that iptables-save printed in which something of ours stands. */
+/** Tables of an iptables-save text that contain something of ours. */
 function ownTables(saved: string, prefix: string): IptablesTable[] {
   const isOurs = ([, table]: [string, Table]) => [...table.keys()].some((name) => name.startsWith(prefix));
   return [...parseRuleset(saved)].filter(isOurs).map(([name]) => name as IptablesTable);
 }
 
-/** Rules of ours in a family that is configured no more. */
+/** Rules of ours in a family that is no longer configured. */
 function leftovers(system: System, family: Family, prefix: string): Difference[] {
   return ownTables(saveRules(system.run, family), prefix).map((table) => {
     const what = `rules of ours stand here, but no ${FAMILY_NAMES[family]} address is configured`;
@@ -123,8 +129,9 @@ function leftovers(system: System, family: Family, prefix: string): Difference[]
 }
 
 /**
- * The kernel walks the rules of both back ends, nf_tables and legacy, and a host whose default was changed may hold rules
- * in either: ours would queue each packet twice, and what others drop there no accept of ours overrules.
+ * The kernel runs the rules of both back ends, nf_tables and legacy, and a host whose default was changed may have
+ * rules in either. Duplicates of ours would queue each packet twice, and our accepts do not override the other back
+ * end's drops.
  */
 function inOtherBackEnd(
   topology: Topology,
@@ -142,13 +149,13 @@ function inOtherBackEnd(
     const message = `${inFamily(family)}table ${table}: rules of ours stand in ${other} as well; ${remedy}`;
     return { kind: 'duplicate', family, table, chain: '', rule: '', message };
   });
-  // There everything of ours only passes: it is queued and accepted elsewhere.
+  // In the other back end our packets only pass; they are queued and accepted elsewhere.
   const passing = stations(topology, family, onEngineDown).map((station): Station => ({ ...station, role: 'passes' }));
   const foreign = foreignRules(passing, parseRuleset(stdout), other, prefix);
   return [...own, ...foreign.map((found) => ({ family, ...found, message: `${other}: ${found.message}` }))];
 }
 
-/** `checkRules` for one family's rules that iptables-save has already printed. */
+/** `checkRules` for one family's rules, already printed by iptables-save. */
 export function compareRules(
   topology: Topology,
   steering: Steering,
@@ -163,7 +170,7 @@ export function compareRules(
   return all.map((found) => ({ family, ...found, message: inFamily(family) + found.message }));
 }
 
-/** In front of what is said about IPv6; what is said about IPv4 goes without. */
+/** Prefix of messages about IPv6; messages about IPv4 have none. */
 function inFamily(family: Family): string {
   return family === 'ipv6' ? 'IPv6 ' : '';
 }
@@ -202,7 +209,9 @@ function compareJump(table: IptablesTable, jump: Jump, live: Table, prefix: stri
   return compareChain([jump.rule], same).map((found) => describe(table, jump.chain, found));
 }
 
-/** Jumps into our chains from where the bundle has none. In a chain that is not ours, only its owner may delete it. */
+/**
+ * Jumps into our chains from places where the bundle has none. In a foreign chain, only its owner may delete the jump.
+ */
 function strayJumps(
   { family, name: table }: Pick<RenderedTable, 'family' | 'name'>,
   wanted: readonly Jump[],
@@ -252,7 +261,7 @@ function describe(table: IptablesTable, chain: string, found: ChainDifference): 
   }
 }
 
-/** One line per foreign rule, however much of our traffic it touches. */
+/** One line per foreign rule, however much of our traffic it affects. */
 function foreignRules(passed: readonly Station[], live: Ruleset, program: string, prefix: string): Found[] {
   const byRule = new Map<string, ForeignRule & { whats: Set<string>; table: IptablesTable }>();
   for (const station of passed) {

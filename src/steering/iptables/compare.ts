@@ -1,4 +1,4 @@
-/** A chain of ours as it should be against the chain as it is: what is missing, changed, reordered, extra. */
+/** Compares one of our chains with what it should be: rules missing, changed, reordered, extra. */
 
 import { canonicalOptions } from './rule';
 
@@ -7,17 +7,17 @@ export type ChainDifference =
   | { kind: 'changed'; wanted: string; live: string }
   | { kind: 'reordered'; wanted: string }
   | { kind: 'duplicate'; live: string }
-  /** `shadowed`: our rules behind it that it takes every packet from. */
+  /** `shadowed`: our rules behind it that can no longer match. */
   | { kind: 'unexpected'; live: string; shadowed: string[] };
 
 interface Line {
   text: string;
   options: string[];
-  /** The options as one text, equal for rules that mean the same. */
+  /** The options as one text, equal for rules with the same meaning. */
   key: string;
 }
 
-/** Both lists are rules without `-A CHAIN`. Equal in meaning and order: an empty answer. */
+/** Both lists are rules without `-A CHAIN`. The result is empty when meaning and order are equal. */
 export function compareChain(wantedRules: readonly string[], liveRules: readonly string[]): ChainDifference[] {
   const wanted = wantedRules.map(toLine);
   const live = liveRules.map(toLine);
@@ -77,17 +77,17 @@ function commonSubsequence(a: readonly Line[], b: readonly Line[]): [number, num
   return pairs;
 }
 
-/** Probably one rule that somebody edited: at least half of the options are the same. */
+/** Probably one rule that somebody edited: at least half of its options are the same. */
 function isAlike(a: Line, b: Line): boolean {
   const common = a.options.filter((option) => b.options.includes(option)).length;
   return common > 0 && common * 2 >= Math.max(a.options.length, b.options.length);
 }
 
-/** Targets after which a packet goes on to the next rule. */
+/** Targets after which a packet continues with the next rule. */
 const CONTINUING =
   /^-j (CT|LOG|NFLOG|MARK|CONNMARK|TCPMSS|TOS|DSCP|TTL|TRACE|AUDIT|CLASSIFY|SET|CHECKSUM|ACSPLIT-\S+)$/;
 
-/** Rules behind position `at` that are at least as narrow as the one there, when that one ends a packet's walk. */
+/** Rules behind position `at` that are at least as narrow as that rule, when that rule is terminating. */
 function shadowedBy(live: readonly Line[], at: number): string[] {
   const { options } = live[at];
   const target = options.find((option) => /^-[jg] /.test(option));

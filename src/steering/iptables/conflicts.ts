@@ -23,7 +23,7 @@ interface Claim {
   networks: string[];
 }
 
-/** In one line, with the other instance's name; `undefined` where all go together. @throws RulesError */
+/** One line with the other instance's name; `undefined` when the instances do not conflict. @throws RulesError */
 export function findConflict(
   topology: Topology,
   steering: Steering,
@@ -49,7 +49,7 @@ export function findConflict(
   return undefined;
 }
 
-/** The first queue of an instance's live rules; `undefined` where none of them queues. */
+/** The first queue in an instance's live rules; `undefined` when none of them queues. */
 export function firstQueueOf(ruleset: Ruleset | undefined, instance: string): number | undefined {
   const queues = queuesOf(ruleset, instance);
   return queues.length === 0 ? undefined : Math.min(...queues);
@@ -95,7 +95,7 @@ function serverText(address: string, interfaceName: string): string {
   return `${exactly(address)} on ${interfaceName}`;
 }
 
-/** With or without the prefix length of a single address, it is the same one. */
+/** An address with or without its full prefix length is the same address. */
 function exactly(address: string): string {
   return address.replace(/\/(32|128)$/, '');
 }

@@ -1,4 +1,7 @@
-/** The host's own rules, walked with our traffic: which of them keeps it from ours, drops it, or is skipped by it. */
+/**
+ * Walks our traffic through the host's own rules: which of them keep it from our rules, drop it, or are skipped because
+ * of them.
+ */
 
 import { judge } from './reach';
 import { isOfAnyInstance } from './instance';
@@ -13,21 +16,21 @@ export interface ForeignRule {
   chain: string;
   /** `-A` style text without the chain; for a policy, `policy DROP`. */
   rule: string;
-  /** Which traffic, for people. */
+  /** Which traffic, in words. */
   what: string;
-  /** The jump of ours that the rule is before or behind of. */
+  /** Our jump that the rule precedes or follows. */
   jump: string | undefined;
 }
 
-/** Each ends a connection's walk through nat. */
+/** Each ends a connection's traversal of nat. */
 const TRANSLATING = new Set(['DNAT', 'SNAT', 'REDIRECT', 'MASQUERADE', 'NETMAP']);
 
 const DROPPING = new Set(['DROP', 'REJECT', 'TARPIT', 'SYNPROXY', 'NFQUEUE', 'QUEUE', 'TPROXY']);
 
-/** Calls of chains nest at most this deep; the kernel refuses loops, this bound is for text that no kernel checked. */
+/** Deepest nesting of chains. The kernel refuses loops; this limit is for text that no kernel has checked. */
 const MAX_DEPTH = 32;
 
-/** Foreign rules in the way at one station. Without our jump there is nothing to be before or behind of. */
+/** Foreign rules in the way at one station. Without our jump nothing can precede or follow it. */
 export function findObstacles(station: Station, live: Ruleset, prefix: string): ForeignRule[] {
   const table = live.get(station.table);
   const builtIn = table?.get(station.chain);
@@ -58,7 +61,7 @@ class Walk {
     this.found.push({ obstacle, table: station.table, chain, rule, what: station.traffic.what, jump });
   }
 
-  /** Goes through some rules of a chain; answers whether a packet of ours comes out at their end. */
+  /** Follows some rules of a chain; returns whether a packet of ours can reach their end. */
   follow(chain: Chain, rules: readonly string[], where: 'before' | 'behind', depth: number): boolean {
     if (depth > MAX_DEPTH) return true;
     for (const rule of rules) {
@@ -84,7 +87,7 @@ class Walk {
     return true;
   }
 
-  /** What comes back from a queue in mangle goes on with the next table, past all rules behind ours. */
+  /** A packet that comes back from a queue in mangle continues with the next table and skips all rules behind ours. */
   private isSkipped(where: 'before' | 'behind'): boolean {
     return where === 'behind' && this.station.role === 'decides' && this.station.table === 'mangle';
   }
@@ -98,10 +101,10 @@ class Walk {
   ): Obstacle | undefined {
     const { role, table } = this.station;
     if (where === 'behind' && (role === 'decides' || role === 'admits')) return undefined;
-    // A drop by rate, set or mark is the operator's own policy about some packets, and TCP copes with it.
+    // A drop by rate, set or mark is the operator's policy for some packets, and TCP copes with it.
     if (DROPPING.has(target ?? '')) return isDynamic && target !== 'NFQUEUE' ? undefined : 'drops';
     if (role === 'passes' || where === 'behind') return undefined;
-    // An accept is as good as ours where ours only accepts; in mangle it keeps the packet from our queue.
+    // An accept is equivalent where our rules only accept; in mangle it keeps the packet from our queue.
     if (role === 'admits' && table !== 'mangle') return undefined;
     if (TRANSLATING.has(target ?? '')) return 'shadows';
     if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';

@@ -266,7 +266,7 @@ export function findMissingInterface(topology: Topology, system: Pick<System, 'i
   return `interface ${missing} does not exist here (there are: ${others})`;
 }
 
-/** /proc/net belongs to the network namespace of whoever reads it; /sys/class/net to that of whoever mounted it. */
+/** /proc/net shows the network namespace of the reader, /sys/class/net the one it was mounted in. */
 function listInterfaces(): string[] {
   const lines = readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2);
   return lines.filter((line) => line.includes(':')).map((line) => line.slice(0, line.indexOf(':')).trim());

@@ -14,7 +14,7 @@ import { searchPath } from './iptables';
 import { parseRuleset } from './ruleset';
 import { firstQueueOfSet } from './sets';
 
-/** What a program prints; rejects where it cannot be run or fails. */
+/** Returns a program's output; rejects when it cannot be run or fails. */
 export type Reader = (program: string, words: readonly string[]) => Promise<string>;
 
 const TIMEOUT_MS = 60_000;
@@ -26,7 +26,7 @@ const readProgram: Reader = async (program, words) => {
   return (await promisify(execFile)(program, words, options)).stdout;
 };
 
-/** The first queue of an instance's installed rules; `undefined` where there are none, or none that can be read. */
+/** The first queue of an instance's installed rules; `undefined` when there are none, or they cannot be read. */
 export async function installedQueue(
   instance: string = DEFAULT_INSTANCE,
   read: Reader = readProgram,

@@ -1,14 +1,14 @@
-/** The names by which chains and sets say whose they are. */
+/** Names of chains and sets, which tell the instance that owns them. */
 
 import { RulesError } from './rules-error';
 
-/** The name of the only instance of a host. */
+/** Name of a host's only instance. */
 export const DEFAULT_INSTANCE = 'default';
 
-/** So the longest name of a chain has the 28 characters, and the longest name of a set the 31, that the kernel takes. */
+/** Keeps the longest chain name within the kernel's 28 characters and the longest set name within 31. */
 const MAX_INSTANCE_CHARACTERS = 10;
 
-/** Every chain and set of this instance starts with it, and none of another's. @throws RulesError */
+/** Prefix of all chains and sets of this instance, and of no other's. @throws RulesError */
 export function ownPrefix(instance: string): string {
   if (instance === DEFAULT_INSTANCE) return 'ACSPLIT-';
   if (new RegExp(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,${MAX_INSTANCE_CHARACTERS - 1}}$`).test(instance)) {
@@ -23,7 +23,7 @@ export function isOfAnyInstance(name: string): boolean {
   return /^ACSPLIT(-|@[^:]+:)/.test(name);
 }
 
-/** Of a chain or set of any instance. */
+/** The instance that owns a chain or set. */
 export function instanceOf(name: string): string | undefined {
   const named = /^ACSPLIT(?:-|@([^:]+):)/.exec(name);
   return named ? (named[1] ?? DEFAULT_INSTANCE) : undefined;

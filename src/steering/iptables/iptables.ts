@@ -1,6 +1,6 @@
 /**
- * The only place that runs iptables and ip6tables: save and restore programs, and their complaints in words that help.
- * They are found through PATH, so either back end (nf_tables or legacy) may stand behind the names.
+ * The only place that runs iptables and ip6tables: the save and restore programs, with their errors put into useful
+ * words. They are found through PATH, so either back end (nf_tables or legacy) may be behind the names.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -16,13 +16,13 @@ export interface Outcome {
   error?: NodeJS.ErrnoException | undefined;
 }
 
-/** Runs a program to its end. Tests put their own in. */
+/** Runs a program to its end. Tests substitute their own. */
 export type Runner = (program: string, words: readonly string[], input?: string) => Outcome;
 
 /** Seconds to wait for the lock that the legacy programs share; another holder keeps it for milliseconds. */
 const LOCK_WAIT_SECONDS = 10;
 
-/** A ruleset that takes longer than this to read or write is not being read or written. */
+/** A program that takes longer than this to read or write a ruleset is stuck. */
 const PROGRAM_TIMEOUT_MS = 60_000;
 
 /** A host with a hundred thousand rules saves about 10 MB. */
@@ -31,7 +31,7 @@ const MAX_OUTPUT_BYTES = 256 << 20;
 /** sbin is not in everybody's PATH. */
 const SYSTEM_DIRECTORIES = ['/usr/sbin', '/sbin'];
 
-/** PATH, and behind it where the system keeps iptables. */
+/** PATH, followed by the directories where the system keeps iptables. */
 export function searchPath(): string {
   return [process.env.PATH ?? '', ...SYSTEM_DIRECTORIES].filter((directory) => directory !== '').join(':');
 }
@@ -69,7 +69,7 @@ export function restoreRules(run: Runner, family: Family, text: string): void {
   if (outcome.status !== 0) throw explain(program, outcome, text);
 }
 
-/** What the bundle asks of the kernel, by the word that a rule names it with. */
+/** What the bundle needs from the kernel, by the word that a rule uses for it. */
 const KERNEL_MODULES: readonly [RegExp, string][] = [
   [/-m socket\b/, 'xt_socket'],
   [/-j NFQUEUE\b/, 'xt_NFQUEUE'],

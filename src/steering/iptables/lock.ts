@@ -1,6 +1,6 @@
 /**
- * One reader or writer of the rules at a time: install, remove, check and the timer take turns. The lock lies on the
- * network namespace itself, whose rules these are, so it leaves no file behind and ends with its holder.
+ * One reader or writer of the rules at a time: install, remove, check and the timer take turns. The lock is on the
+ * network namespace itself, which owns the rules, so it leaves no file behind and ends with its holder.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -9,13 +9,13 @@ import { RulesError } from './rules-error';
 
 /** An installation takes about a second; several may wait in a row. */
 const PATIENCE_SECONDS = 60;
-/** What flock(1) answers when the time is over. */
+/** flock(1)'s exit status for a time-out. */
 const TIMED_OUT = 1;
 
-/** Waits for the lock; the answer releases it. @throws RulesError */
+/** Waits for the lock; call the result to release it. @throws RulesError */
 export function lockRules(): () => void {
   const descriptor = openSync('/proc/self/ns/net', 'r');
-  // flock(1) locks the open file that it inherits, which stays locked after its end until it is closed here.
+  // flock(1) locks the open file it inherits, which stays locked after flock exits until it is closed here.
   const { status, error, stderr } = spawnSync('flock', ['-x', '-w', String(PATIENCE_SECONDS), '3'], {
     stdio: ['ignore', 'ignore', 'pipe', descriptor],
     encoding: 'utf8',

@@ -1,12 +1,14 @@
-/** Lists of networks: without repetition, and as few as a rule can hold. */
+/** Lists of networks without duplicates, and few enough for rules. */
 
 import { ADDRESS_WORDS, type Family, familyOf, formatAddress, type Network, parseNetwork } from '../../packet/address';
 import { asText, prefixBits, rangeOf } from './family';
 
-/** A set holds thousands of networks; a match on the packet that an ICMP error quotes takes one, and a rule each. */
+/**
+ * A set holds thousands of networks, but a match on the packet quoted in an ICMP error takes one, in a rule of its own.
+ */
 const MAX_QUOTED_NETWORKS = 64;
 
-/** Networks of one family, as a set of type hash:net has them: it takes no prefix of length 0. Sorted. */
+/** Networks of one family as entries of a hash:net set, which does not take a prefix of length 0. Sorted. */
 export function setEntries(networks: readonly Network[]): string[] {
   const entries = networks.flatMap((network) => (prefixBits(network.mask) === 0 ? halves(network) : [network]));
   const [single] = entries.map(({ base }) => `/${ADDRESS_WORDS[familyOf(base)] * 32}`);
@@ -21,8 +23,9 @@ function halves({ base }: Network): Network[] {
 }
 
 /**
- * At most 64 networks that cover these: themselves, or, if there are more, the smallest networks around neighbours. What
- * they cover beyond costs little: an ICMP error about the host's own masqueraded traffic to there may be misread as ours.
+ * At most 64 networks that cover these: the networks themselves, or, if there are more, the smallest networks around
+ * neighbours. Covering too much costs little: an ICMP error about the host's own masqueraded traffic to the extra
+ * addresses may be treated as ours.
  */
 export function quotable(networks: readonly Network[]): Network[] {
   if (networks.length <= MAX_QUOTED_NETWORKS) return [...networks];

@@ -1,9 +1,9 @@
 /**
- * Matches on the packet that an ICMP error quotes, for xt_u32, in the words in which iptables-save prints them. Only so
- * can a rule tell errors about our flows from all others, which must stay with conntrack. docs/decisions/errors.md
+ * xt_u32 matches on the packet quoted in an ICMP error, as iptables-save prints them. Only these let a rule tell errors
+ * about our flows from all others, which must stay with conntrack. docs/decisions/errors.md
  *
- * `0x0>>0x16&0x3c@` skips an IPv4 header, whatever its options; an ICMP error quotes from its ninth byte on. In IPv6 the
- * header is 40 bytes: an error behind extension headers, or about a packet that has some, is not recognised.
+ * `0x0>>0x16&0x3c@` skips an IPv4 header, whatever its options; an ICMP error quotes from its ninth byte on. In IPv6
+ * the header is 40 bytes: an error behind extension headers, or about a packet that has some, is not recognised.
  */
 
 import { type Family, familyOf, type Network } from '../../packet/address';
@@ -19,7 +19,7 @@ const IPV6_NEXT_HEADER_WORD_AT = 4;
 const IPV6_DESTINATION_AT = 24;
 const TCP = 6;
 
-/** Where the sequence number of an unfragmented TCP packet stands. [RFC 9293 3.1] */
+/** Where the sequence number of an unfragmented TCP packet is. [RFC 9293 3.1] */
 export const SEQUENCE: Readonly<Record<Family, string>> = { ipv4: `${BEHIND_IPV4}0x4`, ipv6: '0x2c' };
 
 /** An ICMP error, of a kind that reports on a packet, which quotes a TCP packet. [RFC 792, RFC 4443] */

@@ -1,4 +1,4 @@
-/** Does a rule of somebody else's touch our traffic? Never, maybe, or always; what cannot be told is maybe. */
+/** Whether somebody else's rule matches our traffic: never, maybe or always. What cannot be determined is maybe. */
 
 import { addressRange, type Option, parseOptions, portRanges } from './rule';
 import { type Traffic } from './traffic';
@@ -7,27 +7,27 @@ export type Reach = 'never' | 'maybe' | 'always';
 
 export interface Judgement {
   reach: Reach;
-  /** Asks for something that only a packet at its time can answer: a set, a rate, a mark. */
+  /** Depends on something known only when a packet passes: a set, a rate, a mark. */
   isDynamic: boolean;
 }
 
-/** Options that say what is done with a match, not what matches. */
+/** Options that say what to do with a match rather than what matches. */
 const TARGET_OPTIONS = new Set(['-j', '-g', '-m', '--comment']);
 
-/** As rules may name them, of either family: a rule of the other one is never met here. */
+/** As rules may name them, in either family; a rule of the other family never appears here. */
 const PROTOCOL_NAMES = { tcp: ['tcp', '6'], icmp: ['icmp', '1', 'ipv6-icmp', 'icmpv6', '58'] };
 
 /** Types of ICMP errors that report on a packet. [RFC 792, RFC 4443] */
 const IPV4_ERRORS = [3, 11, 12];
 const IPV6_ERRORS = [1, 2, 3, 4];
 
-/** Every combination of flags that an honest TCP sends, beside URG, PSH, ECE and CWR. */
+/** Every combination of flags that a correct TCP sends, apart from URG, PSH, ECE and CWR. */
 const HONEST_FLAGS = ['SYN', 'ACK,SYN', 'ACK', 'ACK,FIN', 'RST', 'ACK,RST'].map((flags) => new Set(flags.split(',')));
 
 export function judge(rule: string, traffic: Traffic): Judgement {
   const options = parseOptions(rule);
   const target = options.findIndex(({ name }) => name === '-j' || name === '-g');
-  // What follows the target belongs to the target.
+  // Options behind the target belong to the target.
   const matches = (target === -1 ? options : options.slice(0, target)).filter(({ name }) => !TARGET_OPTIONS.has(name));
   let reach: Reach = 'always';
   let isDynamic = false;
@@ -40,7 +40,7 @@ export function judge(rule: string, traffic: Traffic): Judgement {
   return { reach, isDynamic };
 }
 
-/** `undefined`: only a packet could tell. */
+/** `undefined`: only a packet can tell. */
 function judgeOption({ name, isNegated, values }: Option, traffic: Traffic): Reach | undefined {
   const plain = judgePlain(name, values, traffic);
   if (plain === undefined || plain === 'maybe' || !isNegated) return plain;
@@ -79,7 +79,7 @@ function judgePlain(name: string, values: string[], traffic: Traffic): Reach | u
       if (!traffic.isUntracked) return 'maybe';
       return values[0].split(',').includes('UNTRACKED') ? 'always' : 'never';
     case '--invert':
-      // rpfilter: our traffic comes the way that routes say, else the kernel's own rp_filter would drop it.
+      // rpfilter: our traffic arrives on the routed interface; otherwise the kernel's own rp_filter would drop it.
       return 'never';
     default:
       return undefined;
@@ -96,7 +96,7 @@ function matchesInterface(pattern: string, name: string): Reach {
 
 type Range<T> = readonly [T, T];
 
-/** `of` is ours, `by` is the rule's. A range that cannot be read is `maybe`. */
+/** `of` is ours, `by` is the rule's. An unreadable range gives `maybe`. */
 function overlap<T extends number | bigint>(
   of: readonly (Range<T> | undefined)[],
   by: readonly (Range<T> | undefined)[],

@@ -1,6 +1,6 @@
 /**
- * The bundle as iptables-restore text: the templates under iptables/, filled in from the topology that the engine
- * uses too, so that the two cannot disagree. Knows files and text, never the live rules.
+ * Renders the bundle as iptables-restore text: the templates under iptables/, filled in from the same topology that the
+ * engine uses, so the two cannot disagree. Works on files and text, never on the live rules.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export interface QueueNumbers {
   first: number;
 }
 
-/** What the rules need to know besides the topology. */
+/** What the rules need besides the topology. */
 export interface Steering extends QueueNumbers {
   /** The instance's name; that of a host's only one is `default`. */
   instance: string;

@@ -239,7 +239,7 @@ export function isSame(one: readonly string[], other: readonly string[]): boolea
   return one.length === other.length && one.every((entry, index) => entry === other[index]);
 }
 
-/** In one step for whoever looks a packet up: another set is filled and takes the name. */
+/** Atomic for packet look-ups: fills another set and swaps it in under the name. */
 function replaceEntries(run: Runner, set: WantedSet): void {
   const next = `${set.name}~`;
   destroySet(run, next);
