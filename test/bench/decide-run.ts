@@ -1,5 +1,5 @@
 /**
- * What a decision costs: ns and bytes of heap a packet, by kind of packet and mixed. A child process of micro.ts, run
+ * The cost of a decision: ns and heap bytes per packet, by kind of packet and mixed. A child process of micro.ts, run
  * with --expose-gc; argument and answer are JSON.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -121,7 +121,10 @@ class Decisions {
     populate(this.splitter, entries, NOW_MS, collectors);
   }
 
-  /** ns a packet of the median batch; laying packets out anew, since they are rewritten, is not counted. */
+  /**
+   * ns per packet of the median batch; excludes laying out the packets again, which is needed because they are
+   * rewritten.
+   */
   ns(packets: readonly Packet[]): number {
     const spent: number[] = [];
     for (let pass = 0; pass < PASSES; pass++) {

@@ -1,8 +1,7 @@
 /**
- * acsplit in the place of the splitter, as `acsplit run` has it after a day: all rules, counters on, a hundred thousand
- * live entries in every table, its code run often, and the CPEs of load.c activated. Behind our addon, or behind the npm
- * package nfqueue. Prints "ready" when verdicts flow, and a line of JSON with what it counted and how large it was on
- * SIGTERM.
+ * acsplit as the splitter, in the state of `acsplit run` after a day: all rules, counters on, a hundred thousand live
+ * entries in every table, hot code, and the CPEs of load.c activated. Behind our addon, or behind the npm package
+ * nfqueue. Prints "ready" when verdicts flow, and on SIGTERM a line of JSON with its counters and its size.
  */
 import { setInterval } from 'node:timers';
 import { closeQueues, openQueues } from '../../src/engine/shared/binding';

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, FLOOD_PORT = 40000, WARM_UP_MS = 750, TEXT = 1 << 16, BATCH = 64 };
-// Host order: the two networks of CPEs, and what is added to them for each mode, so that no mode meets another's state.
+// Host order: the two networks of CPEs, and an offset for each mode, so that modes do not share state.
 enum { FIRST = 0x0a014000, SECOND = 0x0a016000, OF_CHURN = 0, OF_LATENCY = 256, OF_BULK = 258, OF_FLOOD = 512, OF_STORY = 4096 };
 
 static uint16_t port;

@@ -1,9 +1,10 @@
 /**
- * `npm run bench`: acsplit beside what people would put there instead, and the core by itself. Root, on Debian; writes
- * docs/benchmarks.md and its pictures. `npm run bench -- quick`: the same in under two minutes, written to the terminal.
+ * `npm run bench`: acsplit beside the alternatives, and the core by itself. Needs root, on Debian; writes
+ * docs/benchmarks.md and its pictures. `npm run bench -- quick`: the same in under two minutes, printed on the
+ * terminal.
  *
- * Everything is measured by turns within one run; the machine's cores are shared with the endpoints, so that only
- * ratios mean anything.
+ * All candidates are measured in turn within one run. They share the machine's cores with the endpoints, so only ratios
+ * mean anything.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -32,7 +33,7 @@ type Target = [what: string, target: string, measured: string, isMet: boolean];
 
 function build(folder: string): void {
   compile('test/bench/decide-run.ts', folder);
-  // The addon and npm's packages are looked for beside src/.
+  // The addon and npm's packages are looked up beside src/.
   for (const name of ['build', 'node_modules']) symlinkSync(join(ROOT, name), join(folder, name));
   const cc = (source: string, program: string, ...libraries: string[]) =>
     execFileSync('gcc', ['-O2', '-o', join(folder, program), join(__dirname, source), ...libraries]);

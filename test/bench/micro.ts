@@ -1,4 +1,4 @@
-/** The core by itself: what a decision, a look-up and a sweep step cost, each measured in a process of its own. */
+/** The core by itself: the cost of a decision, a look-up and a sweep step, each measured in its own process. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type DecideOptions, type DecideRow } from './decide-run';
@@ -59,7 +59,7 @@ export class MicroBench {
 
   async run(): Promise<Micro> {
     const runs: DecideRow[][] = [];
-    // The mix lives on memory that other machines of this host use as well: what it costs is what it costs undisturbed.
+    // The mix uses memory bandwidth shared with other machines on this host; its cost is the undisturbed one.
     for (let i = 0; i < (this.isQuick ? 1 : PROCESSES); i++) runs.push(await this.decide());
     const rows = least(runs);
     const hot = await this.decide(CACHED);

@@ -1,4 +1,4 @@
-/** acsplit and its peers in the same place, by turns, under the same traffic: figures per round, and their ratios. */
+/** acsplit and its peers in the same place, in turn, under the same traffic: figures per round, and their ratios. */
 import { type ChildProcess } from 'node:child_process';
 import { figure, median, range, table } from './numbers';
 import { ACSPLIT, C, HAPROXY, KERNEL_NAT, NFT_CONNTRACK, NFT_STATELESS, type Peer, PEERS } from './peers';
@@ -162,7 +162,7 @@ export class NetworkBench {
   }
 }
 
-/** What the engine says of itself as it ends. */
+/** The engine's own figures as it ends. */
 async function beyondTables(child: ChildProcess): Promise<number> {
   let said = '';
   child.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));

@@ -1,4 +1,4 @@
-/** What a user would put there instead of acsplit, each at its best, and acsplit. */
+/** The alternatives to acsplit, each at its best, and acsplit. */
 import { type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cli, configurationText } from '../../src/lab/engine';

@@ -1,4 +1,4 @@
-/** Who takes part: the CPEs of load.c, and CPEs spread over an address space with an entry in every table. */
+/** The parties: the CPEs of load.c, and CPEs spread over an address space with an entry in every table. */
 import { parseIpv4 } from '../../src/packet/address';
 import { type Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
@@ -12,7 +12,7 @@ export const PORTS = { cpe: 40_001, report: 7547, request: 7170, collector: 50_0
 export const NETWORKS = { all: '10.1.64.0/18', collectors: '10.1.64.0/19' } as const;
 /** CPEs of the first network, from its beginning, that load.c uses without waking them: to be activated beforehand. */
 export const ACTIVATED_CPES = 1024;
-/** Connections of the first network that stand when the flood begins: CPEs from here on, and their port. */
+/** Connections of the first network that exist when the flood begins: CPEs from here on, and their port. */
 export const FLOOD = { firstCpe: '10.1.66.0', cpes: 32, port: 40_000 } as const;
 
 /** The lab's addresses. */
@@ -38,7 +38,9 @@ export function liveCpe(n: number): number {
   return 0x0a800000 | (Math.imul(n, 0x9e3779b1) & 0x7fffff);
 }
 
-/** Where both ends of the n-th CPE's connections are, int32: what each sends next, and what it has acknowledged. */
+/**
+ * The current numbers of both ends of the n-th CPE's connections, int32: what each sends next, and has acknowledged.
+ */
 export function numbersOf(n: number): { cpe: number; server: number } {
   return { cpe: (n + 1) | 0, server: (n ^ 0x5bd1e995) | 0 };
 }

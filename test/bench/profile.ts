@@ -1,6 +1,6 @@
 /**
- * Where the processor time of a process behind NFQUEUE goes, sampled by perf while the load runs: what stands behind a row
- * that falls short. Most of it is the kernel's, since a packet's way out runs inside sendmsg.
+ * Where a process behind NFQUEUE spends its CPU time, sampled by perf under load; explains a row that falls short. Most
+ * of it is the kernel's, since a packet's way out runs inside sendmsg.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { table } from './numbers';

@@ -1,6 +1,6 @@
 /**
- * Sessions from their Connection Request to their end, decided before anything is measured: V8 compiles what has run often,
- * and an engine that has run for a day has run often. Of CPEs that take no part in what follows.
+ * Whole sessions, decided before anything is measured: V8 compiles code that runs often, as it does in an engine that
+ * has run for a day. Uses CPEs that take no part in the measurement.
  */
 import { PacketBatch } from '../../src/packet/batch';
 import { buildTcp } from '../../src/packet/builder';

@@ -1,5 +1,5 @@
 /**
- * The world in which every peer is measured, made anew for each: the lab's namespaces, nginx as ITMS and as collector,
+ * The world in which every peer is measured, created for each: the lab's namespaces, nginx as ITMS and as collector,
  * and the traffic of load.c from 16 384 CPEs of which half should reach the collector.
  */
 import { type ChildProcess } from 'node:child_process';

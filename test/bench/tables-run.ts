@@ -1,9 +1,9 @@
 /**
- * The report table filled to its capacity: what a look-up costs, and the slowest of many single operations and sweep
+ * The report table filled to its capacity: the cost of a look-up, and the slowest of many single operations and sweep
  * steps. A child process of micro.ts; argument and answer are JSON.
  *
- * Each series runs several times from the same state, and of each of its operations the quickest run counts: what an
- * operation costs comes again, another process's turn does not.
+ * Each series runs several times from the same state, and the fastest run of each operation counts: an operation's own
+ * cost recurs, an interruption by another process does not.
  */
 import { Splitter, SWEEP_SLOTS } from '../../src/splitter/splitter';
 import { ConnectionTable } from '../../src/tables/connection-table';

@@ -1,6 +1,6 @@
 /**
- * A listener of the flow port knows, after any traffic, exactly the entries that the tables hold: no birth, change, end or
- * expiry is silent. FLOW_RUNS sets how many sequences run, FLOW_SEED repeats one.
+ * A listener of the flow port knows, after any traffic, exactly the entries in the tables: no birth, change, end or
+ * expiry goes unreported. FLOW_RUNS sets how many sequences run, FLOW_SEED repeats one.
  */
 import * as fc from 'fast-check';
 import { ACTIVATION_MODES } from '../../src/splitter/topology';
@@ -46,7 +46,7 @@ const packetOf = (ends: { cpePort: fc.Arbitrary<number>; port: fc.Arbitrary<numb
     sequence,
   });
 
-/** A collector wakes a CPE, which comes; what they then say is left to others. */
+/** A collector wakes a CPE, which connects; the rest of their conversation is left to other arbitraries. */
 const story = fc
   .tuple(collector, cpe, fc.constantFrom(...ANSWERS), fc.constantFrom(...ANSWERS))
   .map(([what, of, woken, last]): Act[] => {
@@ -154,6 +154,6 @@ test('a listener knows what the tables hold after every packet, sweep, kill and 
     ),
     { numRuns: RUNS, ...(SEED !== undefined && { seed: SEED }) },
   );
-  // The traffic comes by every change.
+  // The traffic covers every change.
   expect([...new Set([...heard].map((line) => line.split(' ')[0]))].sort()).toEqual(EVERY_CHANGE);
 });

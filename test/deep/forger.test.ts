@@ -1,8 +1,8 @@
 /**
- * A forger that is not on the path knows every address and port, but no sequence number. Whatever it sends as the CPE, a
- * diverted session goes on: every packet of the CPE reaches its collector, every packet of the collector reaches the CPE,
- * and the ITMS is never given a packet that opens on the session's port. Both hosts behave as RFC 5961: whatever is not
- * exact gets a challenge ACK, a RST none.
+ * An off-path forger knows every address and port, but no sequence number. Whatever it sends as the CPE, a diverted
+ * session continues: every packet of the CPE reaches its collector, every packet of the collector reaches the CPE, and
+ * the ITMS never gets a packet that opens on the session's port. Both hosts follow RFC 5961: anything inexact gets a
+ * challenge ACK, except a RST, which gets nothing.
  */
 import * as fc from 'fast-check';
 import { buildTcp } from '../../src/packet/builder';
@@ -86,8 +86,8 @@ class Session {
     const { text } = rig.sendBytes('cpe', bytes);
     // The ITMS must see nothing of a connection that it could answer.
     expect(text).not.toMatch(/^to itms/);
-    // The collector's stack asks back (RFC 5961 sections 4.2 and 5.2, RFC 9293 section 3.10.7.4), but not after a RST
-    // out of its window, nor after a spoiled packet, which it does not hear.
+    // The collector's stack sends a challenge (RFC 5961 sections 4.2 and 5.2, RFC 9293 section 3.10.7.4), but not after
+    // a RST outside its window, nor after a corrupted packet, which it ignores.
     const isHeard = !isSpoiled && type !== 'RST' && type !== 'bare RST';
     if (isHeard) expect(this.fromCollector('ACK')).toMatch(/^as acs/);
     rig.wait(thenMs);

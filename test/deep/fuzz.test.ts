@@ -1,4 +1,4 @@
-/** The fuzz target, for as many inputs as take some seconds; `npm run fuzz -- --seconds N` takes more. */
+/** The fuzz target for a few seconds; `npm run fuzz -- --seconds N` runs longer. */
 import { REASONS } from '../../src/splitter/reasons';
 import { Fuzzer } from '../fuzz/fuzzer';
 import { seeds, writeInput } from '../fuzz/seeds';

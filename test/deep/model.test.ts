@@ -1,7 +1,7 @@
 /**
  * Reference and core agree on every packet (verdict, addresses, ports, reason) and on the tables afterwards. A failure
- * prints its seed and the shortest sequence that shows it. MODEL_SEED repeats a seed, MODEL_RUNS sets how many sequences
- * run.
+ * prints its seed and the shortest sequence that shows it. MODEL_SEED repeats a seed, MODEL_RUNS sets how many
+ * sequences run.
  */
 import * as fc from 'fast-check';
 import { Verdict } from '../../src/packet/batch';
@@ -46,7 +46,7 @@ class Pair {
     this.reference = new Reference(worldOf(['c1', 'c2']), mode, capacityEntries, undefined, this.tables());
   }
 
-  /** The core's, as they stand after a packet. */
+  /** The core's tables after a packet. */
   private tables(): Tables {
     const familyOf = (cpe: string) => this.rig.splitter.state.familyOf(addressNamed(cpe))!;
     return {
@@ -89,7 +89,7 @@ class Pair {
     }
   }
 
-  /** Says who `peer` is, and which port the CPE sees. */
+  /** Resolves `peer`, and the port that the CPE sees. */
   private resolve(sent: Sent): Resolved {
     const { cpePort, port } = sent;
     const cpe = textOf(sent.cpe);

@@ -1,4 +1,7 @@
-/** Inputs from inputs: bytes flipped, replaced, cut, grown and crossed, and often the lengths put right again after. */
+/**
+ * Derives inputs from inputs: bytes flipped, replaced, cut, inserted and crossed over, often with the lengths corrected
+ * afterwards.
+ */
 import { type Prng } from '../sim/prng';
 import { addressNamed } from '../support/family';
 import { type Input } from './seeds';
@@ -7,7 +10,7 @@ const MOST_BYTES = 2000;
 const MOST_CHANGES = 5;
 const FLAGS = [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 24];
 const BYTES = [0, 1, 4, 5, 6, 8, 0x0f, 0x11, 0x2b, 0x2c, 0x33, 0x3a, 0x3c, 0x40, 0x45, 0x60, 0x7f, 0x80, 0xff];
-/** What stands in packets of ours: ports, lengths, flags of fragments. */
+/** Values found in our packets: ports, lengths, fragment flags. */
 const WORDS = [7547, 40001, 50001, 61000, 22, 0, 1, 8, 20, 40, 1280, 1500, 0x1fff, 0x2000, 0x4000, 0xffff, 0xfff8];
 const HOSTS = ['10.1.0.1', '10.1.7.1', '10.1.7.2', '10.2.0.2', '10.3.0.2', '10.3.0.3', '10.3.0.9', '192.0.2.1'];
 const ADDRESSES = HOSTS.flatMap((host) => [octets(host, 'ipv4'), octets(host, 'ipv6')]);
@@ -27,7 +30,7 @@ function octets(host: string, family: 'ipv4' | 'ipv6'): number[] {
 export function mutated(prng: Prng, corpus: readonly Input[]): Input {
   const seed = prng.pick(corpus);
   let bytes = Array.from(seed.bytes);
-  // Some stay as they are, so that connections go on.
+  // Some stay unchanged, so that connections continue.
   for (let n = prng.integer(0, MOST_CHANGES); n > 0; n--) bytes = change(prng, bytes, corpus);
   bytes.length = Math.min(bytes.length, MOST_BYTES);
   if (prng.chance(0.6)) putLengthsRight(bytes);

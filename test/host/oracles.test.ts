@@ -1,4 +1,4 @@
-/** Programs of others judge what replay writes: Wireshark's checksums, tcprewrite's bytes, pcap-parser's packets. */
+/** Independent programs check what replay writes: Wireshark's checksums, tcprewrite's bytes, pcap-parser's packets. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, type PcapPacket } from 'pcap-parser';

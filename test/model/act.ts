@@ -1,14 +1,14 @@
-/** What happens in random traffic: an act at a time, and a line of text for each. */
+/** Random traffic as acts, each with its line of text. */
 import { type Party, type Type } from '../support/rig';
 
-/** A number of a packet: from where its own end goes on, where its last packet began, what is acknowledged, or zero. */
+/** A number in a packet: where its own end continues, where its last packet began, what is acknowledged, or zero. */
 export interface Place {
   base: 'next' | 'last' | 'acked' | 'zero';
   by: number;
 }
 
 export interface Sent {
-  /** `peer`: whichever server has the connection when it comes to this packet, the ITMS if nobody. */
+  /** `peer`: the server that has the connection when this packet is sent; the ITMS if there is none. */
   from: Party | 'peer';
   type: Type;
   cpe: string;
@@ -23,7 +23,7 @@ export interface Sent {
   scale?: number | undefined;
   /** With a wrong checksum. */
   isWrong?: boolean;
-  /** Neither end goes on from it. */
+  /** Neither end continues from it. */
   isStray?: boolean;
 }
 

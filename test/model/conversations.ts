@@ -1,4 +1,4 @@
-/** Both ends of each connection as they would number what they send; from a packet in words come its bytes. */
+/** Tracks the numbers both ends of each connection would send; turns a packet in words into bytes. */
 import { buildTcp } from '../../src/packet/builder';
 import { packetIn } from '../support/family';
 import { packetEnds } from '../support/packet-ends';

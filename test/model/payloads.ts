@@ -1,4 +1,4 @@
-/** What the two ends of a random conversation say: requests, and answers of every kind, whole and in pieces. */
+/** Payloads of a random conversation: requests, and answers of every kind, whole and in pieces. */
 import { GET, OK, UNAUTHORIZED } from '../support/rig';
 
 const POST = 'POST /acs HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody';

@@ -1,6 +1,6 @@
 /**
- * Random traffic: few CPEs, ports and initial numbers, so that things meet; whole conversations with true numbers, stray
- * packets with guessed ones, time in steps around every life, a reload now and then, and bytes that lie.
+ * Random traffic: few CPEs, ports and initial numbers, so that they collide; whole conversations with correct numbers,
+ * stray packets with guessed ones, time steps around every life, an occasional reload, and malformed bytes.
  */
 import * as fc from 'fast-check';
 import { CPE_PORT, FLAGS, ITMS_PORT, REPORT_PORT, type Server, type Type } from '../support/rig';
@@ -91,7 +91,7 @@ const again = (sent: Sent): Sent => ({ ...sent, sequence: { base: 'last', by: 0 
 const sends = (packets: Sent[]): Act[] => packets.map((sent) => ({ what: 'send', packet: sent }));
 const pause = (ms: number): Act => ({ what: 'wait', ms });
 
-/** A conversation with one step left out, or sent once more, or with a pause before it. */
+/** A conversation with one step left out, repeated, or delayed. */
 function varied(steps: fc.Arbitrary<Sent[]>): fc.Arbitrary<Act[]> {
   const trouble = fc.constantFrom('none', 'none', 'lost', 'repeated', 'late');
   const ms = fc.constantFrom(1, 500, 999, 1000, 3000, 9999, 10_000);
@@ -104,7 +104,7 @@ function varied(steps: fc.Arbitrary<Sent[]>): fc.Arbitrary<Act[]> {
   });
 }
 
-/** Ways in which a connection ends, or goes on. */
+/** Ways in which a connection ends, or continues. */
 const ending = fc.constantFrom<[Sent['from'], Type][]>(
   [],
   [
@@ -150,7 +150,7 @@ const asked = fc
   .tuple(server, requestEnd, isn, request, answer, ending)
   .map(([from, end, at, text, answers, last]) => [...asking(from, end, at, text, answers), ...ends(end, last)]);
 
-/** One more request on a connection that stands, and its answer. */
+/** Another request on an established connection, and its answer. */
 const askedAgain = fc
   .tuple(requestEnd, request, answer)
   .map(([end, text, answers]) => [
@@ -178,7 +178,7 @@ const exchange = fc
     ...ends(end, last),
   ]);
 
-/** A SYN onto what stands: a boot, a collector that has forgotten, one that refuses, one that is silent. */
+/** A SYN on an existing connection: a reboot, a collector that has forgotten, one that refuses, one that is silent. */
 const onto = fc
   .tuple(reportEnd, isn, fc.constantFrom('boot', 'forgotten', 'refused', 'silent', 'alive'))
   .map(([end, at, kind]) => {
@@ -218,7 +218,10 @@ const goingOn = fc
     }),
   );
 
-/** A collector that says nothing to a SYN, or to a SYN onto what stands: the same again, another, or from another port. */
+/**
+ * A collector that does not answer a SYN, or a SYN on an existing connection: the same SYN again, another, or one from
+ * another port.
+ */
 const silence = fc
   .tuple(collector, reportEnd, fc.boolean(), fc.constantFrom(1, 2999, 3000, 9999, 10_000, 10_001), isn)
   .chain(([by, end, isStanding, silentMs, at]) =>

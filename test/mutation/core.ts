@@ -35,7 +35,7 @@ const OF_BOTH_FAMILIES = [
   'unit/splitter/bad-input',
   'scenarios/stories',
 ];
-/** Over IPv4 only: it takes longer, and says little more of IPv6. */
+/** Over IPv4 only: it takes longer, and adds little for IPv6. */
 const OF_IPV4 = ['deep/splitter/killed'];
 
 for (const name of OF_EITHER_FAMILY) load(name);
@@ -55,7 +55,7 @@ function load(name: string): void {
   require(join(TESTS, `${name}.test.ts`));
 }
 
-/** So that the tests and their support are loaded afresh, for another family; what is tested stays. */
+/** Reloads the tests and their support for another family; the tested code stays loaded. */
 function forget(): void {
   for (const file of Object.keys(require.cache)) {
     if (file.startsWith(TESTS) && !file.startsWith(__dirname)) delete require.cache[file];

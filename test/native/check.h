@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-// Says where a claim failed and ends the program: what comes after would be noise.
+// Reports where a claim failed and ends the program, since anything after it would be noise.
 #define CHECK(claim)                                                             \
   do {                                                                           \
     if (!(claim)) {                                                              \

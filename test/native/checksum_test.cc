@@ -1,4 +1,4 @@
-// The TCP checksum against a twin that is slow and plain.
+// The TCP checksum against a slow and simple twin.
 #include "../../native/checksum.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Netlink messages taken apart: right ones, cut ones, lying ones, random ones.
+// Parsing netlink messages: valid, cut, inconsistent, random.
 #include "../../native/message.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kPacketHeaderEnd = 20 + 4 + 7;  // headers, the attribute's header, its seven bytes
 const Bytes kPayload = {0x45, 1, 2, 3, 4, 5, 6};
 
-// Whatever the bytes, what comes out lies inside them.
+// Whatever the bytes, the result lies inside them.
 Message parse_exactly(const Bytes& bytes, size_t length) {
   auto copy = exact_copy(bytes.data(), length);
   const Message message = acsplit::parse_message(copy.get(), length);

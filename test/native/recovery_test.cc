@@ -1,4 +1,4 @@
-// A verdict loop is killed and another goes on in the same memory: every packet that was read gets its verdict, in
+// A verdict loop is killed and another continues in the same memory: every packet that was read gets its verdict, in
 // order, decided from the bytes it came with.
 #include <signal.h>
 #include <sys/mman.h>
@@ -140,7 +140,7 @@ void check_killed_in_a_batch() {
       CHECK(verdicts(world) == expected);
       CHECK(second.counters().received == 5 && second.counters().recovered == 5 - decided);
 
-      // Nothing is left for a third, and reading goes on.
+      // Nothing is left for a third, and reading continues.
       CHECK(second.recover(batch).count == 0);
       world.feed(6, 1);
       CHECK(second.receive(batch).count == 1 && second.counters().lost == 0);
@@ -180,13 +180,13 @@ void check_a_batch_that_kills_twice_is_dropped() {
   CHECK((verdicts(world) == std::vector<Sent>{{1, 0}, {2, 0}}));
   CHECK(third.counters().given_up == 2);
 
-  // The count begins anew.
+  // The count restarts.
   world.feed(3, 1);
   CHECK(third.receive(batch).count == 1);
   CHECK(!world.worker().recover(batch).given_up);
 }
 
-// Killed again and again, each time after a decision more: nobody dies of the batch.
+// Killed again and again, each time after one more decision: the batch is not to blame.
 void check_a_batch_that_goes_on_is_not_dropped() {
   Outliving world;
   const Batch batch = world.batch();
@@ -202,8 +202,8 @@ void check_a_batch_that_goes_on_is_not_dropped() {
   CHECK(verdicts(world) == expected);
 }
 
-// "No such packet" about a verdict that was perhaps sent twice says nothing, whoever lives to hear it; about any other it
-// does.
+// "No such packet" about a verdict that may have been sent twice means nothing; about any other verdict it means a
+// loss.
 void check_repeats_are_forgiven() {
   Outliving world;
   const Batch batch = world.batch();
@@ -222,7 +222,7 @@ void check_repeats_are_forgiven() {
   CHECK(last.counters().verdicts_late == 1);
 }
 
-// Where a dead process had not sent its verdicts, nobody refuses those of the next: that hides no later loss.
+// If a dead process had not sent its verdicts, the kernel does not refuse those of the next: no later loss is hidden.
 void check_a_repeat_hides_no_loss() {
   Outliving world;
   const Batch batch = world.batch();
@@ -233,7 +233,7 @@ void check_a_repeat_hides_no_loss() {
     Queue next = world.worker();
     CHECK(next.recover(batch).count == 0);
     next.retire();
-    // The kernel has the packet, drops what is left, and is silent.
+    // The kernel has the packet, drops the rest, and does not answer.
     CHECK(verdicts(world).size() == 1);
   }
   Queue last = world.worker();

@@ -1,4 +1,4 @@
-// What the pieces add up to, against the same verdicts written by libnetfilter_queue.
+// The assembled pieces against the same verdicts written by libnetfilter_queue.
 #include "../../native/verdicts.h"
 
 #include <arpa/inet.h>

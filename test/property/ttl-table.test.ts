@@ -1,4 +1,4 @@
-/** TtlTable does, whatever the order of calls and however time runs, what a Map with whole times does. */
+/** TtlTable behaves like a Map with full timestamps, for any order of calls and any passage of time. */
 import * as fc from 'fast-check';
 import { TtlTable } from '../../src/tables/ttl-table';
 import { NaiveTable } from '../support/naive-table';

@@ -1,4 +1,4 @@
-/** Ratios within one run: what we cost beside what people would put there instead. */
+/** Ratios within one run: our cost beside the alternatives. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

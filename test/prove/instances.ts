@@ -1,4 +1,4 @@
-/** Two instances on one router under load: what is done to one, the other does not notice. */
+/** Two instances on one router under load: what happens to one does not affect the other. */
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { describe, measureInstances } from '../e2e/support/instances';
 import type { Proof } from './proof';

@@ -20,7 +20,7 @@ export interface Proof {
   full: Instance;
 }
 
-/** Runs to the end, and says on the way what people want to see. Throws an Error where it cannot run at all. */
+/** Runs to the end and reports its progress. Throws an Error when it cannot run at all. */
 export type Instance = (say: (line: string) => void) => Promise<Findings> | Findings;
 
 export interface TestFiles {

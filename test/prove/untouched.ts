@@ -1,4 +1,4 @@
-/** What is not ours, in every direction and by every protocol, in every state, with both back ends and families. */
+/** Traffic that is not ours, in every direction and protocol, in every state, with both back ends and families. */
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { differences, received, rowsOf, STATES } from '../e2e/support/untouched';
 import type { Proof } from './proof';

@@ -1,9 +1,9 @@
-/** The right of one collector to a CPE's next session, what became of it, and whether the CPE has been asked. */
+/** One collector's right to a CPE's next session, its state, and whether the CPE has been asked. */
 
 export type Grace = 'short' | 'unfinished' | 'retry';
 
 export interface Activation {
-  /** Empty where the CPE is asked and no more. */
+  /** Empty when the CPE is only asked. */
   owner: string;
   phase: 'none' | 'armed' | 'consumed' | 'grace';
   grace: Grace | undefined;
@@ -12,18 +12,18 @@ export interface Activation {
   port: number;
   phaseMs: number;
   armedMs: number;
-  /** Of the latest new request data of a collector; undefined where nobody asks. */
+  /** Time of a collector's latest new request data; undefined when nobody asks. */
   askedMs: number | undefined;
   /** When an asked CPE opened a session with the ITMS. */
   sessionMs: number | undefined;
-  /** Of the first diverted SYN that the collector has not answered by any packet. */
+  /** Time of the first diverted SYN to which the collector has sent nothing. */
   unheardMs: number | undefined;
   touchedMs: number;
 }
 
 const ARMED_MS = 60_000;
 const GRACE_MS: Record<Grace, number> = { short: 2_000, unfinished: 30_000, retry: 4_000 };
-/** From arming to the end of the last grace; as long lives what is consumed. */
+/** From arming to the end of the last grace; a consumed activation lives as long. */
 const ACTIVATION_MS = 300_000;
 const ASKED_MS = 75_000;
 

@@ -1,4 +1,4 @@
-/** Who may have a CPE's next session: which answers and FINs of Connection Requests arm. */
+/** Which collector gets a CPE's next session: the answers and FINs of Connection Requests that arm. */
 import { arm, ask, phaseAt } from './activations';
 import { ahead } from './arithmetic';
 import { type Context, ITMS } from './context';
@@ -16,7 +16,7 @@ export class Arming {
     return one !== undefined;
   }
 
-  /** New data of the server: a request, whose answer begins at that number of the CPE's. */
+  /** New data of the server: a request, whose answer begins at this number of the CPE's. */
   requested(request: Connection, answerAt: number): void {
     const { context } = this;
     const { answer } = request;
@@ -25,12 +25,12 @@ export class Arming {
       if (one) ask(one, context.nowMs);
     }
     request.requestedMs = context.nowMs;
-    // Pipelined behind one whose answer has begun: where its own begins cannot be told.
+    // Pipelined behind a request whose answer has begun, so where its own answer begins is unknown.
     if (answer.isAsked && ahead(answerAt, answer.at) < 0) return;
     Object.assign(answer, { isAsked: true, text: '', at: answerAt });
   }
 
-  /** Valid data of the CPE: read exactly where the answer goes on. @param first number of the first byte */
+  /** Valid data of the CPE, read exactly from where the answer continues. @param first number of the first byte */
   answered(request: Connection, first: number): void {
     const { payload, isChecksumRight, syn } = this.context.packet;
     const { answer } = request;

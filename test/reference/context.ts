@@ -1,4 +1,4 @@
-/** What every part of the reference sees: the world, the packet in hand, the time, and the memory. */
+/** What every part of the reference uses: the world, the current packet, the time, and the memory. */
 import { type Activation, isAsked, nothing } from './activations';
 import { type Connection, Memory } from './memory';
 import { type ReadPacket } from './packet';
@@ -96,7 +96,7 @@ export class Context {
     return 'untouched';
   }
 
-  /** The packet goes on to a server; to the ITMS where that one is no longer configured. */
+  /** Forwards the packet to a server; to the ITMS if that server is no longer configured. */
   to(owner: string, reason: string, port = this.packet.destinationPort): Ends {
     const isKnown = this.isConfigured(owner);
     this.reason = isKnown ? reason : 'owner-gone';
@@ -105,7 +105,7 @@ export class Context {
     return { source, sourcePort, destination, destinationPort: port };
   }
 
-  /** The packet goes on to the CPE, which sees the ACS. */
+  /** Forwards the packet to the CPE, which sees the ACS. */
   asAcs(reason: string, port = this.packet.sourcePort): Ends {
     this.reason = reason;
     const { destination, destinationPort } = this.packet;
@@ -122,7 +122,7 @@ export class Context {
     return this.memory.of(cpe).activation(this.nowMs);
   }
 
-  /** The CPE's entry, a new one where there is none; undefined where there is no room. */
+  /** The CPE's entry, new if necessary; undefined when there is no room. */
   claimActivation(cpe: string): Activation | undefined {
     const known = this.activation(cpe);
     if (known || !this.hasRoomFor(cpe)) return known;

@@ -1,6 +1,6 @@
 /**
- * An answer as text: what its head says so far, from its first byte on, in whatever pieces it came. RFC 9112.
- * The text is kept and read from the start each time.
+ * An answer as text: what its head says so far, from its first byte on, however it was segmented. RFC 9112. The text is
+ * kept and read from the start each time.
  */
 
 /** What a head means, to a Connection Request and to a CWMP session alike. */
@@ -15,7 +15,7 @@ export type Meaning =
   | 'retry'
   /** Any other code. */
   | 'refused'
-  /** Not HTTP, or not to be read to its code. */
+  /** Not HTTP, or not readable as far as its code. */
   | 'unreadable';
 
 export interface Head {

@@ -1,4 +1,4 @@
-/** The reference is a second reading only while it shares no code with what it judges. */
+/** The reference is a second reading only as long as it shares no code with what it judges. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** What the reference remembers about CPEs: lists of plain objects, searched from end to end, and how long each lives. */
+/** The reference's memory of CPEs: lists of plain objects, searched from end to end, and how long each lives. */
 import { type Activation, isKept } from './activations';
 import { noNumbers, type Numbers } from './numbers';
 
@@ -6,7 +6,7 @@ export type Side = 'cpe' | 'server';
 
 /** An answer that is being read, as text. */
 export interface Answer {
-  /** False while nobody has asked. */
+  /** False until a request has been sent. */
   isAsked: boolean;
   text: string;
   /** Sequence number of the next byte to be read. */
@@ -32,7 +32,7 @@ export interface Connection {
   answer: Answer;
   /** A SYN of another ISN has gone to the owner, and no valid packet of the CPE has come since. */
   hasPendingSyn: boolean;
-  /** Of the first SYN that the owner has not answered by any packet. */
+  /** Time of the first SYN to which the owner has sent nothing. */
   unheardMs: number | undefined;
   /** Of a request's latest new data. */
   requestedMs: number;

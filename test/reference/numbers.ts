@@ -1,12 +1,12 @@
 /**
- * Proof: whose packet is it? The numbers of a connection come from its server, whose packets cannot be forged; a CPE's
- * packet must fit them. [2]
+ * Proof of the sender. The numbers of a connection come from its server, whose packets cannot be forged; a CPE's packet
+ * must fit them. [2]
  */
 import { ahead, plus } from './arithmetic';
 import { type ReadPacket } from './packet';
 
 export interface Numbers {
-  /** False until the server has sent a packet that tells both ends' numbers. */
+  /** False until the server has sent a packet with both ends' numbers. */
   areLearned: boolean;
   serverNext: number;
   serverAck: number;
@@ -20,7 +20,7 @@ export interface Numbers {
   cpeScale: number | undefined;
 }
 
-/** A jump that says that packets were missed. */
+/** A jump this large means that packets were missed. */
 const GAP = 2 ** 20;
 /** How old an acknowledgement may be. */
 const OLD_ACK = 2 ** 16;
@@ -74,7 +74,7 @@ export function acceptedByServer(numbers: Numbers, packet: ReadPacket): void {
   });
 }
 
-/** This packet answers the SYN of that ISN. */
+/** This packet answers the SYN with that ISN. */
 export function answersSyn({ acknowledgement }: ReadPacket, isn: number): boolean {
   const acknowledged = ahead(acknowledgement, isn);
   return acknowledged >= 1 && acknowledged <= SYN_LENGTH;
@@ -162,14 +162,14 @@ export function isNewOfCpe({ cpeNext }: Numbers, packet: ReadPacket): boolean {
 /** A valid packet of the CPE. @param fin 1 where its FIN counts */
 export function spokenByCpe(numbers: Numbers, packet: ReadPacket, fin = 0): void {
   const end = endOf(packet, fin);
-  // A FIN may stand behind the last byte of the window.
+  // A FIN may lie behind the last byte of the window.
   if (ahead(plus(numbers.serverEdge, 1), end) >= 0) numbers.cpeNext = later(numbers.cpeNext, end);
   numbers.cpeAck = later(numbers.cpeAck, packet.acknowledgement);
   const edge = plus(packet.acknowledgement, scaled(packet, numbers.cpeScale, numbers.serverScale));
   numbers.cpeEdge = later(numbers.cpeEdge, edge);
 }
 
-/** A valid FIN of the CPE that stands where its data end: before its own data, or behind them. */
+/** A valid FIN of the CPE that comes where its data end: before its own data, or behind them. */
 export function isFinOfCpe(numbers: Numbers, packet: ReadPacket): boolean {
   return isEdgeOfCpe(numbers, packet.sequence) || isEdgeOfCpe(numbers, endOf(packet));
 }

@@ -11,7 +11,7 @@ export interface ReadPacket {
   ack: boolean;
   fin: boolean;
   rst: boolean;
-  /** As it stands in the header. */
+  /** As in the header. */
   window: number;
   /** What a SYN offers; undefined without the option. */
   windowScale: number | undefined;

@@ -1,9 +1,9 @@
 /**
- * The reference: the decision written a second time, from the design and in the slow and obvious way. It says of each
- * packet what must become of it. It shares no code with src/, so that a mistake has to be made twice to pass unseen.
+ * The reference: the decision written a second time, from the design and in the slow and obvious way. It tells for each
+ * packet what must happen to it. It shares no code with src/, so a mistake has to be made twice to go unnoticed.
  *
- * Where the design leaves a choice it accepts what the core did, if that is one of the choices: which free port a
- * colliding connection gets, and whether a table had room that is full of entries not yet swept.
+ * Where the design leaves a choice, it accepts what the core did if that is one of the choices: which free port a
+ * colliding connection gets, and whether a table that is full of unswept entries had room.
  */
 import { isAsked, phaseAt } from './activations';
 import { Arming } from './arming';
@@ -107,7 +107,7 @@ export class Reference {
     return true;
   }
 
-  /** The kernel alone has sent CPEs to the ITMS for a while: what was armed or asked is over. */
+  /** The kernel alone has sent CPEs to the ITMS for a while: every armed or asked entry ends. */
   endActivations(nowMs: number): void {
     const { memory } = this.context;
     for (const [cpe, one] of memory.activations(nowMs)) {

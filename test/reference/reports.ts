@@ -1,4 +1,4 @@
-/** SYNs of CPEs to the report port: which are a collector's, and what a SYN does to a connection that stands. */
+/** SYNs of CPEs to the report port: which go to a collector, and what a SYN does to an existing connection. */
 import { isAsked, phaseAt, stands } from './activations';
 import { type Context, type Decision, ITMS } from './context';
 import { type Connection, find, isOverForCpe, makeRoom, opened, PIN_MS, remove, REPORT_UNANSWERED_MS } from './memory';
@@ -6,7 +6,7 @@ import { openedByCpe } from './numbers';
 
 /** After this many other SYNs the pin cache (65 536 places) may have forgotten one; before, hardly ever. */
 const SURE_PINS = 400;
-/** While a collector has been silent for so long, the CPE's other SYNs go to the ITMS. */
+/** While a collector has been silent for this long, the CPE's other SYNs go to the ITMS. */
 const SILENT_MS = 3_000;
 /** Provisional entries of a CPE. */
 const MOST_PROVISIONAL = 4;
@@ -78,7 +78,7 @@ export class Reports {
     return context.to(standing.owner, phaseAt(standing, nowMs) === 'grace' ? 'diverted-in-grace' : 'diverted');
   }
 
-  /** Why an activation that stands diverts nothing. */
+  /** Why an existing activation diverts nothing. */
   private objection(): string | undefined {
     const { context } = this;
     const { nowMs, isPaused, mode } = context;

@@ -1,4 +1,4 @@
-/** Connection Requests, and whatever else servers open towards CPEs. */
+/** Connection Requests, and anything else that servers open to CPEs. */
 import { plus } from './arithmetic';
 import { type Arming } from './arming';
 import { type Context, type Decision, ITMS } from './context';
@@ -96,7 +96,7 @@ export class Requests {
     return !context.isLimited;
   }
 
-  // ---- a server goes on ----
+  // ---- a server continues ----
 
   fromServer(sender: string): Decision {
     const { context } = this;
@@ -176,12 +176,12 @@ export class Requests {
     if (known.isAnswered) return;
     const { packet } = this.context;
     acceptedByCpe(known.numbers, packet);
-    // Of a request on the SYN (RFC 7413): the answer begins with the first byte.
+    // A request on the SYN (RFC 7413): the answer begins with the first byte.
     if (known.answer.isAsked) known.answer.at = plus(packet.sequence, 1);
     known.isAnswered = true;
   }
 
-  /** One without an answer lives by its SYNs. */
+  /** An unanswered connection lives by its SYNs. */
   private keep(known: Connection): void {
     if (known.isAnswered) known.touchedMs = this.context.nowMs;
   }

@@ -1,10 +1,10 @@
-/** How diverted connections end, and what of a session may follow on another connection. */
+/** How diverted connections end, and which further connections may continue a session. */
 import { arm, consume, finish, type Grace, resume } from './activations';
 import { type Context } from './context';
 import { readHead } from './http';
 import { type Connection, isClosing, remove, type Side } from './memory';
 
-/** A server that closes so long after the last data has given up an idle connection. */
+/** A server that closes this long after the last data has closed an idle connection. */
 const IDLE_MS = 1_000;
 
 export class SessionEnds {

@@ -1,4 +1,4 @@
-/** Connections of CPEs to the report port, but for the SYN: what keeps or ends them. */
+/** Connections of CPEs to the report port, except the SYN: what keeps or ends them. */
 import { ahead, plus } from './arithmetic';
 import { type Context, type Decision, ITMS } from './context';
 import { isAlert, readHead } from './http';
@@ -21,7 +21,7 @@ import {
 } from './numbers';
 import { SessionEnds } from './session-ends';
 
-/** How much of a collector's answer is looked at. */
+/** How many segments of a collector's answer are read. */
 const MOST_SEGMENTS = 4;
 const SEGMENT_BYTES = 255;
 
@@ -82,7 +82,7 @@ export class Sessions {
     known.hasPendingSyn = false;
     known.unheardMs = undefined;
     if (isNewOfCpe(numbers, packet) && !isAlert(packet.payload)) {
-      // A request: its answer begins where the CPE expects the next byte.
+      // A request: its answer begins at the byte that the CPE expects next.
       Object.assign(known.answer, { isAsked: true, text: '', at: packet.acknowledgement });
       known.dataMs = nowMs;
     }
@@ -124,7 +124,7 @@ export class Sessions {
         return context.drop('report-forgotten');
       }
       if (known.isAnswered) return context.asAcs('report-unproven');
-      // It answers a later SYN: it never saw the first.
+      // It answers a later SYN, so it never saw the first.
       known.isn = plus(packet.acknowledgement, -1);
     }
     this.heard(known);
@@ -171,7 +171,7 @@ export class Sessions {
     if (known.isAnswered) known.touchedMs = nowMs;
   }
 
-  /** The collector's answer, exactly where it goes on. */
+  /** The collector's answer, read exactly from where it continues. */
   private read(known: Connection): void {
     const { packet, nowMs } = this.context;
     const { answer, numbers } = known;
@@ -186,7 +186,7 @@ export class Sessions {
     answer.at = plus(packet.sequence, seen.length);
   }
 
-  /** The collector is not silent. */
+  /** The collector has sent something, so it is not silent. */
   private heard(known: Connection): void {
     if (known.unheardMs === undefined) return;
     known.unheardMs = undefined;

@@ -1,7 +1,7 @@
 /**
- * An attacker who is not on the path: knows every address and port, even which connections live, but no sequence number.
- * Sends in the name of CPEs: SYN, FIN, RST, SYN+ACK, ACK and data with guessed numbers, alone, in sequences, in floods. A
- * checker that fails with him in and holds without him has found what two forged packets can do.
+ * An off-path attacker: knows every address and port, even which connections are live, but no sequence number. Sends
+ * SYN, FIN, RST, SYN+ACK, ACK and data in the name of CPEs, with guessed numbers, singly, in sequences and in floods. A
+ * checker that fails only with the attacker present has found what forged packets can do.
  */
 import { type Connection } from './ledger';
 import { GET, SUCCESSES } from './messages';

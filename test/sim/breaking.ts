@@ -122,7 +122,7 @@ export interface Break {
   /** `Class.method`, `Class.constructor`, a function, or a constant of the file. */
   within: string;
   place: Place;
-  /** `$&` stands for what is there, `$1` for a call's first argument. */
+  /** `$&` is the original text, `$1` a call's first argument. */
   becomes: string;
 }
 

@@ -1,15 +1,15 @@
 /**
- * One CWMP session as a CPE leads it (TR-069, 3.7): Inform, empty POST, answers to RPCs, until the server says 204. It
- * goes on over another connection, without a new Inform, where the server closes in between, or where the CPE does.
+ * One CWMP session from the CPE's side (TR-069, 3.7): Inform, empty POST, answers to RPCs, until the server sends 204.
+ * When the server or the CPE closes in between, it continues on another connection without a new Inform.
  */
 import { type Cpe, noteOpen } from './cpe';
 import { CLEAR, Kind, kindOf, type Message, OVER_TLS, type Words } from './messages';
 import { type Prng } from './prng';
 import { type App, type Ending, State, type TcpEnd } from './tcp-end';
 
-/** A session without progress for so long is given up. */
+/** A session without progress for this long is abandoned. */
 const PATIENCE_MS = 60_000;
-/** After a clean close in the middle, the session goes on upon a new connection. */
+/** After a clean close in the middle, the session continues on a new connection. */
 const MOVE_SHARE = 0.06;
 const MOVE_WITHIN_MS = 2_200;
 /** Where the server has closed, or asks for a password, many a device needs longer. */
@@ -17,7 +17,7 @@ const SLOW_MOVE_SHARE = 0.3;
 const SLOW_MOVE_WITHIN_MS = 25_000;
 /** How often a CPE hangs up rudely, with data unread. */
 const RUDE_SHARE = 0.02;
-/** How often it thinks for seconds before it goes on: longer than some servers wait. */
+/** How often it pauses for seconds before it continues: longer than some servers wait. */
 const SLOW_SHARE = 0.08;
 const MOST_MOVES = 30;
 
@@ -68,7 +68,7 @@ export class CpeSession implements App {
     }
   }
 
-  /** Says the next thing; or closes, in order or by a RST, and goes on over another connection. */
+  /** Sends the next message; or closes, cleanly or with a RST, and continues on another connection. */
   private goOn(end: TcpEnd, message: Message): void {
     const { prng } = this;
     this.isMoving = prng.chance(MOVE_SHARE);

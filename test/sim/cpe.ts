@@ -20,7 +20,7 @@ const FIRST_PORT = 49152;
 const PORTS = 40;
 const TLS_SHARE = 0.2;
 const HOSTILE_SHARE = 0.04;
-/** What a misbehaving CPE does once it is woken: connections at once, answers that nobody asked for. */
+/** What a misbehaving CPE does when woken: many connections at once, and unsolicited answers. */
 const STAMPEDE = 24;
 const REPEATED_ANSWERS = 30;
 /** Requests that come sooner than this after another one are throttled. */
@@ -95,7 +95,7 @@ export class Cpe extends Host implements App {
     this.isWanted = false;
   }
 
-  /** @param bootMs until the boot session at the most */
+  /** @param bootMs longest time until the boot session */
   powerOn(bootMs: number): void {
     if (this.isUp) return;
     this.isUp = true;
@@ -130,7 +130,7 @@ export class Cpe extends Host implements App {
     });
   }
 
-  /** Begins nothing more: no session, no answer to requests. What runs, ends. */
+  /** Starts nothing more: no session, no answer to requests. What is running ends. */
   retire(): void {
     this.isRetired = true;
   }
@@ -237,7 +237,7 @@ export class Cpe extends Host implements App {
     for (let i = 0; i < message.length; i++) end.send(message[i]!, i === message.length - 1);
   }
 
-  /** Says yes again and again, and opens what it can; its packets claim numbers that are not its own. */
+  /** Answers 2xx again and again and opens all it can; its packets carry wrong numbers. */
   private misbehave(end: TcpEnd): void {
     if (end.connection !== undefined) end.connection.causes |= Cause.Hostile;
     for (let i = 0; i < REPEATED_ANSWERS; i++) {
@@ -258,7 +258,7 @@ export class Cpe extends Host implements App {
     if (end === undefined) return;
     this.later(this.prng.between(100, 5_000), () => {
       const by = this.prng.chance(0.3) ? 0 : this.prng.integer(-2, 20_000);
-      // At the right number it spoils the checksum: the server does not hear it.
+      // With the right number it corrupts the checksum, so that the server ignores it.
       this.spoilsNext = by === 0;
       end.misspeak(this.prng.pick([FIN | ACK, RST, RST | ACK, ACK]), by);
       this.spoilsNext = false;
@@ -301,7 +301,7 @@ class Intruder implements App {
   ended(): void {}
 }
 
-/** Takes what comes, and closes. */
+/** Receives everything, and closes. */
 class Download implements App {
   opened(end: TcpEnd): void {
     noteOpen(end);

@@ -1,4 +1,4 @@
-/** What a checker throws: the run is over, and a shorter one that fails alike may be looked for. */
+/** Thrown by a checker: the run is over, and the shrinker may look for a shorter run with the same failure. */
 export class SimFailure extends Error {
   constructor(
     /** Which check failed; a shrunk run must fail by the same. */

@@ -1,4 +1,4 @@
-/** A host with TCP: finds the end that a packet is for, opens, accepts, and resets what nobody here knows. */
+/** A host with TCP: finds the end that a packet belongs to, opens, accepts, and resets what it does not know. */
 import { Cause, type Connection, type Ledger } from './ledger';
 import { type Line, type Network, type Packet, type Receiver } from './network';
 import { CPE } from './parties';
@@ -52,7 +52,7 @@ export abstract class Host implements TcpHost, Receiver {
   protected abstract keep(end: TcpEnd): void;
   protected abstract remove(end: TcpEnd): void;
   protected abstract welcome(syn: Segment): Welcome;
-  /** Flags that this host's SYNs carry beside SYN. */
+  /** Flags that this host's SYNs carry besides SYN. */
   protected readonly synFlags: number = 0;
   /** What its ends offer (RFC 7323). */
   readonly windowScale: number = NO_SCALE;

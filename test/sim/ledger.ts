@@ -1,8 +1,8 @@
 /**
- * What became of each TCP connection, beside its packets: every packet in flight names the connection that its sender
- * meant. So it can be told, without any rule of the splitter's, whether a connection was answered by two servers, whether
- * its packets reached one that had not answered it, and whether it broke for a reason that would have broken it without
- * the splitter too. Forged packets belong to no connection, and excuse nothing.
+ * What became of each TCP connection, independent of its packets: every packet in flight names the connection that its
+ * sender meant. So the ledger can tell, without any of the splitter's rules, whether two servers answered a connection,
+ * whether its packets reached a server that had not answered it, and whether it broke for a reason that would also have
+ * broken it without the splitter. Forged packets belong to no connection and excuse nothing.
  */
 import { SimFailure } from './failure';
 import { CPE, ITMS, SERVERS } from './parties';
@@ -27,7 +27,7 @@ export const enum Cause {
   Limit = 1 << 6,
   /** The server was too busy to answer a SYN. */
   Busy = 1 << 7,
-  /** It was silent for longer than its entry lives: what comes later is a stranger's. */
+  /** It was silent for longer than its entry lives, so later packets belong to no entry. */
   Expired = 1 << 8,
   /** Its CPE misbehaves. */
   Hostile = 1 << 9,
@@ -48,7 +48,7 @@ const RECENT = 64;
 export class Connection {
   /** Bit by server: took the SYN. */
   accepted = 0;
-  /** Bit by server: a packet of it reached the CPE's live end. */
+  /** Bit by server: a packet of that server reached the CPE's live end. */
   heard = 0;
   /** Bit by server: refused the SYN. */
   refused = 0;
@@ -58,7 +58,7 @@ export class Connection {
   lost = 0;
   /** An end has closed for good. */
   isOver = false;
-  /** An end has closed in order: all that was to be said has been said. */
+  /** One end has closed cleanly: everything was sent. */
   isComplete = false;
   /** The CPE's end knows that it is open. */
   isEstablished = false;
@@ -95,7 +95,7 @@ export class Connection {
     else this.finOfServer = true;
   }
 
-  /** Its entry is closed by rule: any SYN on its ports, a forged one too, is then decided afresh. */
+  /** Its entry is closed by the rules, so any SYN on its ports, even a forged one, is decided as a new connection. */
   get hasServerClosed(): boolean {
     return this.finOfServer;
   }
@@ -143,8 +143,8 @@ export class Ledger {
   }
 
   /**
-   * A server takes the SYN of a CPE's connection. Where nothing of another server has reached the CPE, a second one may:
-   * a collector that has forgotten an earlier connection takes a SYN, and its answer is dropped.
+   * A server takes the SYN of a CPE's connection. A second server may, as long as nothing of the first has reached the
+   * CPE: a collector that has forgotten an earlier connection takes a SYN, and its answer is dropped.
    */
   accept(connection: Connection, server: number): void {
     connection.accepted |= 1 << server;
@@ -164,9 +164,9 @@ export class Ledger {
   }
 
   /**
-   * A packet of `connection`, sent by `server`, arrives at the CPE's live end of it. A refusal is a server's last word and
-   * ends the entry (the rules: "the entry goes"): a SYN that was repeated meanwhile is the ITMS's, and a refusal that
-   * comes after the ITMS's answer is a RST out of the window. Who took the SYN is checked all the same.
+   * A packet of `connection`, sent by `server`, arrives at the CPE's live end. A refusal is a server's last packet and
+   * ends the entry: a SYN repeated meanwhile goes to the ITMS, and a refusal that arrives after the ITMS's answer is a
+   * RST outside the window. The check of who took the SYN still applies.
    */
   atCpe(connection: Connection, server: number): void {
     if (connection.refused & (1 << server) || connection.hasServerClosed) return;
@@ -191,7 +191,7 @@ export class Ledger {
   /** An end gave up after `attempts` transmissions without an answer. */
   gaveUp(connection: Connection, attempts: number): void {
     this.broken++;
-    // Of a CPE with sixteen connections, those that their server has closed give way: no answer to a last FIN then.
+    // When a CPE has sixteen connections, those closed by their server give way, so a last FIN gets no answer.
     const mayBeGone = connection.hasServerClosed;
     const isExcused =
       mayBeGone || connection.causes !== 0 || connection.lost >= attempts || this.isForgotten(connection);

@@ -1,6 +1,6 @@
 /**
- * npm run sim: runs the simulation, and says what it saw; or measures, or judges itself (words.ts). Exit 1 on a failure,
- * with the command that repeats it in its shortest form. The last line of a run is its transcript's digest.
+ * npm run sim: runs the simulation and reports what it saw; or measures, or judges itself (words.ts). Exits 1 on a
+ * failure, with the command that repeats it in its shortest form. The last line of a run is its transcript's digest.
  */
 import { createHash } from 'node:crypto';
 import { commandOf, type SimOptions } from './options';

@@ -1,4 +1,7 @@
-/** What a load asks of the engine: the simulation unwatched, its traffic and its tables sampled every virtual second. */
+/**
+ * What a load requires of the engine: the simulation without checkers, its traffic and its tables sampled every virtual
+ * second.
+ */
 import { DEFAULTS, type Trouble, TROUBLES } from './options';
 import { SplitterBox, type TableCounts } from './splitter-box';
 import { World } from './world';
@@ -10,7 +13,7 @@ interface Scene {
   what: string;
   /** CPEs that the load is stated for. */
   fullCpes: number;
-  /** Simulated where nothing else is said. */
+  /** Number of simulated CPEs by default. */
   cpes: number;
   /** Of each of the full number; never where infinite. */
   informSeconds: number;

@@ -1,6 +1,6 @@
 /**
- * What CPEs and servers say to each other: HTTP, with bodies that stand for CWMP (TR-069, 3.4), or the same over TLS. A
- * message is told by its last byte, so that hosts need no parser; the splitter sees the first ones.
+ * Messages of CPEs and servers: HTTP with bodies that stand for CWMP (TR-069, 3.4), or the same over TLS. The last byte
+ * identifies a message, so hosts need no parser; the splitter sees the first bytes.
  */
 import { Payload, SEGMENT_BYTES } from './wire';
 
@@ -25,7 +25,7 @@ export const enum Kind {
   /** Not HTTP at all. */
   Odd,
 }
-/** In the last byte, beside the kind: the message came over TLS. */
+/** In the last byte, besides the kind: the message came over TLS. */
 const TLS = 0x80;
 
 /** Segments, as they are sent. */
@@ -46,7 +46,7 @@ const answer = (status: string, body = 0) => `HTTP/1.1 ${status}\r\nContent-Leng
 const NO_CONTENT = 'HTTP/1.1 204 No Content\r\n\r\n';
 const get = (rest: string) => `GET /wake HTTP/1.1\r\nHost: cpe\r\n${rest}\r\n`;
 
-/** What is said in a session, in the clear and over TLS. */
+/** A session's messages, in the clear and over TLS. */
 export interface Words {
   inform: Message;
   informAuthorized: Message;
@@ -89,7 +89,7 @@ export const OVER_TLS: Words = {
   noContent: [record(Kind.NoContent, 90)],
   unauthorized: record(Kind.SessionUnauthorized, 110),
   serverError: record(Kind.ServerError, 100),
-  // close_notify, in TLS 1.2 and hidden in 1.3: told apart from a message by its missing PSH.
+  // close_notify, in TLS 1.2 and hidden in 1.3; recognised by its missing PSH.
   goodbye: [new Payload('\x15\x03\x03\x00\x02\x01\x00')],
 };
 

@@ -1,6 +1,6 @@
 /**
- * The network: from a host to the splitter and on to another host, with loss, duplication, reordering, corruption and
- * delay, and lines that are cut. CPEs stand behind lines of their own, servers next to the splitter.
+ * The network: from a host to the splitter and on to another host, with loss, duplication, reordering, corruption,
+ * delay, and interrupted lines. CPEs have lines of their own; servers are next to the splitter.
  */
 import { Cause, type Connection, type Ledger } from './ledger';
 import { CPE, lineOf, serverAt } from './parties';
@@ -8,7 +8,7 @@ import { type Prng } from './prng';
 import { type Due, type Timeline } from './timeline';
 import { ACK, destinationOf, PACKET_BYTES, SYN, tcpAtOf } from './wire';
 
-/** A packet in flight. Used again and again: whoever ends its way gives it back. */
+/** A packet in flight. Packets are reused: the code that ends its trip returns it. */
 export class Packet implements Due {
   readonly bytes = new Uint8Array(PACKET_BYTES);
   length = 0;

@@ -1,12 +1,12 @@
 /**
- * Packets of nobody's connection: scans, floods, servers that speak on connections of others, garbage. They draw what they
- * draw, and must harm nobody. What is sent in the name of CPEs that are there: attacker.ts.
+ * Packets that belong to no connection: scans, floods, servers that send on other servers' connections, garbage. They
+ * may be answered but must harm nobody. For packets sent in the name of existing CPEs see attacker.ts.
  */
 import { CPE, ACS, ITMS, lineAddress, REPORT_PORTS, SERVERS } from './parties';
 import { ACK, encode, FIN, isIpv6, RST, Segment, SYN } from './wire';
 import { type World } from './world';
 
-/** Spoofed sources beside the CPEs' own addresses. */
+/** Spoofed sources besides the CPEs' own addresses. */
 const STRANGERS = 2000;
 /** What garbage changes: lengths, protocol, addresses, ports, offset, flags, checksums. */
 const IPV4_BYTES = [0, 2, 3, 6, 7, 9, 10, 12, 16, 20, 22, 32, 33, 36] as const;
@@ -74,7 +74,7 @@ export class Noise {
     this.send(CPE, flags);
   }
 
-  /** To lines without a CPE: what real CPEs would answer is not this file's business. */
+  /** To lines without a CPE: this file does not deal with answers of real CPEs. */
   private fromServer(flags: number, port: number): void {
     const { prng, options } = this.world;
     const party = prng.integer(ITMS, SERVERS.length - 1);
@@ -98,7 +98,7 @@ export class Noise {
     packet.length = encode(segment, undefined, packet.bytes);
     for (let i = prng.integer(1, 3); i > 0; i--) {
       packet.bytes[prng.pick(segment.isIpv6 ? IPV6_BYTES : IPV4_BYTES)] = prng.integer(0, 255);
-      // A packet of the family that the run does not have is nobody's.
+      // A packet of a family that the run does not have belongs to nobody.
       if (isIpv6(packet.bytes) !== segment.isIpv6) packet.bytes[0] = 0x55;
     }
     if (prng.chance(0.3)) packet.length = prng.integer(1, packet.length);

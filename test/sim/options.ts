@@ -1,4 +1,4 @@
-/** What a run is made of. The same options give the same run, to the last packet. */
+/** The options of a run. The same options give the same run, to the last packet. */
 import { type Mode } from '../reference/reference';
 
 /** What may go wrong; each can be left out, which is how a failing run is shrunk. */

@@ -1,4 +1,4 @@
-/** What became of a packet, as the reference says it, and in words. */
+/** What happened to a packet, in the reference's form and in words. */
 import { type Decision } from '../reference/reference';
 import { addressTextAt, destinationAtOf, get16, sourceAtOf, tcpAtOf } from './wire';
 

@@ -1,11 +1,11 @@
-/** Who takes part: the splitter's address and ports, the ITMS, the collectors, and where CPEs live. */
+/** The parties: the splitter's address and ports, the ITMS, the collectors, and the CPEs' networks. */
 import { addressOf, addressText } from './wire';
 
 /** By number: 0 is the ITMS, the rest are collectors. */
 export interface ServerParty {
   name: string;
   address: number;
-  /** The splitter's interface behind which it stands: 1 second, 2 third. */
+  /** The splitter's interface towards it: 1 second, 2 third. */
   queue: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Plants each breakage of plants.ts in a scratch copy of the core and lets the simulation look for it. Says after how
- * many simulated sessions it was found, and by which check: npm run sim -- --planted.
+ * Plants each breakage of plants.ts in a scratch copy of the core and lets the simulation look for it. Reports after
+ * how many simulated sessions it was found, and by which check: npm run sim -- --planted.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-/** Breakages of the core, one place each, which the simulation must find. */
+/** Breakages of the core, each in one place, which the simulation must find. */
 import {
   type Break,
   call,
@@ -20,7 +20,7 @@ export interface Plant extends Break {
   file: string;
 }
 
-/** What is broken, the declaration that holds it, the place within, and what comes in its stead. */
+/** What is broken, the declaration that holds it, the place within, and the replacement. */
 type Row = readonly [what: string, within: string, place: Break['place'], becomes: string];
 
 /** In the place of `activatedCpes.tried(slot)`. */

@@ -1,4 +1,4 @@
-/** A run in a few lines for people. */
+/** A run in a few lines, for people. */
 import { SERVERS } from './parties';
 import { type SimResult } from './world';
 

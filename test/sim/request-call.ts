@@ -1,10 +1,10 @@
-/** A Connection Request as a server makes it (TR-069, 3.2.2), with the ways of real HTTP clients to end it. */
+/** A Connection Request as a server makes it (TR-069, 3.2.2), ended in the ways that real HTTP clients end it. */
 import { GET, GET_AUTHORIZED, Kind, kindOf } from './messages';
 import { type Prng } from './prng';
 import { type Server } from './server';
 import { type App, type Ending, State, type TcpEnd } from './tcp-end';
 
-/** Connects and leaves, to see whether somebody is there. */
+/** Connects and leaves, to see whether anybody answers. */
 const HEALTH_CHECK_SHARE = 0.05;
 const KEEP_ALIVE_SHARE = 0.2;
 const RUDE_SHARE = 0.05;

@@ -1,4 +1,4 @@
-/** The figures of loads as text for people: one load as lines, all of them as the table of docs/scale.md. */
+/** The figures of loads as text: one load as lines, all of them as the table in docs/scale.md. */
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -9,7 +9,7 @@ const ROOT = resolve(__dirname, '..', '..');
 const MEBIBYTE = 2 ** 20;
 const NS = 1e9;
 
-/** A name, what stands beside it, for one load. */
+/** A name and its text for one load. */
 type Row = [name: string, text: string];
 
 export function describeFigures(figures: Figures): string {

@@ -1,4 +1,4 @@
-/** An ACS, ITMS or collector: answers sessions, wakes CPEs, and has its moods: refuses, is too busy or silent, dies. */
+/** An ACS, ITMS or collector: serves sessions, wakes CPEs, and has moods: it refuses, is too busy or silent, dies. */
 import { Host, takeOut, type Surroundings, type Welcome } from './host';
 import { Cause } from './ledger';
 import { CLEAR, isTls, Kind, kindOf, type Message, OVER_TLS, type Words } from './messages';
@@ -8,9 +8,9 @@ import { type App, type Ending, State, type TcpEnd } from './tcp-end';
 import { type Segment } from './wire';
 
 const LIMITS = { synRetries: 5, dataRetries: 7, keepAliveMs: 75_000 };
-/** A connection that is still open after so long is reset. */
+/** A connection still open after this long is reset. */
 const PATIENCE_MS = 100_000;
-/** Node's http server closes what was idle for so long. */
+/** Node's http server closes connections that were idle for this long. */
 const IDLE_MS = 5_000;
 const FIRST_PORT = 32768;
 const LAST_PORT = 60999;
@@ -28,12 +28,14 @@ const HABITS = [
   { idleMs: Number.POSITIVE_INFINITY, closeShare: 0, wantsDigest: true },
 ] as const;
 
-/** Some CPEs' sessions are long; a server that closes after every answer makes dozens of connections of them. */
+/** Some CPEs' sessions are long; a server that closes after every answer needs dozens of connections for them. */
 function hasMuchToSay(cpe: number): boolean {
   return (cpe & 15) === 3;
 }
 
-/** `silent` hears nothing and forgets nothing; `dead` hears nothing, and has forgotten all when it is back. */
+/**
+ * `silent` receives nothing and forgets nothing; `dead` receives nothing, and has forgotten everything when it returns.
+ */
 export type Mood = 'well' | 'slow' | 'busy' | 'refusing' | 'silent' | 'dead';
 
 export interface ServerCounts {
@@ -103,7 +105,7 @@ export class Server extends Host implements App {
 
   private choosePort(cpe: number): number {
     const other = this.latest.get(cpe);
-    // A connection that found the table full is not known: nobody could see a collision with it.
+    // A connection that found the table full is not recorded, so a collision with it cannot be seen.
     const mayCollide = other?.connection !== undefined && (other.connection.causes & Cause.Limit) === 0;
     if (mayCollide && this.prng.chance(COLLISION_SHARE)) return other.localPort;
     return this.prng.integer(FIRST_PORT, this.lastPort);

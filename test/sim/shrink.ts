@@ -1,8 +1,8 @@
-/** Looks for the shortest run that still fails by the same check. */
+/** Looks for the shortest run that still fails the same check. */
 import { type SimOptions, TROUBLES } from './options';
 import { type SimResult, World } from './world';
 
-/** Runs tried at the most, and packets simulated in them altogether. */
+/** Most runs tried, and most packets simulated in all of them together. */
 const MAX_RUNS = 400;
 const MAX_PACKETS = 6_000_000;
 const SEEDS_PER_SIZE = 6;

@@ -1,8 +1,8 @@
 /**
- * The splitter on its path: the real core, driven by packets in batches on virtual time, and every verdict checked.
+ * The splitter on the path: the real core, driven by packets in batches on virtual time, with every verdict checked.
  *
  * The only file here that knows the core. The engine's clock is in whole milliseconds: packets that arrive within one
- * are a batch.
+ * millisecond form a batch.
  */
 import { type Tables } from '../reference/context';
 import { type Mode, Reference, type Room, type World } from '../reference/reference';
@@ -78,7 +78,7 @@ export class SplitterBox {
   sweepNs = 0;
   clockNs: (() => number) | undefined = undefined;
   isRunning = true;
-  /** Whose packets are told one by one. */
+  /** CPEs whose packets are logged one by one. */
   readonly traced = new Traced();
   private isFlushDue = false;
   private waiting: Packet[] = [];
@@ -246,7 +246,7 @@ export class SplitterBox {
     for (let i = from; i < to; i++) this.settle(packets[i]!, i - from, nowMs);
   }
 
-  /** Checks a verdict, and does what it says. */
+  /** Checks a verdict and carries it out. */
   private settle(packet: Packet, index: number, nowMs: number): void {
     const { batch } = this;
     const after = batch.packet(index);

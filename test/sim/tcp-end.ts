@@ -1,8 +1,8 @@
 /**
- * One end of a TCP connection (RFC 9293), small but honest, with Linux' answers to what is not its peer's: handshake, data
- * in order, retransmission with back-off (RFC 6298, without estimating round trips), windows and their scale (RFC 7323),
- * keep-alive, orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC 5961), not more often than
- * every half second. Data out of order are dropped, and come again; a FIN is kept.
+ * One end of a TCP connection (RFC 9293), small but correct, with Linux's answers to packets that are not its peer's:
+ * handshake, in-order data, retransmission with back-off (RFC 6298, without estimating round trips), windows and their
+ * scale (RFC 7323), keep-alive, orderly close, TIME-WAIT, resets by exact sequence number and challenge ACKs (RFC
+ * 5961), at most one per half second. Out-of-order data is dropped and comes again; a FIN is kept.
  */
 import { type Connection } from './ledger';
 import { type Due, type Timeline } from './timeline';
@@ -56,7 +56,7 @@ const WINDOW_SEGMENTS = 8;
 const WINDOW_BYTES = 64240;
 const SCALED_WINDOW_BYTES = 262_144;
 const MAX_WINDOW_FIELD = 0xffff;
-/** Linux, tcp_invalid_ratelimit: answers to packets out of the window that carry no data, and challenge ACKs. */
+/** Linux, tcp_invalid_ratelimit: applies to answers to out-of-window packets without data, and to challenge ACKs. */
 const CHALLENGE_MS = 500;
 const MAX_PROBES = 5;
 
@@ -73,11 +73,11 @@ export class TcpEnd implements Due {
   /** The peer's FIN came. */
   isPeerClosed = false;
   isFinSent = false;
-  /** When the peer spoke last. */
+  /** When the peer last sent something. */
   heardMs = 0;
   /** The window scale that this end may offer: its host's, unless the peer's SYN offered none. */
   offeredScale: number;
-  /** Whoever closes last forgets the connection with the last ACK; the other keeps TIME-WAIT. */
+  /** The end that closes last forgets the connection with the last ACK; the other keeps TIME-WAIT. */
   private isLastToClose = false;
   private readonly outbox: Outgoing[] = [];
   /** How many of the outbox have been sent since the last time-out. */
@@ -87,7 +87,7 @@ export class TcpEnd implements Due {
   private sentEnd: number;
   private next: number;
   private expected = 0;
-  /** Where a FIN stands that has overtaken data: it counts once they are here. */
+  /** Position of a FIN that has overtaken data: it counts once the data has arrived. */
   private earlyFin: number | undefined = undefined;
   private retries = 0;
   private rtoMs = FIRST_RTO_MS;
@@ -148,7 +148,7 @@ export class TcpEnd implements Due {
     this.enqueue(isLast ? ACK | PSH : ACK, payload);
   }
 
-  /** No more will be sent: FIN, behind what stands in the queue. */
+  /** No more data: sends a FIN behind what is in the queue. */
   close(): void {
     if (this.state === State.Closed || this.isFinSent) return;
     this.isFinSent = true;
@@ -175,12 +175,12 @@ export class TcpEnd implements Due {
     return this.outbox.length === 0;
   }
 
-  /** A close is under way on either side: all that matters has been said. */
+  /** Either side is closing: everything that matters was sent. */
   get isClosing(): boolean {
     return this.isFinSent || this.isPeerClosed;
   }
 
-  /** What its window field says. @param flags of the packet that carries it: a SYN's is not scaled */
+  /** The value of its window field. @param flags of the packet that carries it: a SYN's is not scaled */
   windowField(flags: number): number {
     const bytes = this.host.windowScale === NO_SCALE ? WINDOW_BYTES : SCALED_WINDOW_BYTES;
     const shift = flags & SYN || this.offeredScale === NO_SCALE ? 0 : this.offeredScale;
@@ -257,7 +257,7 @@ export class TcpEnd implements Due {
     else this.challenge();
   }
 
-  /** Of a peer that has sent its FIN, and then had enough: one below what is expected. */
+  /** From a peer that sent its FIN and then aborted: one below what is expected. */
   private receiveLateReset(segment: Segment): void {
     if (this.isPeerClosed && segment.sequence === ((this.expected - 1) | 0)) this.end('reset', 0);
   }
@@ -288,7 +288,7 @@ export class TcpEnd implements Due {
     if (isFin && this.state !== State.Closed) this.app.peerClosed(this);
   }
 
-  /** False where it acknowledges what was never sent, or what was acknowledged very long ago. */
+  /** False when it acknowledges what was never sent, or what was acknowledged very long ago. */
   private acknowledge(acknowledgement: number): boolean {
     if (((acknowledgement - this.sentEnd) | 0) > 0) return false;
     const ahead = (acknowledgement - this.unacknowledged) | 0;
@@ -307,7 +307,7 @@ export class TcpEnd implements Due {
     return true;
   }
 
-  /** Both ends have said FIN, and ours is acknowledged. */
+  /** Both ends have sent FIN, and ours is acknowledged. */
   private settle(): void {
     if (this.state !== State.Open || !this.isFinSent || !this.isPeerClosed || !this.isDrained) return;
     if (this.isLastToClose) return this.end('closed', 0);

@@ -1,4 +1,4 @@
-/** Virtual time and what is due when: a binary heap, ties in the order of their scheduling. Times are in ms. */
+/** Virtual time and scheduled events: a binary heap; ties keep the order of their scheduling. Times are in ms. */
 
 /** Something that happens at its time. */
 export interface Due {

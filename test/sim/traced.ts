@@ -1,4 +1,4 @@
-/** The packets of one CPE in words, for reading a failure. */
+/** The packets of one CPE in words, for analysing a failure. */
 import { type Packet } from './network';
 import { decisionText } from './outcome';
 import { type Decision } from '../reference/reference';

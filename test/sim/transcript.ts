@@ -1,4 +1,4 @@
-/** A digest of all that a run did, packet by packet: two runs that agree in it were the same. */
+/** A digest of everything a run did, packet by packet: two runs with the same digest were the same. */
 import { createHash } from 'node:crypto';
 
 const HEADER_BYTES = 44;

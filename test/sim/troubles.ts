@@ -1,4 +1,6 @@
-/** What happens to the world beside its traffic: power cuts, moods, restarts, the operator's hand. All of it at random. */
+/**
+ * What happens to the world besides its traffic: power cuts, moods, restarts, operator commands. All of it at random.
+ */
 import { type Cpe } from './cpe';
 import { ITMS, lineAddress, SERVERS } from './parties';
 import { type Trouble } from './options';

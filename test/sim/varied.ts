@@ -1,4 +1,4 @@
-/** Runs of every size and kind, drawn from a number: what a long search goes through. */
+/** Runs of every size and kind, derived from a number, for a long search. */
 import { type Mode } from '../reference/reference';
 import { DEFAULTS, type SimOptions, TROUBLES } from './options';
 import { Prng } from './prng';

@@ -1,7 +1,7 @@
 /**
- * IP and TCP as the simulated hosts and the checkers write and read them (RFC 791, RFC 8200, RFC 9293): code of its own,
- * so that no mistake in src/packet can hide itself. Addresses and sequence numbers are int32; an IPv6 address is
- * 2001:db8::/96 and such an int32.
+ * IP and TCP as the simulated hosts and the checkers write and read them (RFC 791, RFC 8200, RFC 9293). Independent
+ * code, so that no mistake in src/packet can hide itself. Addresses and sequence numbers are int32; an IPv6 address is
+ * 2001:db8::/96 plus such an int32.
  */
 
 export const FIN = 0x01;
@@ -12,7 +12,7 @@ export const ACK = 0x10;
 export const ECE = 0x40;
 export const CWR = 0x80;
 
-/** RFC 9293 section 3.7.1: what a sender may assume of a receiver that says nothing. */
+/** RFC 9293 section 3.7.1: the segment size to assume when the receiver offers none. */
 export const SEGMENT_BYTES = 536;
 const IPV4_BYTES = 20;
 const IPV6_BYTES = 40;
@@ -48,7 +48,7 @@ export class Segment {
   sequence = 0;
   acknowledgement = 0;
   flags = 0;
-  /** As it stands in the packet, not scaled. */
+  /** As in the packet, not scaled. */
   window = 0;
   /** Of a SYN: the window scale that it offers, or NO_SCALE. */
   scale = NO_SCALE;
@@ -129,7 +129,7 @@ export function decode(bytes: Uint8Array, segment: Segment): void {
   segment.scale = hasScale ? bytes[tcpAt + TCP_BYTES + MSS_OPTION_BYTES + 3]! : NO_SCALE;
 }
 
-/** False also of what is no IP at all. */
+/** Also false for anything that is not IP. */
 export function isIpv6(bytes: Uint8Array): boolean {
   return bytes.length > 0 && bytes[0]! >>> 4 === 6;
 }
@@ -185,7 +185,7 @@ export function invert(sum: number): number {
   return folded ^ 0xffff;
 }
 
-/** How far the checksum of an IPv4 header is off; 0 where it is right. IPv6 has none. */
+/** How far the checksum of an IPv4 header is off; 0 when it is right. IPv6 has none. */
 export function ipDefect(bytes: Uint8Array): number {
   return isIpv6(bytes) ? 0 : invert(sumOf(bytes, 0, (bytes[0]! & 15) << 2)) % 0xffff;
 }
@@ -222,7 +222,7 @@ export function addressText(address: number, isOfIpv6 = false): string {
   return `2001:db8::${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
 }
 
-/** The address that stands in a packet, whatever it is (RFC 5952). */
+/** The address in a packet as text (RFC 5952). */
 export function addressTextAt(bytes: Uint8Array, at: number): string {
   if (!isIpv6(bytes)) return addressText(get32(bytes, at));
   const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((offset) => get16(bytes, at + offset).toString(16));

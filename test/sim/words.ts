@@ -1,4 +1,4 @@
-/** The words behind `npm run sim --`, read into what they ask for. */
+/** Parses the arguments of `npm run sim --`. */
 import { parseArgs } from 'node:util';
 import { type Mode } from '../reference/reference';
 import { DEFAULTS, type SimOptions, type Trouble, TROUBLES } from './options';

@@ -1,4 +1,7 @@
-/** Whether a process has grown: medians of the middle and the last third of its samples, so that its start counts for nothing. */
+/**
+ * Whether a process has grown: medians of the middle and the last third of its samples, so that its start does not
+ * count.
+ */
 
 export interface Sample {
   /** Memory that is the process's own, KiB: RssAnon of /proc/PID/status. The tables are shared, and of a fixed size. */

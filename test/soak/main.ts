@@ -1,7 +1,8 @@
 /**
- * `npm run soak`, by hand, root: 30 minutes of bulk transfers and connection churn, diverted and not, on real NFQUEUE;
- * `npm run soak -- --minutes N` for another while. Memory and descriptors of supervisor and worker must be flat, every
- * session at its server, every byte as it was sent, and the tables empty soon after. Says so, and exits 1 if not.
+ * `npm run soak`, by hand, as root: 30 minutes of bulk transfers and connection churn, diverted and not, on real
+ * NFQUEUE; `npm run soak -- --minutes N` for another duration. Memory and descriptors of supervisor and worker must
+ * stay flat, every session must reach its server, every byte must arrive as sent, and the tables must be empty soon
+ * after. Prints the result, and exits 1 on failure.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,9 +16,9 @@ import { type Judgement, judge, mib, type Sample } from './judge';
 
 const PROGRAMS = join(__dirname, '..', '..', 'dist', 'lab');
 const USAGE = 'usage: npm run soak [-- --minutes N]';
-/** A load is ended, compared and begun anew, so that what the director remembers stays bounded. */
+/** A load is ended, compared and started again every round, so that the director's memory stays bounded. */
 const ROUND_MS = 15_000;
-/** Of a run this short the lives are short as well, and memory says nothing: it is still growing to its usual size. */
+/** A run this short uses short lives, and its memory proves nothing: it is still growing to its normal size. */
 const SHORT_MINUTES = 2;
 const SAMPLE_MS = 2000;
 const SHORT_SAMPLE_MS = 500;

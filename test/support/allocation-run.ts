@@ -1,10 +1,10 @@
 /**
- * Decides packets for a while and writes on stdout how many bytes of JavaScript heap that took: a child process of
+ * Decides packets for a while and prints how many bytes of JavaScript heap that took: a child process of
  * test/deep/splitter/no-allocation.test.ts, run with a young generation so large that nothing is collected meanwhile.
  *
- * Arguments: a JSON file of packets, and `spoilt` to allocate one small object a packet, which must show; or `observed`,
- * to decide them as the worker does, counted and timed, or `traced`, with every packet kept besides; or `once`, to decide
- * them a few times and measure nothing.
+ * Arguments: a JSON file of packets, and `spoilt` to allocate one small object per packet, which must show; or
+ * `observed` to decide them as the worker does, counted and timed; or `traced`, which also keeps every packet; or
+ * `once` to decide them a few times and measure nothing.
  */
 import { readFileSync } from 'node:fs';
 import { PacketBatch } from '../../src/packet/batch';

@@ -1,6 +1,6 @@
 /**
- * What V8 has learnt of call sites: reads the log of `node --log-ic`. A site that saw more than four shapes of object
- * is megamorphic; it looks every property up in a hash table, and the optimizing compiler can do nothing with it.
+ * What V8 has learnt about call sites: reads the log of `node --log-ic`. A site that saw more than four object shapes
+ * is megamorphic: it looks every property up in a hash table, and the compiler cannot optimise it.
  */
 
 /** The interpreter runs everything, so that every site keeps its record, and each function has an address of its own. */

@@ -1,4 +1,4 @@
-/** Writes captures byte by byte for tests, apart from the product's own writers: what reads them must not share them. */
+/** Writes captures byte by byte for tests, independent of the product's own writers. */
 import { type WirePacket } from './conversation';
 
 export interface Frame {

@@ -1,4 +1,4 @@
-/** Every command that is in print: the examples of `--help`, and what README, CONTRIBUTING and docs/ tell people to type. */
+/** Every printed command: the examples of `--help`, and those in README, CONTRIBUTING and docs/. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

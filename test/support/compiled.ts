@@ -1,4 +1,4 @@
-/** TypeScript of this checkout as tsc makes JavaScript of it for the release, in a folder of its own, for child processes. */
+/** TypeScript of this checkout, compiled by tsc as for the release, into a temporary folder for child processes. */
 import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 

@@ -1,6 +1,6 @@
 /**
- * Scripted TCP conversations, as a splitter sees them come in: a CPE speaks to the ACS address, a server speaks under
- * its own address to the CPE. Only what arrives at the splitter is recorded, before any rewriting.
+ * Scripted TCP conversations as they arrive at a splitter: a CPE sends to the ACS address, a server sends from its own
+ * address to the CPE. Only packets arriving at the splitter are recorded, before any rewriting.
  */
 import { buildTcp, type TcpPacket } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
@@ -91,7 +91,7 @@ export class Conversation {
     return this.counted('opener', 1);
   }
 
-  /** The SYN once more, as sent before. */
+  /** Repeats the SYN unchanged. */
   repeatSyn(): this {
     this.ends.opener.next--;
     return this.syn();
@@ -112,7 +112,7 @@ export class Conversation {
     return this.push(from, payload).acknowledge(other(from));
   }
 
-  /** Data that nobody has acknowledged yet. */
+  /** Data not yet acknowledged. */
   push(from: Which, payload: string): this {
     this.emit(from, TcpFlag.Psh | TcpFlag.Ack, payload);
     return this.counted(from, payload.length);
@@ -159,7 +159,7 @@ function other(which: Which): Which {
   return which === 'opener' ? 'acceptor' : 'opener';
 }
 
-/** A CPE opens its session towards the ACS address; `server` is who the script expects behind it. */
+/** A CPE opens its session to the ACS address; `server` is the server that the script expects behind it. */
 export function report(
   wire: Wire,
   cpe: string,

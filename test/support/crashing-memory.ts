@@ -8,7 +8,7 @@ export class CrashingMemory {
   readonly buffer: ArrayBuffer;
   readonly table: TtlTable;
 
-  /** @param buffer a table to go on from; a new one if absent */
+  /** @param buffer a table to continue from; a new one if absent */
   constructor(
     private readonly shape: TableShape,
     private readonly lives: Int32Array,

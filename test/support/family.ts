@@ -1,7 +1,7 @@
 /**
- * One set of tests for both address families: tests name hosts by IPv4 addresses, and in the jest project `pure, IPv6`
- * each of these names stands for an IPv6 address. The CPEs' and servers' addresses then differ in their second word only,
- * so that nobody passes who looks at the last one.
+ * One set of tests for both address families. Tests name hosts by IPv4 addresses; in the jest project `pure, IPv6` each
+ * of these names means an IPv6 address. The CPEs' and servers' addresses then differ only in their second word, so that
+ * code which compares only the last word fails.
  */
 import {
   type Address,
@@ -15,7 +15,7 @@ import {
 import { type TcpPacket } from '../../src/packet/builder';
 import { type Addresses, type Topology } from '../../src/splitter/topology';
 
-/** Of this run: jest.config.js says so. */
+/** Of this run; set by jest.config.js. */
 export const FAMILY: Family = (globalThis as { ACSPLIT_FAMILY?: Family }).ACSPLIT_FAMILY ?? 'ipv4';
 
 const PREFIX = 0x20010db8;
@@ -39,7 +39,7 @@ export function neighbours(address: Address): Address[] {
   );
 }
 
-/** The address that an IPv4 name stands for; whatever is no IPv4 address stands for itself. */
+/** The address that an IPv4 name means; any other text means itself. */
 export function addressNamed(name: string, family = FAMILY): Address {
   const word = parseIpv4(name);
   const address =

@@ -1,7 +1,7 @@
 /**
- * Splitters that are shown hostile bytes, and what must hold of each packet and afterwards: one reason, and the verdict
- * that goes with it; nothing read or written around the packet; nothing changed but what a rewrite may change, and no
- * checksum made right or wrong; not a word of a table changed by a packet that is none of ours.
+ * Splitters that receive hostile bytes, and what must hold for each packet and afterwards: one reason, and the verdict
+ * that belongs to it; nothing read or written outside the packet; nothing changed except what a rewrite may change; no
+ * checksum made right or wrong; no table word changed by a packet that is not ours.
  */
 import { PacketBatch, PacketFlag, Verdict } from '../../src/packet/batch';
 import { Owners } from '../../src/splitter/memory/owners';
@@ -88,7 +88,7 @@ export class Target {
     return around.every((byte) => byte === this.pattern);
   }
 
-  /** Everything remembered, without the counters of packets, which count what they see. */
+  /** Everything remembered, except the packet counters, which count everything. */
   remembered(): Buffer {
     const copy = Buffer.from(this.memory.slice(0));
     copy.fill(0, Owners.BYTES, Owners.BYTES + (REASONS.length + QUEUES.length) * 8);
@@ -118,7 +118,7 @@ export class Targets {
     this.undisturbed = new Target(topology, 0x5a);
   }
 
-  /** The story goes on, for all of them. */
+  /** Continues the story, for all of them. */
   play({ bytes, queue, ms }: QueuedPacket): void {
     for (const target of [this.headers, this.inverse, this.attacked, this.undisturbed])
       target.decide(bytes, queue, 0, ms);
@@ -172,7 +172,7 @@ export class Targets {
     return isIpSame && isTcpSame ? undefined : 'a flipped bit was hidden by the checksum, or a right packet spoilt';
   }
 
-  /** @throws Error where something around the packets was read or written, or a packet remembered that is none of ours */
+  /** @throws Error when something outside the packets was read or written, or a foreign packet was remembered */
   settle(): void {
     const isIntact = [this.headers, this.inverse, this.attacked].every((target) => target.isIntact(this.longest));
     if (!isIntact) throw new Error('bytes around a packet were written to');

@@ -10,7 +10,7 @@ export interface ErrorFields {
   code?: number;
   /** The four bytes behind the checksum: the next hop's MTU, or nothing. */
   rest?: number;
-  /** The packet that could not go on, or its beginning. */
+  /** The undeliverable packet, or its beginning. */
   quoted: Uint8Array;
 }
 

@@ -4,7 +4,7 @@
  */
 import { type TcpPacket } from '../../src/packet/builder';
 
-/** Bytes from hex; what stands behind `|` on a line says what they are. */
+/** Bytes from hex; the text behind `|` on a line explains them. */
 export function annotated(text: string): Uint8Array {
   const digits = text.split('\n').map((line) => line.split('|')[0]);
   return Uint8Array.from(digits.join(' ').trim().split(/\s+/), (octet) => parseInt(octet, 16));

@@ -5,7 +5,7 @@ export class MemorySource implements ByteSource {
   private position = 0;
   closed = false;
 
-  /** @param chunkBytes given out per read at the most, as by a slow pipe */
+  /** @param chunkBytes most bytes per read, as from a slow pipe */
   constructor(
     readonly name: string,
     private readonly content: Uint8Array,

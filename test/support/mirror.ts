@@ -1,4 +1,4 @@
-/** A listener that keeps what it was told, and what the tables really hold, in the same words. */
+/** A listener that keeps what it was told, and the real contents of the tables, in the same words. */
 import { ActivatedCpes } from '../../src/tables/activated-cpes';
 import { type ConnectionTable, Seen, Word } from '../../src/tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../src/tables/flow-port';
@@ -42,14 +42,14 @@ const CAUSES = {
   [Cause.Takeover]: 'takeover',
 } as const satisfies Record<Cause, string>;
 
-/** Of a connection: who has it, and how far it has come. */
+/** The shown state of a connection: its owner, and how far it has come. */
 const SHOWN = Seen.Answer | Seen.FinOfCpe | Seen.FinOfServer | Seen.RstOfCpe | Seen.RstOfServer | Seen.Remapped;
 /** Of an activation: all but that a SYN has just been tried. */
 const PHASE = 0x7f;
 
 export class Mirror implements FlowListener {
   readonly entries = new Map<string, string>();
-  /** `change cause`, in the order of telling. */
+  /** `change cause`, in order of arrival. */
   readonly heard: string[] = [];
 
   constructor(private readonly splitter: () => Splitter) {}
@@ -60,7 +60,7 @@ export class Mirror implements FlowListener {
     this.heard.push(`${CHANGES[change]} ${CAUSES[cause]}`);
     if (change === Change.Ended) expect(this.entries.delete(key)).toBe(true);
     else if (change === Change.Opened) this.entries.set(key, textOf(this.splitter(), table, slot));
-    // A connection that nobody has told of: its birth was silent.
+    // Nobody reported this connection, so its birth went unreported.
     else if (table.name !== 'activatedCpes' && !this.entries.has(key)) throw new Error(`silent birth of ${key}`);
     else this.entries.set(key, textOf(this.splitter(), table, slot));
   }
@@ -75,7 +75,7 @@ export class Mirror implements FlowListener {
   }
 
   learn(): void {
-    // Knows no more than the tables.
+    // It knows no more than the tables.
   }
 
   get lines(): string[] {

@@ -68,7 +68,7 @@ export function withPartialChecksum(packet: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Both checksums that a whole TCP packet ought to bear. */
+/** The correct checksums of a whole TCP packet. */
 export function checksumsOf(packet: Uint8Array): Checksums {
   const { tcpAt, totalLength, isIpv6 } = extent(packet);
   const header = packet.slice(0, tcpAt);
@@ -82,7 +82,7 @@ export function checksumsOf(packet: Uint8Array): Checksums {
   };
 }
 
-/** Both checksums that a packet bears. */
+/** The checksums in a packet. */
 export function checksumFields(packet: Uint8Array): Checksums {
   const tcpAt = carriedAt(packet);
   const ip = packet[0] >> 4 === 6 ? 0 : packet[10] * 256 + packet[11];

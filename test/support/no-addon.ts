@@ -1,2 +1,2 @@
-/** Stands for the addon in tests of the project `pure`, which run where nothing was built. */
+/** Replaces the addon in tests of the project `pure`, which run without a build. */
 throw new Error('a test that needs the addon belongs in test/host/ (jest.config.js)');

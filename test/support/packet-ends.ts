@@ -1,4 +1,4 @@
-/** Where a whole TCP packet of either family goes, in the tests' names; read apart from the core's own view. */
+/** Where a whole TCP packet of either family goes, in the tests' names; parsed independently of the core's view. */
 import { nameOfAddress } from './family';
 import { carriedAt } from './naive-checksum';
 

@@ -1,7 +1,7 @@
 /**
- * A splitter on virtual time, one packet at a time. What becomes of a packet is told in a line that reads aloud, such as
- * `to c1: diverted`. Every packet that leaves is checked: right checksums by a full sum, nothing changed but addresses
- * and ports, and a CPE sees no other address than the ACS's.
+ * A splitter on virtual time, one packet at a time. The outcome of a packet is a readable line such as `to c1:
+ * diverted`. Every packet that leaves is checked: correct checksums by a full sum, nothing changed but addresses and
+ * ports, and a CPE sees no address other than the ACS's.
  */
 import { PacketBatch, type PacketFlag, Side, Verdict } from '../../src/packet/batch';
 import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../src/packet/builder';
@@ -63,20 +63,20 @@ export interface Outcome {
   before: Uint8Array;
   /** As it left, or would have. */
   bytes: Uint8Array;
-  /** What it says in a line. */
+  /** The outcome as a line. */
   text: string;
 }
 
-/** A packet as a test names it; what is left out is the ordinary. */
+/** A packet as a test describes it; fields left out have ordinary values. */
 export interface Fields {
   cpe?: string;
   /** At the CPE: 40001 on report connections, else CPE_PORT. */
   cpePort?: number;
   /** At the other end: the report port, or the server's source port. */
   port?: number;
-  /** Where this end goes on, unless it is named. */
+  /** Where this end continues, unless given. */
   sequence?: number;
-  /** Where the other end goes on, unless it is named. */
+  /** Where the other end continues, unless given. */
   acknowledgement?: number;
   payload?: string;
   /** Instead of the type's own. */
@@ -192,13 +192,13 @@ export class Rig {
     try {
       return this.sendBytes(from, buildTcp(packetIn({ identification: this.identification, ...packet })));
     } catch (error) {
-      // Whoever is killed over a packet gets the same one again.
+      // When a worker is killed during a packet, the next one gets the same packet again.
       this.undo();
       throw error;
     }
   }
 
-  /** Any packet, ICMP for one, from a side: judged by whoever sends it. */
+  /** Any packet, for example ICMP, from a side; the expected result depends on its sender. */
   decideBytes(side: Side, packet: Uint8Array, flags: PacketFlag | 0): Pick<Outcome, 'verdict' | 'reason' | 'bytes'> {
     const { batch } = this;
     batch.count = 0;
@@ -256,7 +256,9 @@ export class Rig {
     return this;
   }
 
-  /** The woken CPE opens a report connection, which its collector answers; what they say cannot be read, as over TLS. */
+  /**
+   * The woken CPE opens a report connection, which its collector answers; their messages are unreadable, as over TLS.
+   */
   divert(server: Server = 'c1', cpePort = 40001, cpe = CPE): this {
     expect(this.cpe('SYN', { cpe, cpePort, sequence: 1000 })).toMatch(new RegExp(`^to ${server}: diverted`));
     expect(this.from(server, 'SYN+ACK', { cpe, cpePort, sequence: 5000 })).toBe('as acs: report-answered');

@@ -1,6 +1,6 @@
 /**
- * What must hold in every story, whatever it tells: the packets of one connection reach one server only. A connection is
- * what the CPE sees: its own address and port, the port at the ACS address, and the opener's initial sequence number.
+ * What must hold in every story: the packets of one connection reach one server only. A connection is as the CPE sees
+ * it: its own address and port, the port at the ACS address, and the opener's initial sequence number.
  */
 import { Verdict } from '../../src/packet/batch';
 import { TcpFlag } from '../../src/packet/tcp';
@@ -9,7 +9,7 @@ import { nameOf, type Outcome, type Party } from './rig';
 
 interface Seen {
   servers: Set<string>;
-  /** By the opener's ISN; one that a story excuses stands under its ports alone. */
+  /** By the opener's ISN; a connection excused by a story is stored under its ports alone. */
   name: string;
 }
 
@@ -18,12 +18,15 @@ export class StandingChecker {
   private readonly current = new Map<string, Seen>();
   private readonly excused = new Set<string>();
 
-  /** The connections of these ports may go over to another server: the story says why. */
+  /** The connections of these ports may move to another server; the story gives the reason. */
   excuse(cpe: string, cpePort: number, port: number): void {
     this.excused.add(`${cpe}:${cpePort} to ${port}`);
   }
 
-  /** @param before as the packet came @throws Error where a second server is reached, or heard */
+  /**
+   * @param before the packet as it arrived @throws Error when a second server is reached, or a second server's packet
+   *   passes
+   */
   see(from: Party, before: Uint8Array, outcome: Outcome): void {
     if (outcome.verdict !== Verdict.AcceptRewritten) return;
     const { bytes } = outcome;

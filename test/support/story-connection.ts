@@ -1,6 +1,6 @@
 /**
- * The two ends of one TCP connection in a story: sequence numbers keep themselves, whoever sends. What a forger sends is
- * of this connection by its ports only.
+ * The two ends of one TCP connection in a story. They track their own sequence numbers. A forger's packets belong to
+ * the connection by its ports only.
  */
 import { type TcpPacket } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
@@ -9,7 +9,7 @@ import { ACS, CPE_PORT, FLAGS, type Party, REPORT_PORT, type Server, SERVERS, ty
 export interface Segment {
   type: Type;
   payload: string;
-  /** The segment of this type that this end sent last, once more. */
+  /** Repeats the segment of this type that this end sent last. */
   again: boolean;
   /** Somebody else's, in this end's name: sequence numbers are a guess. */
   forged: boolean;

@@ -1,4 +1,4 @@
-/** What a story may say, in the order in which a line is tried. Named groups are what its words stand for. */
+/** The statements of stories, in the order in which a line is matched. Named groups give the values of its words. */
 import { type Expected, type Story } from './story';
 import { CPE, GET, OK, type Party, type Server, TOPOLOGY, type Type } from './rig';
 import { type Segment, StoryConnection } from './story-connection';
@@ -39,7 +39,7 @@ function pass(story: Story, name: string, from: Party, to: Party, type: Type, pa
   story.send(story.connection(name), from, segment(type, payload), { who: to });
 }
 
-/** The server of a Connection Request is its opener; of a report connection, whom the statement names. */
+/** The server of a Connection Request is its opener; of a report connection, the one the statement names. */
 function serverOf(story: Story, words: Words): Server {
   const { opener } = story.connection(word(words, 'name'));
   const server = words.server ?? opener;

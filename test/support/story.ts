@@ -97,7 +97,7 @@ export class Story {
     return connection;
   }
 
-  /** Sends a segment; `expected` is who gets it, and why if that is said. */
+  /** Sends a segment; `expected` is its receiver, and the reason if given. */
   send(connection: StoryConnection, from: Party, segment: Segment, expected: Expected): void {
     const { rig } = this;
     const packet = connection.packet(from, segment);

@@ -1,4 +1,4 @@
-/** Programs of others that serve as oracles. Where one is missing its tests are skipped by name; CI must have them all. */
+/** Independent programs used as oracles. When one is missing its tests are skipped by name; CI must have them all. */
 import { spawnSync } from 'node:child_process';
 
 export function isInstalled(program: string): boolean {
@@ -7,13 +7,13 @@ export function isInstalled(program: string): boolean {
   return found;
 }
 
-/** `describe`, or, without the program, `describe.skip` under a title that says so. */
+/** `describe`, or, without the program, `describe.skip` with a title that says so. */
 export function describeWith(program: string, title: string, tests: () => void): void {
   if (isInstalled(program)) describe(title, tests);
   else describe.skip(`${title} (skipped: ${program} is not installed)`, tests);
 }
 
-/** Runs a program to its end and returns what it printed. Throws, with its complaint, when it fails. */
+/** Runs a program to its end and returns what it printed. Throws with its error output when it fails. */
 export function runTool(program: string, words: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', maxBuffer: 1 << 28 });
   if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr || `status ${status}`}`);

@@ -1,9 +1,9 @@
 // What a C programmer would write over libnetfilter_queue, at its best: the peer that acsplit is measured against.
 //
-// GSO super-packets taken as they are, 64 packets per recvmmsg, one sendmsg per batch, payloads gathered from where they
-// lie, checksums updated (RFC 1624) and summed in full only where the kernel left them to do, and never over a
-// super-packet. The same rewrite, and no rules at all: a CPE of the first network goes to the collector, every other to
-// the ITMS, what servers send leaves as the ACS.
+// GSO super-packets unsegmented, 64 packets per recvmmsg, one sendmsg per batch, payloads gathered from where they are,
+// checksums updated (RFC 1624), computed in full only where the kernel left that to do, and never over a super-packet.
+// The same rewrite without any other rules: a CPE of the first network goes to the collector, any other to the ITMS,
+// and packets from servers leave as the ACS.
 //
 //     rewriter FIRST_QUEUE ACS ITMS COLLECTOR NETWORK MASK       prints "ready" when verdicts flow
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-/** Memory that was damaged while nobody ran: refused, or taken over and lived with; no packet goes to a stranger. */
+/** Memory damaged while no engine ran: it is refused, or taken over without sending a packet to the wrong host. */
 import { Splitter } from '../../../src/splitter/splitter';
 import { topologyIn } from '../../support/family';
 import { ACS, CPE, GET, OK, Rig, type Server, tableMemory, TOPOLOGY } from '../../support/rig';

@@ -1,9 +1,10 @@
 /**
- * The decision golden: every side, type, port class, entry and activation, in every mode, a line each. It has been read
- * line by line against the rules; a change of a rule shows here as a change of lines. UPDATE_GOLDENS=1 writes it anew.
+ * The decision golden: every side, type, port class, entry and activation, in every mode, one line each. It has been
+ * read line by line against the rules; a changed rule shows here as changed lines. UPDATE_GOLDENS=1 rewrites it.
  *
- * A line says what was known of the connection and of the CPE's activation, what came of the packet and why, whose rule
- * that is, and what has changed thereby. Activations and modes with one outcome share a line; `any` is all of them.
+ * A line tells what was known of the connection and of the CPE's activation, what happened to the packet and why, whose
+ * rule that is, and what changed as a result. Activations and modes with one outcome share a line; `any` is all of
+ * them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -125,14 +126,14 @@ function decide(block: Block, packet: Packet, situations: Situation[], mode: Act
   // Which port of the range it gets is a matter of turns.
   const [outcome, reason] = text.replace(/acs:6\d+/, 'acs:other').split(': ');
   const row = REASONS.find(([name]) => name === reason);
-  // Of the ITMS's packets the patent says nothing.
+  // The patent does not mention the ITMS's packets.
   const rule = block.from === 'itms' ? '[D]' : (/\[.*\]$/.exec(row?.[2] ?? '')?.[0] ?? '[?]');
   return [outcome.padEnd(14), reason.padEnd(18), rule.padEnd(5), changes(before, knownOf(rig, block)).padEnd(50)].join(
     ' ',
   );
 }
 
-/** Where both ends go on: see `open` in situations.ts. */
+/** The current numbers of both ends: see `open` in situations.ts. */
 function numbersOf({ from, portName }: Block, { type }: Packet): { sequence: number; acknowledgement: number } {
   const isOpener = (from === 'cpe') === (portName === 'report port');
   const next = (isOpens: boolean) => (isOpens ? known.ISN + 1 : known.JUDGED);

@@ -1,7 +1,7 @@
 /**
- * The worker is killed between any two writes to the tables; the next one decides the packet in hand again, from the
- * bytes it came with. Nobody can tell afterwards: each packet leaves for the same place, now and later, and the tables
- * say the same in the end.
+ * The worker is killed between any two writes to the tables, and the next one decides the current packet again, from
+ * the bytes it came with. The result is the same: each packet goes to the same place, now and later, and the tables end
+ * up the same.
  */
 import { Splitter } from '../../../src/splitter/splitter';
 import { type ActivationMode } from '../../../src/splitter/topology';
@@ -149,7 +149,7 @@ function killAt(splitter: Splitter, nth: number): () => number {
   return () => writes;
 }
 
-/** Where a packet went; why may differ: what is decided a second time is a repetition. */
+/** Where a packet went. The reason may differ: the second decision sees a repetition. */
 function whereTo(line: string): string {
   return line.slice(0, line.indexOf(': '));
 }

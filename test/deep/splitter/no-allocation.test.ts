@@ -1,4 +1,7 @@
-/** The packet path allocates nothing, and no site in it is megamorphic: what makes it fast, not how fast it is. */
+/**
+ * The packet path allocates nothing, and no call site in it is megamorphic. This tests what makes it fast, not how fast
+ * it is.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +42,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 type QueuedPacket = { queue: number; flags: number; bytes: Uint8Array };
 
-/** All fixtures, and what they lack. */
+/** All fixtures, and cases that they lack. */
 function input(): AllocationInput {
   const stories: QueuedPacket[][] = fixtureStories().map((story) =>
     story.packets
@@ -92,7 +95,7 @@ function oddities(): QueuedPacket[] {
   ];
 }
 
-/** Errors about packets of either end, and one about nobody's. */
+/** Errors about packets of either end, and one that belongs to nobody. */
 function errors(): QueuedPacket[] {
   const asAcs = { source: '10.1.0.1', destination: '10.1.7.9', sourcePort: 7547, destinationPort: 40_010, flags: ACK };
   const ofCpe = { source: '10.1.7.9', destination: '10.2.0.2', sourcePort: 40_009, destinationPort: 7547, flags: ACK };

@@ -1,6 +1,7 @@
 /**
- * The situations of the decision golden: what the tables may hold when a packet comes, by name. They are made by the
- * tables' own verbs, so that every combination can be had, also those that traffic brings about once a year.
+ * The situations of the decision golden: what the tables may hold when a packet arrives, by name. They are built with
+ * the tables' own methods, so that every combination is possible, including those that real traffic produces once a
+ * year.
  */
 import { isSameAddress } from '../../../src/packet/address';
 import { type FamilyState } from '../../../src/splitter/memory/family-state';
@@ -76,7 +77,7 @@ const PROVISIONAL: Phase[] = [
   ['established, SYN pending 10 s', PENDING, 10 * SECOND],
   ['established, SYN challenged', Seen.Answer | Seen.PendingSyn, SECOND],
 ];
-/** What the collector said last, or the CPE on a Connection Request. */
+/** The last message of the collector, or of the CPE on a Connection Request. */
 const HEADS: [name: string, text: string | undefined][] = [
   ['asked', undefined],
   ['said 204', 'HTTP/1.1 204'],
@@ -147,7 +148,7 @@ function tagOf({ servers }: FamilyState, owner: Owner): number {
   return owner === 'gone' ? 0 : servers.tagOf(servers.addressOf(OWNERS[owner]));
 }
 
-/** Established, and this was said last. */
+/** Established, after this last message. */
 function reportSaid(owner: Owner): Situation[] {
   return HEADS.slice(0, 5).map(([name, text]) => {
     const put = ({ reportConnections: table }: FamilyState) => {

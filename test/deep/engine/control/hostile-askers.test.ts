@@ -1,4 +1,4 @@
-/** Whoever connects to the control socket or to the metrics' port costs a bounded amount, and others are still served. */
+/** A client of the control socket or of the metrics port costs a bounded amount, and others are still served. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   let isLarge = false;
   metrics = await serveMetrics({
     listen: '127.0.0.1:0',
-    // /readyz is asked by whoever wants the next rendering to be large.
+    // A request to /readyz makes the next rendering large.
     isReady: () => (isLarge = true),
     metrics: {
       contentType: 'text/plain',

@@ -1,4 +1,4 @@
-/** Engines note themselves where commands find them; whatever else lies there is no engine. */
+/** Engines register where commands find them; other files there are not engines. */
 import { spawn } from 'node:child_process';
 import {
   mkdirSync,

@@ -1,4 +1,4 @@
-/** What the supervisor says and keeps when the tables reset: the pause, and how many packets were decided. */
+/** What the supervisor logs and keeps when the tables are reset: the pause, and how many packets were decided. */
 import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
