@@ -34,13 +34,28 @@ export function findEngine(options: EngineOptions, list: () => KnownEngine[] = l
   }
   if (socket !== undefined) return { socket };
   if (instance !== undefined) return { socket: byName(instance, list()).socket };
+  let configuration: Configuration;
   try {
-    const configuration = loadConfiguration(config);
-    return { socket: controlSocketPath(configuration.stateDirectory), configuration };
+    configuration = loadConfiguration(config);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return byFile(config, error.message, list());
   }
+  const found = { socket: controlSocketPath(configuration.stateDirectory), configuration };
+  refuseAnothersFile(config, found.socket, list());
+  return found;
+}
+
+/**
+ * A file that was replaced by another instance's: the engine that was started with it is one, the engine at the place that it
+ * names another, and nobody can tell which was meant. @throws UsageError
+ */
+function refuseAnothersFile(config: string, socket: string, engines: KnownEngine[]): void {
+  const started = startedWith(config, engines);
+  const named = engines.find((one) => one.socket === socket);
+  if (named === undefined || started.length === 0 || started.some((one) => one.socket === socket)) return;
+  const what = `${config} names the state directory of ${named.name} (pid ${named.pid}), which was started with another file`;
+  throw new UsageError(`${what}; choose one with --socket PATH or --instance NAME; ${running(engines)}`);
 }
 
 /**

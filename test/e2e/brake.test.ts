@@ -4,6 +4,7 @@
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
 import { type Ended, eventually, RunHost, type RunningCommand } from './support/run-host';
 
 jest.setTimeout(60_000);
@@ -30,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => host?.remove());
 afterEach(async () => {
   restore();
-  expect(await paused('north.yaml')).toBe(false);
+  expect(await paused('north')).toBe(false);
 });
 
 function restore(): void {
@@ -38,9 +39,10 @@ function restore(): void {
   writeFileSync(file, good);
 }
 
-async function paused(configuration: string): Promise<boolean> {
-  const { stdout } = await host.acsplit(['status', '--json', '-c', join(host.directory, configuration)]);
-  return (JSON.parse(stdout) as { paused: boolean }).paused;
+/** Of the engine with that state directory; asked from here, because a command takes half a second to start. */
+async function paused(directory: string): Promise<boolean> {
+  const socket = controlSocketPath(join(host.directory, directory));
+  return ((await askEngine(socket, { command: 'status' })) as { paused: boolean }).paused;
 }
 
 const COMMANDS: [words: string[], prints: RegExp][] = [
@@ -54,6 +56,11 @@ const COMMANDS: [words: string[], prints: RegExp][] = [
 
 /** Every command, and what each printed on stderr. */
 async function driveAll(chosen: string[], wrapper: string[] = []): Promise<string[]> {
+  const [said, traced] = await Promise.all([driveInTurn(chosen, wrapper), trace(chosen, wrapper)]);
+  return [...said, traced];
+}
+
+async function driveInTurn(chosen: string[], wrapper: string[]): Promise<string[]> {
   const said: string[] = [];
   for (const [words, prints] of COMMANDS) {
     const { code, stdout, stderr } = await host.acsplit([...words, ...chosen], wrapper);
@@ -61,17 +68,18 @@ async function driveAll(chosen: string[], wrapper: string[] = []): Promise<strin
     expect(stdout).toMatch(prints);
     said.push(stderr);
   }
-  const trace = host.start(
-    ['trace', '--cpe', '10.1.0.9', '--write', join(host.directory, 'x.pcapng'), ...chosen],
-    wrapper,
-  );
-  const saying = (): string => (trace as unknown as { stderr: string }).stderr;
-  await eventually('trace to begin', () => saying().includes('tracing; Ctrl-C ends\n') || undefined);
-  trace.kill('SIGINT');
-  const ended = await trace.ended;
-  expect(ended).toMatchObject({ code: 0 });
-  said.push(ended.stderr.replace(/tracing; Ctrl-C ends\n0 packets written to \S+\n$/, ''));
   return said;
+}
+
+async function trace(chosen: string[], wrapper: string[]): Promise<string> {
+  const words = ['trace', '--cpe', '10.1.0.9', '--write', join(host.directory, 'x.pcapng'), ...chosen];
+  const running = host.start(words, wrapper);
+  const saying = (): string => (running as unknown as { stderr: string }).stderr;
+  await eventually('trace to begin', () => saying().includes('tracing; Ctrl-C ends\n') || undefined);
+  running.kill('SIGINT');
+  const ended = await running.ended;
+  expect(ended).toMatchObject({ code: 0 });
+  return ended.stderr.replace(/tracing; Ctrl-C ends\n0 packets written to \S+\n$/, '');
 }
 
 describe('the file is', () => {
@@ -129,12 +137,20 @@ describe('no engine fits: refused, exit 2, and the running ones are listed', () 
     listed(await host.acsplit([...words, '-c', '/nowhere.yaml']), /does not exist/);
   });
 
+  test.each(COMMANDS.map(([words]) => [words.join(' '), words] as const))(
+    '%s, with the file of another instance in place of its own',
+    async (_, words) => {
+      writeFileSync(file, readFileSync(join(host.directory, 'north.yaml'), 'utf8'));
+      listed(await host.acsplit([...words, '-c', file]), /names the state directory of north \(pid \d+\)/);
+    },
+  );
+
   test('a good file of an instance that does not run: exit 1', async () => {
     const idle = host.configure('idle.yaml', `stateDirectory: ${host.directory}/idle`);
     const { code, stderr } = await host.acsplit(['pause', '-c', idle]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^acsplit: no engine is running here .*; running: default \(pid/);
-    expect(await paused('a.yaml')).toBe(false);
+    expect(await paused('state')).toBe(false);
   });
 });
 
