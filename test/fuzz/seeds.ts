@@ -27,9 +27,13 @@ const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const ACS = '10.1.0.1';
 const CPE = '10.1.7.1';
 const OTHER_CPE = '10.1.7.2';
+const BOOTED_CPE = '10.1.7.3';
 const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' };
 
 const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
+
+/** How far behind the first SYN of a connection a second one begins. */
+const SECOND_SYN = 500_000;
 
 /** Where the directions of this round's connections begin: first sequence numbers. */
 function begins(round: number): { opener: number; cpe: number; collector: number } {
@@ -38,7 +42,8 @@ function begins(round: number): { opener: number; cpe: number; collector: number
 
 /**
  * What opens the connections that the seeds belong to, in both families: c1 has woken the CPE, which reports to it from
- * port 40001; c2 asks from the port that c1 has, and the ITMS from another; c2 has woken another CPE.
+ * port 40001; c2 asks from the port that c1 has, and the ITMS from another; c2 has woken another CPE, and a third, which
+ * reports to it from port 40003 and has sent another SYN there.
  *
  * @param round makes the SYNs new ones
  */
@@ -59,6 +64,8 @@ export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
   };
   const report = { source: CPE, sourcePort: 40001, destination: ACS, destinationPort: 7547 };
   const served = { source: SERVERS.c1, sourcePort: 7547, destination: CPE, destinationPort: 40001 };
+  const booted = { ...report, source: BOOTED_CPE, sourcePort: 40003 };
+  const bootedServed = { ...served, source: SERVERS.c2, destination: BOOTED_CPE, destinationPort: 40003 };
   const [sequence, acknowledgement] = [isn.opener + 1, isn.collector + 1];
   const packets = [
     // The end of the round before: a server's FIN needs no proof.
@@ -74,6 +81,11 @@ export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
     ...asks(2, 'c2', 50001, 61000).slice(0, 2),
     ...asks(1, 'itms', 50002, 50002).slice(0, 2),
     ...asks(2, 'c2', 50003, 50003, OTHER_CPE),
+    ...asks(2, 'c2', 50004, 50004, BOOTED_CPE),
+    { queue: 0, packet: { ...booted, flags: SYN, sequence: isn.opener } },
+    { queue: 2, packet: { ...bootedServed, flags: SYN_ACK, sequence: isn.collector, acknowledgement: sequence } },
+    { queue: 0, packet: { ...booted, flags: ACK, sequence, acknowledgement } },
+    { queue: 0, packet: { ...booted, flags: SYN, sequence: isn.opener + SECOND_SYN } },
   ];
   return packets.flatMap(({ queue, packet }) =>
     FAMILIES.map((family) => ({ queue, bytes: buildTcp(packetIn(packet, family)) })),
@@ -122,6 +134,8 @@ function tcpSeeds(family: Family, round: number): Input[] {
     [1, toCpe('itms', 7547, 40001)],
     [1, { ...toCpe('itms', 50002, 7547), ...ofRequest }],
     [2, { ...toCpe('c1', 7547, 40001), ...ofServed }],
+    // A collector that has forgotten the connection answers the second SYN.
+    [2, { ...toCpe('c2', 7547, 40003), destination: BOOTED_CPE, acknowledgement: isn.opener + SECOND_SYN + 1 }],
     [2, { ...toCpe('c1', 50001, 7547), ...ofRequest }],
     [2, toCpe('c2', 50001, 7547)],
   ];
