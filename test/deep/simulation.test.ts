@@ -149,7 +149,9 @@ describe('planted bugs', () => {
     try {
       const plant = PLANTS.find(({ what }) => what === 'a 401 arms')!;
       const simulation = scratch.load(plant);
-      const failed = new simulation.World({ ...DEFAULTS, cpes: 20, seed: 5 }).run();
+      // Chosen once: a run of some length before the bug shows.
+      const failed = new simulation.World({ ...DEFAULTS, cpes: 20, seed: 3 }).run();
+      expect(failed.packets).toBeGreaterThan(100);
       const shortest = simulation.shrink(failed);
       expect(shortest.failure!.check).toBe(failed.failure!.check);
       expect(shortest.packets).toBeLessThan(failed.packets);
