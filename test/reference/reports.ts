@@ -8,6 +8,8 @@ import { openedByCpe } from './numbers';
 const SURE_PINS = 400;
 /** While a collector has been silent for this long, the CPE's other SYNs go to the ITMS. */
 const SILENT_MS = 3_000;
+/** TCP's rate limit of challenge ACKs, with a margin. */
+const CHALLENGE_MS = 1_000;
 /** Provisional entries of a CPE. */
 const MOST_PROVISIONAL = 4;
 
@@ -48,8 +50,9 @@ export class Reports {
       remove(reports, known);
       return this.decideAfresh();
     }
-    known.unheardMs ??= nowMs;
     known.hasPendingSyn = true;
+    // A collector that has just spoken may owe its next challenge ACK.
+    if (!known.isAnswered || nowMs - known.touchedMs >= CHALLENGE_MS) known.unheardMs ??= nowMs;
     return context.to(known.owner, 'syn-onto-live');
   }
 

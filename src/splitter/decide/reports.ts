@@ -24,6 +24,11 @@ import { type Settings } from '../settings';
 const SILENT_MS = 3000;
 /** Most unconfirmed report connections of one CPE. [2] */
 const MAX_PROVISIONAL = 4;
+/**
+ * Linux sends no two challenge ACKs within half a second (tcp_invalid_ratelimit): a SYN this soon after a packet of the
+ * collector may stay without an answer though the collector is alive. [2]
+ */
+const CHALLENGE_MS = 1000;
 /** A server that closes this long after the last data has closed an idle connection. [2] */
 const IDLE_MS = 1000;
 
@@ -79,8 +84,11 @@ export class ReportDecisions {
       this.ended(known, Cause.Silent);
       return this.steer();
     }
-    if (silentMs < 0) reports.setWord(known, Word.Since, reports.table.tick);
-    reports.mark(known, Seen.PendingSyn | Seen.Waiting);
+    reports.mark(known, Seen.PendingSyn);
+    if (silentMs < 0 && (isProvisional || reports.idleMs(known) >= CHALLENGE_MS)) {
+      reports.setWord(known, Word.Since, reports.table.tick);
+      reports.mark(known, Seen.Waiting);
+    }
     return this.forward.toOwner(reports.owner(known), Reason.SynOntoLive);
   }
 
