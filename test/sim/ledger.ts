@@ -31,6 +31,8 @@ export const enum Cause {
   Expired = 1 << 8,
   /** Its CPE misbehaves. */
   Hostile = 1 << 9,
+  /** Its server heard nothing for a while: after 10 s, any SYN on its ports is decided afresh. */
+  Silent = 1 << 10,
 }
 
 /** Silence that ends an entry: of an open connection (RFC 5382 REQ-5), after a FIN of one end, and of both. */
@@ -41,6 +43,9 @@ const FIN_BOTH_MS = 120_000;
 const LIFE_MS = [OPEN_MS, FIN_ONE_MS, FIN_BOTH_MS];
 /** Of a diverted connection that its CPE has not confirmed, after its last SYN. */
 const PROVISIONAL_MS = 10_000;
+
+/** Its entry may have gone. */
+const GONE = Cause.Expired | Cause.Silent;
 
 const RECENT = 64;
 
@@ -137,7 +142,7 @@ export class Ledger {
     if (connection.opener === CPE) {
       if (isSyn || (connection.accepted & (1 << server) && this.isPartner(connection, server))) return;
     } else if (connection.opener === server || connection.causes & Cause.Limit) return;
-    if (connection.isOver || connection.causes & Cause.Expired || this.isForgotten(connection)) return;
+    if (connection.isOver || connection.causes & GONE || this.isForgotten(connection)) return;
     if (connection.hasServerClosed) return;
     this.fail('one-server', connection, `its packet reached ${SERVERS[server]!.name}, which has no part in it`);
   }
@@ -149,7 +154,7 @@ export class Ledger {
   accept(connection: Connection, server: number): void {
     connection.accepted |= 1 << server;
     if (this.isPartner(connection, server)) return;
-    if (connection.isOver || connection.causes & Cause.Expired || this.isForgotten(connection)) return;
+    if (connection.isOver || connection.causes & GONE || this.isForgotten(connection)) return;
     this.fail(
       'one-server',
       connection,
@@ -174,7 +179,7 @@ export class Ledger {
     if (
       (connection.heard & (connection.heard - 1)) === 0 ||
       connection.isOver ||
-      connection.causes & (Cause.Limit | Cause.Expired) ||
+      connection.causes & (Cause.Limit | GONE) ||
       this.isForgotten(connection)
     )
       return;

@@ -70,6 +70,11 @@ export class Server extends Host implements App {
   setMood(mood: Mood): void {
     this.mood = mood;
     this.isUp = mood !== 'dead' && mood !== 'silent';
+    if (mood === 'silent') {
+      for (const ends of this.ends.values()) {
+        for (const { connection } of ends) if (connection !== undefined) connection.causes |= Cause.Silent;
+      }
+    }
     if (mood === 'dead') this.forgetAll();
   }
 
