@@ -52,6 +52,8 @@ find_missing() {
   command_from curl curl
   command_from hping3 hping3
   command_from jq jq
+  command_from nginx nginx-light # a server with habits
+  command_from openssl openssl
   command_from keepalived keepalived
   command_from nft nftables
   command_from shellcheck shellcheck

@@ -2,6 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
+import { habits } from './habits';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
 import { untouched } from './untouched';
@@ -25,4 +26,5 @@ export const PROOFS: readonly Proof[] = [
   direct,
   instances,
   keepalived,
+  habits,
 ];
