@@ -13,6 +13,8 @@ export interface EngineOptions {
   activation?: ActivationMode;
   gso?: boolean;
   secondCollector?: boolean;
+  /** The first collector sends its Connection Requests from the second one's address too; then there is no second. */
+  twoRequestAddresses?: boolean;
   onEngineDown?: OnEngineDown;
   /** Family of the addresses; default IPv4. */
   family?: Family;
@@ -125,8 +127,9 @@ export function cli(world: World, ...argv: string[]): string[] {
 /** @param directory of the run; the engine's state goes into a subdirectory */
 export function configurationText(directory: string, options: EngineOptions): string {
   const places = PLACES[options.family ?? 'ipv4'];
-  const collectors = [`  - { name: c1, interface: eth2, address: ${places.collector} }`];
-  if (options.secondCollector === true) {
+  const more = options.twoRequestAddresses === true ? `, requestAddresses: ['${places.secondCollector}']` : '';
+  const collectors = [`  - { name: c1, interface: eth2, address: ${places.collector}${more} }`];
+  if (options.secondCollector === true && more === '') {
     collectors.push(`  - { name: c2, interface: eth2, address: ${places.secondCollector} }`);
   }
   return [

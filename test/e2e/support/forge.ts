@@ -43,6 +43,7 @@ export interface Forged {
   sequence: number;
   acknowledgement?: number;
   payload?: string;
+  window?: number;
 }
 
 /** A packet as from the CPE's port to the report port of the ACS address. */
@@ -68,8 +69,8 @@ export function forgeFromServer(
   return stage.peerOf(server).ask('packet', { hex: hexOf({ ...ends, ...asPacket(forged) }) });
 }
 
-function asPacket({ flags, sequence, acknowledgement = 0, payload = '' }: Forged) {
-  return { flags, sequence: sequence | 0, acknowledgement: acknowledgement | 0, payload };
+function asPacket({ flags, sequence, acknowledgement = 0, payload = '', ...window }: Forged) {
+  return { flags, sequence: sequence | 0, acknowledgement: acknowledgement | 0, payload, ...window };
 }
 
 export function hexOf(packet: Parameters<typeof buildTcp>[0]): string {
