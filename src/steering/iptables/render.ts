@@ -129,6 +129,8 @@ function each(values: readonly string[]): Record<string, string>[] {
   return [...new Set(values)].map((value) => ({ '': value }));
 }
 
+type Server = Pick<Topology['itms'], 'interface' | 'address' | 'requestAddresses'>;
+
 interface ServerWords extends Record<string, string> {
   interface: string;
   address: string;
@@ -136,15 +138,18 @@ interface ServerWords extends Record<string, string> {
   quoted: string;
 }
 
-function asServers(server: { interface: string; address: Addresses }, family: Family): ServerWords[] {
-  const network = asNetwork(server.address, family);
-  const address = asText(network);
-  return [
-    {
+/** A server's address, then those from which it sends Connection Requests. */
+function asServers(server: Server, family: Family): [ServerWords, ...ServerWords[]] {
+  const more = (server.requestAddresses ?? []).filter((one) => one[family] !== undefined);
+  const [own, ...others] = [server.address, ...more].map((addresses): ServerWords => {
+    const network = asNetwork(addresses, family);
+    const address = asText(network);
+    return {
       ...{ interface: checkedInterface(server.interface), address, host: withoutPrefix(address) },
       quoted: quotesDestination(network),
-    },
-  ];
+    };
+  });
+  return [own!, ...others];
 }
 
 /** As iptables-save prints an address where no network can stand. */

@@ -231,7 +231,8 @@ interface ServerGroup {
 function serverGroups({ itms, collectors }: Topology, family: Family): ServerGroup[] {
   const groups = new Map<string, string[]>();
   for (const server of [itms, ...collectors]) {
-    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address[family]!]);
+    const more = (server.requestAddresses ?? []).flatMap((addresses) => addresses[family] ?? []);
+    groups.set(server.interface, [...(groups.get(server.interface) ?? []), server.address[family]!, ...more]);
   }
   return [...groups].map(([name, addresses]) => ({ interface: name, addresses }));
 }
