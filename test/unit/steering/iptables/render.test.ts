@@ -27,6 +27,29 @@ describe('the rendered rules are, word for word, those stored under goldens/', (
   });
 });
 
+it.each([HOLD, ITMS])('what a server sends from its request addresses has the rules of its address', (steering) => {
+  const more = { itms: '10.9.0.1', c1: '10.9.0.2' };
+  const [collector, ...others] = plain.collectors;
+  const topology: Topology = {
+    ...plain,
+    itms: { ...plain.itms, requestAddresses: [{ ipv4: more.itms }] },
+    collectors: [{ ...collector!, requestAddresses: [{ ipv4: more.c1 }] }, ...others],
+  };
+  const rulesOf = (text: string, address: string): string[] =>
+    text
+      .split('\n')
+      .filter((line) => line.startsWith('-') && line.includes(` -s ${address}/32 `))
+      .map((line) => line.replaceAll(address, 'SERVER'));
+  const text = renderRules(topology, steering);
+  for (const [own, request] of [
+    [plain.itms.address.ipv4!, more.itms],
+    [collector!.address.ipv4!, more.c1],
+  ] as const) {
+    expect(rulesOf(text, request).length).toBeGreaterThan(3);
+    expect(rulesOf(text, request)).toEqual(rulesOf(text, own).map((line) => line.replaceAll(own, 'SERVER')));
+  }
+});
+
 it('no rule lets a packet pass unrewritten while no engine runs', () => {
   for (const topology of Object.values(TOPOLOGIES)) {
     for (const steering of [HOLD, ITMS]) {
