@@ -1,6 +1,6 @@
 /**
- * docs/control-socket.md: each request on it is sent over a real socket to the code behind the commands, and the answer is
- * the one that stands below it. The pages' examples are one conversation, from top to bottom.
+ * docs/control-socket.md: each request on it is sent over a real socket to the code behind the commands, and the answer
+ * must equal the one below it. The page's examples are one conversation, from top to bottom.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -107,7 +107,7 @@ test.each(EXCHANGES)('%s is answered as the page says', async (line, _request, a
   expect(stable(JSON.parse(await say(line)))).toEqual(stable(answer));
 });
 
-test('every command stands on the page with an example, and no other', () => {
+test('the page has every command with an example, and no other command', () => {
   const headed = [...PAGE.matchAll(/^### `(\w+)`$/gm)].map(([, name]) => name);
   expect(headed.sort()).toEqual([...COMMANDS].sort());
   const shown = EXCHANGES.filter(([, , answer]) => 'ok' in answer && answer.ok === true).map(

@@ -1,4 +1,4 @@
-/** What README and docs/ name exists: links, files, npm scripts, commands and their options. */
+/** Everything that README and docs/ name exists: links, files, npm scripts, commands and their options. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';

@@ -27,7 +27,7 @@ const ENGINE_ROOMS: Record<string, readonly string[]> = {
 };
 /** Folders with a face, and how many words its path has: others import that, never a file inside. */
 const FACES: Record<string, number> = { engine: 1, steering: 2 };
-/** src/index.ts, the library's entry, stands above the core and beside nothing. */
+/** src/index.ts, the library's entry, is one rank above the core. */
 const LIBRARY = { name: 'index.ts', rank: 3 };
 const CORE_RANK = 2;
 const BANNED = new Set([

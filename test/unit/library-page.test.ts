@@ -1,4 +1,4 @@
-/** docs/library.md: its example prints what it says, and it names exactly what src/index.ts exports. */
+/** docs/library.md: its example prints the output shown, and the page names exactly what src/index.ts exports. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
@@ -37,7 +37,7 @@ test('the example prints what its comments say', () => {
   expect(run(EXAMPLE)).toEqual(expected);
 });
 
-test('every export stands in the table, and no other', () => {
+test('the table has every export, and no other', () => {
   const exported = [...read('src/index.ts').matchAll(/^export \{(.*?)\} from/gms)].flatMap(([, names]) =>
     names
       .split(',')

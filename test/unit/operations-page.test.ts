@@ -1,4 +1,4 @@
-/** docs/operations.md and docs/alerts.yaml name exactly the log events, metrics and reasons that there are. */
+/** docs/operations.md and docs/alerts.yaml name exactly the existing log events, metrics and reasons. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -36,7 +36,7 @@ function namesBelow(heading: string): string[] {
   return [...section.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name);
 }
 
-test('every event that the engine logs stands on the page, and no other', () => {
+test('the page has every event that the engine logs, and no other', () => {
   const logged = ENGINE_SOURCES.flatMap((file) =>
     [...read(file).matchAll(/\bevent: '([a-z-]+)'/g)].map(([, name]) => name),
   );
@@ -67,7 +67,7 @@ describe('the configuration', () => {
     });
   }
 
-  test('every key stands on the page, and no other', () => {
+  test('the page has every key, and no other', () => {
     expect(rows.map(([, key]) => key).sort()).toEqual([...new Set(keysBelow([]))].sort());
   });
 
@@ -103,11 +103,11 @@ test('every message that the page explains is one that a command says', () => {
   for (const message of messages) expect(sources).toContain(message);
 });
 
-test('every metric stands on the page, and no other', () => {
+test('the page has every metric, and no other', () => {
   expect(namesBelow('Metrics').sort()).toEqual([...METRIC_NAMES].sort());
 });
 
-test('every reason that drops stands on the page', () => {
+test('the page has every reason that drops', () => {
   const section = PAGE.split('\n### Reasons that drop\n')[1]?.split('\n### ')[0] ?? '';
   const told = [...section.matchAll(/^\| ([^|]+)\|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([a-z-]+)`/g)]);
   const dropping = REASONS.filter(([, verdict]) => verdict === Verdict.Drop).map(([name]) => name);

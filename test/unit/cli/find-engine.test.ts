@@ -1,4 +1,4 @@
-/** Which engine a command speaks to, and that none is asked by mistake. */
+/** Which engine a command talks to, and that none is asked by mistake. */
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ const engine = (name: string, file: string, pid = 70): KnownEngine => ({
 const find = (words: { config?: string; socket?: string; instance?: string }, engines: KnownEngine[]) =>
   findEngine({ ...words, config: at(words.config ?? 'good.yaml'), debug: false }, () => engines);
 
-/** What a refusal says. */
+/** The refusal's message and exit code. */
 function refusal(act: () => unknown): { message: string; exitCode: number } {
   try {
     act();
@@ -89,7 +89,7 @@ describe('by the configuration', () => {
   });
 });
 
-describe('nobody listens where a good file says', () => {
+describe('nobody listens on the socket of a valid configuration', () => {
   const cause = new Error('nobody listens at /run/other/control.sock');
   const other = (engines: KnownEngine[]) => findByFile(at('good.yaml'), cause, () => engines);
 

@@ -1,4 +1,4 @@
-/** The command line's complaints: one line, the near miss, exit status 2. */
+/** Errors on the command line: one line, the likely intended word, exit status 2. */
 
 import { UsageError } from '../../../src/configuration/errors';
 import { jsonOption } from '../../../src/cli/options';
@@ -27,7 +27,7 @@ async function parse(words: string): Promise<Record<string, unknown> | string> {
   return given;
 }
 
-describe('wrong words are refused with what was probably meant', () => {
+describe('wrong words are refused with a suggestion', () => {
   const rows: [string, string, string][] = [
     ['no command', '', 'which command? See acsplit --help'],
     ['a misspelt command', 'statsu', 'unknown command "statsu"; did you mean "status"?'],

@@ -1,4 +1,4 @@
-/** Captures hold credentials: their file is ours alone, and nobody can point it at another. */
+/** Captures contain credentials: their file is private, and nobody can redirect it. */
 import {
   closeSync,
   linkSync,
@@ -29,7 +29,7 @@ test.each(['a new file', 'a file that anybody could read'])('%s: mode 0600, empt
   expect(statSync(at('out')).mode & 0o777).toBe(0o600);
 });
 
-describe('refused, and what it leads to stays as it was', () => {
+describe('refused, and the target stays as it was', () => {
   beforeEach(() => writeFileSync(at('victim'), 'precious', { mode: 0o644 }));
   afterEach(() => {
     expect(readFileSync(at('victim'), 'utf8')).toBe('precious');

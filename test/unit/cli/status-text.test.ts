@@ -1,4 +1,4 @@
-/** A status for people. */
+/** The status as text. */
 import { formatDuration, formatStatus } from '../../../src/cli/status-text';
 import { type Status } from '../../../src/engine/report/status';
 
@@ -43,7 +43,7 @@ itms (1)        ?           ?            ?     0
 `);
 });
 
-test('what was lost and stands in no queue’s row follows, by cause', () => {
+test('losses that belong to no queue follow, by cause', () => {
   const losses = { queueDropped: 5, userDropped: 6, verdictsLate: 7, unparsed: 0, givenUp: 2 };
   const text = formatStatus({ ...STATUS, losses });
   expect(text.slice(formatStatus(STATUS).length)).toBe(

@@ -15,7 +15,7 @@ test('a file that was there gets the mode 0600', () => {
   expect(mode(path)).toBe(0o600);
 });
 
-test('what is no plain file keeps its mode: others may need /dev/null', () => {
+test('anything but a plain file keeps its mode: others may need /dev/null', () => {
   const path = folder.file('pipe');
   execFileSync('mkfifo', [path]);
   chmodSync(path, 0o644);

@@ -1,4 +1,4 @@
-/** The configuration file: what a good one means, and the one line that each bad one is refused with. */
+/** The configuration file: the meaning of a valid one, and the one line that refuses each invalid one. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -75,7 +75,7 @@ describe('a configuration with only what must be said', () => {
   });
 });
 
-describe('what may be written', () => {
+describe('valid configurations', () => {
   const rows: [string, string, (c: ReturnType<typeof parseConfiguration>) => unknown, unknown][] = [
     [
       'one life, the others keeping theirs',
@@ -153,7 +153,7 @@ describe('what may be written', () => {
   });
 });
 
-describe('a bad configuration is refused in one line: place, what was found, what was expected', () => {
+describe('an invalid configuration is refused in one line: place, found, expected', () => {
   const rows: [string, string, string][] = [
     // Keys
     [
@@ -749,7 +749,7 @@ describe('several errors', () => {
     throw new Error('accepted');
   };
 
-  test('are told all at once, in the order of the file, what is missing last', () => {
+  test('are reported all at once, in the order of the file, missing keys last', () => {
     const error = problems('cpe: { interface: 7, adress: 10.1.0.1 }\nitms: 5\nreportPorts: [0]\ncolectors: []\n');
     expect(error).toBeInstanceOf(ConfigurationError);
     expect(error.problems.map((line) => line.replace(/, expected.*/, ''))).toEqual([

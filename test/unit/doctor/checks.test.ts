@@ -1,4 +1,7 @@
-/** doctor's table, and what it makes of facts that no test can plant on a real host: test/e2e/doctor-findings does the rest. */
+/**
+ * doctor's table, and its judgement of facts that no test can plant on a real host; test/e2e/doctor-findings covers the
+ * rest.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +18,7 @@ const named = (name: string): Row => CHECKS.find((check) => check.name === name)
 const findings = (name: string, plants: Plants) => named(name).find(plantedHost(plants), CONFIGURATION);
 
 describe('the table', () => {
-  test('each check has its own name, and needs only what was looked at before', () => {
+  test('each check has its own name, and depends only on earlier checks', () => {
     const seen = new Set<string>();
     for (const { name, needs } of CHECKS) {
       expect(seen).not.toContain(name);
@@ -59,7 +62,7 @@ describe('what needs a check that failed is not looked at', () => {
       fine: () => 'fine',
     });
 
-  test('nor is what needs that in turn; a warning stops nobody', async () => {
+  test('nor do checks that depend on those; a warning stops none', async () => {
     const table = [
       make('a', 'failure'),
       make('b', 'warning'),
@@ -268,7 +271,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     {
       holders: { 0: { pid: 5, name: 'node' }, 1: { pid: 4, name: 'node' }, 2: holder },
       engine: status({ workers: [{ pid: 5, restarts: 0 }] }),
-      // The worker's parent, who holds the socket too, is no stranger.
+      // The worker's parent, which also holds the socket, is not a stranger.
       files: { '/proc/5/status': 'Name:\tnode\nPPid:\t4\n' },
     },
     'queue 2 is held by process 77 (suricata)',

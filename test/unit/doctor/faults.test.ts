@@ -1,4 +1,4 @@
-/** doctor where the looking itself meets a fault: a path that leads nowhere, an engine that is silent, a check that throws. */
+/** doctor when a check itself meets a fault: a path that leads nowhere, a silent engine, a check that throws. */
 
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ const findings = (name: string, plants: Plants) =>
 const DIRECTORY: Entry = { isDirectory: true, mode: 0o711, isWritable: true, bytes: 0 };
 const FILE: Entry = { isDirectory: false, mode: 0o644, isWritable: true, bytes: 0 };
 
-describe('what stands at a path', () => {
+describe('the entry at a path', () => {
   let root: string;
   beforeAll(() => {
     root = mkdtempSync(join(tmpdir(), 'acsplit-paths-'));
@@ -43,7 +43,7 @@ describe('what stands at a path', () => {
     );
   });
 
-  test('what no check expects is thrown', () => {
+  test('an unexpected error is thrown', () => {
     expect(() => LIVE_HOST.entry(join(root, 'loop'))).toThrow('ELOOP');
   });
 });
@@ -106,7 +106,7 @@ describe('an engine that is silent', () => {
     expect(found).toMatchObject({ level: 'failure', mend: 'kill 3' });
   });
 
-  test('has nothing where nobody is to be found at its socket', async () => {
+  test('finds nothing when its socket has no visible owner', async () => {
     const plants = { ...hung(4), files: {} };
     expect(await findings('queue-owner', plants)).toMatchObject([{ level: 'failure', mend: 'kill 4' }]);
     expect(await findings('engine', plants)).toMatchObject([{ message: SILENT, mend: 'acsplit status' }]);
@@ -126,7 +126,7 @@ describe('an engine that is silent', () => {
       { '/etc/systemd/system/acsplit.service': FILE },
       'systemctl restart acsplit.service',
     ],
-  ])('started %s: it is named, and started anew', async (_, files, entries, mend) => {
+  ])('started %s: it is named, and restarted', async (_, files, entries, mend) => {
     const found = await findings('engine', { ...hung(5, files), entries });
     expect(found).toEqual([{ check: 'engine', level: 'failure', message: `${SILENT}: it is process 4 (node)`, mend }]);
   });
@@ -136,7 +136,7 @@ describe('a process that a signal has stopped', () => {
   const STATUS = 'Name:\tnode\nState:\tT (stopped)\nPPid:\t4\n';
   const UNIX = '0000000000000000: 00000002 00000000 00010000 0001 01 72 /run/acsplit/control.sock\n';
 
-  test('the supervisor, which answers nobody', async () => {
+  test('the supervisor, which answers no request', async () => {
     const plants: Plants = {
       engine: { complaint: 'the engine does not answer' },
       files: { '/proc/net/unix': `Num\n${UNIX}`, '/proc/4/status': STATUS },
@@ -185,7 +185,7 @@ describe('a check that throws', () => {
       fine: () => 'fine',
     });
 
-  test('is one failure, in its words; the others are made, but for those it would blind', async () => {
+  test('is one failure, with its message; the other checks run, except those that depend on it', async () => {
     const error = new Error("EIO: i/o error, stat '/run/acsplit'\nmore of it");
     const thrown: unknown[] = [];
     const table = [make('a', error), make('b', undefined, ['a']), make('c', 'no error at all'), make('d', undefined)];

@@ -1,10 +1,10 @@
-/** The parts of doctor that are plain text work: nftables' JSON, sample addresses, words for a shell. */
+/** The text-processing parts of doctor: nftables' JSON, sample addresses, shell quoting. */
 
 import { stop, quoted, sysctl } from '../../../src/doctor/command-line';
 import { droppingChains, type NftChain, parseListing } from '../../../src/doctor/firewalls';
 import { sampleOf, withPrefix } from '../../../src/doctor/places';
 
-describe('an address that stands for its network', () => {
+describe('a sample address of a network', () => {
   test.each([
     ['10.1.0.0/16', [], '10.1.128.2'],
     ['10.1.0.0/16', ['10.1.128.2'], '10.1.128.3'],

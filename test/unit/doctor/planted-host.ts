@@ -1,4 +1,4 @@
-/** A host of plain facts for doctor's checks: in good health, but for what a test plants. */
+/** A host made of plain facts for doctor's checks: healthy, except for the faults that a test plants. */
 
 import { parseConfiguration, steeringOf } from '../../../src/configuration/configuration';
 import { type EngineAnswer, type Entry, type Hidden, type Host } from '../../../src/doctor/host';
@@ -64,7 +64,9 @@ export function plantedHost(plants: Plants = {}): Host {
   };
 }
 
-/** As path_resolution(7) has it: below a file nothing is, below a directory that lets nobody in nothing can be seen. */
+/**
+ * As in path_resolution(7): a path below a file does not exist, and below an inaccessible directory nothing is visible.
+ */
 function plantedEntry(entries: Record<string, Entry>, path: string): Entry | Hidden | undefined {
   const above = Object.keys(entries).filter((other) => path.startsWith(`${other}/`));
   const fromTheRoot = above.sort((a, b) => a.length - b.length).map((other) => entries[other]);

@@ -1,4 +1,4 @@
-/** Bulk content: as long as asked, decided by its seed, and metered at both ends alike. */
+/** Bulk content: of the requested length, determined by its seed, and measured alike at both ends. */
 import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';

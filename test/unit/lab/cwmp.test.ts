@@ -1,4 +1,4 @@
-/** The few CWMP texts of the lab, written and read again. */
+/** The lab's few CWMP texts, written and read back. */
 import { informResponseText, informText, isInformResponse, parseInform } from '../../../src/lab/cwmp';
 
 const INFORM = { id: '7', serial: '10.1.0.17', eventCodes: ['1 BOOT', '6 CONNECTION REQUEST'] };
@@ -8,7 +8,7 @@ describe('CWMP texts', () => {
     expect(parseInform(informText(INFORM, new Date(0)))).toEqual(INFORM);
   });
 
-  it.each(['', 'not XML', informResponseText('7')])('what is no Inform is none: %p', (text) => {
+  it.each(['', 'not XML', informResponseText('7')])('not an Inform: %p', (text) => {
     expect(parseInform(text)).toBeUndefined();
   });
 

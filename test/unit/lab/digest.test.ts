@@ -5,7 +5,7 @@ import { authorize, challenge, isAuthorized } from '../../../src/lab/digest';
 const CREDENTIALS = { username: 'itms', password: 'secret' };
 
 describe('digest authentication', () => {
-  it('accepts who knows the password, for the nonce that was given out, and for this method', () => {
+  it('accepts the right password, for the issued nonce and this method', () => {
     const { header, nonce } = challenge();
     const proof = authorize(header, CREDENTIALS, 'GET', '/wake');
     expect(isAuthorized(proof, nonce, CREDENTIALS, 'GET')).toBe(true);

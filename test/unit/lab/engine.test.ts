@@ -1,4 +1,4 @@
-/** The lab's configuration is one that the product accepts, and says what was asked for. */
+/** The lab's configuration is accepted by the product and contains the requested settings. */
 import { parseConfiguration } from '../../../src/configuration/configuration';
 import { configurationText } from '../../../src/lab/engine';
 

@@ -1,4 +1,4 @@
-/** Whose namespaces may be removed: ours, of processes that are gone, and nothing else. */
+/** Which namespaces may be removed: our own, of processes that are gone, and nothing else. */
 import { isAlive, isStale, nextPrefix } from '../../../src/lab/namespaces';
 
 const nobodyLives = (): boolean => false;
@@ -19,7 +19,7 @@ describe('stale namespaces', () => {
     expect(isStale(name, nobodyLives)).toBe(stale);
   });
 
-  it('those of a living process stay, whoever it belongs to', () => {
+  it('those of a live process stay, whichever user owns it', () => {
     expect(isStale('acsplit-123-1-cpe', (pid) => pid === 123)).toBe(false);
     expect(isAlive(process.pid)).toBe(true);
     expect(isAlive(1)).toBe(true);

@@ -1,4 +1,4 @@
-/** Addresses and networks of both families: what is one, and what only looks like one. */
+/** Addresses and networks of both families: valid ones, and text that only looks like one. */
 import {
   formatAddress,
   formatIpv4,

@@ -1,4 +1,4 @@
-/** The builder against packets that it did not build, and against the limits of what a header can say. */
+/** The builder against packets that it did not build, and against the limits of the headers. */
 import { PacketBatch, PacketFlag, SLOT_BYTES, Verdict } from '../../../src/packet/batch';
 import { buildTcp, ipHeaderChecksum, tcpChecksum, type TcpPacket } from '../../../src/packet/builder';
 import { KNOWN_PACKETS } from '../../support/known-packets';

@@ -48,7 +48,7 @@ describe.each(KNOWN_PACKETS.map((packet) => [packet.name, packet.bytes] as const
     expect(changed(view, known).length).toBeGreaterThan(2);
   });
 
-  test('all four and back again: the packet is what it was', () => {
+  test('all four and back again: the packet is as before', () => {
     const view = viewOf(known);
     const { sourcePort, destinationPort } = view;
     const [source, destination] = [view.source.slice(), view.destination.slice()];
@@ -60,7 +60,7 @@ describe.each(KNOWN_PACKETS.map((packet) => [packet.name, packet.bytes] as const
     expect(changed(view, known)).toEqual([]);
   });
 
-  test('to what it is already: nothing changes', () => {
+  test('to the same value: nothing changes', () => {
     const view = viewOf(known);
     rewriteSource(view, view.source);
     rewriteDestinationPort(view, view.destinationPort);

@@ -1,4 +1,6 @@
-/** The view over IPv6: whole packets taken apart, extension headers walked within bounds, cut and lying ones refused. */
+/**
+ * The view over IPv6: whole packets parsed, extension headers walked within bounds, cut and inconsistent ones refused.
+ */
 import { formatAddress } from '../../../src/packet/address';
 import { buildTcp, type Extension, type TcpPacket } from '../../../src/packet/builder';
 import {
@@ -70,7 +72,7 @@ describe('a whole packet', () => {
     expect(view).toMatchObject({ sourcePort: 40001, destinationPort: 7547, sequence: 1000, flags: 2 });
   });
 
-  test('is built, but for the flow label, byte by byte', () => {
+  test('is built byte by byte, except for the flow label', () => {
     const built = buildTcp(KNOWN_FIELDS);
     built.set([0x0a, 0xbc, 0xde], 1);
     expect(Buffer.from(built).toString('hex')).toBe(Buffer.from(KNOWN).toString('hex'));
@@ -110,7 +112,7 @@ describe('a whole packet', () => {
     expect([...bytes.subarray(0, 7), ...bytes.subarray(7 + packet.length)].every((byte) => byte === 0xa5)).toBe(true);
   });
 
-  test('is seen afresh after one of the other family, and the other way round', () => {
+  test('is parsed correctly after one of the other family, and the other way round', () => {
     const view = new PacketView();
     const ipv4 = buildTcp({ ...KNOWN_FIELDS, source: '10.1.0.5', destination: '10.1.0.1' });
     for (const [packet, words] of [
@@ -147,7 +149,7 @@ describe('cut at every length', () => {
     }
   });
 
-  test.each([false, true])('what stands behind the cut is not looked at (a capture: %s)', (cut) => {
+  test.each([false, true])('bytes behind the cut are ignored (a capture: %s)', (cut) => {
     const packet = withExtensions(...ALL);
     for (let length = 0; length <= packet.length; length++) {
       const [zeros, ones] = [0x00, 0xff].map((filler) => {

@@ -1,4 +1,4 @@
-/** The view: whole packets taken apart, cut and lying ones refused, and not a byte read that is not the packet's. */
+/** The view: whole packets parsed, cut and inconsistent ones refused, and no byte read outside the packet. */
 import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
 import { Parsed, PacketView } from '../../../src/packet/view';
 import { annotated, KNOWN_PACKETS } from '../../support/known-packets';
@@ -66,7 +66,7 @@ describe('a whole packet is taken apart', () => {
     expect(view).toMatchObject({ sourcePort: 65535, destinationPort: 32768 });
   });
 
-  test('what stands behind the total length is padding, as Ethernet makes it', () => {
+  test('bytes behind the total length are padding, as on Ethernet', () => {
     const packet = buildTcp({ ...PLAIN, payload: '' });
     const view = new PacketView();
     expect(view.parse(Uint8Array.from([...packet, 1, 2, 3, 4, 5, 6]), 0, packet.length + 6)).toBe(Parsed.Ok);
@@ -114,7 +114,7 @@ describe('cut at every length', () => {
   test.each([
     ['the packet', false],
     ['its capture', true],
-  ])('what stands behind the cut of %s is not looked at', (_what, cut) => {
+  ])('bytes behind the cut of %s are ignored', (_what, cut) => {
     const packet = buildTcp(FULL);
     for (let length = 0; length <= packet.length; length++) {
       const [zeros, ones] = [0x00, 0xff].map((filler) => {

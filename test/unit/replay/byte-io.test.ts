@@ -1,4 +1,4 @@
-/** Files, pipes, and what a sink gathers before it writes. */
+/** Files, pipes, and a sink's buffering. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { DescriptorSink, DescriptorSource } from '../../../src/replay/byte-io';
 import { LineTee, LineWriter } from '../../../src/replay/lines';
@@ -21,7 +21,7 @@ test.each([1, 100, 255, 256, 5000, 70_000, 200_000])('writes of %d bytes come ou
   expect(readFileSync(path).equals(Buffer.concat(expected))).toBe(true);
 });
 
-test('a sink that is abandoned writes nothing of what it held back', () => {
+test('an abandoned sink writes nothing of its buffer', () => {
   const path = folder.file('abandoned');
   const sink = new DescriptorSink(path, openSync(path, 'w'), true);
   sink.write(new Uint8Array(10), 0, 10);
@@ -35,7 +35,7 @@ test('a full disk is said, not swallowed', () => {
   expect(() => sink.close()).toThrow('ENOSPC');
 });
 
-test('a source reads to the end, closes what it owns, and only that', () => {
+test('a source reads to the end, and closes only what it owns', () => {
   const descriptor = openSync(folder.file('source', 'abc'), 'r');
   const source = new DescriptorSource('source', descriptor, false);
   const bytes = new Uint8Array(5);

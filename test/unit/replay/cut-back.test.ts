@@ -1,4 +1,4 @@
-/** A capture that was cut anywhere, as by a full disk, ends with its last whole packet. */
+/** A capture truncated anywhere, as by a full disk, ends with its last whole packet. */
 import { constants, openSync, readFileSync } from 'node:fs';
 import { DescriptorSink } from '../../../src/replay/byte-io';
 import { cutBack } from '../../../src/replay/cut-back';
@@ -46,7 +46,7 @@ test.each([
   expect(before).toBe(all.length);
 });
 
-test('a device, a descriptor of somebody else and a closed one are left alone', () => {
+test('a device, a foreign descriptor and a closed one are left alone', () => {
   const device = new DescriptorSink('/dev/null', openSync('/dev/null', 'w'), true);
   expect(cutBack(device)).toBeUndefined();
   device.close();

@@ -1,4 +1,4 @@
-/** Comparing a run with a stored transcript, and showing where they part. */
+/** Compares a run with a stored transcript, and shows where they differ. */
 import { difference, Expectation } from '../../../src/replay/expectation';
 import { LineReader } from '../../../src/replay/line-reader';
 import { MemorySource } from '../../support/memory-files';
@@ -32,7 +32,7 @@ test.each([
   expect(compare(stored, lines)).toMatchObject({ firstDifference: first, report });
 });
 
-test('three equal lines stand before the difference, and the report is bounded', () => {
+test('three equal lines precede the difference, and the report is bounded', () => {
   const stored = numbered(10_000);
   const { firstDifference, report } = compare(`${stored.join('\n')}\n`, [...stored.slice(0, 5000), ...numbered(9000)]);
   expect(firstDifference).toBe(5001);

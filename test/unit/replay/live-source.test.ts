@@ -17,7 +17,7 @@ const wire = new Wire();
 report(wire, '10.1.7.1', 40001, 'itms').open().say('opener', 'Inform').close('acceptor');
 const FRAMES = wire.packets.map((packet) => frame(packet));
 
-/** Holds back what was written until it is flushed, as a file's sink does. */
+/** Keeps written bytes back until it is flushed, as a file's sink does. */
 class BufferedSink extends MemorySink {
   private readonly held = new MemorySink();
   override write(bytes: Uint8Array, at: number, length: number): void {
@@ -123,7 +123,7 @@ test('a source that fails fails the replay', async () => {
   await expect(running).rejects.toThrow('gone');
 });
 
-test('a file beside it is merged by time, whichever comes late', async () => {
+test('a second file is merged by time, whichever source is late', async () => {
   const mine = FRAMES.filter((one) => one.interface === 'cpe0');
   const others = FRAMES.filter((one) => one.interface !== 'cpe0');
   const { stream, options, lines } = setUp('pcapng', [new MemorySource('file', pcapFile(others))]);

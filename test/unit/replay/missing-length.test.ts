@@ -1,4 +1,4 @@
-/** Super-packets whose IP length field is 0 are as long as their frames, and leave with the field as it came. */
+/** Super-packets whose IP length field is 0 are as long as their frames, and leave with the field unchanged. */
 import { buildTcp } from '../../../src/packet/builder';
 import { TcpFlag } from '../../../src/packet/tcp';
 import { clearLength, fillLength } from '../../../src/replay/missing-length';
@@ -32,7 +32,7 @@ test('a capture of them tells the same story', () => {
   expect(replayInMemory([pcapFile(ZERO)]).transcript).toBe(replayInMemory([pcapFile(WHOLE)]).transcript);
 });
 
-test.each([true, false])('they leave as they came but for the addresses; transcript %s', (transcript) => {
+test.each([true, false])('they leave unchanged except for the addresses; transcript %s', (transcript) => {
   const packets = (frames: Frame[]) =>
     readCapture(replayInMemory([pcapFile(frames)], { transcript, format: 'pcap' }).output).packets;
   const zero = packets(ZERO);

@@ -1,4 +1,4 @@
-/** What could not be read is counted by link type and cause, and said; in bulk it is a warning. */
+/** Unreadable frames are counted by link type and cause, and reported; many of them are a warning. */
 import { noIp, NoIpCause, NoIpCounts, noIpText } from '../../../src/replay/no-ip';
 import { summaryLines, warningsOf } from '../../../src/replay/summary';
 import {

@@ -88,7 +88,7 @@ describe('the side of a packet', () => {
   });
 });
 
-test.each(['pcap', 'pcapng'] as const)('packets captured a second time as they left are nobody’s: %s', (format) => {
+test.each(['pcap', 'pcapng'] as const)('packets captured again on their way out are ignored: %s', (format) => {
   const first = replayInMemory([pcapngFile(FRAMES)], { format });
   const { byReason } = replayInMemory([pcapngFile(FRAMES), first.output]).summary.packets;
   expect(byReason).toEqual({ ...first.summary.packets.byReason, 'not-ours': FRAMES.length });

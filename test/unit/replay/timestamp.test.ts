@@ -34,7 +34,7 @@ test('nanoseconds join to 64 bits exactly', () => {
 test.each([
   ['before 1970', -5, 0, [0, 0]],
   ['beyond 64 bits', 1e18, 0, [0xffffffff, 0xc46535b4]],
-])('times that 64 bits of nanoseconds cannot name become the ends of what they can: %s', (_what, s, ns, expected) => {
+])('times outside 64 bits of nanoseconds are clamped: %s', (_what, s, ns, expected) => {
   const halves = new Uint32Array(2);
   joinNanoseconds(s, ns, halves);
   // The last whole second: floor(2^64 / 10^9) - 1.

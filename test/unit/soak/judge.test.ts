@@ -1,4 +1,4 @@
-/** The soak's verdict: flat is flat, what grows is found, and a start-up's growth counts for nothing. */
+/** The soak's verdict: flat is flat, growth is found, and growth at the start does not count. */
 import { judge, type Sample } from '../../soak/judge';
 
 const series = (of: (n: number) => Partial<Sample>, count = 90): Sample[] =>

@@ -1,4 +1,4 @@
-/** Arming: when is a CPE successfully activated? [P9], and where it is not enough, ours [D]. */
+/** Arming: when is a CPE successfully activated? [P9], and our additions where that is not enough [D]. */
 import { type ActivationMode } from '../../../src/splitter/topology';
 import { packetIn } from '../../support/family';
 import { buildTcp } from '../../../src/packet/builder';
@@ -121,14 +121,14 @@ describe('once a request, exactly where its answer begins [2]', () => {
     expect(rig.activation()).toBe('armed c1');
   });
 
-  test('a segment that overlaps what was read goes on behind it', () => {
+  test('a segment that overlaps bytes already read continues behind them', () => {
     const rig = new Rig().ask();
     say(rig, 'HTTP/1.1 ', 7001);
     say(rig, 'HTTP/1.1 200 OK', 7001);
     expect(rig.activation()).toBe('armed c1');
   });
 
-  test('another 200 without new request data arms nobody, nor does a request that is sent again', () => {
+  test('another 200 without new request data arms nothing, nor does a repeated request', () => {
     const rig = new Rig().wake().divert();
     rig.cpe('DATA', { port: PORT, payload: OK });
     expect(rig.activation()).toBe('consumed c1');
@@ -140,7 +140,7 @@ describe('once a request, exactly where its answer begins [2]', () => {
     expect(rig.activation()).toBe('armed c1');
   });
 
-  test('a 200 of a wrong checksum arms nobody; the right one does', () => {
+  test('a 200 of a wrong checksum arms nothing; the right one does', () => {
     const rig = new Rig().ask();
     const answer = { source: CPE, destination: '10.1.0.1', sourcePort: CPE_PORT, destinationPort: PORT };
     const packet = buildTcp(
@@ -175,7 +175,7 @@ describe('once a request, exactly where its answer begins [2]', () => {
   });
 });
 
-describe('several who ask [D]', () => {
+describe('several collectors ask [D]', () => {
   test('while armed and unused, another collector’s 2xx is contended and changes nothing', () => {
     const rig = new Rig().wake('c1').wait(59_000).wake('c2', 50002);
     expect([rig.activation(), rig.events('contended')]).toEqual(['armed c1', 1]);
@@ -183,33 +183,33 @@ describe('several who ask [D]', () => {
     expect(rig.activation()).toBe('none');
   });
 
-  test('a new 2xx of the same collector begins its 60 s anew', () => {
+  test('a new 2xx of the same collector restarts its 60 s', () => {
     const rig = new Rig().wake('c1').wait(59_000).wake('c1', 50002).wait(60_000);
     expect([rig.activation(), rig.events('contended')]).toEqual(['armed c1', 0]);
   });
 
-  test.each(['c1', 'c2'] as const)('while consumed, a 2xx to %s arms anew', (server) => {
+  test.each(['c1', 'c2'] as const)('while consumed, a 2xx to %s arms again', (server) => {
     const rig = new Rig().wake('c1').divert('c1').wake(server, 50002);
     expect(rig.activation()).toBe(`armed ${server}`);
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe(`to ${server}: diverted`);
     expect(rig.report(40001)).toBe('established c1');
   });
 
-  test('in grace, a 2xx to another arms anew', () => {
+  test('in grace, a 2xx to another arms again', () => {
     const rig = new Rig().wake('c1').divert('c1');
     rig.cpe('FIN');
     expect(rig.activation()).toBe('grace c1');
     expect(rig.wake('c2', 50002).activation()).toBe('armed c2');
   });
 
-  test('the FIN of the session that was does not disturb what was armed since', () => {
+  test('the FIN of the earlier session does not disturb a later activation', () => {
     const rig = new Rig().wake('c1').divert('c1').wake('c2', 50002);
     rig.cpe('FIN');
     rig.from('c1', 'FIN');
     expect(rig.activation()).toBe('armed c2');
   });
 
-  test('a 2xx to the ITMS ends what is armed, consumed or in grace, and no session', () => {
+  test('a 2xx to the ITMS ends an activation armed, consumed or in grace, and no session', () => {
     const armed = new Rig().wake('c1').wake('itms', 50002);
     expect([armed.activation(), armed.events('ended-by-itms')]).toEqual(['none', 1]);
     const grace = new Rig().wake('c1').divert();
@@ -246,7 +246,7 @@ describe('off and pause [D]', () => {
     expect(rig.counts().reports).toBe(0);
   });
 
-  test('pause ends all new diverting, leaves what is diverted; resume allows it again', () => {
+  test('pause stops new diversions and leaves existing ones; resume allows them again', () => {
     const rig = new Rig().wake().divert().wake('c1', 50002);
     rig.splitter.paused = true;
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: paused');
@@ -257,7 +257,7 @@ describe('off and pause [D]', () => {
   });
 });
 
-test('what is split off by a changed mode: each answer is judged in the mode of its moment [D]', () => {
+test('a change of mode: each answer is judged by the mode at its time [D]', () => {
   const rig = new Rig({ activation: 'fin' }).ask();
   say(rig, OK);
   expect(rig.activation()).toBe('none');

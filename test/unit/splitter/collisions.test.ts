@@ -1,4 +1,4 @@
-/** Port collisions: two servers with one source port towards one port of a CPE. [D] */
+/** Port collisions: two servers use the same source port towards one port of a CPE. [D] */
 import { CPE, GET, OK, Rig } from '../../support/rig';
 
 const PORT = 50001;
@@ -108,7 +108,7 @@ test('with no free port left a collector’s SYN is dropped and counted', () => 
   expect(rig.reasons('request-table-full')).toBe(32);
 });
 
-test('after a loss of the tables a server’s packets belong to nobody', () => {
+test('after a loss of the tables a server’s packets belong to no entry', () => {
   const rig = collided().loseTables();
   expect(rig.from('c1', 'DATA', { port: PORT, payload: GET })).toBe('drop: request-unknown');
   expect(rig.cpe('ACK', { port: REMAPPED, cpe: CPE })).toBe('to itms: answer-to-itms');

@@ -78,7 +78,7 @@ describe('a SYN to a report port [P10]', () => {
     ['FIN of the collector that the CPE has acknowledged', () => rig.from('c1', 'FIN') + rig.cpe('ACK')],
     ['RST of the CPE', () => rig.cpe('RST')],
     ['RST of the collector', () => rig.from('c1', 'RST')],
-  ])('of a new ISN after a %s is decided afresh [D]', (_says, close) => {
+  ])('of a new ISN after a %s is decided as a new connection [D]', (_says, close) => {
     rig.wake().divert();
     close();
     rig.wait(2001);
@@ -86,7 +86,7 @@ describe('a SYN to a report port [P10]', () => {
     expect(rig.report()).toBe('none');
   });
 
-  test('of a new ISN, in grace, on the port that was just closed is recorded afresh [D]', () => {
+  test('of a new ISN, in grace, on the port that was just closed is recorded as a new connection [D]', () => {
     rig.wake().divert();
     rig.from('c1', 'FIN');
     rig.cpe('ACK');

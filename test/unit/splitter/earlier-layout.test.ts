@@ -1,4 +1,6 @@
-/** The tables of acsplit 0.1.0 are taken over: what they said of each CPE still holds, and a forger gains nothing by it. */
+/**
+ * The tables of acsplit 0.1.0 are taken over: what they recorded of each CPE still holds, and a forger gains nothing.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -63,7 +65,7 @@ test('a Connection Request keeps its changed port, in both directions', () => {
   expect(rig.cpe('SYN+ACK', accepted)).toBe('to c2:50001: answer-to-owner');
 });
 
-test('a session that was in grace may go on', () => {
+test('a session in grace may continue', () => {
   expect(adopted().rig.cpe('SYN', { cpe: '10.1.7.3', cpePort: 40_009 })).toBe('to c1: diverted-in-grace');
 });
 

@@ -1,4 +1,4 @@
-/** The tables' entries for people: every word of an entry, who is looked for, and pages that join without a gap. */
+/** The tables' entries for people: every word of an entry, searches by CPE, and pages that join without a gap. */
 import { addressNamed, textOf } from '../../support/family';
 import { parseAddress } from '../../../src/packet/address';
 import { activationEntries, reportEntries, requestEntries, type Search } from '../../../src/splitter/entries';

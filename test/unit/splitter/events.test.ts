@@ -1,4 +1,4 @@
-/** The ring of events: what was noted comes back as it was, a slow reader loses the oldest, and damage stays inside. */
+/** The ring of events: events are read back as written, a slow reader loses the oldest, and damage stays local. */
 import { EVENTS, Event, EventLog, type EventRow } from '../../../src/splitter/memory/events';
 import { addressNamed, WORDS } from '../../support/family';
 
@@ -57,7 +57,7 @@ test('an event is counted, and comes back as it was noted', () => {
   expect([log.counts[Event.ArmedByHand], log.counts[Event.Closed], log.counts[Event.Diverted]]).toEqual([1, 1, 0]);
 });
 
-test('a reader goes on where it has left off', () => {
+test('a reader continues where it stopped', () => {
   const { log } = logOf();
   expect(read(log)).toEqual({ rows: [], next: 0 });
   for (let n = 0; n < 3; n++) log.add(Event.Diverted, CPE, n, 7547, 1);

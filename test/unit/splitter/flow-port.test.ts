@@ -1,4 +1,4 @@
-/** What a listener of the flow port hears of one session, and what it may say. */
+/** What a listener of the flow port is told about one session, and what it may answer. */
 import { Word } from '../../../src/tables/connection-table';
 import { type FlowTable } from '../../../src/tables/flow-port';
 import { held, Mirror } from '../../support/mirror';
@@ -52,7 +52,7 @@ test('a session is told from the request to its end, each change once', () => {
   expect(mirror.lines).toEqual(held(rig.splitter));
 });
 
-test('a listener that begins late hears what stands; one that leaves hears no more', () => {
+test('a late listener is told the existing entries; one that leaves is told nothing more', () => {
   const rig = new Rig();
   woken(rig);
   const mirror = heardBy(rig);
@@ -64,7 +64,7 @@ test('a listener that begins late hears what stands; one that leaves hears no mo
   expect(mirror.heard).toHaveLength(length);
 });
 
-test('what is swept, and what a new entry finds expired under its key, is told as expired', () => {
+test('swept entries, and expired ones that a new entry replaces, are reported as expired', () => {
   const rig = new Rig();
   const mirror = heardBy(rig);
   rig.from('c1', 'SYN', { port: 50001, cpePort: CPE_PORT });

@@ -1,6 +1,6 @@
 /**
- * ICMP errors: whoever sent the packet that could not go on hears of it, and sees it quoted as it left. [D] Every
- * packet that crosses in these tests is the very one that the splitter let out; every checksum is added up in full.
+ * ICMP errors: the sender of the undeliverable packet gets the error, and sees its packet quoted as it left. [D] Every
+ * packet in these tests that crosses is exactly the one that the splitter let out; every checksum is computed in full.
  */
 import { PacketFlag, Side, Verdict } from '../../../src/packet/batch';
 import { buildTcp, type TcpPacket } from '../../../src/packet/builder';
@@ -144,7 +144,7 @@ describe.each(KINDS)('%s', (_what, begin, server, ownPort, port, cpePort) => {
       for (const length of LENGTHS) {
         const rig = started();
         const sent = fromServer(rig, server, ownPort, cpePort);
-        // Without an entry it has not passed, and nothing can be said of it.
+        // Without an entry it was not forwarded, so there can be no error about it.
         if (sent.text === 'drop: request-unknown') continue;
         const source = from === 'cpe' ? CPE : THIS_HOST;
         const told = tell(rig, from, [source, ACS], beginning(sent.bytes, length));
@@ -193,7 +193,7 @@ test('the quoted checksum is right where all of the packet is quoted, and as wro
   const told = tell(rig, 'c1', [ROUTER, CPE], sent.bytes);
   expect(checksumFields(told.quoted)).toEqual(checksumsOf(told.quoted));
   const spoilt = sent.bytes.slice();
-  // A router quotes the packet as it stands there: a hop further, and with IPv4 not always with a new checksum.
+  // A router quotes the packet as it received it: one hop further, and with IPv4 not always with an updated checksum.
   spoilt[FAMILY === 'ipv4' ? 8 : 7]--;
   spoilt[spoilt.length - 1] ^= 1;
   const expected = sent.before.slice();

@@ -3,7 +3,7 @@ import { Rig } from '../../support/rig';
 
 const PORT = 50001;
 
-/** What is known of the connection in question at the last millisecond of its life, and at the next one. */
+/** The state of the connection at the last millisecond of its life, and at the next one. */
 type Life = [says: string, lifeMs: number, begin: (rig: Rig) => void];
 
 const REPORT_LIVES: Life[] = [
@@ -178,7 +178,7 @@ describe('an activation', () => {
     expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: to-itms');
   });
 
-  test('ends with the longest life of a connection after its answer, however long the connection goes on', () => {
+  test('ends with the longest life of a connection after its answer, however long the connection lasts', () => {
     const rig = new Rig().wake().divert();
     rig.wait(7_000_000).cpe('DATA');
     rig.from('c1', 'DATA');

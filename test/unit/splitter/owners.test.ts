@@ -1,4 +1,4 @@
-/** Owners are stable ids: a reload that reorders, moves or takes away servers moves no diversion. [D] */
+/** Owners are stable ids: a reload that reorders, moves or removes servers moves no diversion. [D] */
 import { MAX_NAME_BYTES, Owners } from '../../../src/splitter/memory/owners';
 import { addressNamed } from '../../support/family';
 import { CPE, Rig, SERVERS, TOPOLOGY } from '../../support/rig';
@@ -60,7 +60,7 @@ describe('an owner that is no longer configured means the ITMS', () => {
   });
 });
 
-test('the operator’s hand: activate, deactivate, and a name that nobody has', () => {
+test('by the operator: activate, deactivate, and an unknown name', () => {
   const rig = new Rig().activate('c1');
   expect(rig.activation()).toBe('armed c1');
   expect(rig.splitter.deactivate(addressNamed(CPE), rig.nowMs)).toBe(true);
@@ -113,7 +113,7 @@ describe('the list of names', () => {
     expect([owners.name(0), owners.name(1), owners.name(1023)]).toEqual(['itms', 'c1', 'c1023']);
   });
 
-  test('an id that a damaged entry names, and nobody has, is nobody’s', () => {
+  test('an unknown id in a damaged entry means no server', () => {
     expect([1, 1023, 1024, 65535, -1].map((id) => listOf().name(id))).toEqual(['', '', '', '', '']);
   });
 });

@@ -1,4 +1,4 @@
-/** The engine starts again on the memory of an earlier run, with a hash seed of its own, as it does live. */
+/** The engine restarts on the memory of an earlier run, with a new hash seed, as in live use. */
 import { GET, OK, Rig } from '../../support/rig';
 
 const wake = (rig: Rig) => {

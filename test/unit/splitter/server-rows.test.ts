@@ -190,7 +190,7 @@ describe('the ITMS [D]', () => {
     }
   });
 
-  test('with the table full its SYN is forwarded all the same; what follows belongs to nobody', () => {
+  test('with the table full its SYN is still forwarded; later packets belong to no entry', () => {
     const small = new Rig({ capacityEntries: 4 });
     for (let port = PORT; port < PORT + 4; port++) small.from('c1', 'SYN', { port });
     expect(small.from('itms', 'SYN', { port: 50900 })).toBe('as acs: request-unrecorded');

@@ -1,4 +1,4 @@
-/** What a splitter makes of a topology: who is where, in each family, and what cannot be. */
+/** How a splitter reads a topology: the hosts in each family, and impossible topologies. */
 import { addressNamed, FAMILY, packetIn, topologyIn, WORDS } from '../../support/family';
 import { parseAddress } from '../../../src/packet/address';
 import { buildTcp } from '../../../src/packet/builder';
@@ -39,7 +39,7 @@ function at(text: string): Int32Array {
   return address;
 }
 
-describe('what cannot be is refused', () => {
+describe('an impossible topology is refused', () => {
   const withItms = (address: string | undefined): Topology => ({
     ...HERE,
     itms: { interface: 'itms0', address: address === undefined ? {} : { [FAMILY]: address } },
@@ -74,7 +74,7 @@ describe('what cannot be is refused', () => {
   });
 });
 
-test('an address in one of the CPEs’ networks is a CPE’s; one of a family that is not carried is nobody’s', () => {
+test('an address in one of the CPEs’ networks is a CPE’s; one of a family that is not carried is unknown', () => {
   const networks = ['10.1.0.0/16', '10.9.0.0/24'];
   const splitter = splitterOf(topologyIn({ ...TOPOLOGY, cpe: { ...TOPOLOGY.cpe, networks } }));
   const isCpe = (name: string) => splitter.isCpe(addressNamed(name));
@@ -111,7 +111,7 @@ test('a report port is one even where it is named among the ITMS’s ports', () 
   ]);
 });
 
-test('every server is known by its address, and an address one bit away is nobody’s', () => {
+test('every server is known by its address, and an address one bit away is unknown', () => {
   const names = ['10.4.0.2', '10.3.0.2', '10.3.0.5'];
   const [itms, ...collectors] = names.map((ipv4) => ({ interface: 'x0', address: { ipv4 } }));
   const named = collectors.map((one, i) => ({ ...one, name: `c${i + 1}` }));

@@ -1,4 +1,4 @@
-/** An activation from being armed to its end: what stands, for whom, and for how long to the ms. */
+/** An activation from arming to its end: what applies, for whom, and how long, to the ms. */
 import { ActivatedCpes, Grace } from '../../../src/tables/activated-cpes';
 import { addressNamed, cpeNumbered, neighbours, WORDS } from '../../support/family';
 
@@ -55,7 +55,7 @@ function phase(activated: ActivatedCpes): string {
   return activated.isAsked(slot) ? 'asked' : 'over';
 }
 
-describe('the next SYN of the CPE is the collector’s while the activation stands', () => {
+describe('the next SYN of the CPE is the collector’s while the activation lasts', () => {
   test.each<[string, Step[], string]>([
     ['armed', ['arm'], 'armed'],
     ['for 60 s', ['arm', 'after 60000'], 'armed'],
@@ -83,7 +83,7 @@ describe('the next SYN of the CPE is the collector’s while the activation stan
   });
 });
 
-describe('asked stands beside the phases, with a time of its own', () => {
+describe('asked is independent of the phases, with a timer of its own', () => {
   test.each<[string, Step[], string]>([
     ['for 75 s', ['ask', 'after 75000'], 'asked'],
     ['and no ms longer', ['ask', 'after 75001'], 'gone'],
@@ -143,7 +143,7 @@ test.each([
   expect(story(['arm']).findConsumed(CPE, cpePort, reportPort)).toBe(-1);
 });
 
-test('what is armed or asked can be ended everywhere at once', () => {
+test('all armed or asked entries can be ended at once', () => {
   const activated = activatedOf();
   for (let n = 0; n < 6; n++) {
     const slot = n % 3 === 0 ? activated.ask(cpeNumbered(n + WORDS)) : activated.arm(cpeNumbered(n + WORDS), COLLECTOR);
@@ -177,7 +177,7 @@ test('a full table refuses a further CPE and arms a known one again', () => {
   expect(activated.arm(cpeNumbered(7 + WORDS), OTHER)).toBe(activated.find(cpeNumbered(7 + WORDS)));
 });
 
-test('changed lives hold for activations that stand', () => {
+test('changed lives apply to existing activations', () => {
   const activated = story(['arm', 'after 30000']);
   activated.setLives({ ...LIVES, armedMs: 29_999 });
   expect(phase(activated)).toBe('gone');

@@ -68,7 +68,7 @@ describe('two servers pick one source port towards one CPE', () => {
     expect(second).toBeGreaterThanOrEqual(0);
   });
 
-  test('the index is a hint: it does not lead to whoever has the visible port now', () => {
+  test('the index is a hint: it does not lead to the present owner of the visible port', () => {
     const { requests } = collided();
     requests.table.remove(requests.find(CPE, CPE_PORT, 61_000));
     expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR, TAG)).toBe(-1);
@@ -159,7 +159,7 @@ describe('two servers pick one source port towards one CPE', () => {
     }
   });
 
-  test('and where the server opens it anew at the last moment', () => {
+  test('and when the server reopens it at the last moment', () => {
     const { requests, first } = collided();
     // What was remapped moves into slot 0 then.
     requests.remove(first);
@@ -200,7 +200,7 @@ describe('two servers pick one source port towards one CPE', () => {
     expect(requests.remapCount).toBe(0);
   });
 
-  describe('opened again while the index stands, it gets the port of before', () => {
+  describe('reopened while the index exists, it gets its earlier port', () => {
     const OTHER_RANGE = { first: 62_000, last: 62_003 };
     type Meanwhile = (requests: ConnectionRequests) => void;
     const opened = (owner: number, bits: number): Meanwhile => {
@@ -250,7 +250,7 @@ describe('two servers pick one source port towards one CPE', () => {
     expect([first, remaps.isLive(0)]).toEqual([0, true]);
   });
 
-  test('who only peeks keeps neither connection nor index alive', () => {
+  test('peeking keeps neither connection nor index alive', () => {
     const { requests, second } = collided();
     requests.mark(second, Seen.Answer);
     requests.advance(1_000 + LIVES.establishedMs);

@@ -1,4 +1,4 @@
-/** A connection lives by what has been seen of it: the strongest sign decides. */
+/** A connection's life depends on what has been seen of it: the strongest sign decides. */
 import { ConnectionTable, Seen } from '../../../src/tables/connection-table';
 import { addressNamed, neighbours, WORDS } from '../../support/family';
 
@@ -37,7 +37,7 @@ describe('lives', () => {
     expect(connections.find(CPE, 50_000, 7547)).toBe(-1);
   });
 
-  test('changed lives hold for connections that stand', () => {
+  test('changed lives apply to existing connections', () => {
     const connections = tableOf();
     connections.open(CPE, 50_000, 7547, COLLECTOR, 1);
     connections.table.advance(8_000);
@@ -83,7 +83,7 @@ test('the ISN of an entry whose opening was cut short is set later; a full table
 });
 
 describe('signs', () => {
-  test('opened afresh over a closing connection, nothing of it is left', () => {
+  test('opened again over a closing connection, nothing of the old one is left', () => {
     const connections = tableOf();
     connections.mark(connections.open(CPE, 50_000, 7547, COLLECTOR, 1), Seen.Answer | Seen.FinOfCpe | Seen.Learned);
     const slot = connections.open(CPE, 50_000, 7547, 9, 2);

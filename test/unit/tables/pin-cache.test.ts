@@ -46,7 +46,7 @@ describe('this very SYN, and no other', () => {
   });
 });
 
-describe('for 130 s, wherever the clock stands', () => {
+describe('for 130 s, at any value of the clock', () => {
   const DAY_MS = 86_400_000;
   test.each([
     ['at boot', 0],

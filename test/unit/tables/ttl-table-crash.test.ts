@@ -1,4 +1,4 @@
-/** Killed between any two writes, a table comes back with every entry that lived, each once, and none that did not. */
+/** Killed between any two writes, a table comes back with every live entry exactly once, and no dead one. */
 import { TtlTable } from '../../../src/tables/ttl-table';
 import { CrashingMemory } from '../../support/crashing-memory';
 
@@ -7,7 +7,7 @@ const SHORT = 1;
 const LONG = 2;
 const LIVES = Int32Array.from({ length: 64 }, (_, state) => (state === LONG ? 10_000 : 100));
 
-/** Entries as text: key, state, age, values; a key that stands twice or that no look-up finds says so. */
+/** Entries as text: key, state, age, values; marks a key that appears twice or that no look-up finds. */
 function contents(table: TtlTable): string[] {
   const lines: string[] = [];
   for (let slot = 0; slot < table.slotCount; slot++) {
@@ -38,7 +38,7 @@ function remove(table: TtlTable, key: number): void {
   table.remove(table.find());
 }
 
-/** Where each key stands. */
+/** The slot of each key. */
 function slots(table: TtlTable): Map<number, number> {
   const found = new Map<number, number>();
   for (let slot = 0; slot < table.slotCount; slot++) if (table.isLive(slot)) found.set(table.keyWord(slot, 0), slot);
@@ -56,7 +56,7 @@ test.each(SEEDS)('a removal, killed at any write (seed %i)', (seed) => {
     const after = contents(memory.table);
     expect(after).toEqual(before.filter((line) => !line.startsWith(`${key} `)));
 
-    // The first write says which hole is being filled; from then on the entry is gone.
+    // The first write records which hole is being filled; from then on the entry is gone.
     copies.forEach((copy, writes) => {
       const table = memory.recovered(copy, 1000);
       expect(contents(table)).toEqual(writes === 0 ? before : after);
@@ -82,7 +82,7 @@ test('among those removals are shifts of several rows, and shifts around the end
   expect(aroundTheEnd).toBeGreaterThan(20);
 });
 
-test.each(SEEDS)('a new entry, killed at any write, stands whole or not at all (seed %i)', (seed) => {
+test.each(SEEDS)('a new entry, killed at any write, exists whole or not at all (seed %i)', (seed) => {
   const memory = crowded(seed);
   remove(memory.table, 105);
   const before = contents(memory.table);
@@ -103,7 +103,7 @@ test.each(SEEDS)('a new entry, killed at any write, stands whole or not at all (
   }
 });
 
-test('an expired entry that is claimed again, killed at any write, never lives on as what it was', () => {
+test('an expired entry that is claimed again, killed at any write, never revives as the old entry', () => {
   const memory = new CrashingMemory(SHAPE, LIVES, 1);
   memory.table.advance(0);
   memory.table.key[0] = 5;
@@ -137,7 +137,7 @@ test('a sweep that frees several entries, killed at any write, loses none of the
   expect(memory.table.count).toBe(8);
 });
 
-test('a table killed while it was first written is written afresh', () => {
+test('a table killed while it was first written is written again', () => {
   const buffer = new ArrayBuffer(TtlTable.bytes(SHAPE));
   const header = new Int32Array(buffer, 0, 16);
   header.set([0, 1, 16]);

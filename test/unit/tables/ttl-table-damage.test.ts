@@ -1,4 +1,4 @@
-/** A table whose memory was damaged while nobody ran, and one that somebody looks at while another writes. */
+/** A table whose memory was damaged while no process ran, and one that is read while another process writes. */
 import { HEADER_BYTES, Header } from '../../../src/tables/table-header';
 import { TtlTable } from '../../../src/tables/ttl-table';
 
@@ -33,7 +33,7 @@ describe('every bit of the header, flipped', () => {
   const sealed = [Header.Magic, Header.Version, Header.Slots, Header.RowWords, Header.Seed, Header.Check];
   const words = new Set<number>(sealed);
 
-  test.each(bits)('bit %i is refused, or costs an entry at the most, or empties the table', (bit) => {
+  test.each(bits)('bit %i is refused, or costs at most one entry, or empties the table', (bit) => {
     const buffer = filled();
     new Uint8Array(buffer)[bit >> 3] ^= 1 << (bit & 7);
     const word = bit >> 5;

@@ -177,7 +177,7 @@ async function outstay(server: Server): Promise<void> {
   expect(taken).toBeLessThan(LARGE.length);
 }
 
-test('nobody stays: neither who is silent, nor who trickles, nor who does not take the answer', async () => {
+test('no client stays connected: neither a silent one, nor one that trickles, nor one that does not read the answer', async () => {
   await Promise.all(SERVERS.map(outstay));
 });
 

@@ -58,7 +58,7 @@ test('an engine is listed from its start to its end, for everybody to read, what
   expect([listEngines(directory), readdirSync(directory), said]).toEqual([[], [], []]);
 });
 
-test('a note that somebody removes, with its directory, is written again', () => {
+test('an entry removed together with its directory is written again', () => {
   jest.useFakeTimers();
   try {
     begin();

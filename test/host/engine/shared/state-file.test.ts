@@ -83,7 +83,7 @@ function activated(state: StateFile): number {
 
 const path = (): string => stateFilePath(directory);
 
-test('where there is none, one is made: private, reserved in full, without a warning', () => {
+test('without one, it is created: private, reserved in full, without a warning', () => {
   const state = take();
   expect(state.replaced).toBeUndefined();
   const { mode, size, blocks } = statSync(path());
@@ -205,7 +205,7 @@ describe('a file of acsplit 0.1.0', () => {
     );
   }
 
-  test('its tables are handed over, its clock and its pause go on, and the new file is whole', () => {
+  test('its tables are taken over, its clock and its pause continue, and the new file is complete', () => {
     leaveEarlier();
     const adopt = jest.fn((earlier: EarlierState) => earlier.capacityEntries);
     const state = take(CAPACITY, adopt);
@@ -236,7 +236,7 @@ describe('a file of acsplit 0.1.0', () => {
   });
 });
 
-test('no room: one line, and what is there stays, with its pause', () => {
+test('no room: one line, and the existing file stays, with its pause', () => {
   leave();
   open[0]!.header.paused = true;
   const large = {

@@ -43,7 +43,7 @@ test.each([
   expect(lines).toEqual([[{ event: 'state-replaced', reason: 'tables.capacity was 64 and is 128', paused }, message]]);
 });
 
-test('nobody can tell whether it was paused: the log says that it is not', () => {
+test('whether it was paused is unknown: the log tells that it is not', () => {
   hold().header.paused = true;
   truncateSync(stateFilePath(directory), 100);
   expect(hold().header.paused).toBe(false);
@@ -63,7 +63,7 @@ test('between two workers: a pause stays', () => {
   ]);
 });
 
-describe('between two workers: what was decided before is not lost', () => {
+describe('between two workers: the earlier packet count is not lost', () => {
   const rows: [string, (decided: Float64Array) => void][] = [
     ['and the count was right', () => undefined],
     ['and the count was zeroed', (decided) => decided.fill(0)],

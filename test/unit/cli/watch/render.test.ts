@@ -1,4 +1,4 @@
-/** The watcher's picture, as it stands on a terminal: goldens that read like one. UPDATE_GOLDENS=1 writes them anew. */
+/** The watcher's screen, as goldens that look like the terminal. UPDATE_GOLDENS=1 rewrites them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { History } from '../../../../src/cli/watch/history';
@@ -127,7 +127,7 @@ describe('on a terminal', () => {
 });
 
 describe('what colour says, words or figures say too', () => {
-  test('what was lost is red, and so is a table nearly full; one that fills is yellow', () => {
+  test('losses are red, and so is a table nearly full; one that fills is yellow', () => {
     const text = renderWatch(troubled, { ...SCREEN, paint: inColour }).join('\n');
     expect(text).toMatch(/\x1b\[31m +4711\x1b\[0m/);
     expect(text).toMatch(/connectionRequests.*\x1b\[31m█/);
@@ -136,7 +136,7 @@ describe('what colour says, words or figures say too', () => {
     expect(text).toMatch(/\x1b\[33m3 restarts/);
   });
 
-  test('what no side has lost by itself stands below them, in red, in the words of `status`; mostly nothing does', () => {
+  test('losses of no particular side come below, in red, worded as in `status`', () => {
     const text = renderWatch(flushed, { ...SCREEN, paint: inColour }).join('\n');
     expect(text).toContain('\x1b[31malso lost: 1 flushed by the kernel\x1b[0m\n');
     expect(text).toContain('\x1b[31malso lost: 23 unreadable\x1b[0m\n');
@@ -166,7 +166,7 @@ describe('rates', () => {
     expect(history.rates[0].queues).toEqual([250, 0, 0, 0]);
   });
 
-  test('another engine begins anew: its first counters are no rate', () => {
+  test('another engine starts over: its first counters give no rate', () => {
     const history = busy();
     const known = history.rates.length;
     history.add({ atMs: 90_000, status: { ...statusAfter(0), uptimeMs: 12 } });

@@ -1,4 +1,4 @@
-/** The control socket stays within reach, whatever happens to its path. */
+/** The control socket stays reachable, whatever happens to its path. */
 import { mkdtempSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

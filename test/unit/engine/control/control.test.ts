@@ -1,4 +1,4 @@
-/** The control socket: one line in, one line out, and nobody can hold it up or take it away. */
+/** The control socket: one line in, one line out; no client can block it or take it away. */
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -74,7 +74,7 @@ test('the group is the one that is named; one that is not there is refused, and 
   expect(existsSync(path)).toBe(false);
 });
 
-describe('what is no request is refused in one line', () => {
+describe('a malformed request is refused in one line', () => {
   const rows: [string, string, RegExp][] = [
     ['nothing', '', /an empty request/],
     ['an empty line', '\n', /one line of JSON/],
@@ -132,7 +132,7 @@ test("a living engine's socket is not taken", async () => {
   expect(await askEngine(path, { command: 'status' })).toBeTruthy();
 });
 
-test('neither is the socket of somebody who speaks otherwise', async () => {
+test('nor is the socket of a program with another protocol', async () => {
   path = join(directory, 'control.sock');
   const stranger = createServer((socket) => socket.resume().end('220 welcome\r\n'));
   await new Promise<void>((resolve) => stranger.listen(path, resolve));

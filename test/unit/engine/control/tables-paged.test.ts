@@ -1,4 +1,4 @@
-/** `tables` on the control socket: a table of any size goes over in answers of bounded size. */
+/** `tables` on the control socket: a table of any size is sent in answers of bounded size. */
 import { MAX_ENTRIES, operations, type TableAnswer } from '../../../../src/engine/control/operations';
 import { Splitter } from '../../../../src/splitter/splitter';
 import { DEFAULT_LIVES, type Topology } from '../../../../src/splitter/topology';

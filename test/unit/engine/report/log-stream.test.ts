@@ -1,4 +1,4 @@
-/** The log waits for nobody and fails for nobody; what it cannot say it counts, and says how much that was. */
+/** The log never blocks and never fails; lines it cannot write are counted and reported later. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -131,7 +131,7 @@ describe('a pipe', () => {
     directory = mkdtempSync(join(tmpdir(), 'acsplit-log-'));
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
-    // Both ends in one: nobody has to be there to open it.
+    // Opened for reading and writing, so that no reader has to exist.
     shared = openSync(path, constants.O_RDWR);
   });
   afterEach(() => {
@@ -144,7 +144,7 @@ describe('a pipe', () => {
     return (parseInt(flags, 8) & constants.O_NONBLOCK) === 0;
   };
 
-  test('that is full takes nothing, and again when it was read; others who have it still wait', () => {
+  test('that is full accepts nothing until it is read; other users of it still block', () => {
     const own = openAgain(shared)!;
     const sink = new DescriptorSink(own);
     const page = Buffer.alloc(4096, '.');

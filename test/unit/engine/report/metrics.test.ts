@@ -1,4 +1,4 @@
-/** What a scrape gets of a snapshot, and the server's bounds. */
+/** A scrape of a snapshot, and the server's bounds. */
 import { eventually } from '../../../e2e/support/run-host';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';

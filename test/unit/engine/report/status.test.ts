@@ -1,4 +1,4 @@
-/** `status --json`: the keys scripts read, and where the numbers come from. */
+/** `status --json`: the keys that scripts read, and where the numbers come from. */
 import { parseQueueCounters } from '../../../../src/engine/shared/queue-counters';
 import { composeStatus, decidedSoFar, type StatusParts } from '../../../../src/engine/report/status';
 import { Event, EVENTS } from '../../../../src/splitter/memory/events';

@@ -1,4 +1,6 @@
-/** The clock by which lives are counted stands still while nobody decides, within bounds, whoever dies meanwhile. */
+/**
+ * The clock that lives are measured by stops while no worker decides, within bounds, whichever process dies meanwhile.
+ */
 import {
   EngineClock,
   engineLag,
@@ -41,19 +43,19 @@ test.each([
   expect(clock.look(BOOTTIME_MS + gapMs) - before).toBeCloseTo(passedMs, 6);
 });
 
-test('on a host that lets it look only every 400 ms it is slow, and goes on', () => {
+test('on a host where it can look only every 400 ms it is slow, but keeps running', () => {
   const clock = clockAt(BOOTTIME_MS);
   for (let look = 1; look < 100; look++) clock.look(BOOTTIME_MS + 400 * look);
   expect(clock.look(BOOTTIME_MS + 40_000) - BOOTTIME_MS).toBeCloseTo(25_000, 6);
 });
 
-test('where somebody else serves the CPEs after a while, a stall beyond it counts in full', () => {
+test('when the kernel takes over after a while, a longer stall counts in full', () => {
   const clock = clockAt(BOOTTIME_MS, 4500);
   expect(clock.look(BOOTTIME_MS + 4500) - BOOTTIME_MS).toBeCloseTo(250, 6);
   expect(clock.look(BOOTTIME_MS + 10_000) - BOOTTIME_MS).toBeCloseTo(5750, 6);
 });
 
-test('a clock says whether nobody had looked for so long that somebody else served the CPEs', () => {
+test('a clock tells whether the gap was long enough for the kernel to take over', () => {
   const stalls: [number, boolean][] = [];
   const clockAfter = (gapMs: number) =>
     new EngineClock(hands, BOOTTIME_MS + gapMs, 4500, (ms, isLong) => stalls.push([ms, isLong]));
@@ -69,7 +71,7 @@ test('a clock says whether nobody had looked for so long that somebody else serv
   ]);
 });
 
-test('the next worker goes on where the last one died', () => {
+test('the next worker continues where the last one died', () => {
   clockAt(BOOTTIME_MS).look(BOOTTIME_MS + 100);
   const next = clockAt(BOOTTIME_MS + 5100);
   expect(next.look(BOOTTIME_MS + 5125) - BOOTTIME_MS).toBeCloseTo(100 + 250 + 25, 6);

@@ -1,4 +1,4 @@
-/** The ring of traced packets: kept only when wanted, never waited for, what was overwritten is counted. */
+/** The ring of traced packets: kept only on request, never blocking, with overwritten packets counted. */
 import { parseAddress } from '../../../../src/packet/address';
 import { PacketBatch, Verdict } from '../../../../src/packet/batch';
 import { buildTcp } from '../../../../src/packet/builder';
@@ -40,7 +40,7 @@ function read(since = 0, cpe?: string): { packets: RingPacket[]; next: number; m
   return { packets, ...ring.readSince(since, address, (packet) => packets.push(packet) > 0) };
 }
 
-test('nobody wants to see: nothing is kept', () => {
+test('without a reader nothing is kept', () => {
   pass([fromCpe(ONE)]);
   expect(ring.written).toBe(0);
 });
@@ -57,7 +57,7 @@ test('a packet as it came, as it left, its verdict and its reason', () => {
   expect(packets[0].after[8]).toBe(1);
 });
 
-test('of those who want to see, each CPE is kept, and no other; a lease ends by itself', () => {
+test('the CPEs of all readers are kept, and no others; a lease ends by itself', () => {
   ring.lease(parseAddress(ONE), NOW, NOW + 100);
   pass([fromCpe(OTHER), fromCpe(ONE)]);
   expect(read().packets.map(({ bytes }) => bytes[15])).toEqual([1]);
@@ -70,7 +70,7 @@ test('of those who want to see, each CPE is kept, and no other; a lease ends by 
   expect(ring.written).toBe(4);
 });
 
-test('the ninth who wants another CPE is refused, until one of the eight is gone', () => {
+test('the ninth reader of another CPE is refused until one of the eight has gone', () => {
   const cpe = (n: number) => parseAddress(`10.1.7.${n}`);
   for (let n = 0; n < 8; n++) expect(ring.lease(cpe(n), NOW, NOW + 10 + n)).toBe(true);
   expect(ring.lease(cpe(8), NOW, NOW + 20)).toBe(false);
@@ -78,7 +78,7 @@ test('the ninth who wants another CPE is refused, until one of the eight is gone
   expect(ring.lease(cpe(8), NOW + 10, NOW + 20)).toBe(true);
 });
 
-test('who reads too slowly finds packets overwritten, and how many', () => {
+test('a slow reader learns how many packets were overwritten', () => {
   ring.lease(undefined, NOW, NOW + 1);
   const packet = fromCpe(ONE);
   for (let n = 0; n < RING_SLOTS + 16; n += 8) pass(Array.from({ length: 8 }, () => packet));
@@ -104,7 +104,7 @@ test('a super-packet is cut, and says how long it was', () => {
   expect(read().packets[0].bytes).toEqual(Uint8Array.from(packet.subarray(0, MAX_KEPT_BYTES)));
 });
 
-test('a packet cut in the middle of its addresses concerns nobody', () => {
+test('a packet cut in the middle of its addresses matches no CPE', () => {
   ring.lease(parseAddress(ONE), NOW, NOW + 1);
   pass([fromCpe(ONE).subarray(0, 19), new Uint8Array(0), Uint8Array.of(0x60)]);
   expect(ring.written).toBe(0);
@@ -146,7 +146,7 @@ test.each([
   [{ cpe: 7 }, 'cpe must be an IPv4 or IPv6 address'],
   [{ since: -1 }, 'since must be a whole number'],
   [{ since: '0' }, 'since must be a whole number'],
-])('what is no question is refused: %p', (request, expected) => {
+])('a malformed request is refused: %p', (request, expected) => {
   expect(() =>
     packetTrace({ ring, run: 'run', clock: () => NOW, isCpe: () => true }).packets({ command: 'packets', ...request }),
   ).toThrow(expected);

@@ -1,4 +1,4 @@
-/** Why a queue cannot be bound, told from a /proc of our own making. */
+/** Why a queue cannot be bound, explained from a simulated /proc. */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -57,7 +57,7 @@ function explain(failure: QueueFailure, gso = true): string {
   return explainOpenError(failure, { gso }, proc);
 }
 
-test.each([NOBODY, ALL_BUT_ONE])('without the capability that is the cause, whoever has the queue, %j', (status) => {
+test.each([NOBODY, ALL_BUT_ONE])('a missing capability is named as the cause, whoever owns the queue, %j', (status) => {
   build(status, QUEUES);
   expect(explain(REFUSED)).toBe(
     'cannot bind queue 0: CAP_NET_ADMIN is missing; run as root or grant the capability (EPERM)',

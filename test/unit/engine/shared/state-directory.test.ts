@@ -1,4 +1,4 @@
-/** Whoever may use the control socket can reach it, whatever the umask of who started the engine. */
+/** Members of the control group can reach the control socket, whatever the umask at the engine's start. */
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ describe('with a umask of 077', () => {
     expect(mode('state')).toBe('700');
   });
 
-  test('what is made afterwards is private, as it was asked to be; and so where none could be made', () => {
+  test('later files keep the private umask, also when the directory could not be created', () => {
     makeDirectory(join(directory, 'state'));
     writeFileSync(join(directory, 'file'), '');
     expect(() => makeDirectory(join(directory, 'file', 'state'))).toThrow(/cannot be created: /);

@@ -1,4 +1,4 @@
-/** When the sets are filled and when no more; what is said when they cannot be. */
+/** When the sets are refreshed and when no longer; what is logged when they cannot be. */
 import { DeadMansSwitch, type SelfEmptyingSet } from '../../../../src/engine/supervisor/dead-mans-switch';
 import { Liveness } from '../../../../src/engine/supervisor/liveness';
 
@@ -18,7 +18,7 @@ function lastFlow(given: { isAlive: boolean; decided?: number }) {
   };
 }
 
-/** A switch under fake timers, with what it has filled and said. */
+/** A switch under fake timers, with its refreshes and log lines. */
 function make(given: {
   isAlive: boolean;
   decided?: number;
@@ -60,7 +60,7 @@ test('every set is filled at once, and twice a second', () => {
   );
 });
 
-test('a worker that gives no sign of life any more is let go of: the sets are empty within 5 s of the last', () => {
+test('when a worker stops giving signs of life, the sets are empty within 5 s of the last one', () => {
   const given = { isAlive: true };
   const { dead, lastMs } = make(given);
   jest.advanceTimersByTime(10_000);
@@ -87,7 +87,7 @@ test('one that is back within 3.5 s was never missed, at whatever moment it died
   }
 });
 
-test('who comes back later says for how long the kernel went on alone; who was not missed says nothing', () => {
+test('a worker that is back too late logs how long the kernel served alone; one that was not missed logs nothing', () => {
   const given = { isAlive: true };
   const { dead, said } = make(given);
   jest.advanceTimersByTime(10_000);
@@ -143,7 +143,7 @@ test('nothing is filled before there was a sign of life', () => {
   expect(filled).toEqual([]);
 });
 
-test('nor after it was stopped; what was filled last is left to its time', () => {
+test('nor after it was stopped; the last entries live out their time', () => {
   const { dead, lastMs, isClosed } = make({ isAlive: true });
   jest.advanceTimersByTime(1200);
   dead.stop();

@@ -1,4 +1,4 @@
-/** The file that health checks look at: young while verdicts flow, old or gone when they do not. */
+/** The file that health checks look at: recent while verdicts flow, old or gone when they do not. */
 import {
   existsSync,
   mkdtempSync,
@@ -58,7 +58,7 @@ test('it grows old while no verdicts flow, and is young again with the first', (
   expect(statSync(path).mtimeMs).toBeGreaterThan(1000);
 });
 
-test('there is none before verdicts flow, nor after the end; the end twice is one', () => {
+test('there is none before verdicts flow, nor after the end; stopping twice is harmless', () => {
   const given = { flow: false };
   make(given);
   expect(existsSync(path)).toBe(false);
@@ -69,7 +69,7 @@ test('there is none before verdicts flow, nor after the end; the end twice is on
   heart!.stop();
 });
 
-test('one that somebody removes, or replaces, is written again', () => {
+test('a removed or replaced file is written again', () => {
   make({ flow: true });
   rmSync(path);
   jest.advanceTimersByTime(500);
@@ -82,7 +82,7 @@ test('one that somebody removes, or replaces, is written again', () => {
   expect([read().length, readFileSync(`${path}.other`, 'utf8')]).toEqual([13, 'other']);
 });
 
-test('what cannot be written is said once each time, and nothing else ends', () => {
+test('a failed write is logged once per failure, and stops nothing else', () => {
   const said = make({ flow: true });
   rmSync(directory, { recursive: true });
   jest.advanceTimersByTime(5000);

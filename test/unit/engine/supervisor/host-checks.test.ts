@@ -1,4 +1,4 @@
-/** What the host must offer: interfaces from /proc/net/dev, forwarding from /proc/sys. */
+/** What the host must provide: interfaces from /proc/net/dev, forwarding from /proc/sys. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

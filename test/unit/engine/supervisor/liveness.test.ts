@@ -1,4 +1,4 @@
-/** When verdicts flow, and when a worker is killed: one that works, or has nothing to do, is left alone. */
+/** When verdicts flow, and when a worker is killed: a worker that works, or has nothing to do, is left alone. */
 import { Liveness, type Watched } from '../../../../src/engine/supervisor/liveness';
 
 interface Given {
@@ -11,7 +11,7 @@ interface Given {
   decided?: number;
 }
 
-/** A liveness that sees what is `given` now, with a worker that is ready. */
+/** A liveness that observes `given`, with a worker that is ready. */
 function watch(given: Given) {
   let count = 0;
   const stuck: string[] = [];

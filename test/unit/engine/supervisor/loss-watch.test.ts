@@ -1,8 +1,8 @@
-/** What was lost is said once, with its cause and how many; silence otherwise. */
+/** Losses are logged once, with cause and number; without losses nothing is logged. */
 import { watchLosses } from '../../../../src/engine/supervisor/loss-watch';
 import { type Losses } from '../../../../src/engine/report/status';
 
-test('each cause has a warning of its own with what is new; nothing new, no word', () => {
+test('each cause has its own warning with the new losses; no new losses, no warning', () => {
   jest.useFakeTimers();
   const losses: Losses = { queueDropped: 7, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 };
   const said: unknown[] = [];

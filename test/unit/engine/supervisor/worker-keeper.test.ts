@@ -1,4 +1,4 @@
-/** A worker that keeps dying is started ever more slowly, and who asks while there is none hears so. */
+/** A worker that keeps dying is restarted with growing delays, and commands sent meanwhile get an error. */
 import { EventEmitter } from 'node:events';
 import pino from 'pino';
 import { type EngineSettings, requireReloadable } from '../../../../src/engine/supervisor/reload';
@@ -12,7 +12,7 @@ import { TOPOLOGY } from '../../../support/rig';
 const idle = { hasUnread: () => false, isHolding: () => false, steps: () => 0, decided: () => 0, lookedMs: () => 0 };
 const liveness = () => new Liveness(idle, () => undefined);
 
-test('at once after the first death, then doubling, 5 s at the most', () => {
+test('at once after the first death, then doubling, up to 5 s', () => {
   expect([0, 1, 2, 3, 4, 8, 9, 10, 1000].map(delayAfter)).toEqual([0, 0, 50, 100, 200, 3200, 5000, 5000, 5000]);
 });
 

@@ -1,4 +1,4 @@
-/** What an operator may ask of the worker: whatever is wrong with it is one line, and changes nothing. */
+/** The operator's commands to the worker: an invalid one gives one line and changes nothing. */
 import { changes } from '../../../../src/engine/worker/commands';
 import { Splitter } from '../../../../src/splitter/splitter';
 import { TOPOLOGY } from '../../../support/rig';
@@ -43,7 +43,7 @@ test('a full table is said', () => {
   );
 });
 
-test('a pause is remembered beyond the worker, and says what was before', () => {
+test('a pause outlives the worker, and returns the earlier state', () => {
   const memory = { paused: false };
   const one = splitter();
   const { pause, resume } = changes(one, memory, NOW_MS);

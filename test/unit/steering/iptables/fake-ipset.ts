@@ -1,4 +1,4 @@
-/** ipset as a test has it: sets in memory, and the words of version 7.17. */
+/** A simulated ipset for tests: sets in memory, with the messages of version 7.17. */
 
 import { type Outcome, type Steering } from '../../../../src/steering/iptables';
 import { createLines, wantedSets } from '../../../../src/steering/iptables/sets';

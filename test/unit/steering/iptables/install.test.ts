@@ -1,4 +1,4 @@
-/** Installing and removing with a system that is not there: order, what is taken back, and how failures read. */
+/** Installing and removing on a simulated system: order, roll-back, and error messages. */
 
 import { type Family } from '../../../../src/packet/address';
 import { installRules, removeRules, renderRules, type Steering, type System } from '../../../../src/steering/iptables';
@@ -8,7 +8,7 @@ import { type Topology } from '../../../../src/splitter/topology';
 import { FakeIpset } from './fake-ipset';
 import { HOLD, ITMS, plain } from './topologies';
 
-/** What real programs said, iptables 1.8.9, both back ends; {N} is the line of the rule that is spoken of. */
+/** Messages of real programs, iptables 1.8.9, both back ends; {N} is the line of the rule in question. */
 const SAID = {
   nftExtension: `Warning: Extension socket revision 0 not supported, missing kernel module?
 iptables-restore v1.8.9 (nf_tables):
@@ -103,7 +103,7 @@ it('and come out in reverse', () => {
   expect(system.programs).toEqual([...TABLE_BY_TABLE].reverse());
 });
 
-it('a family that is configured no more loses its rules', () => {
+it('a family that is no longer configured loses its rules', () => {
   const system = host(INSTALLED, undefined, INSTALLED_IPV6);
   installRules(ONLY_IPV4, HOLD, system);
   expect(system.programs).toEqual(TABLE_BY_TABLE);
@@ -196,7 +196,7 @@ it('an interface that does not exist: one line, and nothing was touched', () => 
   expect(system.restored).toEqual([]);
 });
 
-it('somebody else’s chain that jumps to ours stops the removal before it begins', () => {
+it('a foreign chain that jumps to ours stops the removal before it begins', () => {
   const live = INSTALLED.replace('*mangle', '*mangle\n:theirs - [0:0]\n-A theirs -j ACSPLIT-CPE');
   const system = host(live);
   expect(() => removeRules(system)).toThrow(
@@ -266,7 +266,7 @@ describe('with `itms`', () => {
     }
   });
 
-  it('a family that is configured no more loses its set', () => {
+  it('a family that is no longer configured loses its set', () => {
     const system = installed();
     installRules(ONLY_IPV4, ITMS, system);
     expect(system.ipset.names.filter((name) => name.endsWith('6'))).toEqual([]);

@@ -1,4 +1,4 @@
-/** Two instances on one host: names apart, conflicts refused by name, and each sees only its own rules. */
+/** Two instances on one host: separate names, conflicts refused by name, and each sees only its own rules. */
 
 import { installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
 import { compareRules } from '../../../../src/steering/iptables/check';

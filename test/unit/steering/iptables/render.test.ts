@@ -1,4 +1,4 @@
-/** The bundle as text: word for word for several topologies, and what can never get into it. */
+/** The bundle as text: word for word for several topologies, and what can never appear in it. */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { fillTemplate } from '../../../../src/steering/iptables/template';
 import { type Topology } from '../../../../src/splitter/topology';
 import { HOLD, ITMS, plain, TOPOLOGIES } from './topologies';
 
-/** UPDATE_GOLDENS=1 writes them anew; whoever does so reads the difference line by line before it is committed. */
+/** UPDATE_GOLDENS=1 rewrites them; read the diff line by line before you commit it. */
 const isUpdating = process.env.UPDATE_GOLDENS === '1';
 
 describe('the rendered rules are, word for word, those stored under goldens/', () => {
@@ -67,7 +67,7 @@ it('every rule outside a chain of ours is a jump into one', () => {
   for (const rule of outside) expect(rule).toMatch(/ -j ACSPLIT-[A-Z-]+$/);
 });
 
-it('every name of a chain is one that iptables takes: 28 characters at the most', () => {
+it('every name of a chain is one that iptables takes: at most 28 characters', () => {
   for (const [, name] of renderRules(plain, ITMS).matchAll(/^:(\S+) /gm)) {
     expect(name.length).toBeLessThanOrEqual(28);
   }
@@ -159,7 +159,7 @@ describe('the templates’ language', () => {
   ];
   it.each(rows)('%s', (_what, template, text) => expect(fillTemplate(template, values)).toBe(text));
 
-  it('a word that nobody knows is a mistake in the template', () => {
+  it('an unknown word is a mistake in the template', () => {
     expect(() => fillTemplate('{nobody}', values)).toThrow('no template value is called {nobody}');
     expect(() => fillTemplate('{server.nothing}', values)).toThrow('{server.nothing}');
   });

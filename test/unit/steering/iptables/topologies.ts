@@ -1,4 +1,4 @@
-/** Topologies that the rules are tested with, each in both families. */
+/** The topologies that the rules are tested with, each in both families. */
 
 import { type Steering } from '../../../../src/steering/iptables';
 import { type Topology } from '../../../../src/splitter/topology';

@@ -15,7 +15,7 @@ interface Places {
   cpe: string;
   /** A machine of the operator's in a CPE network. */
   admin: string;
-  /** Another machine beside the ITMS. */
+  /** Another host next to the ITMS. */
   neighbour: string;
   outside: string;
   /** A router between this host and the CPEs, or the servers, whose address is in no network that we know. */
@@ -513,7 +513,7 @@ describe('a server is known by interface and address together', () => {
     expect(queueOf(sharedInterface, from('10.3.0.2', 'eth2'))).toBe('queue 6');
   });
 
-  it('a server’s address on another’s interface is nobody’s', () => {
+  it('a server’s address on another’s interface is not that server', () => {
     expect(queueOf(sharedInterface, from('10.3.0.2', 'bond0.20'))).toBeUndefined();
   });
 });

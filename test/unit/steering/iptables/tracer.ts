@@ -1,7 +1,7 @@
 /**
- * Walks one packet through rules as the kernel would, so that a test can say "this packet is queued, that one is
- * delivered". Has its own reading of rules on purpose: what it shares with src/steering/iptables it could not contradict.
- * A match that it does not know is a mistake in the test: thrown.
+ * Walks one packet through rules as the kernel would, so that a test can claim "this packet is queued, that one is
+ * delivered". It parses rules independently on purpose: code shared with src/steering/iptables could not contradict it.
+ * A match that it does not know is a mistake in the test, and throws.
  */
 
 export interface TracedPacket {
@@ -18,13 +18,13 @@ export interface TracedPacket {
   error?: { type: number; source: string; destination: string; protocol: 'tcp' | 'udp' };
   /** A socket of the router knows this connection, or listens for it. */
   hasSocket?: boolean;
-  /** What conntrack would call it if nothing said notrack. */
+  /** conntrack's state for it without notrack. */
   state?: string;
   /** conntrack has seen both ends of its connection answer. */
   isAssured?: boolean;
-  /** What conntrack gives the connection from now on; 5 days unless said otherwise. */
+  /** The connection's new conntrack timeout; 5 days unless given. */
   expiresSeconds?: number;
-  /** Of TCP; not 0 unless said otherwise. */
+  /** For TCP; not 0 unless given. */
   sequence?: number;
   /** The connection that conntrack knows it, or what it quotes, to be of. None: NEW begins one, INVALID is of none. */
   connection?: Connection;
@@ -307,7 +307,7 @@ function change(walk: Walk, [verb, name, dimensions]: string[]): void {
   else throw new Error(`tracer: what is "SET ${verb}"?`);
 }
 
-/** The kernel's sets, which live from packet to packet. Those of networks say themselves what is in them. */
+/** The kernel's sets, which persist from packet to packet. Sets of networks define their own contents. */
 export class KernelSets {
   private readonly entries = new Map<string, Set<string>>();
 
@@ -343,7 +343,7 @@ function isAlike(address: string, network: string): boolean {
   return address.includes(':') === network.includes(':');
 }
 
-/** xt_conntrack answers no to everything else about what is untracked or INVALID. */
+/** xt_conntrack answers no to every other question about untracked or INVALID packets. */
 function knownTo(walk: Walk): Connection | undefined {
   return walk.isUntracked || walk.state === 'INVALID' ? undefined : walk.connection;
 }
