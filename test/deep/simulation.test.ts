@@ -119,12 +119,12 @@ describe('checkers and hosts are strangers to the core', () => {
 });
 
 describe('planted bugs', () => {
-  test.each(PLANTS.map((plant) => [plant.what, plant] as const))('its place still stands: %s', (_what, plant) => {
+  test.each(PLANTS.map((plant) => [plant.what, plant] as const))('its place still exists: %s', (_what, plant) => {
     const source = readFileSync(join(ROOT, 'src', plant.file), 'utf8');
     expect(broken(source, plant)).not.toBe(source);
   });
 
-  test('a place that is gone, or is there twice, is an error; another format is none', () => {
+  test('a missing or ambiguous place is an error; reformatted code is not', () => {
     const of = (body: string) => `class Rows { open(): void { ${body} } }`;
     const plant = { within: 'Rows.open', place: call('find'), becomes: '-1' };
     expect(broken(of('const slot = this.table\n.find( key );'), plant)).toBe(of('const slot = -1;'));

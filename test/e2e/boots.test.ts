@@ -93,7 +93,7 @@ describe.each(Object.entries(LAST_ANSWERS))('after %s', (_what, answer) => {
     });
   });
 
-  test('it has the connection, and somebody forges twenty SYNs a second', async () => {
+  test('it has the connection, and a forger sends twenty SYNs a second', async () => {
     const booted = await powerCut(answer, async () => undefined);
     const { cpe } = booted;
     let isOver = false;

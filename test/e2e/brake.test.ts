@@ -1,6 +1,6 @@
 /**
- * The brake works when the configuration does not: commands to a running engine find it although its file is broken, gone
- * or unreadable, and never ask another engine by mistake. Two engines run on one host.
+ * The brake works when the configuration does not: commands find a running engine although its file is broken, gone or
+ * unreadable, and never ask another engine by mistake. Two engines run on one host.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

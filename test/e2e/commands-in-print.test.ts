@@ -1,6 +1,6 @@
 /**
- * Every example of `--help` and every command of README and docs/ is typed into a shell of a router, as printed. What
- * is not is listed by name: with the test that runs it, or with the reason why none does.
+ * Every example of `--help` and every command in README and docs/ is typed into a shell of a router, as printed.
+ * Commands that are not are listed by name, with the test that runs them or the reason why none does.
  */
 
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ jest.setTimeout(180_000);
 const ROOT = join(__dirname, '..', '..');
 const CAPTURE = join(ROOT, 'test/fixtures/two-connections-are-one-session');
 
-/** In this order on one router, whose configuration stands where `-c` says nothing. What standard output must hold. */
+/** In this order on one router, whose configuration is at the default path. The expected standard output. */
 const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit --version', /^\d+\.\d+\.\d+$/m],
   ['acsplit rules show', /^\*filter$/m],
@@ -152,7 +152,7 @@ const NOT_TYPED: Record<string, string> = {
 
 const printed = commandsInPrint();
 
-describe('what is in print', () => {
+describe('printed commands', () => {
   const known = new Set([
     ...[...TYPED, ...STAYING].map(([line]) => line),
     ...ENGINE,
@@ -166,7 +166,7 @@ describe('what is in print', () => {
     expect(printed.filter(({ line }) => !known.has(line))).toEqual([]);
   });
 
-  test('what is listed is in print', () => {
+  test('every listed command is printed', () => {
     expect([...known].filter((line) => !printed.some((command) => command.line === line))).toEqual([]);
   });
 
@@ -175,7 +175,7 @@ describe('what is in print', () => {
   });
 });
 
-describe('what is typed works as printed', () => {
+describe('commands work as printed', () => {
   let host: DoctorHost;
 
   beforeAll(async () => {
@@ -200,7 +200,7 @@ describe('what is typed works as printed', () => {
     const staying = host.start(line);
     let said = '';
     staying.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    // Again until it is seen: nobody says when the command has begun to look.
+    // Retry until it is seen: the command does not tell when it has begun to watch.
     await eventually(line, () => {
       host.shell(meanwhile);
       return prints.test(said) || undefined;

@@ -52,7 +52,7 @@ describe('an engine', () => {
     },
   );
 
-  test('whose worker is deaf refuses what it cannot do, and that is not done later', async () => {
+  test('with an unresponsive worker refuses commands, and does not run them later', async () => {
     const engine = await begin();
     const { workers } = await status();
     const worker = workers[0]!.pid;
@@ -66,7 +66,7 @@ describe('an engine', () => {
     } finally {
       process.kill(worker, 'SIGCONT');
     }
-    // It hears in order: what was meant for it before comes first.
+    // It reads in order: earlier messages come first.
     await json('activate', '10.1.0.9', '--collector', 'c1');
     expect(await status()).toMatchObject({ paused: false, activation: 'auto', workers });
     await json('deactivate', '10.1.0.9');
@@ -95,7 +95,7 @@ describe('an engine', () => {
     expect((await engine.ended).code).toBe(0);
   });
 
-  test('under which another version is installed, or all is removed, goes on, its worker too; the next start is the new version', async () => {
+  test('under which another version is installed, or all is removed, keeps running, its worker too; the next start is the new version', async () => {
     const installed = join(network.directory, 'installed');
     const root = join(__dirname, '..', '..');
     cpSync(join(root, 'dist'), join(installed, 'dist'), { recursive: true });

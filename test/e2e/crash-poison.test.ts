@@ -1,6 +1,6 @@
 /**
- * A defect that every packet meets: each worker dies of the first, or never comes back from it. Nobody is the worse for it
- * than with no engine at all: the kernel's rules send new sessions to the ITMS, and the engine is back when it can be.
+ * A defect hit by every packet: each worker dies of the first packet, or hangs on it. CPEs are no worse off than
+ * without an engine: the kernel's rules send new sessions to the ITMS, and the engine returns when it can.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

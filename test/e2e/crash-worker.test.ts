@@ -1,6 +1,6 @@
 /**
- * The worker is killed at random instants under load of every kind: no connection is lost, none changes its server, and
- * what was transferred is what arrives. ACSPLIT_KILLS says how often; ACSPLIT_SEED repeats a run's instants.
+ * The worker is killed at random instants under every kind of load: no connection is lost, none changes its server, and
+ * all transferred data arrives intact. ACSPLIT_KILLS sets how often; ACSPLIT_SEED repeats a run's instants.
  */
 import { recordFault } from './support/fault-rows';
 import { expectNothingLost, packetsLost } from './support/faults';
@@ -51,8 +51,8 @@ describe('the worker', () => {
     expect(workers[0]!.restarts).toBe(KILLS);
     expect(packets.byReason['owner-gone']).toBeUndefined();
     expect(losses).toEqual({ queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 });
-    // A worker that dies between a packet's verdict and its count leaves one answered and uncounted, which `lost` takes for
-    // a packet that never came: one for each death at the most.
+    // A worker that dies between a packet's verdict and its count leaves one packet answered but not counted, which
+    // `lost` takes for one that never came: at most one per death.
     const uncounted = queues.reduce((sum, { lost }) => sum + lost, 0);
     expect(uncounted).toBeLessThanOrEqual(KILLS);
     const { itms, collector, transfers } = outcome;

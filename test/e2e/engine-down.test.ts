@@ -1,7 +1,8 @@
 /**
- * Everything of ours killed, or stopped: the kernel's rules alone send what CPEs open to the ITMS, and hand back when the
- * engine returns; with `hold` nothing passes, and TCP waits. On a router that forwards nothing by itself, drops what
- * conntrack calls INVALID, and would hide whoever talks to the ITMS. docs/decisions/engine-down.md
+ * All our processes killed, or stopped: the kernel's rules alone send the CPEs' new connections to the ITMS, and hand
+ * back when the engine returns; with `hold` nothing passes, and TCP waits. On a router that forwards nothing by itself,
+ * drops what conntrack calls INVALID, and would hide the addresses of hosts that talk to the ITMS.
+ * docs/decisions/engine-down.md
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -61,7 +62,7 @@ class Router {
     return this.run(...cli(this.stage.world, 'rules', ...words, '-c', this.stage.engine.configurationFile));
   }
 
-  /** The rules of the bundle under this back end, beside those of a strict host; answers what stood there before ours. */
+  /** Installs the bundle's rules under this back end, beside those of a strict host; returns the rules from before. */
   async takeOver(): Promise<string> {
     await this.stage.world.run('split', cli(this.stage.world, 'rules', 'remove'));
     const file = join(this.stage.world.directory, 'strict.rules');
@@ -100,7 +101,7 @@ async function kill(stage: TcpStage): Promise<void> {
   await eventually('the engine to die', () => pids.every((pid) => !isAlive(pid)) || undefined);
 }
 
-/** The engine again, over the rules that stand there. */
+/** Starts the engine again, over the existing rules. */
 async function begin(stage: TcpStage): Promise<void> {
   stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
 }
@@ -217,7 +218,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
   }
 }
 
-/** Starts at once, so that all stories of this file wait at the same time; whoever needs one awaits it. */
+/** All stories start at once, so that they wait at the same time; each test awaits its own. */
 const told = new Map<string, Promise<unknown>>();
 function tell(name: string, story: () => Promise<unknown>): void {
   const promise = story();
@@ -234,7 +235,7 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
   });
   afterAll(() => Promise.allSettled(told.values()));
 
-  test('a new session is with the ITMS within 5 s of TCP’s own time, nobody of ours alive', () => {
+  test('a new session reaches the ITMS within 5 s of TCP’s own time, with none of our processes alive', () => {
     expect(story.secondsLeft).toHaveLength(2);
     for (const seconds of story.secondsLeft) expect(seconds).toBeLessThanOrEqual(3);
     expect(story.processesMeanwhile).toEqual([]);
@@ -246,7 +247,7 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
 
   test('and so are those after it', () => expect(story.kept).toBe('itms'));
 
-  test('running connections stall, undiverted, diverted, and a Connection Request, and go on when the engine returns', () => {
+  test('running connections stall, undiverted, diverted, and a Connection Request, and continue when the engine returns', () => {
     expect(story.servers).toEqual(['itms', 'c1']);
     expect(story.stalled).toEqual([BOTH_WAYS, BOTH_WAYS, BOTH_WAYS]);
   });
@@ -256,11 +257,11 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
     expect(story.afterwards).toEqual(['c1', 'itms']);
   });
 
-  test('what was armed before is over: nat has given the woken session to the ITMS, and the next is not diverted', () => {
+  test('earlier activations are over: nat has given the woken session to the ITMS, and the next is not diverted', () => {
     expect(story.woken).toEqual(['itms', 'itms']);
   });
 
-  test('an engine that is stopped falls over too, and diverts again when it goes on', () => {
+  test('an engine that is stopped falls over too, and diverts again when it continues', () => {
     expect(story.whileStopped).toEqual(['itms', 'itms']);
     expect(story.afterStopped).toBe('c1');
   });

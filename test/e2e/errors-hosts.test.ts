@@ -1,6 +1,7 @@
 /**
- * ICMP errors of hosts, of routers and of the splitter's own kernel, about connections that cross the splitter: whoever
- * opened the connection hears of it, as if nobody stood between. The splitter's host drops what conntrack calls INVALID.
+ * ICMP errors of hosts, of routers and of the splitter's own kernel, about connections that cross the splitter: the
+ * host that opened the connection gets the error, as if there were no splitter. The splitter's host drops what
+ * conntrack calls INVALID.
  */
 import { pause } from '../../src/lab/engine';
 import { ADDRESSES, FAMILY, street } from './support/family';
@@ -27,7 +28,7 @@ describe('errors about connections that cross the splitter', () => {
   afterAll(() => stage?.close());
   afterEach(() => stage?.expectOneServerEach());
 
-  it('the ITMS’s host says that nobody listens: the CPE’s attempt is refused', () =>
+  it('the ITMS’s port is closed: the CPE’s attempt is refused', () =>
     whileRefusing(stage, 'itms', 'INPUT', PORT_UNREACHABLE, async () => {
       await expect(stage.dial(newCpe())).rejects.toThrow('ECONNREFUSED');
     }));
@@ -60,7 +61,7 @@ describe('errors about connections that cross the splitter', () => {
       }));
 
     it('to a CPE that the splitter’s own kernel cannot reach fails: the error was addressed to the splitter', async () => {
-      // Nobody answers at the next hop's address, so the kernel gives up on packets that bear the ACS address already.
+      // No host has the next hop's address, so the kernel gives up on packets that already have the ACS address.
       const route = (end: number) => {
         const via = FAMILY === 'ipv6' ? `fd09::1:${end}` : `10.9.1.${end}`;
         return stage.world.run('split', ['ip', 'route', 'replace', ADDRESSES.cpeNetwork, 'via', via]);

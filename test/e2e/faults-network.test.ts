@@ -1,6 +1,6 @@
 /**
- * What others do to the host under load of every kind, diverted and not: tables of nftables deleted, interfaces down and
- * up, rules flushed and put back, reloads. ACSPLIT_FAULTS=N does each N times as often.
+ * External faults on the host under every kind of load, diverted and not: tables of nftables deleted, interfaces down
+ * and up, rules flushed and restored, reloads. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { writeFileSync } from 'node:fs';
 import { cli, configurationText, type EngineOptions } from '../../src/lab/engine';
@@ -32,7 +32,7 @@ describe('under load', () => {
   const rules = (what: string): Promise<string> =>
     onSplitter(...cli(stage.world, 'rules', what, '-c', stage.engine.configurationFile));
 
-  test('somebody deletes a table of nftables, which flushes every queue: counted, and said', async () => {
+  test('a table of nftables is deleted, which flushes every queue: counted, and logged', async () => {
     const { losses } = await underLoad(stage, {
       fault: 'a foreign table of nftables is deleted, which flushes every queue',
       times: 10 * OFTEN,
@@ -50,7 +50,7 @@ describe('under load', () => {
   });
 
   test('each interface goes down and up while packets wait', async () => {
-    // A router without a route refuses new connections by itself; this one says nothing.
+    // A router without a route refuses new connections by itself; this one stays silent.
     for (const network of ['10.1.0.0/16', '10.2.0.0/24', '10.3.0.0/24']) {
       await onSplitter('ip', 'route', 'add', 'blackhole', network, 'metric', '4096');
     }
@@ -69,11 +69,11 @@ describe('under load', () => {
     expect(losses.verdictsLate).toBeGreaterThan(before);
   });
 
-  test('somebody flushes the mangle table, our rules with it: the guards hold until they are installed again', async () => {
+  test('the mangle table is flushed, with our rules: the guards hold until they are installed again', async () => {
     await underLoad(stage, {
       fault: 'the mangle table is flushed by a foreign hand; `acsplit rules install` puts the rules back',
       times: 2 * OFTEN,
-      // TCP waits longer from loss to loss: whoever flushes on and on starves it.
+      // TCP waits longer from loss to loss, so constant flushing would starve it.
       calmMs: 3000,
       isUncounted: true,
       strike: async () => {

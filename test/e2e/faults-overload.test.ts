@@ -1,6 +1,6 @@
 /**
- * More packets than there is room for, in the queue and in the socket's receive buffer: counted, said in the log, and
- * survived by TCP's own repair, while sessions go where they belong. ACSPLIT_FAULTS=N does each N times as often.
+ * More packets than fit into the queue or the socket's receive buffer: counted, logged, and repaired by TCP itself,
+ * while sessions go where they belong. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { join } from 'node:path';
 import { execute } from '../../src/lab/namespaces';
@@ -28,7 +28,7 @@ describe('too many packets for', () => {
   });
   afterAll(() => stage?.close());
 
-  /** Changes the running engine's queue socket from outside; answers what was said of it. */
+  /** Changes the running engine's queue socket from outside; returns the log lines about it. */
   const changeSocket = async (...words: (string | number)[]): Promise<string> =>
     execute(['python3', QUEUE_SOCKET, ...[await lookout.worker(), FD.queue, ...words].map(String)]);
 

@@ -1,5 +1,5 @@
 /**
- * Supervisor and worker are killed, stopped, ended and started again under load of every kind, diverted and not: no
+ * Supervisor and worker are killed, stopped, ended and restarted under every kind of load, diverted and not: no
  * connection is lost, and none changes its server. ACSPLIT_FAULTS=N does each N times as often.
  */
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 /** Longer than the watchdog's 3 s. */
 const STOPPED_MS = 10_000;
 const FLOOD = join(__dirname, 'support', 'flood.py');
-/** Of the CPEs' network, without those of the load, and without its broadcast address, which routing lets nobody be. */
+/** The CPEs' network without those of the load, and without its broadcast address, which no host can have. */
 const FLOOD_NETWORK = '10.1.128.0/18';
 const FLOOD_PACKETS = 50_000;
 
@@ -103,7 +103,7 @@ describe('an engine under load', () => {
     expect(stage.engine.events('worker-stuck')).toHaveLength(OFTEN);
   });
 
-  test('of which supervisor and worker are stopped for 10 s goes on as if nothing had been', async () => {
+  test('of which supervisor and worker are stopped for 10 s continues unaffected', async () => {
     const before = await lookout.status();
     const after = await underLoad(stage, {
       fault: 'supervisor and worker are stopped (SIGSTOP) for 10 s',
@@ -138,7 +138,7 @@ describe('an engine under load', () => {
 
   test('that is ended with SIGTERM in the middle of a flood has answered every packet that it has read', async () => {
     const { world } = stage;
-    // Each SYN that the engine let through is counted where it arrives, and answered by nobody.
+    // Each SYN that the engine let through is counted on arrival, and not answered.
     const arrivals = ['iptables', '-w', '-t', 'raw'];
     await world.run('itms', [...arrivals, '-A', 'PREROUTING', '-p', 'tcp', '--syn', '-j', 'DROP']);
     const arrived = async (): Promise<number> =>

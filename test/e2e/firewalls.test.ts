@@ -59,7 +59,7 @@ describe.each(FIREWALLS)('beside %s, as recorded', (name) => {
   });
   afterAll(() => void bringBack());
 
-  test('doctor finds what is in the way and nothing else, and a session passes once that is mended', async () => {
+  test('doctor finds exactly the obstacles, and a session passes once they are removed', async () => {
     expect(host.router.rules('check')).toMatchObject({ status: 0 });
     const complaints = host.complaints();
     expect(complaints.map(({ check }) => check)).toEqual(FOUND[name]);
@@ -70,7 +70,7 @@ describe.each(FIREWALLS)('beside %s, as recorded', (name) => {
 });
 
 if (process.env.ACSPLIT_FIREWALLS === 'real') {
-  /** firewalld flushes every table of iptables whenever it starts or reloads, whoever's. */
+  /** firewalld flushes every table of iptables, including those of others, whenever it starts or reloads. */
   const flushed = (name: Firewall) => (name.startsWith('firewalld') ? ['rules'] : []);
 
   describe.each(FIREWALLS)('beside the real %s', (name) => {

@@ -1,7 +1,7 @@
 /**
- * The steps of docs/operations.md, as they stand there and in their order, walked on a router that has rules, services and a
- * firewall of its own: from nothing over `activation: off`, one network and a rate to all CPEs, and away again. At each
- * step what the router did before goes on. The commands are the page's: one that this walk does not know fails it.
+ * The steps of docs/operations.md, in their order, on a router that has rules, services and a firewall of its own: from
+ * nothing through `activation: off`, one network and a rate to all CPEs, and removal. At each step the router's earlier
+ * functions keep working. The commands are the page's; one that this test does not know fails it.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -98,7 +98,7 @@ async function wake(cpe: CpeSettings): Promise<void> {
   expect((await cast.collector.wake(cpe)).statuses.join()).toBe('401,200');
 }
 
-/** Opens a session; answers who saw it. */
+/** Opens a session; returns the server that got it. */
 async function inform(cpe: CpeSettings): Promise<string> {
   const seen = () => [cast.itms, cast.collector].map(({ informs }) => informs.length);
   const [itms, collector] = seen() as [number, number];
@@ -182,7 +182,7 @@ describe('the safe first day', () => {
   const [oneNetwork, rate, all] = FIRST_DAY.map(({ codes }) => codes) as [string[], string[], string[]];
   const collector = /- \{ name: c1, (.*?) \}/;
 
-  test('`off` diverts nothing, and counts what it would have', async () => {
+  test('`off` diverts nothing, and counts what it would have diverted', async () => {
     expect(FIRST_DAY).toHaveLength(3);
     const was = counted('would-divert');
     for (const cpe of [CANARY, OTHER]) {
@@ -225,7 +225,7 @@ describe('the safe first day', () => {
 
 test('the last step: woken, armed, diverted', () => walk(INSTALLING.slice(-1)));
 
-test('away again: the host’s rules are what they were', async () => {
+test('removed: the host’s rules are as before', async () => {
   output('rules remove');
   process.kill(engine!.pid, 'SIGTERM');
   await until(() => acsplit('status').status !== 0, 'the engine to end');

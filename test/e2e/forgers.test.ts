@@ -1,6 +1,6 @@
 /**
- * Somebody on the CPEs' wire forges packets as from a CPE. He knows addresses and ports, not sequence numbers. Whatever
- * he sends, each connection goes on, and only one server ever answers it.
+ * An attacker on the CPEs' wire forges packets of a CPE, knowing addresses and ports but not sequence numbers. Whatever
+ * is sent, each connection continues, and only one server ever answers it.
  */
 import { TcpFlag } from '../../src/packet/tcp';
 import { fire, forged, KNOWN_SEQUENCES, shotSequences, type Target } from './support/forgers';

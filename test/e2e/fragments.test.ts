@@ -1,4 +1,4 @@
-/** Fragments: with the bundle installed the kernel puts them together before the queue, and the segment arrives whole. */
+/** Fragments: with the bundle installed the kernel reassembles them before the queue, and the segment arrives whole. */
 import { ADDRESSES, street } from './support/family';
 import { numbersOf } from './support/forge';
 import { fragments, packet, tcp } from './support/raw-packets';

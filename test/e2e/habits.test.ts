@@ -1,4 +1,6 @@
-/** Real servers and real devices have habits; a session that goes on stays where it began, and one that is over ends there. */
+/**
+ * Habits of real servers and devices: a session that continues stays with its server, and a finished one ends there.
+ */
 import { HABITS, waitingHabits } from './support/habit-rows';
 import { playHabits } from './support/habits';
 

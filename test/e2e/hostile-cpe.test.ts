@@ -1,4 +1,4 @@
-/** One woken CPE that misbehaves costs nobody else anything: its entries are bounded, the others are diverted as before. */
+/** A misbehaving woken CPE costs other CPEs nothing: its entries are bounded, and the others are diverted as before. */
 import { TcpFlag } from '../../src/packet/tcp';
 import { REPORT_PORT } from '../../src/lab/world';
 import { buildTcp } from '../../src/packet/builder';
@@ -6,7 +6,7 @@ import { fire } from './support/forgers';
 import { ADDRESSES, street } from './support/family';
 import { answerText, TcpStage } from './support/tcp-stage';
 
-/** Entries of one CPE in a table, at the most. docs/architecture.md, "Bounds" */
+/** Most entries of one CPE in a table. docs/architecture.md, "Bounds" */
 const BOUND = 16;
 const PORTS = 6000;
 const cpes = street(4, 21);

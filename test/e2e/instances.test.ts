@@ -6,7 +6,7 @@ import { INSTANCES, measureInstances } from './support/instances';
 
 jest.setTimeout(240_000);
 
-test('what is done to one instance, the other never notices', async () => {
+test('nothing done to one instance affects the other', async () => {
   const all = await measureInstances({ backEnd: 'nft', seconds: 2 });
   expect(all.map(({ by, done }) => `${by}: ${done}`)).toEqual(
     [...INSTANCES].reverse().flatMap((by) => ['reloaded', 'killed', 'removed'].map((done) => `${by}: ${done}`)),

@@ -1,4 +1,4 @@
-/** What Prometheus gets of a running engine, and that nobody who asks can hold it up. */
+/** What Prometheus gets from a running engine, and that no client can block it. */
 import { METRIC_NAMES } from '../../src/engine/report/metrics';
 import { hangUp } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 afterEach(() => stage?.expectOneServerEach());
 
-/** From inside the splitter's namespace: loopback is nobody else's. */
+/** From inside the splitter's namespace, whose loopback is its own. */
 async function get(path: string, ...words: string[]): Promise<{ code: string; body: string }> {
   const url = `http://127.0.0.1:9547${path}`;
   const text = await stage.world.run('split', ['curl', '-s', '-w', '\n%{http_code}', ...words, url]);
@@ -46,7 +46,7 @@ test('a session shows in the counters, by side, verdict and reason; every metric
   expect(Number(/^acsplit_batch_decide_seconds_sum (\S+)$/m.exec(body)?.[1])).toBeGreaterThan(0);
 });
 
-test('alive, ready, and what there is not', async () => {
+test('alive, ready, and unknown paths', async () => {
   expect(await get('/healthz')).toEqual({ code: '200', body: 'ok\n' });
   expect(await get('/readyz')).toEqual({ code: '200', body: 'ready\n' });
   expect((await get('/')).code).toBe('404');

@@ -33,7 +33,7 @@ function server(source: string, sourcePort: number, destinationPort: number): En
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
-/** From whom, the packet, who gets it; nobody when it is dropped. */
+/** The sender, the packet, and its receiver; undefined when it is dropped. */
 type Step = [from: Host, packet: TcpPacket, to: Host | undefined];
 
 /** A session at the ITMS, a Connection Request of the collector, the session it woke, and packets that go nowhere. */

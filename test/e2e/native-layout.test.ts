@@ -1,4 +1,4 @@
-/** Layouts stated twice, in native/ and in TypeScript (batch.h, journal.h): here they are compared. */
+/** Compares the layouts that are defined both in native/ and in TypeScript (batch.h, journal.h). */
 import { loadAddon } from '../../src/engine/shared/binding';
 import { Journal, JOURNAL_LAYOUT } from '../../src/engine/shared/journal';
 import { COLUMNS, HEADER_WORDS, PacketBatch, SLOT_BYTES } from '../../src/packet/batch';

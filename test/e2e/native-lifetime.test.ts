@@ -1,4 +1,7 @@
-/** The addon among careless programs: exceptions, garbage, threads, buffers that go away. Nothing crashes or hangs. */
+/**
+ * The addon in careless programs: exceptions, garbage collection, threads, buffers that disappear. Nothing crashes or
+ * hangs.
+ */
 import * as fs from 'node:fs';
 import { loadAddon, type NativeLoopOptions } from '../../src/engine/shared/binding';
 import { PacketBatch } from '../../src/packet/batch';
@@ -59,7 +62,7 @@ describe('in a namespace', () => {
     expect(serverSegments()).toBe(0);
   });
 
-  test('who catches the exception finds the loop stopped and no verdict sent', async () => {
+  test('after a caught exception the loop is stopped and no verdict was sent', async () => {
     const program = await play('caught');
     sendSyn();
 
@@ -78,7 +81,7 @@ describe('in a namespace', () => {
     expect(serverSegments()).toBe(1);
   });
 
-  test('a running loop that nobody holds is not collected', async () => {
+  test('a running loop without references is not collected', async () => {
     const program = await play('forgotten');
     sendSyn();
 

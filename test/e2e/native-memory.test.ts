@@ -18,7 +18,7 @@ describe('a file', () => {
   });
   const addon = loadAddon();
 
-  test('is reserved in full, and what stands in it stays', () => {
+  test('is reserved in full, and its content stays', () => {
     writeSync(fd, 'here', 0);
     addon.reserveFile(fd, 3 * PAGE);
     const { size, blocks } = fstatSync(fd);
@@ -73,7 +73,7 @@ test.each(['reserveFile', 'createMemory', 'mapFile', 'dieWithParent', 'isReadabl
   },
 );
 
-test('sendDatagram refuses what is no text, no path, and a path too long', () => {
+test('sendDatagram refuses a non-text, a missing path, and a path too long', () => {
   const call = loadAddon().sendDatagram as (...words: unknown[]) => unknown;
   for (const wrong of [[], ['/x'], ['/x', 1], [1, 'x']]) {
     expect(() => call(...wrong)).toThrow('sendDatagram: a path and a text are expected');
@@ -86,7 +86,7 @@ test('sendDatagram refuses what is no text, no path, and a path too long', () =>
 });
 
 describe('dieWithParent', () => {
-  test('says when somebody else is the parent', () => {
+  test('tells when another process is the parent', () => {
     const script = `process.stdout.write(String(require(${JSON.stringify(ADDON)}).dieWithParent(1)))`;
     return expect(output(script)).resolves.toBe('false');
   });

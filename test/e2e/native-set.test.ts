@@ -1,4 +1,4 @@
-/** The addon's message to an ipset, on the real kernel: what is in the set afterwards, and how refusals read. */
+/** The addon's message to an ipset, on the real kernel: the set's contents afterwards, and the errors of refusals. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -20,7 +20,7 @@ function fill(sets: string[], calls: unknown[][], listed = sets[0]!.split(' ')[0
   return { codes: codes!.split(','), list: list.join('\n') };
 }
 
-test('every IPv4 address is in the set for so long, and a second time lets it live on', () => {
+test('every IPv4 address is in the set for the given time, and a second call extends it', () => {
   const { codes, list } = fill(
     ['a hash:net timeout 3'],
     [
@@ -41,7 +41,7 @@ test('every IPv6 address', () => {
   expect(list).toMatch(/^8000::\/1 timeout [23]$/m);
 });
 
-test('what is no such set is refused by name', () => {
+test('an unsuitable set is refused by name', () => {
   const sets = ['a hash:net timeout 3', 'b hash:ip timeout 3', 'c list:set timeout 3', 'd hash:net'];
   const calls: [unknown[], string][] = [
     [['none', 4, 3], 'ENOENT'],

@@ -1,4 +1,4 @@
-/** Opening queues: what is refused, and whether the words say why. */
+/** Opening queues: what is refused, and whether the message says why. */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -33,7 +33,7 @@ describe('in a namespace', () => {
     expect(boundQueues()).toEqual([]);
   });
 
-  test('a queue that another process has is refused with that process by name; what was bound is let go', async () => {
+  test('a queue that another process has is refused with that process by name; what was bound is released', async () => {
     const first = start({ first: 42, count: 1 });
     const { pid } = await first.line<{ pid: number }>();
 

@@ -144,7 +144,7 @@ test('the tables are swept while nothing passes', async () => {
   expect((await driver.finish<DriverReport>()).sweeps).toBeGreaterThan(0);
 });
 
-test('a flush of all queues by somebody else is counted and nothing more', async () => {
+test('a flush of all queues by another program is only counted', async () => {
   const driver = await startDriver();
   await startServer();
   driver.child.kill('SIGSTOP');

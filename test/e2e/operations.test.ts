@@ -1,4 +1,4 @@
-/** The operator's commands on a running engine, with real traffic to see and to steer; and how they fail. */
+/** The operator's commands on a running engine with real traffic, and their failures. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configurationText } from '../../src/lab/engine';
@@ -28,7 +28,7 @@ function acsplit(...words: string[]): Promise<Ran> {
   return start(...words).ended;
 }
 
-/** Runs a command that must succeed and say nothing beside. */
+/** Runs a command that must succeed and print nothing else. */
 async function output(...words: string[]): Promise<string> {
   const { code, stdout, stderr } = await acsplit(...words);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -127,7 +127,7 @@ describe('acsplit activate and deactivate', () => {
     expect(await stage.session(cpe)).toBe('itms');
   });
 
-  test('activate overrules whoever stands: the operator’s hand is the last word', async () => {
+  test('activate overrules any other activation: the operator has the last word', async () => {
     const cpe = fresh();
     await stage.wake('c1', cpe);
     await output('activate', cpe, '--collector', 'c2');
@@ -218,7 +218,7 @@ describe('acsplit trace', () => {
     for (const [index, [cpe, sentence]] of expected.entries()) {
       expect(told[index]).toMatch(new RegExp(`^${TIME}  ${cpe} +${escaped(sentence as string)}$`));
     }
-    // Between them stand the CPE's packets: trace-packets.test.ts.
+    // The CPE's packets come in between: trace-packets.test.ts.
     const eventLines = await lines.lines(6, (line) => line.includes('"event":'));
     const events = eventLines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.map(({ event }) => event)).toEqual([
@@ -262,7 +262,7 @@ describe('acsplit trace', () => {
   });
 });
 
-test('a configuration saved with a mistake: whoever looks on goes on, and records what happens', async () => {
+test('a configuration saved with a mistake: watch and trace keep running and record what happens', async () => {
   const cpe = fresh();
   const file = stage.engine.configurationFile;
   const right = readFileSync(file);
@@ -330,7 +330,7 @@ describe('misused', () => {
     }
   });
 
-  test('a collector that nobody has heard of, and an address where no CPE lives: exit 1, one line', async () => {
+  test('an unknown collector, and an address where no CPE lives: exit 1, one line', async () => {
     expect(await refusal('activate', '10.1.2.1', '--collector', 'c9')).toEqual({
       code: 1,
       line: expect.stringContaining("no collector is named 'c9'") as string,

@@ -1,6 +1,6 @@
 /**
- * An engine on other queues than the installed rules steer to looks healthy and sees no packet: it is said at once, by
- * whoever comes second, the engine or the rules, and doctor finds it.
+ * An engine on other queues than those the installed rules steer to looks healthy and sees no packet. The second to
+ * start, engine or rules, reports it at once, and doctor finds it.
  */
 import { type ChildProcess } from 'node:child_process';
 import { DoctorHost } from './support/doctor-host';
@@ -71,7 +71,7 @@ test.each([
   host.shell(found!.mend!);
   await host.untilHealthy();
 
-  // The same queues: nothing is said.
+  // The same queues: no message.
   await stopAll();
   const later = listen(host.start(`${wrapper}acsplit run -c ${host.router.configuration}`));
   await host.untilHealthy();

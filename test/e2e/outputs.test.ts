@@ -1,11 +1,11 @@
 /**
- * A newcomer's way along README's table, in its order, with README's configuration, from a router without rules to a
- * session that the collector's Connection Request has diverted, and back; and what every command that prints data prints
- * on it, as text and as JSON. The whole of it stands in outputs.golden, with N for every number that another run may
- * change. UPDATE_GOLDENS=1 writes it anew.
+ * A newcomer's way along README's table, in its order, with README's configuration: from a router without rules to a
+ * session diverted by the collector's Connection Request, and back; and the output of every command that prints data,
+ * as text and as JSON. All of it is in outputs.golden, with N for every number that may vary. UPDATE_GOLDENS=1 rewrites
+ * it.
  *
  * `trace` (operations.test.ts, trace-packets.test.ts), `status --watch` (watch.test.ts) and `lab` (story-lab.test.ts)
- * print as things happen, and stand there.
+ * print as things happen, and are tested there.
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ function lasting(text: string, directory: string): string {
     );
 }
 
-/** Somebody who says who he is to whoever asks by HTTP. */
+/** A server that answers HTTP with its own name. */
 async function answer(host: DoctorHost, role: Role, port: number): Promise<void> {
   const { world } = host.router;
   const program = `require('http').createServer((_, r) => r.end('the ${role} answers\\n')).listen(${port})`;

@@ -104,8 +104,8 @@ function readLines(file: string): string[] {
 }
 
 /**
- * The lines of each connection on each side, in their order. Between connections there is none to compare: two packets
- * that two processors carry may be captured in one order and queued in the other.
+ * The lines of each connection on each side, in their order. The order between connections is undefined: two packets
+ * handled by two CPUs may be captured in one order and queued in the other.
  */
 function byConnection(lines: readonly string[]): Map<string, string[]> {
   const connections = new Map<string, string[]>();

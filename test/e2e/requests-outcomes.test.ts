@@ -1,4 +1,7 @@
-/** What a Connection Request comes to, and whose the CPE's next session is: connection by connection, on real TCP. */
+/**
+ * The outcome of a Connection Request, and which server gets the CPE's next session: connection by connection, on real
+ * TCP.
+ */
 import { hangUp } from './support/tcp-end';
 import { GET, REFUSING_PORT, REQUEST_PORT, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 import { ADDRESSES, street } from './support/family';
@@ -8,7 +11,7 @@ let used = 0;
 /** A CPE that no other test has touched. */
 const fresh = (): string => cpes[used++] as string;
 
-describe('Connection Requests and what they come to', () => {
+describe('Connection Requests and their outcomes', () => {
   let stage: TcpStage;
 
   beforeAll(async () => {
@@ -89,7 +92,7 @@ describe('Connection Requests and what they come to', () => {
     ['is not HTTP', 'OK'],
     ['is a banner before the status line', '220 ready\r\nHTTP/1.1 200 OK\r\n\r\n'],
     ['is readable, and a refusal', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'],
-  ])('an answer that %s: the FIN arms nobody', async (_, answer) => {
+  ])('an answer that %s: the FIN arms nothing', async (_, answer) => {
     const cpe = fresh();
     const request = await stage.request('c1', cpe);
     await request.far.sendTo(request.cpe, GET);

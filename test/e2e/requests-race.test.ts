@@ -32,7 +32,7 @@ const ROWS: Row[] = [
   // A refusal ends with a FIN just as well.
   { answer: UNAUTHORIZED, finFirst: true,  expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
   { answer: UNAUTHORIZED, finFirst: false, expected: { auto: ['itms', 'itms'], response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
-  // It began like HTTP: in `auto` the FIN is all there is to go by.
+  // It began like HTTP: in `auto` only the FIN can decide.
   { answer: UNREADABLE,   finFirst: true,  expected: { auto: ['c1', 'itms'],   response: ['itms', 'itms'], fin: ['c1', 'itms'] } },
   { answer: UNREADABLE,   finFirst: false, expected: { auto: ['itms', 'c1'],   response: ['itms', 'itms'], fin: ['itms', 'c1'] } },
   // Not HTTP, or nothing at all: such a CPE was not woken, and only the patent's rule takes the FIN for success.

@@ -1,5 +1,5 @@
 /**
- * How a diversion ends, whatever happens to the CPE or the collector. Each case says in how many attempts, or after
+ * How a diversion ends, whatever happens to the CPE or the collector. Each case tells after how many attempts, or after
  * which of the configured lives, the CPE is back at the ITMS; no other clock is involved.
  */
 import { eventually } from './support/run-host';
@@ -15,13 +15,13 @@ const fresh = (): string => cpes[used++] as string;
 const SHORT_GRACE = { grace: 0.5, unfinished: 1.5, retry: 0.5 };
 /** So long that no slow machine ends it. */
 const LONG_GRACE = { grace: 60, unfinished: 60, retry: 60 };
-/** While a diverted SYN has been unanswered for so long, the CPE's other SYNs go to the ITMS. */
+/** While a diverted SYN has been unanswered for this long, the CPE's other SYNs go to the ITMS. */
 const SILENT_MS = 3000;
-/** A whole request, whose answer's head says whether the session goes on. */
+/** A whole request; the head of its answer tells whether the session continues. */
 const REQUEST = 'POST /acs HTTP/1.1\r\nHost: acs\r\nContent-Length: 9\r\n\r\n<Inform/>';
 
 let stage: TcpStage;
-/** Connections that two servers may have seen, because their CPE or collector died: said where it happens. */
+/** Connections that two servers may have seen, because their CPE or collector died; recorded where it happens. */
 const torn: string[] = [];
 
 beforeAll(async () => {
@@ -231,7 +231,7 @@ describe('a collector that', () => {
     expect(await stage.session(cpe)).toBe('itms');
   });
 
-  test('dies in the session, with a FIN, and then refuses: two attempts at the most', async () => {
+  test('dies in the session, with a FIN, and then refuses: at most two attempts', async () => {
     await stage.restart({ ttl: LONG_GRACE });
     const cpe = fresh();
     const connection = await diverted(cpe);
@@ -250,7 +250,7 @@ describe('a collector that', () => {
     await stage.whileDropping('collector', `INPUT -p tcp -s ${cpe}`, async () => {
       await near.send('is anybody there?');
       await near.reset();
-      // The request waits for its answer, so the session may go on.
+      // The request waits for its answer, so the session may continue.
       await expect(stage.dial(cpe, { timeoutMs: SILENT_MS + 300 })).rejects.toThrow('ETIMEDOUT');
       expect(await stage.session(cpe)).toBe('itms');
     });

@@ -1,4 +1,4 @@
-/** `acsplit rules check` against live rules: each that a test deletes, reorders or shadows is named. */
+/** `acsplit rules check` against live rules: it names each rule that a test deletes, reorders or shadows. */
 
 import { parseConfiguration, steeringOf } from '../../src/configuration/configuration';
 import { checkRules, type Difference, installRules } from '../../src/steering/iptables';
@@ -46,7 +46,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   const change = (table: string, ...lines: string[]) => host.restore(`*${table}\n${lines.join('\n')}\nCOMMIT\n`);
   const naming = (difference: Partial<Difference>) => [expect.objectContaining(difference)];
 
-  it('nothing is said about what was installed', () => {
+  it('the installed rules give no message', () => {
     expect(liveRules().length).toBeGreaterThan(20);
     expect(check()).toEqual([]);
   });
@@ -92,7 +92,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(check()).toEqual([]);
   });
 
-  it('a jump of ours that comes too late is named by what comes before it', () => {
+  it('a jump of ours that comes too late is reported with the rule before it', () => {
     for (const { table, line } of liveRules().filter((r) => /-j ACSPLIT/.test(r.line) && !/^-A ACSPLIT/.test(r.line))) {
       const chain = line.split(' ')[1];
       // Our accepts for ICMP errors are as good as anybody's before them.

@@ -45,7 +45,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   const didInstall = { status: 0, stdout: installed, stderr: '' };
   const didRemove = { status: 0, stdout: removed, stderr: '' };
 
-  it('installed twice, then removed: the host’s rules are what they were', () => {
+  it('installed twice, then removed: the host’s rules are as before', () => {
     expect(host.rules('install')).toMatchObject(didInstall);
     const once = host.state();
     expect(once).not.toBe(before);
@@ -60,7 +60,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(host.state()).toBe(before);
   });
 
-  it('while installed, the host’s own rules stand as they stood, in their order', () => {
+  it('while installed, the host’s own rules stay as they were, in their order', () => {
     expect(host.rules('install')).toMatchObject(didInstall);
     const withoutOurs = host
       .state()
@@ -114,7 +114,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(host.state()).toBe(held);
   });
 
-  it('a set of ours that a rule of somebody else’s names stays, and is spoken of', () => {
+  it('a set of ours that a foreign rule uses stays, and is reported', () => {
     expect(host.rules('install')).toMatchObject(didInstall);
     host.iptables('-A ACSPLITTER -m set --match-set ACSPLIT-ALIVE4 src -j RETURN');
     const { status, stderr } = host.rules('remove');
@@ -124,7 +124,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(host.state()).toBe(before);
   });
 
-  describe('what cannot be installed is refused in one line, and nothing is left of it', () => {
+  describe('a failed installation is refused in one line, and leaves nothing behind', () => {
     /** A directory in which one of iptables' programs is replaced by a script. */
     const replaced = (program: string, script: string): string => {
       const directory = join(host.world.directory, 'replaced');
@@ -157,7 +157,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       ['in the first table', '/^\\*filter/,/^COMMIT/'],
       ['in the last', '/^\\*mangle/,/^COMMIT/'],
     ])('a match that the kernel does not have, %s', (_where, range) => {
-      // A real refusal of this kernel: the ipvs match stands for a socket match that is not there.
+      // A real refusal of this kernel: the ipvs match stands in for a missing socket match.
       const real = systemProgram(`iptables-${backEnd}-restore`);
       const directory = replaced(
         'iptables-restore',

@@ -1,6 +1,6 @@
 /**
- * The traps of the rules on a real kernel, each measured once and kept here: engine alive and engine dead, with a
- * firewall as strict as operators have it, strict reverse path filters, and both back ends of iptables.
+ * The traps of the rules on a real kernel, each found once and kept here: engine alive and dead, with a firewall as
+ * strict as operators have it, strict reverse path filters, and both back ends of iptables.
  */
 
 import { ADDRESSES } from '../../src/lab/world';
@@ -16,7 +16,7 @@ const ADMIN = '10.1.9.9';
 /** A port of the host's own, and one of a CPE's. */
 const [SSH, WAKE] = [2222, 30005];
 
-/** Nothing is forwarded or delivered that conntrack does not know, but for the host's ssh and its outgoing masquerade. */
+/** Nothing unknown to conntrack is forwarded or delivered, except the host's ssh and its outgoing masquerade. */
 const STRICT_RULES = `*filter
 :INPUT DROP [0:0]
 :FORWARD DROP [0:0]
@@ -73,7 +73,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   };
   afterEach(async () => expect(await resets()).toEqual([]));
 
-  describe('what is not ours works as if nothing were installed', () => {
+  describe('foreign traffic works as if nothing were installed', () => {
     const claims = () => {
       it('a service of the host on the ACS address', () => host.talk('cpe', ADMIN, acs, SSH));
       it('the host as a client of something in a CPE network', () => host.talk('split', acs, ADMIN, WAKE));
@@ -104,12 +104,12 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   });
 
   describe('while no engine runs packets wait, and none leaks', () => {
-    it('a CPE’s session and a server’s request complete when the engine comes, and nobody saw anything before', async () => {
+    it('a CPE’s session and a server’s request complete when the engine starts, and no peer saw anything before', async () => {
       await onItmsWire.catchUp();
       const [seenByItms, seenByCpe] = [itmsWire.length, cpeWire.length];
       const session = host.connect('cpe', CPE, acs, 7547);
       const request = host.connect('itms', itms, CPE, WAKE);
-      // Both SYNs are on their wires, and have been queued where nobody listens.
+      // Both SYNs are on their wires, and are queued without a listener.
       await until(() => cpeWire.slice(seenByCpe).some((s) => s.destinationPort === 7547), 'the session’s SYN');
       await until(() => itmsWire.slice(seenByItms).some((s) => s.destinationPort === WAKE), 'the request’s SYN');
       await until(
@@ -218,7 +218,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       host.iptables(`-t mangle -D ${clamp}`);
     });
 
-    it('an old DNAT for the report port does nothing: what is untracked never meets nat', async () => {
+    it('an old DNAT for the report port does nothing: untracked packets never reach nat', async () => {
       const dnat = `PREROUTING -d ${acs}/32 -p tcp -m tcp --dport 7547 -j DNAT --to-destination ${collector}`;
       host.iptables(`-t nat -I ${dnat}`);
       const before = services[1].events.length;
@@ -245,7 +245,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       host.iptables(`-t raw -D ${careful}`);
     });
 
-    it('installing and removing under running connections resets nobody', async () => {
+    it('installing and removing under running connections resets no connection', async () => {
       const ssh = host.connect('cpe', ADMIN, acs, SSH);
       const masqueraded = host.connect('itms', itms, outside, 443);
       const session = host.connect('cpe', CPE, acs, 7547);

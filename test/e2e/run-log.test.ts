@@ -1,4 +1,4 @@
-/** Whatever becomes of standard error: the engine comes up, goes on, reloads and ends as if nothing were. */
+/** Whatever happens to standard error: the engine starts, runs, reloads and ends as usual. */
 import { join } from 'node:path';
 import { type Status } from '../../src/engine/report/status';
 import { eventually, RunHost, type RunningCommand } from './support/run-host';

@@ -1,4 +1,7 @@
-/** `acsplit run` where it cannot: one line that says why, exit status 1 (2 for words), and nothing left behind. */
+/**
+ * `acsplit run` when it cannot run: one line with the reason, exit status 1 (2 for wrong arguments), and nothing left
+ * behind.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +38,7 @@ describe('an engine that cannot start', () => {
   test('a queue that another engine has: the second says whose it is and leaves the first alone', async () => {
     const first = network.start(['run', '-c', network.configure('first.yaml', own('s2'))]);
     await first.event('ready');
-    // Queues 2, 3, 4: the first two of its three are free or not, what it bound must go again.
+    // Queues 2, 3, 4: the first two may be free; what it bound must be released.
     const second = network.configure('second.yaml', `${own('s3')}\nqueue: { first: 2 }`);
     const { code, line } = await refusal(['run', '-c', second]);
     expect(code).toBe(1);

@@ -1,4 +1,4 @@
-/** What comes while `acsplit run` is still starting: signals, from its first moment on, and another version. */
+/** Events while `acsplit run` is still starting: signals, from its first moment on, and another version. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Status } from '../../src/engine/report/status';

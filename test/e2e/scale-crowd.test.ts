@@ -8,7 +8,7 @@ type Story = (cpe: CpeSettings) => Promise<void>;
 type Server = 'itms' | 'collector' | 'secondCollector';
 
 const CROWD = 500;
-/** Short lives, so that the tables empty while we watch; what is armed stays armed for as long as a slow machine needs. */
+/** Short lives, so that the tables empty during the test; armed entries last as long as a slow machine needs. */
 const LIVES = { requestUnanswered: 2, reportUnanswered: 2, established: 30, finOne: 3, finBoth: 2, reset: 2, grace: 2 };
 
 const all = makeCpes(CROWD, { informDelayMs: null });
@@ -85,7 +85,7 @@ describe('five hundred CPEs', () => {
     expectSeen();
   });
 
-  it('an hour later, or what is one to the tables, all of them are the ITMS’s', async () => {
+  it('an hour later by the tables’ clock, all of them are the ITMS’s', async () => {
     await stage.engine.untilStatus(({ tables }) => tables.activatedCpes.count === 0, 'the activations to end');
     await Promise.all(all.map((cpe) => inform(cpe, 'itms')));
     await stage.expectCleanWires();

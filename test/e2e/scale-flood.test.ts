@@ -28,7 +28,7 @@ interface Flooded {
   seconds: number;
 }
 
-/** Report connections of one CPE that wait for their confirmation, at the most. */
+/** Most unconfirmed report connections of one CPE. */
 const MAX_PROVISIONAL = 4;
 
 type Counts = [connectionRequests: number, activatedCpes: number, reportConnections: number];
@@ -73,7 +73,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     return peak;
   }
 
-  /** How the flood fared, for whoever reads the log; next to none of it has vanished on the way to the queue. */
+  /** The flood's figures for the log; almost none of it was lost on the way to the queue. */
   function account(title: string, { sent, seconds }: Flooded, before: Status, after: Status, sessions: number): void {
     const lost = (of: Status): number =>
       of.queues.reduce((sum, queue) => sum + (queue.queueDropped ?? 0) + (queue.userDropped ?? 0), 0);

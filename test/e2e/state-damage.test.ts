@@ -1,9 +1,10 @@
 /**
- * An engine starts on a state file that was cut or damaged, or has it damaged under its hands: it begins anew and says
- * why, or lives with what the bits say. Never a crash loop, never a packet to an address that is not configured.
+ * An engine starts on a truncated or damaged state file, or has it damaged while running: it resets the tables and says
+ * why, or lives with the damaged bits. Never a crash loop, never a packet to an unconfigured address.
  *
- * The unit tests flip every bit (engine/state-file, splitter/damage); here a start over every field of the headers takes
- * ACSPLIT_FAULTS=2 or more, which also damages N times as many files; without, some fields, chosen anew each time.
+ * The unit tests flip every bit (engine/state-file, splitter/damage); here a start over every field of the headers
+ * needs ACSPLIT_FAULTS=2 or more, which also damages N times as many files; without it, some fields, chosen at random
+ * each time.
  */
 import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ const LOAD_MS = 700;
 const BULK_BYTES = 1 << 20;
 /** Bounds a failure. */
 const PATIENCE_MS = 30_000;
-/** int32 words of the file's header (src/engine/shared/state-header.ts), and what is said of a flipped bit. */
+/** int32 words of the file's header (src/engine/shared/state-header.ts), and the message about a flipped bit. */
 const HEADER_WORDS: [word: number, name: string][] = [
   [0, 'magic'],
   [1, 'layout'],
@@ -35,10 +36,10 @@ const HEADER_WORDS: [word: number, name: string][] = [
   [6, 'boot'],
   [10, 'check'],
 ];
-/** The clock's hands: they change all the time, so no check word stands over them. */
+/** The clock's hands change all the time, so no check word covers them. */
 const CLOCK_WORDS = [12, 13, 14, 15];
 const TABLE_MAGIC = Buffer.from('psca');
-/** Words of a table's header that are under its check word, and those beside them (src/tables/table-header.ts). */
+/** Words of a table's header that its check word covers, and the others (src/tables/table-header.ts). */
 const TABLE_WORDS = [0, 1, 2, 3, 4, 12];
 const NOTHING: Outcome = { itms: 0, collector: 0, transfers: 0, failures: [], wrong: [] };
 
@@ -51,7 +52,7 @@ describe('the state file', () => {
   beforeAll(async () => {
     stage = await Stage.open({ cpes: LOAD_CPES, onEngineDown: 'hold' });
     file = stateFilePath(join(stage.world.directory, 'state'));
-    // Whatever is sent to an address that is nobody's here goes this way.
+    // Packets to unknown addresses are routed here.
     const trap = [
       'ip link add trap type veth peer name trapped',
       'if [ -e /proc/sys/net/ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/trap/disable_ipv6; fi',
@@ -67,7 +68,7 @@ describe('the state file', () => {
   });
   afterAll(() => stage?.close());
 
-  /** Packets to nobody so far. */
+  /** Packets to unknown addresses so far. */
   const trapped = async (): Promise<number> =>
     Number(await stage.world.run('split', ['cat', '/sys/class/net/trap/statistics/tx_packets']));
 
@@ -77,7 +78,7 @@ describe('the state file', () => {
     await expectNothingLost(stage, await load.end());
   }
 
-  /** Ends the engine, damages its file, starts another; answers why that began anew, if it did. */
+  /** Ends the engine, damages its file, starts another; returns why that reset its tables, if it did. */
   async function restartOver(damage: () => void): Promise<unknown> {
     expect(await stage.engine.stop()).toBe(0);
     damage();
@@ -107,7 +108,7 @@ describe('the state file', () => {
     return workers[0]!.restarts;
   }
 
-  test('cut or damaged in a field of a header: each is noticed, tables begin anew, the first worker serves', async () => {
+  test('cut or damaged in a field of a header: each is noticed, tables are reset, the first worker serves', async () => {
     const wholeBytes = statSync(file).size;
     for (const [bytes, reason] of [
       [100, 'it is cut short'],
@@ -187,7 +188,7 @@ describe('the state file', () => {
   });
 });
 
-/** Changes a file that nobody has mapped. */
+/** Changes a file that no process has mapped. */
 function change(file: string, how: (bytes: Uint8Array) => void): void {
   const bytes = readFileSync(file);
   how(bytes);
@@ -205,7 +206,7 @@ function flipInUse(bytes: Uint8Array, from: number): void {
   for (let n = 0; n < FLIPS; n++) flip(bytes, 8 * used[random(used.length)]! + random(8));
 }
 
-/** Every diverted connection becomes a stranger's: of an owner that nobody has been told of. */
+/** Every diverted connection gets an unknown owner. */
 function loseOwners({ splitter }: Lookout): void {
   const { table } = splitter.state.families[0]!.reportConnections;
   for (let slot = 0; slot < table.slotCount; slot++) {

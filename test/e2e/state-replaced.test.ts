@@ -1,6 +1,6 @@
 /**
- * Tables begin anew where there is no room for two state files: under another capacity, over a damaged file, and under
- * the hands of a running engine. A pause stays, and what was decided before is not lost.
+ * Tables are reset where there is no room for two state files: under another capacity, over a damaged file, and in a
+ * running engine. A pause stays, and earlier packet counts are not lost.
  */
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const [CAPACITY, MORE] = [65_536, 84_000];
 const ROOM = '23m';
 const TABLE_MAGIC = Buffer.from('psca');
 
-describe('tables that begin anew', () => {
+describe('tables that are reset', () => {
   let network: RunHost;
   let directory: string;
   let engine: RunningCommand | undefined;

@@ -1,4 +1,4 @@
-/** The story of `activation: auto`, on real NFQUEUE with real HTTP: whose session goes where, and when. */
+/** The story of `activation: auto`, on real NFQUEUE with real HTTP: which server gets which session, and when. */
 import { join } from 'node:path';
 import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
 import { type ActivationEntry } from '../../src/splitter/entries';

@@ -5,7 +5,9 @@ const [first, second, contended, handedOver, continuing] = makeCpes(5);
 if (!first || !second || !contended || !handedOver || !continuing) throw new Error('cast');
 for (const cpe of [contended, handedOver, continuing]) cpe.informDelayMs = null;
 
-/** Grace so long that no slow machine ends it: here sessions continue, or another takes over, but none comes later. */
+/**
+ * A grace so long that no slow machine ends it: sessions here continue, or another takes over, but none comes later.
+ */
 const LONG = { grace: 60 };
 
 describe('two collection servers', () => {

@@ -1,4 +1,4 @@
-/** `activation: off`, the safe first day: everything goes to the ITMS, and what would have been diverted is counted. */
+/** `activation: off`, the safe first day: everything goes to the ITMS, and would-be diversions are counted. */
 import { Narrator } from '../../src/lab/narrator';
 import { CPE, NEIGHBOUR, playStory } from '../../src/lab/story';
 import { makeCpes, Stage } from './support/stage';

@@ -143,7 +143,7 @@ describe.each(BACK_ENDS)('with the rights that the unit gives, and iptables-%s',
     expect(host.savedRules()).not.toContain('ACSPLIT');
   });
 
-  test('the rules are put back with no more than the rights that their own unit gives', () => {
+  test('the rules are restored with only the rights that their own unit gives', () => {
     const [, kept] = /^CapabilityBoundingSet=(.*)$/m.exec(textOf('acsplit-rules.service'))!;
     const acsplit = (words: string) => [...bounded(kept), ...cli(host.world, 'rules', words, '-c', host.configuration)];
     expect(host.run(acsplit('check'))).toMatchObject({ status: 1, stderr: '' });
@@ -180,7 +180,7 @@ describe('the control socket of a group', () => {
       .at(-1);
   };
 
-  test('without membership, and without CAP_CHOWN, the engine says what is missing', () => {
+  test('without membership, and without CAP_CHOWN, the engine names what is missing', () => {
     const run = cli(host.world, 'run', '-c', host.configuration);
     const { status, stderr } = host.run([...bounded('CAP_NET_ADMIN'), ...run]);
     expect([status, stderr]).toEqual([
@@ -190,7 +190,7 @@ describe('the control socket of a group', () => {
     expect(existsSync(join(host.world.directory, 'state/control.sock'))).toBe(false);
   });
 
-  test('as a member it is for root and the group, and for nobody else', async () => {
+  test('as a member it serves root and the group only', async () => {
     const engine = host.world.start('split', [
       ...bounded('CAP_NET_ADMIN', GROUP),
       ...cli(host.world, 'run', '-c', host.configuration),
@@ -252,7 +252,7 @@ describe('what systemd is told', () => {
     expect(ready).toMatch(/^READY=1\n/);
   });
 
-  test('a worker that is stopped is not said to live; one that goes on, is', async () => {
+  test('a stopped worker is not reported alive; one that continues is', async () => {
     const { pid } = readStatus(host)!.workers[0];
     const stayTheSame = async (ms: number) => {
       const before = signs();

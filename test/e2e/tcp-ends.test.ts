@@ -131,19 +131,22 @@ describe.each(SERVERS)('with %s', (server) => {
     expect(await phaseOf(cpe)).toBe(phase('reset'));
   });
 
-  test.each(['cpe', 'far'] as const)('a half-close (of %s): the other end goes on as long as it likes', async (by) => {
-    const cpe = fresh();
-    const connection = await open(cpe, server);
-    const [silent, speaking] = by === 'cpe' ? [connection.cpe, connection.far] : [connection.far, connection.cpe];
-    await silent.finish();
-    expect(await speaking.receive(1)).toMatchObject({ ended: 'finished' });
-    expect(await phaseOf(cpe)).toBe(phase('fin'));
-    const received = silent.receiveAll();
-    await speaking.send('0123456789', { times: BULK_BYTES / 10 });
-    await speaking.finish();
-    expect(await received).toMatchObject({ bytes: BULK_BYTES, ended: 'finished' });
-    expect(await phaseOf(cpe)).toBe(phase('closed'));
-  });
+  test.each(['cpe', 'far'] as const)(
+    'a half-close (of %s): the other end continues as long as it likes',
+    async (by) => {
+      const cpe = fresh();
+      const connection = await open(cpe, server);
+      const [silent, speaking] = by === 'cpe' ? [connection.cpe, connection.far] : [connection.far, connection.cpe];
+      await silent.finish();
+      expect(await speaking.receive(1)).toMatchObject({ ended: 'finished' });
+      expect(await phaseOf(cpe)).toBe(phase('fin'));
+      const received = silent.receiveAll();
+      await speaking.send('0123456789', { times: BULK_BYTES / 10 });
+      await speaking.finish();
+      expect(await received).toMatchObject({ bytes: BULK_BYTES, ended: 'finished' });
+      expect(await phaseOf(cpe)).toBe(phase('closed'));
+    },
+  );
 
   test('both ends close at once: their FINs cross', async () => {
     const cpe = fresh();

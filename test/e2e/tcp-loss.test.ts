@@ -92,7 +92,7 @@ describe('an activation armed between a SYN and its retransmission', () => {
     expect(await stage.session(cpe)).toBe('c1');
   });
 
-  test('a diverted SYN’s retransmissions stay with the collector, whoever else wakes the CPE meanwhile', async () => {
+  test('a diverted SYN’s retransmissions stay with the collector, even if another server wakes the CPE meanwhile', async () => {
     const cpe = fresh();
     await stage.wake('c1', cpe);
     const dialled = await stage.whileDropping(

@@ -141,7 +141,7 @@ test('--write to a disk that gets full: one line, exit 1, and whole packets in t
   }
 });
 
-test('nobody traces any more: soon nothing is kept', async () => {
+test('after the last trace ends, soon nothing is kept', async () => {
   const next = async () => ((await stage.control('packets', { cpe: '10.1.9.9' })) as { next: number }).next;
   let cpePort = 20_030;
   await eventually('a session of which nothing is kept', async () => {
@@ -151,7 +151,7 @@ test('nobody traces any more: soon nothing is kept', async () => {
   });
 });
 
-test('who asks again gets what came since, and is told that nothing is missing', async () => {
+test('a later request gets the packets since, and learns that none is missing', async () => {
   const connection = await stage.connect(ONE, { fromPort: 20_100 });
   const first = (await stage.control('packets', { cpe: ONE })) as { next: number };
   await talk(connection);

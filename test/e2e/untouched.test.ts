@@ -13,7 +13,7 @@ beforeAll(async () => {
   plain = await received({ family: FAMILY, backEnd: 'nft' });
 });
 
-test('without the bundle, what is sent arrives', () => {
+test('without the bundle, everything sent arrives', () => {
   const rows = rowsOf(FAMILY);
   expect(rows.length).toBeGreaterThan(400);
   for (const { what, from, to, packets } of rows) {

@@ -57,7 +57,7 @@ test('80 x 24: sides, tables and reasons of sessions as they happen; Ctrl-C give
   expect(terminal.isRestored).toBe(true);
 });
 
-/** The README's picture, in its own place; CAPTURE=1 makes it anew of twenty seconds of sessions. */
+/** The README's picture, in its own place; CAPTURE=1 redraws it from twenty seconds of sessions. */
 test('the picture in the README is what a terminal shows', async () => {
   const readme = readFileSync(README, 'utf8');
   const shown = /```\n(acsplit \S+ {2}ready[^`]*)```/.exec(readme)?.[1] ?? '';
@@ -95,7 +95,7 @@ test('NO_COLOR: no colour; a locale without UTF-8: no character beyond ASCII', a
   expect(terminal.text).not.toMatch(/[^\x00-\x7f]/);
 });
 
-test('another size: drawn anew, and never wider or higher than the terminal', async () => {
+test('another size: redrawn, and never wider or higher than the terminal', async () => {
   const terminal = watch(120, 40);
   const wide = await seen(terminal, /WAITING +LOST$/m);
   expect(wide.find((line) => line.endsWith('LOST'))).toHaveLength(120);
@@ -109,7 +109,7 @@ test('another size: drawn anew, and never wider or higher than the terminal', as
   expect(await terminal.ended).toBe(0);
 });
 
-test('the engine goes and another comes: said, the last picture stays, and it goes on', async () => {
+test('the engine ends and another starts: reported, the last screen stays, and watching continues', async () => {
   const terminal = watch(80, 24);
   await seen(terminal, /ready/);
   const file = stage.engine.configurationFile;

@@ -94,7 +94,7 @@ test('interfaces that come and go under the load of others', async () => {
   expect(engine.events('worker-died')).toEqual([]);
 });
 
-test('an interface goes with packets on their way: the engine and the others go on', async () => {
+test('an interface goes with packets on their way: the engine and the others continue', async () => {
   const [cpe, other] = FLEETING as [CpeSettings, CpeSettings];
   const cut = cast.cpes.actor.ask('transfer', { cpe: cpe.address, bytes: 64 << 20, seed: 1 }).catch(() => 'cut');
   await new Promise((resolve) => setTimeout(resolve, 100));

@@ -65,7 +65,7 @@ describe.each(FILES)('%s', (_format, file) => {
     }
   });
 
-  test('what was readable is replayed, and the error is reported', () => {
+  test('the readable part is replayed, and the error is reported', () => {
     const { result, output } = replayInMemory([file.subarray(0, file.length - 1)]);
     expect(result.packets).toBeGreaterThanOrEqual(whole.length - 1);
     expect(result.errors).toHaveLength(1);

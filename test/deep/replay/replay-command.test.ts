@@ -134,7 +134,7 @@ test.each([
   expect([packets.length, error]).toEqual([Number.parseInt(left), undefined]);
 });
 
-test('a transcript that cannot be written: the capture beside it ends with a whole packet', () => {
+test('a transcript that cannot be written: the other output, a capture, ends with a whole packet', () => {
   const path = folder.file('beside.pcapng');
   expect(acsplit([REFUSED, '-o', path, '--transcript', '/dev/full']).status).toBe(1);
   expect(readCapture(readFileSync(path)).error).toBeUndefined();

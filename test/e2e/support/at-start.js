@@ -15,7 +15,7 @@ if (what === 'signal' && !isWorker) {
     return load.call(this, name, ...rest);
   };
 }
-/** No worker ever says that it is up. */
+/** No worker ever reports that it is up. */
 if (what === 'worker-hangs' && isWorker) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 /** Another version is installed after the supervisor has looked at its own, and before it keeps the worker's program. */
 if (what === 'upgraded' && !isWorker) {

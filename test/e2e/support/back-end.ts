@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 export type BackEnd = 'nft' | 'legacy';
 export const BACK_ENDS: BackEnd[] = ['nft', 'legacy'];
 
-/** Fills a directory that is to stand first in PATH; it is made. */
+/** Creates and fills a directory that goes first in PATH. */
 export function linkBackEnd(directory: string, backEnd: BackEnd): void {
   mkdirSync(directory);
   for (const name of ['iptables', 'ip6tables']) {
@@ -23,7 +23,7 @@ export function systemProgram(name: string): string {
   return found;
 }
 
-/** Live rules, from what iptables-save printed, without what may differ: counters, comments, tables with nothing in them. */
+/** Live rules from iptables-save, without parts that may differ: counters, comments, empty tables. */
 export function withoutEmptyTables(saved: string): string {
   const lines = saved
     .split('\n')

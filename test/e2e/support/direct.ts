@@ -30,11 +30,11 @@ export interface DirectOptions {
   states: readonly EngineState[];
   /** Of the download. */
   mebibytes: number;
-  /** A firewall's rules, which stand there before ours: a shell line for the router. */
+  /** Rules of a firewall, in place before ours: a shell line for the router. */
   firewall?: string;
 }
 
-/** What a CPE got: `ok`, or what curl said. */
+/** What a CPE got: `ok`, or curl's error. */
 export interface DirectRow {
   state: EngineState;
   server: 'itms' | 'collector';

@@ -21,7 +21,7 @@ export interface Diagnosed {
   omitted: { check: string; until: string }[];
 }
 
-/** A fault, and what doctor must make of it. */
+/** A fault, and doctor's expected finding. */
 export interface Planted {
   /** A line typed on the router, or something that takes more. */
   plant: string | (() => unknown);
@@ -91,7 +91,10 @@ export class DoctorHost {
     await this.router.close();
   }
 
-  /** On a host in good health: plants, expects that finding and no other, mends as it says, and is in good health again. */
+  /**
+   * On a healthy host: plants the fault, expects that finding and no other, fixes it as printed, and expects a healthy
+   * host again.
+   */
   async findAndMend({ plant, level, check, says, mend, after }: Planted): Promise<void> {
     this.isSpoiled = true;
     if (typeof plant === 'string') this.shell(plant);
@@ -109,15 +112,15 @@ export class DoctorHost {
     this.isSpoiled = false;
   }
 
-  /** Waits until nothing is to be complained of: an engine that was just started takes a moment. */
+  /** Waits until doctor finds no fault: an engine that was just started takes a moment. */
   untilHealthy(): Promise<void> {
     return until(() => this.complaints().length === 0, 'a healthy host');
   }
 
-  /** Puts a program in front of the system's own, for whoever runs a command on this host. */
+  /** Puts a program in front of the system's own, for commands on this host. */
   program(name: string, ...lines: string[]): void {
     const file = join(this.router.binaries, name);
-    // What stands there is a link to the system's own program.
+    // The existing entry is a link to the system's own program.
     rmSync(file, { force: true });
     writeFileSync(file, ['#!/bin/sh', ...lines, ''].join('\n'));
     chmodSync(file, 0o755);
@@ -141,7 +144,7 @@ export class DoctorHost {
     return this.diagnose(wrapper).findings.filter(({ level }) => level !== 'ok');
   }
 
-  /** From here on this host's configuration stands where `acsplit` looks for one by itself. */
+  /** From here on this host's configuration is at the default path of `acsplit`. */
   keepConfiguration(): void {
     this.program(
       'acsplit',
@@ -176,7 +179,7 @@ export class DoctorHost {
     for (const child of this.started) {
       if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGTERM');
       await end(child);
-      // The shell does not wait for what it started, which may still have its queues.
+      // The shell does not wait for its children, which may still have its queues.
       await until(() => !isGroupAlive(child.pid!), 'what was started to end');
     }
   }
@@ -191,7 +194,7 @@ export class DoctorHost {
     return file;
   }
 
-  /** Waits until somebody has bound a queue. */
+  /** Waits until a process has bound a queue. */
   untilBound(queue: number): Promise<void> {
     const isBound = () => new RegExp(`^ *${queue} `, 'm').test(this.shell('cat /proc/net/netfilter/nfnetlink_queue'));
     return until(isBound, `queue ${queue} to be bound`);

@@ -13,7 +13,7 @@ import { type End } from './tcp-end';
 /** An Ethernet's segment: what both ends announce, however narrow the links between them are. */
 const SEGMENT_BYTES = FAMILY === 'ipv6' ? 1440 : 1460;
 
-/** Bytes of a transfer: some hundred times a window, so that it stands still if no error arrives. */
+/** Bytes of a transfer: some hundred windows, so that it stalls if no error arrives. */
 const LINE = `${'0123456789'.repeat(99)} end of line\n`;
 const LINES = 2000;
 
@@ -61,7 +61,7 @@ function version(): string {
   return FAMILY === 'ipv6' ? '-6' : '-4';
 }
 
-/** The link between a host and its router takes packets of `bytes` at the most. */
+/** The link between a host and its router takes packets of at most `bytes`. */
 export async function narrow(stage: TcpStage, side: Side, bytes: number): Promise<void> {
   await stage.world.run(`${side}hop`, ['ip', 'link', 'set', 'eth1', 'mtu', String(bytes)]);
   await stage.world.run(side, ['ip', 'link', 'set', 'eth0', 'mtu', String(bytes)]);

@@ -14,7 +14,7 @@ export interface Fault {
   fault: string;
   times: number;
   outcome: Outcome;
-  /** As `status` counts them; absent where nobody was there to count. */
+  /** As counted in `status`; absent when no engine was left to count. */
   packetsLost?: number;
 }
 

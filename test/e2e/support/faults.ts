@@ -1,4 +1,4 @@
-/** Faults under load: something is done to a running engine, again and again, and the load says what it noticed. */
+/** Faults under load: something is done to a running engine again and again, and the load reports its effects. */
 import { isAlive } from '../../../src/lab/namespaces';
 import type { Status } from '../../../src/engine/report/status';
 import { recordFault } from './fault-rows';
@@ -15,9 +15,9 @@ export interface Strike extends LoadOptions {
   times: number;
   /** Does the fault and undoes it. That verdicts flow again by themselves is waited for afterwards. */
   strike: (round: number) => Promise<unknown>;
-  /** Between two strikes, at the most. */
+  /** Longest time between two strikes. */
   calmMs?: number;
-  /** The engine that counted is gone at the end: what was lost nobody knows. */
+  /** The engine that counted is gone at the end, so the number of lost packets is unknown. */
   isUncounted?: boolean;
 }
 
@@ -45,7 +45,7 @@ export async function underLoad(stage: Stage, strike: Strike): Promise<Status> {
   }
 }
 
-/** Nobody lost a connection, each session had its server, and each wire saw what it was to see. */
+/** No connection was lost, each session had its server, and each wire saw what it should. */
 export async function expectNothingLost(stage: Stage, outcome: Outcome): Promise<void> {
   const { failures, wrong, itms, collector, transfers } = outcome;
   expect(failures).toEqual([]);
@@ -60,7 +60,7 @@ export function packetsLost({ losses }: Status): number {
   return Object.values(losses).reduce((sum, count) => sum + count, 0);
 }
 
-/** Kills the supervisor; answers when it and the worker are dead, and the queues are nobody's. */
+/** Kills the supervisor; resolves when it and the worker are dead, and the queues are free. */
 export async function killSupervisor(stage: Stage, worker: number): Promise<void> {
   process.kill(stage.engine.pid, 'SIGKILL');
   const deadline = performance.now() + 10_000;
@@ -95,7 +95,7 @@ export async function lossLogged(stage: Stage, cause: keyof Status['losses']): P
   }
 }
 
-/** The kernel's own list of queues that somebody has bound in the splitter's namespace. */
+/** The kernel's own list of bound queues in the splitter's namespace. */
 export function boundQueues(stage: Stage): Promise<string> {
   return stage.world.run('split', ['cat', '/proc/net/netfilter/nfnetlink_queue']);
 }

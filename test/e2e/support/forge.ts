@@ -1,4 +1,7 @@
-/** Packets that no kernel of the test's hosts sent: forged, duplicated, late. What they must fit is read off the wire. */
+/**
+ * Packets that no kernel of the test's hosts sent: forged, duplicated, late. The numbers they must fit are read off the
+ * wire.
+ */
 import { REPORT_PORT } from '../../../src/lab/world';
 import { buildTcp } from '../../../src/packet/builder';
 import { TcpFlag } from '../../../src/packet/tcp';
@@ -6,7 +9,7 @@ import { hasFlag, type Sight } from './capture';
 import { SERVER_ADDRESSES, type ServerName, type TcpStage } from './tcp-stage';
 import { ADDRESSES } from './family';
 
-/** Where a report connection stands, by what the CPEs' wire has seen. */
+/** The current numbers of a report connection, from what the CPEs' wire has seen. */
 export interface Numbers {
   /** The CPE's initial sequence number. */
   isn: number;

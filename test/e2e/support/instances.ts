@@ -33,12 +33,12 @@ export interface Noticed {
   /** Packets that it lost, by any cause. */
   packetsLost: number;
   restarts: number;
-  /** What it logged, but for its start. */
+  /** Its log events, except those of its start. */
   events: string[];
 }
 
 const ACTS = ['reloaded', 'killed', 'removed'] as const;
-/** Entries of the dead-man's set live 3 s, and a supervisor goes on for 1.5 s. */
+/** Entries of the dead-man's set live 3 s, and a supervisor continues for 1.5 s. */
 const TAKEOVER_MS = 5000;
 const BULK_BYTES = 4 << 20;
 const DIES_WITHIN_MS = 10_000;
@@ -49,7 +49,7 @@ const NORTH: Partial<Places> =
     ? { acs: '2001:db8:1::fe', itms: '2001:db8:2::3', collector: ADDRESSES.secondCollector }
     : { acs: '10.1.0.254', itms: '10.2.0.3', collector: ADDRESSES.secondCollector };
 
-/** For each pair: what is done to one, and what the other noticed. */
+/** For each pair: what was done to one instance, and its effects on the other. */
 export async function measureInstances(
   { backEnd, seconds }: InstancesOptions,
   say: (line: string) => void = () => undefined,
@@ -146,7 +146,7 @@ class Instance {
     this.engine = await Engine.run(this.world, this.file, this.through);
   }
 
-  /** Under its own load, while `happen` goes on. */
+  /** Under its own load, while `happen` runs. */
   async during(done: Noticed['done'], seconds: number, happen: () => Promise<void>): Promise<Noticed> {
     const before = await this.status();
     const logged = this.log().length;
@@ -180,7 +180,7 @@ class Instance {
     return names.flatMap((name) => this.engine!.events(name).map(({ msg }) => `${name}: ${String(msg)}`));
   }
 
-  /** Is done something to, under a load of its own that goes on whatever happens, and is well again afterwards. */
+  /** Suffers a fault, under its own continuous load, and recovers afterwards. */
   async suffer(done: Noticed['done'], seconds: number): Promise<void> {
     const load = new Load(this.cast, { cpes: this.cpes, bulkBytes: BULK_BYTES, endures: true });
     try {

@@ -185,7 +185,7 @@ class TwoRouters {
     writeFileSync(join(directory, 'keepalived.conf'), [globals, ...instances, group, ''].join('\n'));
   }
 
-  /** keepalived keeps the ids of its processes in files whose places are given. */
+  /** keepalived keeps its process ids in files whose paths are given. */
   private keep(router: Router): void {
     const at = (name: string) => join(this.directory(router), name);
     const files = ['-f', at('keepalived.conf'), '-p', at('main.pid'), '-r', at('vrrp.pid'), '-c', at('checkers.pid')];

@@ -60,7 +60,7 @@ const scenarios = {
     setTimeout(() => print({ done: true }), 50);
   },
 
-  /** The buffer went to somebody else between two batches. */
+  /** The buffer was transferred to another owner between two batches. */
   transferred(): void {
     const fd = open();
     const region = new ArrayBuffer(PacketBatch.regionBytes(CAPACITY));

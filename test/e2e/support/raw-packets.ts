@@ -5,7 +5,7 @@ import { isIPv6 } from 'node:net';
 export interface Carried {
   protocol: number;
   bytes: Buffer;
-  /** Where its checksum stands, which is over a pseudo-header as well, unless it is ICMPv4's. */
+  /** Offset of its checksum, which includes a pseudo-header, except for ICMPv4. */
   checksumAt?: number;
 }
 
@@ -89,7 +89,7 @@ function octets(address: string): Buffer {
   return Buffer.from([...head!, ...middle, ...tail].map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
-/** A packet in fragments that carry at most `bytes` each, a multiple of 8. [RFC 791 3.2, RFC 8200 4.5] */
+/** A packet in fragments with at most `bytes` each, a multiple of 8. [RFC 791 3.2, RFC 8200 4.5] */
 export function fragments(whole: Buffer, bytes: number): Buffer[] {
   const isIpv6 = whole[0]! >> 4 === 6;
   const header = whole.subarray(0, isIpv6 ? 40 : 20);

@@ -34,7 +34,7 @@ export class RulesHost {
     this.binaries = join(world.directory, 'bin');
     linkBackEnd(this.binaries, backEnd);
     this.configuration = join(world.directory, 'acsplit.yaml');
-    // Whose session is whose is not the rules' business: every one is the ITMS's.
+    // The rules do not depend on who gets which session: all go to the ITMS.
     this.configure(configurationText(world.directory, { activation: 'off' }));
   }
 

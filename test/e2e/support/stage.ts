@@ -109,7 +109,7 @@ export class Stage {
     );
   }
 
-  /** A session of its own accord; answers who saw it. */
+  /** An unsolicited session; returns the servers that saw it. */
   async inform(cpe: CpeSettings, connections?: 1 | 2): Promise<string[]> {
     return this.sightings(cpe, async () => {
       expect(await this.cast.cpes.inform(cpe, undefined, connections)).toMatchObject({ ok: true });

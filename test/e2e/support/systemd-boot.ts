@@ -24,7 +24,7 @@ reportPorts: [7547]
 tables: { capacity: 65536 }
 `;
 
-/** CPE, ITMS and collector in namespaces of the container's; a server says who it is. */
+/** CPE, ITMS and collector in namespaces of the container; a server answers with its name. */
 const NETWORK = `
 sysctl -qw net.ipv4.ip_forward=1
 wire() { # NAME INTERFACE NEAR FAR
@@ -59,7 +59,7 @@ export function bootedUnits(): void {
     return { status, out: (stdout + stderr).trim() };
   }
   const shown = (property: string): string => inside(`systemctl show acsplit -p ${property} --value`).out;
-  /** Who answers the CPE; '' when nobody does. */
+  /** The server that answers the CPE; '' when none does. */
   const answers = (): string => inside(SESSION).out;
 
   async function until(what: string, limitMs: number, holds: () => boolean): Promise<void> {
@@ -113,7 +113,7 @@ export function bootedUnits(): void {
     expect(inside('systemd-analyze security acsplit --no-pager --threshold=25').status).toBe(0);
   });
 
-  test('systemctl reload: the configuration is read anew, the process stays', async () => {
+  test('systemctl reload: the configuration is read again, the process stays', async () => {
     const pid = shown('MainPID');
     const reload = async (text: string): Promise<void> => {
       const reloads = (): number => inside('journalctl -u acsplit -o cat').out.split('"event":"reload"').length;
@@ -157,7 +157,7 @@ export function bootedUnits(): void {
     expect(answers()).toBe('c1');
   });
 
-  test('its rules flushed, as firewalld does: the timer puts them back, and says what was gone', async () => {
+  test('its rules flushed, as firewalld does: the timer restores them, and logs what was missing', async () => {
     expect(inside('journalctl -u acsplit-rules -o cat').out).not.toContain('installed again');
     inside('for table in raw mangle nat filter; do iptables -t $table -F; iptables -t $table -X; done');
     expect(inside('acsplit rules check').status).toBe(1);

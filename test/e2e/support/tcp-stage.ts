@@ -1,5 +1,5 @@
 /**
- * A world whose hosts do nothing by themselves: a test opens, speaks and closes each connection at its own pace, over
+ * A world whose hosts do nothing by themselves: a test opens, uses and closes each connection at its own pace, over
  * real NFQUEUE and the real TCP of each namespace. For whole CWMP sessions of simulated devices there is stage.ts.
  */
 import { existsSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ import { ADDRESSES, ANY_ADDRESS, FAMILY, IPTABLES } from './family';
 const PROGRAMS = join(DIST, 'lab');
 const PEER = join(__dirname, 'peer.py');
 
-/** Port of the CPEs' Connection Request URL; nobody listens at REFUSING_PORT. */
+/** Port of the CPEs' Connection Request URL; REFUSING_PORT is closed. */
 export const REQUEST_PORT = 7547;
 export const REFUSING_PORT = 30005;
 
@@ -174,7 +174,7 @@ export class TcpStage {
     return new Set(own.map((event) => (event.event === 'accepted' ? `${event.from}:${event.fromPort}` : '')));
   }
 
-  /** A whole session: a line each way, closed by the CPE. Answers whose it was. */
+  /** A whole session: a line each way, closed by the CPE. Returns the server that had it. */
   async session(cpe: string, options: ConnectOptions = {}): Promise<ServerName> {
     const connection = await this.connect(cpe, options);
     await talk(connection);
@@ -290,7 +290,7 @@ export class TcpStage {
     await this.world.run(role, ['sysctl', '-qw', setting]);
   }
 
-  /** Waits for the first connection that nobody has claimed and that fits one of the choices. */
+  /** Waits for the first unclaimed connection that fits one of the choices. */
   private claim(choices: Choice[], what: string): Promise<{ choice: number; accepted: Accepted }> {
     return new Promise((resolve, reject) => {
       const stops: (() => void)[] = [];

@@ -1,4 +1,4 @@
-/** A command on a real terminal (support/on-terminal.py), and what stands on its screen. */
+/** A command on a real terminal (support/on-terminal.py), and the contents of its screen. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 

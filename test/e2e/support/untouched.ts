@@ -111,8 +111,8 @@ function addTcp(from: Party, to: Party, add: Add): void {
   if (from === 'cpe' && to === 'acs') return;
   add('TCP SYN to the report port', (own) => tcp(own, REPORT_PORT, SYN));
   add('TCP SYN from the report port', (own) => tcp(REPORT_PORT, own, SYN));
-  // Of a connection that neither conntrack nor the rules know: a server's own stack answers with a RST, which is taken for
-  // a part of a Connection Request that nobody knows, and dropped.
+  // Of a connection known neither to conntrack nor to the rules: a server's own stack answers with a RST, which looks
+  // like part of an unknown Connection Request, and is dropped.
   const stray: Pick<Row, 'except'> = from === 'cpe' && isServer(to) ? { except: 'cpe' } : {};
   segment('ACK of no connection', ACK, stray);
   segment('SYN+ACK of no connection', SYN | ACK, stray);
@@ -120,7 +120,7 @@ function addTcp(from: Party, to: Party, add: Add): void {
   segment('RST of no connection', RST);
 }
 
-/** Errors that `from` sends to `to` about a packet of `to`'s, to `from` or to somebody else. */
+/** Errors that `from` sends to `to` about a packet of `to`'s, to `from` or to a third host. */
 function addErrors(from: Sender, to: Party, family: Family, add: Add): void {
   const receiver = addressOf(to, family);
   for (const [what, kind] of ERRORS[family]) {
@@ -299,7 +299,7 @@ async function startPeers(world: World): Promise<Peers> {
   return new Peers(world.family, peers);
 }
 
-/** A mark, or an error that quotes one: nobody listens at its port. */
+/** A mark, or an error that quotes one; its port is closed. */
 function isMark(hex: string): boolean {
   return Buffer.from(hex, 'hex').includes('mark ') || Buffer.from(hex, 'hex').includes(Buffer.from([0, 9, 0, 9]));
 }

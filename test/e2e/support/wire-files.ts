@@ -25,7 +25,7 @@ const POLL_MS = 100;
 const IP_AT = 14;
 const TCP_AT = 34;
 const [FIN, ACK] = [0x01, 0x10];
-/** Whoever a packet is from that is not a CPE's. */
+/** The server or host that a packet not from a CPE is from. */
 const SERVERS = new Set([ADDRESSES.acs, ADDRESSES.itms, ADDRESSES.collector]);
 
 interface Capture {

@@ -118,13 +118,13 @@ export class Wires {
     let trail = trails.get(connection);
     if (trail === undefined) trails.set(connection, (trail = { isns: [], positions: [] }));
     if (inbound) trail.positions.push(sight.sequence);
-    // A reset without ACK acknowledges nothing: it is not told whose it is.
+    // A reset without ACK acknowledges nothing, so its connection is unknown.
     else if (hasFlag(sight, ACK)) trail.positions.push((sight.acknowledgement - 1) >>> 0);
     if (inbound && hasFlag(sight, SYN)) trail.isns.push(sight.sequence);
   }
 
   private note(at: string, sight: Sight): void {
-    // A FIN retransmitted to an end that has forgotten the connection draws a reset that nobody minds.
+    // A FIN retransmitted to an end that has forgotten the connection draws a harmless reset.
     if (!isReset(sight) || this.closings.isClosed(at, sight)) return;
     const { source, sourcePort, destination, destinationPort } = sight;
     this.resets.push(`${source}:${sourcePort} to ${destination}:${destinationPort} on the wire of ${at}`);
