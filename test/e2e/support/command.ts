@@ -1,5 +1,5 @@
 /** An acsplit command of the build under test, while it runs and when it has ended. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { cli } from '../../../src/lab/engine';
 import { type World } from '../../../src/lab/world';
 import { eventually } from './run-host';
@@ -10,6 +10,13 @@ export interface Ran {
   stderr: string;
 }
 
+const running = new Set<ChildProcess>();
+
+// `trace` and `status --watch` never end by themselves: a test that fails must not leave them behind.
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 export class Command {
   stdout = '';
   stderr = '';
@@ -19,6 +26,8 @@ export class Command {
   constructor(world: World, configurationFile: string, words: readonly string[]) {
     const [program, ...rest] = cli(world, ...words, '-c', configurationFile) as [string, ...string[]];
     this.child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(this.child);
+    this.child.once('close', () => running.delete(this.child));
     this.child.stdout.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
     this.ended = new Promise((resolve) => {
