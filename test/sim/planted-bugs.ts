@@ -16,6 +16,8 @@ import { type World } from './world';
 
 /** A bug that is not found within so many sessions counts as missed. */
 const MAX_SESSIONS = 150_000;
+/** And one of those that are found soon, after so many. */
+const SOON_SESSIONS = 5_000;
 const ROOT = resolve(__dirname, '..', '..');
 const FOLDERS = [
   'src/packet',
@@ -131,7 +133,7 @@ export function hunt({ seed, isWritten, soonOnes, maxSessions, only }: Hunt): bo
   let most = 0;
   try {
     for (const plant of plants) {
-      const { sessions, check } = search(scratch, plant, seed, maxSessions);
+      const { sessions, check } = search(scratch, plant, seed, maxSessions ?? (soonOnes ? SOON_SESSIONS : MAX_SESSIONS));
       if (check === undefined) missed++;
       else most = Math.max(most, sessions);
       rows.push(
