@@ -2,27 +2,78 @@
  * An attacker on the CPEs' wire forges packets of a CPE, knowing addresses and ports but not sequence numbers. Whatever
  * is sent, each connection continues, and only one server ever answers it.
  */
+import { join } from 'node:path';
+import { REPORT_PORT } from '../../src/lab/world';
+import { buildTcp } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
+import { writeBetweenMarks } from '../prove/marks';
 import { fire, forged, KNOWN_SEQUENCES, shotSequences, type Target } from './support/forgers';
-import { forgeFromCpe, numbersOf } from './support/forge';
-import { street } from './support/family';
+import { numbersOf } from './support/forge';
+import { ADDRESSES, street } from './support/family';
 import { hangUp, type Ends } from './support/tcp-end';
-import { REQUEST_PORT, TcpStage } from './support/tcp-stage';
+import { REQUEST_PORT, SERVER_ADDRESSES, TcpStage } from './support/tcp-stage';
 
-const SEQUENCES = [...KNOWN_SEQUENCES, ...shotSequences(60, 1)];
+/** `npm run prove forgers` draws more sequences, by chance, and tries every port. docs/reliability.md */
+const COUNT = Number(process.env.ACSPLIT_FORGERS ?? 60);
+const IS_PROOF = process.env.ACSPLIT_FORGERS !== undefined;
+const SEED = IS_PROOF ? Date.now() & 0x7fffffff : 1;
+const SEQUENCES = [...KNOWN_SEQUENCES, ...shotSequences(COUNT, SEED)];
+const SHOTS = SEQUENCES.reduce((sum, sequence) => sum + sequence.length, 0);
+/** Linux' own range, in which a forger has to look for a connection. */
+const PORTS = { from: 32_768, to: 60_999 };
+const [PORTS_AT_ONCE, LONGEST_WAIT_MS] = [500, 13_000];
+const SYN_ACK = TcpFlag.Syn | TcpFlag.Ack;
 const REQUEST = 'request';
 const ANSWER = 'answer';
+/** Readable, and not the end of a session: `ttl.unfinished` follows its connection. */
+const POST = 'POST /acs HTTP/1.1\r\nHost: acs\r\nContent-Length: 9\r\n\r\n<Inform/>';
+const BODY = 'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n<InformResponse/>';
 const cpes = street(2, 20);
 let used = 0;
 const fresh = (): string => cpes[used++] as string;
 
+if (IS_PROOF) jest.setTimeout(1_200_000);
 let stage: TcpStage;
 beforeAll(async () => {
-  stage = await TcpStage.open({ cpes });
+  stage = await TcpStage.open({ cpes, ttl: { armed: 120, unfinished: 120 } });
   stage.wires.keepSights(() => true);
 });
-afterAll(() => stage?.close());
-afterEach(() => stage?.expectOneServerEach());
+afterAll(async () => {
+  await stage?.close();
+  if (!IS_PROOF) return;
+  const head = ['| against | packets forged | requests answered | sessions at the right server |', '|---|---|---|---|'];
+  const text = [...head, ...told.map((cells) => `| ${cells.join(' | ')} |`)].join('\n');
+  console.log(`seed ${SEED}\n${text}`);
+  writeBetweenMarks(join(__dirname, '../../docs/reliability.md'), 'forgers', text);
+});
+afterEach(async () => {
+  await stage.wires.catchUp();
+  expect(stage.wires.shared().filter((text) => !mereShots.has(text.split(' ')[0]!))).toEqual([]);
+  expect(answeredByTwo()).toEqual([]);
+  // The forged packets themselves come from CPEs.
+  const peers = [...stage.wires.cpePeers].filter((peer) => !cpes.includes(peer));
+  expect(peers).toEqual([ADDRESSES.acs]);
+});
+
+/** CPE-ADDRESS:PORT where no connection stands: packets that belong to none go to the ITMS, SYNs to the collector. */
+const mereShots = new Set<string>();
+
+/** SYNs, by CPE, port and number, that two servers have accepted. */
+function answeredByTwo(): string[] {
+  const servers = new Map<string, Set<string>>();
+  for (const { wire, source, sourcePort, destination, destinationPort, flags, acknowledgement } of stage.wires.sights) {
+    if (wire !== 'server' || sourcePort !== REPORT_PORT || (flags & SYN_ACK) !== SYN_ACK) continue;
+    const key = `${destination}:${destinationPort} ${acknowledgement}`;
+    servers.set(key, (servers.get(key) ?? new Set()).add(source));
+  }
+  return [...servers].filter(([, at]) => at.size > 1).map(([key]) => key);
+}
+
+/** Rows of the table; each is written once its test has held. */
+const told: (string | number)[][] = [];
+function tell(against: string, packets: number, requests: number, sessions: number): void {
+  told.push([against, packets, requests, `${sessions} of ${sessions}`]);
+}
 
 /** A request and its answer. */
 async function exchange({ cpe, far }: Ends): Promise<void> {
@@ -62,12 +113,14 @@ test('a diverted session, busy: every request is answered, by its collector', as
   const cpe = fresh();
   const connection = await diverted(cpe);
   await attack(connection, { cpe, port: connection.cpe.port }, true);
+  tell('a diverted session, a request after each sequence', SHOTS, SEQUENCES.length + 2, 1);
 });
 
 test('a diverted session, idle', async () => {
   const cpe = fresh();
   const connection = await diverted(cpe);
   await attack(connection, { cpe, port: connection.cpe.port }, false);
+  tell('a diverted session, idle', SHOTS, 2, 1);
 });
 
 test('a session of the ITMS', async () => {
@@ -76,6 +129,7 @@ test('a session of the ITMS', async () => {
   expect(connection.server).toBe('itms');
   await exchange(connection);
   await attack(connection, { cpe, port: connection.cpe.port }, true);
+  tell('a session of the ITMS', SHOTS, SEQUENCES.length + 2, 1);
 });
 
 test('a Connection Request that waits for its answer: the answer arms, and the session is the collector’s', async () => {
@@ -91,20 +145,110 @@ test('a Connection Request that waits for its answer: the answer arms, and the s
       ),
     );
   }
+  if (IS_PROOF) await new Promise((resolve) => setTimeout(resolve, LONGEST_WAIT_MS));
   expect(await stage.activation(cpe)).not.toMatchObject({ phase: 'armed' });
   await request.cpe.sendTo(request.far, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
   await hangUp(request, 'far');
   expect(await stage.session(cpe)).toBe('c1');
+  tell('a Connection Request that waits 13 s for its answer', SHOTS, 1, 1);
 });
 
-test('an armed CPE: forged SYNs spend no activation', async () => {
+/** Sends every sequence from ports on which the CPE has no connection, or none any more. */
+async function attackPorts(cpe: string, ports: readonly number[]): Promise<void> {
+  const numbers = { isn: 0, cpeNext: 0, serverNext: 0 };
+  for (const [n, sequence] of SEQUENCES.entries()) {
+    const port = ports[n % ports.length]!;
+    mereShots.add(`${cpe}:${port}`);
+    const packets = sequence.map((shot) =>
+      forged({ ...shot, sequence: 'far', acknowledgement: 'far' }, { cpe, port }, numbers),
+    );
+    await fire(stage, packets);
+  }
+}
+
+const FREE_PORTS = [30_001, 30_002, 30_003];
+
+test.each([
+  ['the CPE’s own stack resets what they draw', false],
+  ['the CPE’s firewall swallows what they draw', true],
+])('an armed CPE: forged packets spend no activation, where %s', async (what, isSwallowed) => {
   const cpe = fresh();
   await stage.wake('c1', cpe);
-  for (const port of [40_001, 40_002, 40_003]) {
-    await forgeFromCpe(stage, cpe, port, { flags: TcpFlag.Syn, sequence: 77 });
-  }
-  const connection = await stage.connect(cpe);
+  const dropped = `INPUT -p tcp -d ${cpe} --sport ${REPORT_PORT} --dport 30001:30003`;
+  const connection = await (isSwallowed
+    ? stage.whileDropping('cpe', dropped, async () => {
+        await attackPorts(cpe, FREE_PORTS);
+        return stage.connect(cpe);
+      })
+    : attackPorts(cpe, FREE_PORTS).then(() => stage.connect(cpe)));
   expect(connection.server).toBe('c1');
   await exchange(connection);
   await hangUp(connection);
+  tell(`an armed CPE, where ${what}`, SHOTS, 1, 1);
 });
+
+test('a CPE in grace: its session goes on at the collector', async () => {
+  const cpe = fresh();
+  await stage.wake('c1', cpe);
+  const connection = await stage.connect(cpe);
+  expect(connection.server).toBe('c1');
+  await connection.cpe.sendTo(connection.far, POST);
+  await connection.far.sendTo(connection.cpe, BODY);
+  await hangUp(connection, 'far');
+  await attackPorts(cpe, [connection.cpe.port, ...FREE_PORTS]);
+  const next = await stage.connect(cpe);
+  expect(next.server).toBe('c1');
+  await exchange(next);
+  await hangUp(next);
+  tell('a CPE in grace', SHOTS, 2, 1);
+});
+
+test.each(['itms', 'c1'] as const)(
+  'a SYN to the own address of %s, from the port of a session with it',
+  async (server) => {
+    const cpe = fresh();
+    const connection = server === 'c1' ? await diverted(cpe) : await stage.connect(cpe);
+    expect(connection.server).toBe(server);
+    const syns = Array.from({ length: 20 }, (_, n) =>
+      buildTcp({
+        source: cpe,
+        sourcePort: connection.cpe.port,
+        destination: SERVER_ADDRESSES[server],
+        destinationPort: REPORT_PORT,
+        flags: TcpFlag.Syn,
+        sequence: (n * 0x0a00_0001) | 0,
+      }),
+    );
+    for (const syn of syns) {
+      await fire(stage, [syn]);
+      await exchange(connection);
+    }
+    await hangUp(connection);
+    tell(`a SYN to the own address of ${server}, from a session’s port`, syns.length, syns.length, 1);
+  },
+);
+
+if (IS_PROOF)
+  test('a forger who does not know the port tries all: RST and SYN, FIN and SYN', async () => {
+    const cpe = fresh();
+    const connection = await diverted(cpe);
+    let requests = 0;
+    const pairs = KNOWN_SEQUENCES.filter(({ length }) => length === 2);
+    for (let port = PORTS.from; port <= PORTS.to; port += PORTS_AT_ONCE) {
+      const ports = Array.from({ length: Math.min(PORTS_AT_ONCE, PORTS.to + 1 - port) }, (_, index) => port + index);
+      for (const pair of pairs) {
+        const numbers = { isn: 0, cpeNext: 0, serverNext: 0 };
+        const packets = ports.flatMap((one) => pair.map((shot) => forged(shot, { cpe, port: one }, numbers)));
+        await fire(stage, packets);
+        await exchange(connection);
+        requests++;
+      }
+    }
+    await hangUp(connection);
+    tell(
+      'a diverted session whose port is not known, all ports',
+      2 * pairs.length * (PORTS.to + 1 - PORTS.from),
+      requests,
+      1,
+    );
+  });

@@ -2,6 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
+import { forgers } from './attacks';
 import { habits } from './habits';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
@@ -27,4 +28,5 @@ export const PROOFS: readonly Proof[] = [
   instances,
   keepalived,
   habits,
+  forgers,
 ];
