@@ -153,10 +153,14 @@ test('a Connection Request that waits for its answer: the answer arms, and the s
   tell('a Connection Request that waits 13 s for its answer', SHOTS, 1, 1);
 });
 
-/** Sends every sequence from ports on which the CPE has no connection, or none any more. */
+/** More would be a flood, which sends the CPE to the ITMS: docs/decisions/proof.md. The same in the proof. */
+const FEW = SEQUENCES.slice(0, 65);
+const FEW_SHOTS = FEW.reduce((sum, sequence) => sum + sequence.length, 0);
+
+/** Sends few sequences from ports on which the CPE has no connection, or none any more. */
 async function attackPorts(cpe: string, ports: readonly number[]): Promise<void> {
   const numbers = { isn: 0, cpeNext: 0, serverNext: 0 };
-  for (const [n, sequence] of SEQUENCES.entries()) {
+  for (const [n, sequence] of FEW.entries()) {
     const port = ports[n % ports.length]!;
     mereShots.add(`${cpe}:${port}`);
     const packets = sequence.map((shot) =>
@@ -184,7 +188,7 @@ test.each([
   expect(connection.server).toBe('c1');
   await exchange(connection);
   await hangUp(connection);
-  tell(`an armed CPE, where ${what}`, SHOTS, 1, 1);
+  tell(`an armed CPE, where ${what}`, FEW_SHOTS, 1, 1);
 });
 
 test('a CPE in grace: its session goes on at the collector', async () => {
@@ -200,7 +204,7 @@ test('a CPE in grace: its session goes on at the collector', async () => {
   expect(next.server).toBe('c1');
   await exchange(next);
   await hangUp(next);
-  tell('a CPE in grace', SHOTS, 2, 1);
+  tell('a CPE in grace', FEW_SHOTS, 2, 1);
 });
 
 test.each(['itms', 'c1'] as const)(

@@ -11,5 +11,5 @@ export const forgers: Proof = {
   takes: '5 minutes, root',
   needsRoot: true,
   smallest: { tests: [FORGERS_TEST] },
-  full: tests([FORGERS_TEST], { ACSPLIT_FORGERS: '3000' }),
+  full: tests([FORGERS_TEST], { ACSPLIT_FORGERS: '2000' }),
 };
