@@ -136,9 +136,12 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const before = await status();
     const flooding = flood(real.map(({ address }) => address));
     const [, activated, reports] = await peakWhile(flooding);
-    account('activated CPEs among them', await flooding, before, await status(), 0);
+    const flooded = await flooding;
+    account('activated CPEs among them', flooded, before, await status(), 0);
     expect(activated).toBeLessThanOrEqual(real.length);
-    expect(reports).toBeLessThanOrEqual(MAX_PROVISIONAL * real.length);
+    // The count has expired entries as well, until the sweep comes to them: a long flood has several generations.
+    const generations = 1 + Math.ceil(flooded.seconds / LIVES.reportUnanswered);
+    expect(reports).toBeLessThanOrEqual(MAX_PROVISIONAL * real.length * generations);
 
     // What the collector answered to the forged SYNs, the CPEs have reset. Their own are diverted as if nothing had been.
     await stage.engine.untilStatus(
