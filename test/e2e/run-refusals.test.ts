@@ -47,12 +47,52 @@ describe('an engine that cannot start', () => {
     expect(network.boundQueues()).toEqual([0, 1, 2, 3]);
     expect(existsSync(join(network.directory, 's3'))).toBe(false);
 
+    // It is another engine of ours, and none to be killed.
+    expect(line).toContain(`the engine of instance "default" (${join(network.directory, 'first.yaml')})`);
+    expect(line).not.toContain('stop');
+
+    const namesake = network.configure('namesake.yaml', `${own('s3')}\nqueue: { first: 20 }`);
+    expect(await refusal(['run', '-c', namesake])).toEqual({
+      code: 1,
+      line: `instance "default" runs already (pid ${first.pid}, ${join(network.directory, 'first.yaml')}): give this one another name`,
+    });
+    const thief = network.configure('thief.yaml', `${own('s2')}\nqueue: { first: 20 }\nname: north`);
+    expect(await refusal(['run', '-c', thief])).toEqual({
+      code: 1,
+      line: `instance "default" (pid ${first.pid}) answers at ${join(network.directory, 's2', 'control.sock')}: give "north" a stateDirectory of its own`,
+    });
+    expect(network.boundQueues()).toEqual([0, 1, 2, 3]);
+
     const same = await refusal(['run', '-c', join(network.directory, 'first.yaml')]);
     expect(same.code).toBe(1);
     expect(same.line).toContain(`an engine is already running (pid ${first.pid})`);
     expect((await network.acsplit(['status', '-c', join(network.directory, 'first.yaml')])).code).toBe(0);
     first.kill('SIGTERM');
     expect((await first.ended).code).toBe(0);
+
+    const heir = await refusal(['run', '-c', thief]);
+    expect(heir.line).toContain('belongs to instance "default": give "north" another');
+  });
+
+  test('two instances with names, queues and directories of their own run side by side; each is ended alone', async () => {
+    const both = ['north', 'south'].map((name, i) => {
+      const metrics = `metrics: { listen: "127.0.0.1:${19547 + i}" }`;
+      const more = `${own(name)}\nname: ${name}\nqueue: { first: ${i * 4} }\n${metrics}`;
+      return network.start(['run', '-c', network.configure(`${name}.yaml`, more)]);
+    });
+    for (const engine of both) await engine.event('ready');
+    const names = both.map(async (_, i) => {
+      const file = join(network.directory, `${['north', 'south'][i]}.yaml`);
+      const { stdout } = await network.acsplit(['status', '--json', '-c', file]);
+      return (JSON.parse(stdout) as { name: string }).name;
+    });
+    expect(await Promise.all(names)).toEqual(['north', 'south']);
+    both[0]!.kill('SIGKILL');
+    await both[0]!.ended;
+    await eventually('the queues of one to be free', () => network.boundQueues().length === 4 || undefined);
+    expect(network.boundQueues()).toEqual([4, 5, 6, 7]);
+    both[1]!.kill('SIGTERM');
+    expect((await both[1]!.ended).code).toBe(0);
   });
 
   test('a queue that a foreign program has: its process and name are said, and it keeps it', async () => {

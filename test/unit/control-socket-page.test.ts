@@ -52,7 +52,14 @@ function engine(): Answers<CommandName> {
   const memory = { paused: false };
   const status = () =>
     composeStatus({
-      ...{ version: '0.1.0', isReady: true, uptimeMs: 60_000, pid: 812, worker: { pid: 819, restarts: 0 } },
+      ...{
+        version: '0.1.0',
+        name: 'default',
+        isReady: true,
+        uptimeMs: 60_000,
+        pid: 812,
+        worker: { pid: 819, restarts: 0 },
+      },
       ...{ paused: memory.paused, activation: splitter.activation, splitter, earlier: [0, 0, 0, 0], firstQueue: 0 },
       ...{ eventCounts: splitter.state.events.counts, queues: KERNEL },
       loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },

@@ -75,12 +75,19 @@ function readResponse(text: string, path: string): unknown {
   throw new EngineError(typeof response.error === 'string' ? response.error : `the engine at ${path} refused`);
 }
 
-/** @throws EngineError when a live engine answers at `path`, with its process id if known */
-export async function refuseLivingEngine(path: string): Promise<void> {
+/**
+ * @param name of our own instance
+ * @throws EngineError when an engine answers at `path`, with its process id and the name of another instance if it tells
+ */
+export async function refuseLivingEngine(path: string, name?: string): Promise<void> {
   let pid = '';
   try {
-    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown };
+    const status = (await askEngine(path, { command: 'status' }, 2000)) as { pid?: unknown; name?: unknown };
     pid = ` (pid ${String(status.pid)})`;
+    if (name !== undefined && typeof status.name === 'string' && status.name !== name) {
+      const words = `instance "${status.name}"${pid} answers at ${path}`;
+      throw new EngineError(`${words}: give "${name}" a stateDirectory of its own`);
+    }
   } catch (error) {
     if (error instanceof NoEngineError) return;
     if (!(error instanceof OddAnswerError)) throw error;

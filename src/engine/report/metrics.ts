@@ -37,7 +37,7 @@ const flag = (is: boolean) => (is ? 1 : 0);
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['acsplit_ready', '1 while verdicts flow', one(({ status }) => flag(status.ready))],
   ['acsplit_paused', '1 while the operator has paused diverting', one(({ status }) => flag(status.paused))],
-  ['acsplit_info', 'Version and activation, as labels; always 1', ({ status }) => [[info(status), 1]]],
+  ['acsplit_info', 'Version, instance name and activation, as labels; always 1', ({ status }) => [[info(status), 1]]],
   ['acsplit_uptime_seconds', 'Since the engine was started', one(({ status }) => status.uptimeMs / 1000)],
   ['acsplit_table_entries', 'Entries of a table', (snapshot) => tables(snapshot, 'count')],
   ['acsplit_table_capacity_entries', 'Entries a table can hold', (snapshot) => tables(snapshot, 'capacity')],
@@ -129,13 +129,13 @@ export function makeMetrics(look: () => Snapshot): { contentType: string; render
 export function labelsOf(name: string): string[] {
   if (name === 'acsplit_packets_total') return ['side', 'verdict', 'reason'];
   if (name === 'acsplit_events_total') return ['event'];
-  if (name === 'acsplit_info') return ['version', 'activation'];
+  if (name === 'acsplit_info') return ['version', 'name', 'activation'];
   if (name.startsWith('acsplit_table_')) return ['table'];
   return name.startsWith('acsplit_queue_') ? ['side', 'queue'] : [];
 }
 
-function info({ version, activation }: Status): Labels {
-  return { version, activation };
+function info({ version, name, activation }: Status): Labels {
+  return { version, name, activation };
 }
 
 /** Every side and reason that occurred. */

@@ -49,6 +49,8 @@ export interface Losses {
 
 export interface Status {
   version: string;
+  /** The instance. */
+  name: string;
   /** The supervisor's; send signals to it. */
   pid: number;
   ready: boolean;
@@ -67,6 +69,7 @@ export interface Status {
 
 export interface StatusParts {
   version: string;
+  name: string;
   isReady: boolean;
   uptimeMs: number;
   pid: number;
@@ -89,6 +92,7 @@ export function composeStatus(parts: StatusParts): Status {
   const queues = SIDES.map((side, i) => queueStatus(parts, side, i));
   return {
     version: parts.version,
+    name: parts.name,
     pid: parts.pid,
     ready: parts.isReady,
     paused: parts.paused,

@@ -7,6 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { listEngines } from './registry';
 
 export interface QueueFailure {
   code: string;
@@ -31,12 +32,21 @@ function explainCause(failure: QueueFailure, options: { gso: boolean }, proc: st
   const owner = failure.queue === undefined ? undefined : findQueuePort(failure.queue, proc);
   if (failure.code === 'EPERM' || failure.code === 'EBUSY') {
     if (!hasNetAdmin(proc)) return 'CAP_NET_ADMIN is missing; run as root or grant the capability';
-    if (owner !== undefined) return `${describeOwner(owner, proc)} has it; stop that process or choose other numbers`;
+    if (owner !== undefined) return explainOwner(owner, proc);
     return 'refused although the process has CAP_NET_ADMIN; it may not hold over this network namespace';
   }
   if (!knowsQueues) return 'this kernel has no nfnetlink_queue; load it with modprobe nfnetlink_queue';
   if (failure.code === 'EOPNOTSUPP' && options.gso) return 'this kernel knows no super-packets; set queue.gso to false';
   return failure.message;
+}
+
+/** Another instance's engine is never offered for killing: it serves CPEs of its own. */
+function explainOwner(port: number, proc: string): string {
+  const holder = findQueueHolder(port, proc);
+  const engine = holder && listEngines().find(({ pid }) => pid === holder.pid);
+  const has = `${describeOwner(port, proc)} has it`;
+  if (!engine) return `${has}; stop that process or choose other numbers`;
+  return `${has}: the engine of instance "${engine.name}" (${engine.file}); choose another queue.first`;
 }
 
 /** The netlink port id that owns the queue; undefined when it is free or not visible to us. */

@@ -44,6 +44,8 @@ export interface StateFile {
 
 export interface StateOptions extends Shape {
   directory: string;
+  /** The instance that the tables belong to. */
+  name: string;
   /** Tests the memory before any worker uses it. @throws Error, which makes the file be replaced */
   tryOut: (memory: ArrayBuffer) => void;
   /**
@@ -74,13 +76,16 @@ export function stateFilePath(directory: string): string {
   return join(directory, 'tables.state');
 }
 
-/** @throws EngineError when there is no room, or no permission to write there */
+/** @throws EngineError when there is no room, no permission to write there, or when it belongs to another instance */
 export function openState(options: StateOptions): StateFile {
   const { directory } = options;
   const path = stateFilePath(directory);
   makeDirectory(directory);
   const found = takeOver(path, options);
-  if (found !== undefined && 'fd' in found) return found;
+  if (found !== undefined && 'fd' in found) {
+    found.header.name = options.name;
+    return found;
+  }
   const made = inWords(options, () => make(path, options, found?.paused));
   const isPauseUnknown = found !== undefined && found.paused === undefined;
   const taken = found?.earlier === undefined ? { replaced: found?.objection } : adopt(found.earlier, made, options);
@@ -120,7 +125,7 @@ export function resetTables({ header, memory }: Mapped, options: StateOptions): 
   const paused = header.believablePause;
   header.spoil();
   new Uint8Array(memory).fill(0);
-  header.write(options, paused);
+  header.write(options, options.name, paused);
   options.tryOut(memory);
   return paused;
 }
@@ -138,6 +143,7 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
   let earlier: EarlierState | undefined;
   try {
     const header = readHeader(fd);
+    requireOwn(header, path, options);
     paused = header.believablePause;
     earlier = readEarlier(fd, header);
     const wanted = HEADER_BYTES + options.memoryBytes;
@@ -149,8 +155,17 @@ function takeOver(path: string, options: StateOptions): StateFile | Refused | un
     return { fd, ...mapped, replaced: tryOut(mapped, options), adopted: undefined, isPauseUnknown: false };
   } catch (error) {
     closeSync(fd);
+    if (error instanceof EngineError) throw error;
     return { objection: (error as Error).message, paused, earlier };
   }
+}
+
+/** @throws EngineError when the file belongs to another instance, whose tables must not be lost to a typing error */
+function requireOwn({ name: found }: StateHeader, path: string, { directory, name }: StateOptions): void {
+  if (found === '' || found === name) return;
+  throw new EngineError(
+    `stateDirectory ${directory} belongs to instance "${found}": give "${name}" another, or remove ${path} if "${found}" is gone`,
+  );
 }
 
 /** @returns why the tables had to be reset, if they had to be */
@@ -188,7 +203,7 @@ function objectionToSize(fd: number, wanted: number): string | undefined {
 }
 
 /** Under a temporary name until it is complete, so a file under the right name was complete once. */
-function make(path: string, shape: Shape, paused: boolean | undefined): Mapped & { fd: number } {
+function make(path: string, shape: Shape & { name: string }, paused: boolean | undefined): Mapped & { fd: number } {
   const draft = `${path}.new`;
   remove(draft);
   requireRoom(path, shape);
@@ -199,7 +214,7 @@ function make(path: string, shape: Shape, paused: boolean | undefined): Mapped &
     remove(path);
     loadAddon().reserveFile(fd, HEADER_BYTES + shape.memoryBytes);
     const mapped = mapState(fd, shape.memoryBytes);
-    mapped.header.write(shape, paused);
+    mapped.header.write(shape, shape.name, paused);
     renameSync(draft, path);
     return { fd, ...mapped };
   } catch (error) {

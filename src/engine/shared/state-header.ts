@@ -27,7 +27,14 @@ const enum Word {
   Paused = 11,
   /** Of the engine's clock, float64. Not covered by the check word either. */
   Hands = 12,
+  /** The instance's name: UTF-8, ended by a zero. Empty in files from before there were names. */
+  Name = 24,
+  /** Of the name alone: a damaged name is none, and refuses nobody. */
+  NameCheck = 40,
 }
+
+/** Bytes of the name, its zero included. */
+const NAME_BYTES = 64;
 
 export interface Shape {
   capacityEntries: number;
@@ -49,6 +56,20 @@ export class StateHeader {
     return Buffer.from(this.words.buffer, Word.Id * 4, 8).toString('hex');
   }
 
+  /** The instance that these tables belong to; empty if the header does not tell. */
+  get name(): string {
+    if (!this.isOurs || this.words[Word.NameCheck] !== this.nameCheck()) return '';
+    return Buffer.from(this.nameBytes()).toString('utf8').split('\0', 1)[0];
+  }
+
+  set name(name: string) {
+    const bytes = Buffer.from(name, 'utf8');
+    if (bytes.length >= NAME_BYTES) throw new RangeError(`an instance's name has at most ${NAME_BYTES - 1} bytes`);
+    const place = this.nameBytes().fill(0);
+    place.set(bytes);
+    this.words[Word.NameCheck] = this.nameCheck();
+  }
+
   get paused(): boolean {
     return this.words[Word.Paused] === 1;
   }
@@ -57,9 +78,14 @@ export class StateHeader {
     this.words[Word.Paused] = paused ? 1 : 0;
   }
 
+  /** Written by an engine, of any capacity, layout or boot, and not damaged. */
+  get isOurs(): boolean {
+    return this.words[Word.Magic] === MAGIC && this.words[Word.Check] === this.check();
+  }
+
   /** `paused`, for any capacity, layout or boot; undefined when the header is damaged or foreign. */
   get believablePause(): boolean | undefined {
-    return this.words[Word.Magic] === MAGIC && this.words[Word.Check] === this.check() ? this.paused : undefined;
+    return this.isOurs ? this.paused : undefined;
   }
 
   /** Prevents anybody from taking this state over. */
@@ -67,10 +93,12 @@ export class StateHeader {
     this.words[Word.Magic] = 0;
   }
 
-  write({ capacityEntries, memoryBytes }: Shape, paused = false): void {
+  /** @param name of the instance */
+  write({ capacityEntries, memoryBytes }: Shape, name: string, paused = false): void {
     const { words } = this;
     words.fill(0);
     this.paused = paused;
+    this.name = name;
     words[Word.Layout] = STATE_LAYOUT;
     words[Word.Capacity] = capacityEntries;
     words[Word.Size] = Math.ceil(memoryBytes / 8);
@@ -107,9 +135,21 @@ export class StateHeader {
     return words[Word.Size] === Math.ceil(memoryBytes / 8) ? undefined : 'its tables have another shape';
   }
 
+  private nameBytes(): Uint8Array {
+    return new Uint8Array(this.words.buffer, this.words.byteOffset + Word.Name * 4, NAME_BYTES);
+  }
+
   private check(): number {
+    return this.checkOf(Word.Layout, Word.Check);
+  }
+
+  private nameCheck(): number {
+    return this.checkOf(Word.Name, Word.NameCheck);
+  }
+
+  private checkOf(from: number, to: number): number {
     let check = 0x811c9dc5;
-    for (let word: number = Word.Layout; word < Word.Check; word++) {
+    for (let word = from; word < to; word++) {
       check = Math.imul(check ^ this.words[word], 0x01000193) ^ (check >>> 15);
     }
     return check | 0;

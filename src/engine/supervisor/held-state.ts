@@ -18,6 +18,8 @@ import { type Reloadable } from '../shared/worker-protocol';
 export interface HeldStateOptions extends Reloadable {
   capacityEntries: number;
   stateDirectory: string;
+  /** The instance. */
+  name: string;
   queue: { first: number };
   log: EngineLog;
 }
@@ -91,9 +93,9 @@ export class HeldState {
 
   private fileOptions(): StateOptions {
     const { options } = this;
-    const { stateDirectory, capacityEntries, topology } = options;
+    const { stateDirectory, name, capacityEntries, topology } = options;
     return {
-      directory: stateDirectory,
+      ...{ directory: stateDirectory, name },
       capacityEntries,
       memoryBytes: Splitter.bufferBytes(capacityEntries, topology),
       adopt: (earlier, buffer) => {

@@ -27,7 +27,7 @@ import { Observation } from '../shared/observation';
 import { operations } from '../control/operations';
 import { packetTrace } from '../control/packet-trace';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
-import { type Registration, register } from '../shared/registry';
+import { listEngines, type Registration, register } from '../shared/registry';
 import { readQueueCounters } from '../shared/queue-counters';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
@@ -42,7 +42,7 @@ import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/wo
  * @throws EngineError, one line, or any error when stopped; nothing is left behind
  */
 export async function startEngine(options: EngineOptions, stopped: AbortSignal): Promise<Engine> {
-  await refuseLivingEngine(controlSocketPath(options.stateDirectory));
+  await refuseLivingEngine(controlSocketPath(options.stateDirectory), options.name);
   stopped.throwIfAborted();
   requireInterfaces(options.topology);
   requireSound(options);
@@ -63,6 +63,17 @@ function requireSound(settings: Reloadable): void {
   } catch (error) {
     throw new EngineError((error as Error).message, { cause: error });
   }
+}
+
+/**
+ * Two engines of one name in a network namespace would share the kernel's chains and sets.
+ * @throws EngineError
+ */
+function refuseNamesake(name: string): void {
+  const namesake = listEngines().find((engine) => engine.name === name && engine.pid !== process.pid);
+  if (!namesake) return;
+  const { pid, file } = namesake;
+  throw new EngineError(`instance "${name}" runs already (pid ${pid}, ${file}): give this one another name`);
 }
 
 /** The loop's losses before the loop exists. */
@@ -110,6 +121,7 @@ class Supervisor implements Engine {
     const { options, log } = this;
     const { queue } = options;
     this.opened = await openEngineQueues(queue, stopped);
+    refuseNamesake(options.name);
     this.held = new HeldState(options);
     const addon = loadAddon();
     this.program = readWorkerProgram(options.version);
@@ -190,8 +202,9 @@ class Supervisor implements Engine {
     this.liveness?.stop();
     this.losses?.stop();
     await this.keeper?.stop();
-    if (this.opened) closeQueues(this.opened.fd);
+    // First: a successor that gets the queues must not find us in the way.
     this.registration?.end();
+    if (this.opened) closeQueues(this.opened.fd);
     await this.control?.close();
     await this.metrics?.close();
     if (this.batchFd >= 0) closeSync(this.batchFd);
@@ -280,6 +293,7 @@ class Supervisor implements Engine {
     const look = state.asOfNow();
     return composeStatus({
       version: options.version,
+      name: options.name,
       isReady: this.verdictsFlow(),
       uptimeMs: performance.now() - this.startedMs,
       pid: process.pid,

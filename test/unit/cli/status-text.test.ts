@@ -4,6 +4,7 @@ import { type Status } from '../../../src/engine/report/status';
 
 const STATUS: Status = {
   version: '1.2.3',
+  name: 'default',
   pid: 70,
   ready: true,
   paused: false,

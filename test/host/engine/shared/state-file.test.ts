@@ -29,7 +29,7 @@ import { TOPOLOGY } from '../../../support/rig';
 
 const CAPACITY = 64;
 const MEMORY_BYTES = Splitter.bufferBytes(CAPACITY, TOPOLOGY);
-const SHAPE = { capacityEntries: CAPACITY, memoryBytes: MEMORY_BYTES };
+const SHAPE = { name: 'default', capacityEntries: CAPACITY, memoryBytes: MEMORY_BYTES };
 
 let directory: string;
 let open: StateFile[] = [];
@@ -42,9 +42,10 @@ afterEach(() => {
   rmSync(join(directory, '..'), { recursive: true });
 });
 
-function take(capacityEntries = CAPACITY, adopt: StateOptions['adopt'] = () => 0): StateFile {
+function take(capacityEntries = CAPACITY, adopt: StateOptions['adopt'] = () => 0, name = 'default'): StateFile {
   const state = openState({
     directory,
+    name,
     capacityEntries,
     memoryBytes: Splitter.bufferBytes(capacityEntries, TOPOLOGY),
     adopt,
@@ -187,7 +188,7 @@ describe('a file of acsplit 0.1.0', () => {
     const tables = tablesOfEarlier();
     const page = new ArrayBuffer(HEADER_BYTES);
     const header = new StateHeader(page);
-    header.write({ capacityEntries: 16, memoryBytes: tables.length }, true);
+    header.write({ capacityEntries: 16, memoryBytes: tables.length }, '', true);
     header.hands.set([86_400_000, 0]);
     const words = new Int32Array(page);
     words[1] = 2;
@@ -241,6 +242,7 @@ test('no room: one line, and the existing file stays, with its pause', () => {
   open[0]!.header.paused = true;
   const large = {
     directory,
+    name: 'default',
     capacityEntries: 2 * CAPACITY,
     memoryBytes: 2 ** 50,
     tryOut: () => undefined,
@@ -256,7 +258,7 @@ test('no room: one line, and the existing file stays, with its pause', () => {
 test('a flipped bit anywhere in the header is noticed', () => {
   const buffer = new ArrayBuffer(HEADER_BYTES);
   const header = new StateHeader(buffer);
-  header.write(SHAPE);
+  header.write(SHAPE, 'north');
   expect(header.objection(SHAPE)).toBeUndefined();
   const bytes = new Uint8Array(buffer);
   for (let bit = 0; bit < 11 * 32; bit++) {
@@ -264,6 +266,31 @@ test('a flipped bit anywhere in the header is noticed', () => {
     expect([bit, header.objection(SHAPE)]).toEqual([bit, expect.stringMatching(/damaged|not a state file/)]);
     bytes[bit >> 3]! ^= 1 << (bit & 7);
   }
+});
+
+test('of another instance: refused by name, and everything stays; a file without a name, or with a damaged one, is taken', () => {
+  leave();
+  expect(() => take(CAPACITY, undefined, 'south')).toThrow(
+    `stateDirectory ${directory} belongs to instance "default": give "south" another, or remove ${path()} if "default" is gone`,
+  );
+  expect(activated(take())).toBe(1);
+  const bytes = readFileSync(path());
+  const at = bytes.indexOf('default');
+  for (let bit = 0; bit < 8; bit++) {
+    const damaged = Buffer.from(bytes);
+    damaged[at]! ^= 1 << bit;
+    writeFileSync(path(), damaged);
+    const taken = take(CAPACITY, undefined, 'south');
+    expect([taken.replaced, activated(taken), taken.header.name]).toEqual([undefined, 1, 'south']);
+  }
+  writeFileSync(path(), Buffer.from(bytes).fill(0, at, at + 64));
+  expect(take(CAPACITY, undefined, 'south').header.name).toBe('south');
+});
+
+test('tables that are reset keep their instance’s name', () => {
+  leave();
+  const next = take(2 * CAPACITY);
+  expect([next.replaced, next.header.name]).toEqual([expect.any(String), 'default']);
 });
 
 test('a symbolic link is not followed', () => {

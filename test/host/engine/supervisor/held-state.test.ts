@@ -26,7 +26,7 @@ function hold(capacityEntries = 64): HeldState {
   const note = (fields: object, message: string) => void lines.push([fields, message]);
   const state = new HeldState({
     ...{ topology: TOPOLOGY, activation: 'auto', lives: DEFAULT_LIVES, capacityEntries, stateDirectory: directory },
-    queue: { first: 40 },
+    ...{ name: 'default', queue: { first: 40 } },
     log: { info: note, warn: note, error: note },
   });
   open.push(state);
@@ -75,7 +75,15 @@ describe('between two workers: the earlier packet count is not lost', () => {
     const state = hold();
     const lost = (lastPacketId: number, waiting: number) =>
       composeStatus({
-        ...{ version: '', pid: 0, isReady: true, uptimeMs: 0, worker: { pid: 0, restarts: 0 }, activation: 'auto' },
+        ...{
+          version: '',
+          name: 'default',
+          pid: 0,
+          isReady: true,
+          uptimeMs: 0,
+          worker: { pid: 0, restarts: 0 },
+          activation: 'auto',
+        },
         ...{ paused: false, splitter: state.look, eventCounts: new Float64Array(), earlier: state.earlier },
         ...{ firstQueue: 40, queues: counters(lastPacketId, waiting) },
         loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },

@@ -16,6 +16,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
   const queue = { queueDropped: 0, userDropped: 0, lost: 0 };
   return {
     version: '0.1.0',
+    name: 'default',
     pid: 70,
     ready: true,
     paused: false,

@@ -12,7 +12,7 @@ import { type Status } from '../../../../src/engine/report/status';
 
 const table = { count: 3, capacity: 64, full: 2 };
 const STATUS: Status = {
-  ...{ version: '1.2.3', pid: 7, ready: true, paused: false, activation: 'auto', uptimeMs: 1500 },
+  ...{ version: '1.2.3', name: 'north', pid: 7, ready: true, paused: false, activation: 'auto', uptimeMs: 1500 },
   workers: [{ pid: 77, restarts: 4 }],
   tables: { connectionRequests: table, activatedCpes: table, reportConnections: table },
   packets: { received: 3, rewritten: 3, accepted: 3, dropped: 0, byReason: {} },
@@ -51,7 +51,7 @@ test('every line of a scrape', async () => {
   const lines = first.split('\n');
   const expected = [
     'acsplit_ready 1',
-    'acsplit_info{version="1.2.3",activation="auto"} 1',
+    'acsplit_info{version="1.2.3",name="north",activation="auto"} 1',
     'acsplit_uptime_seconds 1.5',
     'acsplit_packets_total{side="cpe",verdict="rewrite",reason="to-itms"} 3',
     'acsplit_events_total{event="diverted"} 9',

@@ -23,6 +23,7 @@ function parts(given: {
   eventCounts[Event.Diverted] = 4;
   return {
     version: '1.2.3',
+    name: 'north',
     pid: 70,
     isReady: true,
     paused: true,
@@ -41,6 +42,7 @@ function parts(given: {
 test('every key of the contract, and no other', () => {
   expect(composeStatus(parts({ proc: '   41 123456 7 2 65535 11 13 100 1\n', byQueue: [0, 90, 0, 0] }))).toEqual({
     version: '1.2.3',
+    name: 'north',
     pid: 70,
     ready: true,
     paused: true,
