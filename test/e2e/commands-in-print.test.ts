@@ -92,6 +92,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove habits': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove forgers': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove mutants': 'takes 45 minutes',
   'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove NAME': 'a synopsis',
   'npm run prove': 'test/prove/proofs.test.ts lists the proofs',

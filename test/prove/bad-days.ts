@@ -44,6 +44,17 @@ export const flood: Proof = {
   full: tests([FLOOD_TEST], { ACSPLIT_FLOOD: '1000000' }),
 };
 
+const RACES_TEST = 'test/e2e/rules-races.test.ts';
+
+export const races: Proof = {
+  name: 'races',
+  shows: 'install, remove, check and the timer at once, 200 times: the rules stand whole or not at all',
+  takes: '20 minutes, root',
+  needsRoot: true,
+  smallest: { tests: [RACES_TEST] },
+  full: tests([RACES_TEST], { ACSPLIT_RACES: '200' }),
+};
+
 export const soak: Proof = {
   name: 'soak',
   shows: 'memory and descriptors stay flat, no session is lost, and the tables empty after the load',

@@ -7,7 +7,8 @@ import { habits } from './habits';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
 import { untouched } from './untouched';
-import { faults, firewalls, flood, kills, soak, systemd } from './bad-days';
+import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
+import { mutants } from './mutants';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
 
 export const PROOFS: readonly Proof[] = [
@@ -15,12 +16,14 @@ export const PROOFS: readonly Proof[] = [
   plantedBugs,
   fuzz,
   loads,
+  mutants,
   benchmarks,
   replaySpeed,
   kills,
   faults,
   flood,
   soak,
+  races,
   systemd,
   firewalls,
   untouched,
