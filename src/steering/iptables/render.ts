@@ -84,6 +84,7 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
   const servers = [...itmsOwn, ...others];
   const networks = cpe.networks.map(checkedNetwork).filter(({ base }) => familyOf(base) === family);
   const isFallback = steering.onEngineDown === 'itms';
+  const requestPorts = typeof topology.requestPorts === 'object' ? topology.requestPorts : [];
   const acs = asText(asNetwork(cpe.address, family));
   const { alive, ...sets } = setNames(steering, family);
   return {
@@ -104,6 +105,10 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
     },
     several: {
       fallback: isFallback ? [{ '': '' }] : [],
+      narrow: requestPorts.length > 0 ? [{ '': '' }] : [],
+      requestMatch: portMatches(' -m multiport --dports', requestPorts),
+      requestOnly: portMatches(' -p tcp -m multiport --dports', requestPorts),
+      answerMatch: portMatches(' -p tcp -m multiport --sports', requestPorts),
       set: wantedSets(topology, steering)
         .filter((set) => set.family === family)
         .flatMap((set) => createLines(set).map((line) => ({ '': '', command: `ipset ${line}` }))),
@@ -122,6 +127,12 @@ function templateValues(topology: Topology, steering: Steering, family: Family):
       ports: each(chunks([...reportPorts, ...itmsPorts], MULTIPORT_LIMIT).map((ports) => ports.join(','))),
     },
   };
+}
+
+/** A match for each fifteen ports; an empty one, which matches everything, where no ports are named. */
+function portMatches(match: string, ports: readonly number[]): Record<string, string>[] {
+  if (ports.length === 0) return [{ '': '' }];
+  return each(chunks(ports, MULTIPORT_LIMIT).map((some) => `${match} ${some.join(',')}`));
 }
 
 /** Values of a word without parts, each once. */
