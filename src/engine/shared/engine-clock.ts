@@ -25,8 +25,8 @@ export const HANDS = 2;
 
 /** The worker's clock; every look advances it. */
 export class EngineClock {
-  /** Nobody had looked for longer than `longestStallMs` when this clock began. */
-  readonly wasAway: boolean = false;
+  /** For how long nobody had looked when this clock began, ms. */
+  readonly absentMs: number = 0;
 
   /**
    * Continues from where the last worker left it; starts at CLOCK_BOOTTIME when there was none, or when the hands are
@@ -45,7 +45,7 @@ export class EngineClock {
     if (isSound(hands, boottimeMs)) {
       const gapMs = boottimeMs - hands[Hand.Seen];
       hands[Hand.Lag] += this.forgiven(gapMs);
-      this.wasAway = gapMs > longestStallMs;
+      this.absentMs = gapMs;
     } else {
       hands[Hand.Lag] = 0;
     }

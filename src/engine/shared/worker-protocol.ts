@@ -32,6 +32,8 @@ export interface WorkerStart {
   firstQueue: number;
   /** int32, for tables that do not exist yet. */
   seed: number;
+  /** After an absence of that length the kernel alone may have sent CPEs to the ITMS. */
+  takeoverMs: number;
 }
 
 /** A request and its answer. */

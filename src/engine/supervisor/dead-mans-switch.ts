@@ -71,6 +71,11 @@ export function takeoverMs({ seconds }: SelfEmptyingSet): number {
   return PATIENCE_MS + seconds * 1000;
 }
 
+/** The shortest, where the supervisor died as well: a refresh may have been due, and nobody had patience. */
+export function soonestTakeoverMs({ seconds }: SelfEmptyingSet): number {
+  return seconds * 1000 - 2 * INTERVAL_MS;
+}
+
 export class DeadMansSwitch {
   private filledMs = Infinity;
   private lookedMs: number;

@@ -10,7 +10,7 @@ import { Splitter } from '../../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
 import { controlSocketPath, refuseLivingEngine } from '../control/ask';
 import { type KeptControl, keepControl } from '../control/control-keeper';
-import { DeadMansSwitch, takeoverMs } from './dead-mans-switch';
+import { DeadMansSwitch, soonestTakeoverMs, takeoverMs } from './dead-mans-switch';
 import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
@@ -236,7 +236,14 @@ class Supervisor implements Engine {
       start: () => {
         const { capacityEntries, queue } = this.options;
         this.tellSkew();
-        return { settings: settingsOf(this.options), capacityEntries, firstQueue: queue.first, seed: seed() };
+        const settings = settingsOf(this.options);
+        return {
+          settings,
+          capacityEntries,
+          firstQueue: queue.first,
+          seed: seed(),
+          takeoverMs: this.takeoverMs(settings),
+        };
       },
       liveness,
       onStateUnusable: (reason) => this.state.replace(reason),
@@ -244,6 +251,13 @@ class Supervisor implements Engine {
         this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
       },
     });
+  }
+
+  /** Before the first worker is ready nobody refreshes the sets; afterwards we do, for longer than a worker takes to start. */
+  private takeoverMs({ longestStallMs }: WorkerSettings): number {
+    const { aliveSets } = this.options;
+    if (this.aliveSwitch !== undefined || aliveSets.length === 0) return longestStallMs;
+    return soonestTakeoverMs(aliveSets[0]);
   }
 
   private makeLiveness(queueFd: number, journal: Journal, observation: Observation): Liveness {

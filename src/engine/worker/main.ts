@@ -67,7 +67,7 @@ class Worker {
       tell({ kind: 'stalled', ms });
     });
     this.clock = clock;
-    this.isTakenOver = clock.wasAway;
+    this.isTakenOver = clock.absentMs > start.takeoverMs;
     this.loop = startVerdictLoop({
       fd: FD.queue,
       firstQueue: start.firstQueue,
