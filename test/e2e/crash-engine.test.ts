@@ -15,14 +15,17 @@ describe('an engine', () => {
   });
   afterAll(() => network.remove());
 
+  // With `itms` the kernel takes over within seconds of a death, and what is armed ends: engine-down.test.ts.
+  const configure = (more = ''): string =>
+    network.configure('a.yaml', `stateDirectory: ${network.stateDirectory}\nonEngineDown: hold\n${more}`);
   const json = async (...words: string[]): Promise<unknown> => {
-    const { code, stdout, stderr } = await network.acsplit([...words, '-c', network.configure('a.yaml')]);
+    const { code, stdout, stderr } = await network.acsplit([...words, '-c', configure()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return stdout.startsWith('{') || stdout.startsWith('[') ? JSON.parse(stdout) : stdout;
   };
   const status = (): Promise<Status> => json('status', '--json') as Promise<Status>;
   const begin = async (): Promise<RunningCommand> => {
-    const engine = network.start(['run', '-c', network.configure('a.yaml')]);
+    const engine = network.start(['run', '-c', configure()]);
     await engine.event('ready');
     return engine;
   };
@@ -58,9 +61,9 @@ describe('an engine', () => {
     const worker = workers[0]!.pid;
     process.kill(worker, 'SIGSTOP');
     try {
-      const paused = await network.acsplit(['pause', '-c', network.configure('a.yaml')]);
+      const paused = await network.acsplit(['pause', '-c', configure()]);
       expect(paused).toMatchObject({ code: 1, stderr: 'acsplit: no worker answers; see status, and the log\n' });
-      network.configure('a.yaml', `stateDirectory: ${network.stateDirectory}\nactivation: "off"`);
+      configure('activation: "off"');
       engine.kill('SIGHUP');
       await engine.event('reload-refused');
     } finally {
