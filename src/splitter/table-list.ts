@@ -1,6 +1,8 @@
 /** The three tables of the patent [P5] and all their names in one list, so that no place forgets a table. */
 
-export type TableName = 'connectionRequests' | 'activatedCpes' | 'reportConnections';
+import { type TableName } from '../tables/flow-port';
+
+export { type TableName };
 
 export interface TableDescriptor {
   name: TableName;

@@ -5,7 +5,7 @@
  * the CPE's first diverted connection, and in *grace* after that connection closes, since one CWMP session may continue
  * on a second connection [D]. Asked is independent of the other states and has a timer of its own [2].
  */
-import { Cause, Change, type FlowListener, type FlowPort, NOBODY } from './flow-port';
+import { Cause, Change, type FlowListener, type FlowPort, UNHEARD } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -80,7 +80,7 @@ export class ActivatedCpes {
     this.setLives(lives);
     this.scratch = new Int32Array(addressWords);
     this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
-    this.table.port = this.port = memory.port ?? NOBODY;
+    this.table.port = this.port = memory.port ?? UNHEARD;
   }
 
   setLives(lives: ActivationLives): void {

@@ -25,6 +25,9 @@ export class ConnectionRequests extends ConnectionTable {
   private readonly remaps: TtlTable;
   private readonly remapLives: Int32Array;
   private nextRemap = 0;
+  private orphanCursor = 0;
+  /** A CPE's address, while the index is swept. */
+  private readonly remapCpe: Int32Array;
 
   static override bytes(capacityEntries: number, addressWords: number): number {
     const remaps = TtlTable.bytes(remapShape(capacityEntries, addressWords));
@@ -41,6 +44,7 @@ export class ConnectionRequests extends ConnectionTable {
     this.remapLives = new Int32Array(64).fill(longest(lives));
     const remapsAt = at + ConnectionTable.bytes(capacityEntries, addressWords);
     const shape = remapShape(capacityEntries, addressWords);
+    this.remapCpe = new Int32Array(addressWords);
     this.remaps = new TtlTable(buffer, remapsAt, shape, seed, this.remapLives, isReader);
   }
 
@@ -57,7 +61,34 @@ export class ConnectionRequests extends ConnectionTable {
 
   sweep(slots: number): void {
     this.table.sweep(slots);
-    if (this.remaps.count > 0) this.remaps.sweep(slots);
+    if (this.remaps.count === 0) return;
+    this.remaps.sweep(slots);
+    this.sweepOrphans(slots);
+  }
+
+  /** Frees index rows whose connection was swept; their own life would keep them for hours. Bounded like `sweep`. */
+  private sweepOrphans(slots: number): void {
+    const { remaps } = this;
+    const budget = Math.min(slots, remaps.slotCount);
+    for (let looked = 0; looked < budget; looked++) {
+      if (this.orphanCursor >= remaps.slotCount) this.orphanCursor = 0;
+      const slot = this.orphanCursor;
+      // A freed slot may be filled by the row behind it: look at it again, on the same budget.
+      if (remaps.isLive(slot) && this.isOrphan(slot)) remaps.remove(slot);
+      else this.orphanCursor++;
+    }
+  }
+
+  /** @param slot of the index */
+  private isOrphan(slot: number): boolean {
+    const { remaps } = this;
+    const at = this.remapCpe.length;
+    for (let word = 0; word < at; word++) this.remapCpe[word] = remaps.keyWord(slot, word);
+    const ports = remaps.keyWord(slot, at);
+    const mapped = this.find(this.remapCpe, ports >>> 16, remaps.value(slot, 0));
+    // Own port 0: a worker was killed while it opened this one, and the next SYN completes it.
+    if (mapped < 0 || this.ownPort(mapped) === 0) return mapped < 0;
+    return this.word(mapped, Word.OwnPort) !== ((remaps.keyWord(slot, at + 1) & (-1 << 16)) | (ports & 0xffff));
   }
 
   get remapCount(): number {

@@ -10,7 +10,7 @@
  */
 import { type PacketView } from '../packet/view';
 import { NO_WINDOW_SCALE, TcpFlag, windowScale } from '../packet/tcp';
-import { Cause, Change, type FlowListener, type FlowPort, NOBODY } from './flow-port';
+import { Cause, Change, type FlowListener, type FlowPort, UNHEARD } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';
 
@@ -109,7 +109,7 @@ export class ConnectionTable {
     this.addressWords = addressWords;
     this.scratch = new Int32Array(addressWords);
     this.table = new TtlTable(buffer, at, shape(capacityEntries, addressWords), seed, this.lives, isReader);
-    this.table.port = this.port = memory.port ?? NOBODY;
+    this.table.port = this.port = memory.port ?? UNHEARD;
   }
 
   setLives(lives: ConnectionLives): void {

@@ -6,6 +6,7 @@
  * during the call; afterwards the slot means nothing. It must not change the tables, except as `isKept` and `learn`
  * allow.
  */
+import { type Family } from '../packet/address';
 import { type TtlTable } from './ttl-table';
 
 /** What happened to an entry. */
@@ -71,10 +72,13 @@ export const enum Cause {
   Takeover,
 }
 
+/** The three tables by their public names. */
+export type TableName = 'connectionRequests' | 'activatedCpes' | 'reportConnections';
+
 /** Identifies a table and its family to a listener. */
 export interface FlowTable {
-  readonly name: 'connectionRequests' | 'activatedCpes' | 'reportConnections';
-  readonly family: 'ipv4' | 'ipv6';
+  readonly name: TableName;
+  readonly family: Family;
 }
 
 export interface FlowListener {
@@ -96,7 +100,7 @@ export interface FlowListener {
 export class FlowPort {
   private listener: FlowListener | undefined = undefined;
 
-  constructor(private readonly table: FlowTable | undefined) {}
+  constructor(private readonly table: FlowTable) {}
 
   /**
    * Reports changes to `listener` from now on, starting with the existing entries; undefined: to nobody.
@@ -104,7 +108,7 @@ export class FlowPort {
    * @param standing the change that brings a listener up to date with the entry in a slot
    */
   listen(listener: FlowListener | undefined, entries: TtlTable, standing: (slot: number) => void): void {
-    if (this.table === undefined) return;
+    if (this === UNHEARD) return;
     this.listener = listener;
     if (listener === undefined) return;
     listener.cleared(this.table);
@@ -112,21 +116,21 @@ export class FlowPort {
   }
 
   tell(slot: number, change: Change, cause: Cause): void {
-    if (this.listener !== undefined) this.listener.told(this.table!, slot, change, cause);
+    if (this.listener !== undefined) this.listener.told(this.table, slot, change, cause);
   }
 
   cleared(): void {
-    if (this.listener !== undefined) this.listener.cleared(this.table!);
+    if (this.listener !== undefined) this.listener.cleared(this.table);
   }
 
   isKept(slot: number): boolean {
-    return this.listener !== undefined && this.listener.isKept(this.table!, slot);
+    return this.listener !== undefined && this.listener.isKept(this.table, slot);
   }
 
   learn(slot: number): void {
-    if (this.listener !== undefined) this.listener.learn(this.table!, slot);
+    if (this.listener !== undefined) this.listener.learn(this.table, slot);
   }
 }
 
-/** For tables that nobody can listen to. */
-export const NOBODY = new FlowPort(undefined);
+/** For a table by itself, outside a splitter: nobody listens, so its name is never told. */
+export const UNHEARD = new FlowPort({ name: 'connectionRequests', family: 'ipv4' });

@@ -17,7 +17,7 @@
  */
 
 import { assert } from '../packet/assert';
-import { Cause, Change, type FlowPort, NOBODY } from './flow-port';
+import { Cause, Change, type FlowPort, UNHEARD } from './flow-port';
 import { checkHeader, Header, HEADER_BYTES, writeHeader } from './table-header';
 
 /** Highest load in percent; beyond it linear probing gets slow. */
@@ -79,7 +79,7 @@ export class TtlTable {
   /** The table of an earlier run, whose stamps have not been checked yet. */
   private isTakenOver = false;
   /** Told of each entry that is removed, for whatever reason. */
-  port: FlowPort = NOBODY;
+  port: FlowPort = UNHEARD;
 
   static bytes(shape: TableShape): number {
     const rowWords = shape.keyWords + 2 + shape.valueWords;

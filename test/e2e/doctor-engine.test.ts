@@ -3,6 +3,8 @@
  * may not look. Planted for real, found alone, and mended with the command that was printed.
  */
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Finding } from '../../src/doctor/check';
@@ -133,6 +135,30 @@ describe('a user without rights is told that alone', () => {
     supplant('0750');
     expect(host.shell(found.mend!)).toMatch(/\n0 failures, 0 warnings\n$/);
   });
+});
+
+/** Keeps the process's main thread from running without a signal, as a hang would: ptrace(2), PTRACE_SEIZE, PTRACE_INTERRUPT. */
+const HANG = `import ctypes, sys, time
+ptrace = ctypes.CDLL(None).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+assert ptrace(0x4206, int(sys.argv[1]), None, None) == 0 and ptrace(0x4207, int(sys.argv[1]), None, None) == 0
+print('hangs', flush=True)
+time.sleep(60)`;
+
+test('an engine that hangs is found by its socket, its queues are its own, and the remedy starts another', async () => {
+  const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
+  const hang = spawn('python3', ['-c', HANG, pid], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await once(hang.stdout, 'data');
+    const found = theOne(host.complaints());
+    expect(found).toMatchObject({ check: 'engine', level: 'failure' });
+    expect(found.message).toMatch(new RegExp(`^the engine at \\S+ does not answer: it is process ${pid} \\(node\\)$`));
+    expect(found.mend).toBe(`kill -KILL ${pid} && acsplit run -c ${host.router.configuration}`);
+    host.start(found.mend!);
+    await host.untilHealthy();
+  } finally {
+    hang.kill('SIGKILL');
+  }
 });
 
 test('an engine that was stopped by a signal is said to be so, its queues are its own, and the remedy makes it go on', async () => {

@@ -3,19 +3,12 @@
  * decides nothing of what the active one's CPEs send, dead or alive, and takes over when the addresses move. All kinds:
  * `npm run prove keepalived`.
  */
-import { type Kind, tellKeepalived } from './support/keepalived';
+import { type Kind, RIGHT, tellKeepalived } from './support/keepalived';
 
 jest.setTimeout(180_000);
 
 test.each<Kind>(['no virtual MAC', 'use_vmac'])('%s', async (kind) => {
   const { flooded, ...story } = await tellKeepalived({ kind, backEnd: 'nft', onEngineDown: 'itms' });
-  expect(story).toEqual({
-    masters: ['A', 'B'],
-    woken: ['c1'],
-    other: ['itms'],
-    standbyReceived: 0,
-    wokenWhileStandbyDead: ['c1'],
-    afterSwitch: ['c1'],
-  });
+  expect(story).toEqual(RIGHT);
   expect(flooded).toBeGreaterThan(0);
 });

@@ -1,18 +1,9 @@
 /** Two routers behind real keepalived: the standby one decides nothing, and takes over when the addresses move. */
 import { isDeepStrictEqual } from 'node:util';
 import { BACK_ENDS } from '../e2e/support/back-end';
-import { KINDS, tellKeepalived } from '../e2e/support/keepalived';
+import { KINDS, RIGHT, tellKeepalived } from '../e2e/support/keepalived';
 import type { Proof } from './proof';
 import { mergedRows } from './rows';
-
-const RIGHT = {
-  masters: ['A', 'B'],
-  woken: ['c1'],
-  other: ['itms'],
-  standbyReceived: 0,
-  wokenWhileStandbyDead: ['c1'],
-  afterSwitch: ['c1'],
-};
 
 export const keepalived: Proof = {
   name: 'keepalived',

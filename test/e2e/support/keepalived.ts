@@ -64,6 +64,16 @@ const LINKS = [
   { role: 'collector', bits: 24, moving: ADDRESSES.routers.collector, own: ['10.3.0.11', '10.3.0.12'] },
 ] as const;
 
+/** What every story must tell, `flooded` aside. */
+export const RIGHT: Omit<KeepalivedStory, 'flooded'> = {
+  masters: ['A', 'B'],
+  woken: ['c1'],
+  other: ['itms'],
+  standbyReceived: 0,
+  wokenWhileStandbyDead: ['c1'],
+  afterSwitch: ['c1'],
+};
+
 export async function tellKeepalived(options: KeepalivedOptions): Promise<KeepalivedStory> {
   const cpes = [WOKEN, OTHER, LATER, AFTER];
   const world = await World.create({ cpes, outside: true, programs: join(DIST, 'lab') });

@@ -272,6 +272,18 @@ describe('two servers pick one source port towards one CPE', () => {
     expect([after.visiblePort(slot), after.isn(slot), after.remapCount]).toEqual([61_000, 222, 1]);
   });
 
+  test('an index row goes soon after its connection was swept, and no other row does', () => {
+    const { requests, second } = collided();
+    requests.mark(second, Seen.Answer);
+    const third = requests.openRemapped(CPE, CPE_PORT, PORT + 1, COLLECTOR, TAG, 333);
+    expect([third >= 0, requests.remapCount]).toEqual([true, 2]);
+    requests.advance(1_001 + LIVES.unansweredMs);
+    for (let step = 0; step < 20; step++) requests.sweep(64);
+    expect(requests.remapCount).toBe(1);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT, COLLECTOR, TAG)).toBeGreaterThanOrEqual(0);
+    expect(requests.findOwned(CPE, CPE_PORT, PORT + 1, COLLECTOR, TAG)).toBe(-1);
+  });
+
   test('expired remappings are swept', () => {
     const { requests } = collided();
     requests.advance(1_000 + LIVES.establishedMs + 1);
