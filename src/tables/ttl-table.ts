@@ -140,7 +140,11 @@ export class TtlTable {
     return this.header[Header.Full] >>> 0;
   }
 
-  /** Sets the time for everything that follows. A clock that steps back makes entries look young, never old. */
+  /**
+   * Sets the time for everything that follows. A clock that steps back makes entries look young, never old.
+   *
+   * @param nowMs at least 0; fractions are cut off
+   */
   advance(nowMs: number): void {
     const times = this.times;
     // Modulo 2^32.
