@@ -170,6 +170,10 @@ async function attackPorts(cpe: string, ports: readonly number[]): Promise<void>
   }
 }
 
+/**
+ * Never more than three ports at once: four unconfirmed connections are a CPE's most, and its own SYN is the fourth when
+ * its RSTs against the forged ones are late.
+ */
 const FREE_PORTS = [30_001, 30_002, 30_003];
 
 test.each([
@@ -199,7 +203,7 @@ test('a CPE in grace: its session goes on at the collector', async () => {
   await connection.cpe.sendTo(connection.far, POST);
   await connection.far.sendTo(connection.cpe, BODY);
   await hangUp(connection, 'far');
-  await attackPorts(cpe, [connection.cpe.port, ...FREE_PORTS]);
+  await attackPorts(cpe, [connection.cpe.port, ...FREE_PORTS.slice(1)]);
   const next = await stage.connect(cpe);
   expect(next.server).toBe('c1');
   await exchange(next);
