@@ -8,7 +8,7 @@ import { type Kind, RIGHT, tellKeepalived } from './support/keepalived';
 jest.setTimeout(180_000);
 
 test.each<Kind>(['no virtual MAC', 'use_vmac'])('%s', async (kind) => {
-  const { flooded, ...story } = await tellKeepalived({ kind, backEnd: 'nft', onEngineDown: 'itms' });
+  const { flooded, ...story } = await tellKeepalived({ family: 'ipv4', kind, backEnd: 'nft', onEngineDown: 'itms' });
   expect(story).toEqual(RIGHT);
   expect(flooded).toBeGreaterThan(0);
 });
