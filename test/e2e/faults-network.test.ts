@@ -71,7 +71,7 @@ describe('under load', () => {
 
   test('the mangle table is flushed, with our rules: the guards hold until they are installed again', async () => {
     await underLoad(stage, {
-      fault: 'the mangle table is flushed by a foreign hand; `acsplit rules install` puts the rules back',
+      fault: 'the mangle table is flushed by another program; `acsplit rules install` restores it',
       times: 2 * OFTEN,
       // TCP waits longer from loss to loss, so constant flushing would starve it.
       calmMs: 3000,
@@ -94,7 +94,7 @@ describe('under load', () => {
       );
     const before = engine.events('reload').length;
     const { workers } = await underLoad(stage, {
-      fault: 'the configuration is reloaded (SIGHUP), with a collector more, then one less',
+      fault: 'the configuration is reloaded (SIGHUP), with a collector added, then removed',
       times: reloads,
       calmMs: 10,
       strike: async (round) => {

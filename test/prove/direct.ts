@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { type DirectRow, ENGINE_STATES, measureDirect } from '../e2e/support/direct';
 import type { Proof } from './proof';
-import { mergedRows } from './rows';
+import { byResult, type Run } from './rows';
 import { ROOT } from './programs';
 
 const RECORDED = join(ROOT, 'test/e2e/firewalls');
@@ -44,8 +44,7 @@ export const direct: Proof = {
   smallest: { tests: ['test/e2e/rules-direct.test.ts'] },
   full: async (say) => {
     const failures: string[] = [];
-    const measured: [string, string, ...string[]][] = [];
-    const lines = [`| | ${ENGINE_STATES.join(' | ')} |`, `|---|${ENGINE_STATES.map(() => '---|').join('')}`];
+    const runs: Run[] = [];
     for (const family of FAMILIES) {
       for (const backEnd of BACK_ENDS) {
         for (const { name, line } of firewalls(family)) {
@@ -54,16 +53,17 @@ export const direct: Proof = {
           const wrong = rows.filter(({ got }) => got !== 'ok');
           const where = `${family}, iptables-${backEnd}, ${name}`;
           failures.push(...wrong.map((row) => `${where}: ${describe(row)}`));
-          const cells = ENGINE_STATES.map((state) => {
+          for (const state of ENGINE_STATES.filter((state) => state !== 'without us')) {
             const all = rows.filter((row) => row.state === state);
-            return `${all.filter(({ got }) => got === 'ok').length} of ${all.length}`;
-          });
-          measured.push([`${family}, iptables-${backEnd}`, name, ...cells]);
+            const right = all.filter(({ got }) => got === 'ok').length;
+            const at = [`${family} ${line === undefined ? 'alone' : `beside ${name}`}`, `iptables-${backEnd}`, state];
+            runs.push({ at, result: `${right} of ${all.length} right` });
+          }
           say(`${where}: ${rows.length - wrong.length} of ${rows.length}`);
         }
       }
     }
-    return { failures, text: [...lines, ...mergedRows(measured)].join('\n') };
+    return { failures, text: byResult(runs) };
   },
 };
 

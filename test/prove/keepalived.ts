@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { kindsOf, RIGHT, tellKeepalived } from '../e2e/support/keepalived';
 import type { Proof } from './proof';
-import { mergedRows } from './rows';
+import { byResult, type Run } from './rows';
 
 export const keepalived: Proof = {
   name: 'keepalived',
@@ -15,7 +15,7 @@ export const keepalived: Proof = {
   smallest: { tests: ['test/e2e/keepalived.test.ts'] },
   full: async (say) => {
     const failures: string[] = [];
-    const rows: [string, string, ...(string | number)[]][] = [];
+    const runs: Run[] = [];
     for (const family of ['ipv4', 'ipv6'] as const) {
       for (const kind of kindsOf(family)) {
         for (const backEnd of BACK_ENDS) {
@@ -25,15 +25,16 @@ export const keepalived: Proof = {
             if (!isDeepStrictEqual(story, RIGHT)) failures.push(`${where}: ${JSON.stringify(story)}`);
             if (flooded === 0) failures.push(`${where}: nothing was flooded, so nothing was shown`);
             const { woken, standbyReceived, wokenWhileStandbyDead, afterSwitch } = story;
-            const cells = [woken.join(), standbyReceived, wokenWhileStandbyDead.join(), afterSwitch.join()];
-            rows.push([`${family}, ${kind}`, `iptables-${backEnd} ${onEngineDown}`, ...cells]);
-            say([where, ...cells].join(' | '));
+            const result = [
+              `the woken CPE at ${woken.join()}, with the standby engine dead at ${wokenWhileStandbyDead.join()}`,
+              `after the switch at ${afterSwitch.join()}; packets that the standby engine got: ${standbyReceived}`,
+            ].join(', ');
+            runs.push({ at: [family, kind, `iptables-${backEnd}`, onEngineDown], result });
+            say(`${where}: ${result}`);
           }
         }
       }
     }
-    const head =
-      '| | woken CPE at | packets that the standby engine got | the same, standby engine dead | after the switch |';
-    return { failures, text: [head, '|---|---|---|---|---|', ...mergedRows(rows)].join('\n') };
+    return { failures, text: byResult(runs) };
   },
 };

@@ -2,6 +2,7 @@
 import { BACK_ENDS } from '../e2e/support/back-end';
 import { differences, received, rowsOf, STATES } from '../e2e/support/untouched';
 import type { Proof } from './proof';
+import { byResult, type Run } from './rows';
 
 export const untouched: Proof = {
   name: 'untouched',
@@ -12,26 +13,24 @@ export const untouched: Proof = {
   smallest: { tests: ['test/e2e/untouched.test.ts'] },
   full: async (say) => {
     const failures: string[] = [];
-    const lines = [
-      `| | packets sent | packets received without us | ${STATES.join(' | ')} |`,
-      `|---|---|---|${STATES.map(() => '---|').join('')}`,
-    ];
+    const runs: Run[] = [];
+    const counts: string[] = [];
     for (const family of ['ipv4', 'ipv6'] as const) {
       for (const backEnd of BACK_ENDS) {
         const plain = await received({ family, backEnd });
         const where = `${family}, iptables-${backEnd}`;
-        const cells: string[] = [];
         for (const state of STATES) {
           const found = differences(plain, await received({ family, backEnd, state }));
           failures.push(...found.map((text) => `${where}, ${state}: ${text}`));
-          cells.push(found.length === 0 ? 'the same' : `${found.length} differ`);
+          const result = found.length === 0 ? 'the same' : `${found.length} differ`;
+          runs.push({ at: [family, `iptables-${backEnd}`, state], result });
+          say(`${where}, ${state}: ${result}`);
         }
         const sent = rowsOf(family).reduce((sum, { packets }) => sum + packets.length, 0);
         const seen = [...plain.values()].reduce((sum, packets) => sum + packets.length, 0);
-        lines.push(`| ${[where, sent, seen, ...cells].join(' | ')} |`);
-        say(lines.at(-1)!);
+        counts.push(`${sent} packets sent, ${seen} received.`);
       }
     }
-    return { failures, text: lines.join('\n') };
+    return { failures, text: [`Each run: ${[...new Set(counts)].join(' ')}`, byResult(runs)].join('\n\n') };
   },
 };

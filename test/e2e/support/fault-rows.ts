@@ -3,7 +3,7 @@
  * the environment the row of this fault is written there, in place of the one of an earlier run.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Outcome } from './load';
 
 const ROOT = join(__dirname, '..', '..', '..');
@@ -21,8 +21,7 @@ export interface Fault {
 export function recordFault({ fault, times, outcome, packetsLost }: Fault): void {
   const { itms, collector, transfers, failures, wrong } = outcome;
   const load = `${itms + collector} + ${transfers}`;
-  const test = relative(ROOT, expect.getState().testPath!);
-  const columns = [fault, times, load, packetsLost ?? 'unknown', failures.length, wrong.length, test];
+  const columns = [fault, times, load, packetsLost ?? 'unknown', failures.length, wrong.length];
   const row = `| ${columns.join(' | ')} |`;
   console.log([row, ...failures, ...wrong].join('\n'));
   if (process.env.ACSPLIT_WRITE_FAULTS === '1') writeRow(row, fault);

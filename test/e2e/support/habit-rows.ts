@@ -108,7 +108,7 @@ export function waitingHabits(waitsSeconds: readonly number[]): Habit[] {
   return SERVERS.flatMap(({ server, ...program }) =>
     PROTOCOLS.flatMap((tls) =>
       waitsSeconds.map((seconds): Habit => ({
-        claim: `${server}, ${tls ?? 'plain HTTP'}: ${seconds} s before the second and the third request`,
+        claim: `${server}, ${tls ?? 'plain HTTP'}: ${seconds} s between requests`,
         ...program,
         ...(tls === undefined ? {} : { tls, pauseMs: AFTER_GRACE_MS }),
         waitsMs: [0, 1000 * seconds, 1000 * seconds],
