@@ -3,7 +3,7 @@
  *
  *     node -r ./scripts/typescript.js test/bench/pcap-parser.ts [packets] [rounds]
  *
- * And what each makes of files that are not a plain microsecond pcap. For docs/decisions/own-capture-reader.md.
+ * And what each makes of files that are not a plain microsecond pcap. For docs/decisions/dependencies.md.
  */
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
  * The npm package nfqueue as a second, independent binding: the same core, one packet at a time. Not for production;
- * docs/decisions/own-addon.md says why. What it cannot do and the addon can: GSO, several queues on one socket, telling
+ * docs/decisions/dependencies.md says why. What it cannot do and the addon can: GSO, several queues on one socket, telling
  * that a verdict failed, closing a queue.
  */
 import { PacketBatch, Verdict } from '../../../src/packet/batch';
