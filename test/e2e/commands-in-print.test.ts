@@ -91,6 +91,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove habits': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove faults': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove forgers': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove mutants': 'takes 45 minutes',
   'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
