@@ -23,6 +23,22 @@ collectors: [{ name: c1, interface: eth2, address: 10.3.0.2 }]
 reportPorts: [7547]
 tables: { capacity: 65536 }
 `;
+/** Its activations outlive an engine that is away for longer than the kernel waits. */
+const HOLDING = `${CONFIGURATION}onEngineDown: hold\n`;
+
+/** A second instance beside it, with its own of everything. */
+const NORTH = `
+name: north
+cpe: { interface: eth3, address: 10.11.0.1, networks: [10.11.0.0/16] }
+itms: { interface: eth4, address: 10.12.0.2 }
+collectors: [{ name: c1, interface: eth5, address: 10.13.0.2 }]
+reportPorts: [7547]
+tables: { capacity: 65536 }
+queue: { first: 4 }
+stateDirectory: /run/acsplit-north
+metrics: { listen: 127.0.0.1:9548 }
+`;
+const NORTH_CPE = '10.11.0.5';
 
 /** CPE, ITMS and collector in namespaces of the container; a server answers with its name. */
 const NETWORK = `
@@ -40,11 +56,15 @@ wire() { # NAME INTERFACE NEAR FAR
 wire cpe eth0 10.1.0.1 ${CPE}
 wire itms eth1 10.2.0.1 10.2.0.2
 wire c1 eth2 10.3.0.1 10.3.0.2
-for name in itms c1; do
+wire north-cpe eth3 10.11.0.1 ${NORTH_CPE}
+wire north-itms eth4 10.12.0.1 10.12.0.2
+wire north-c1 eth5 10.13.0.1 10.13.0.2
+for name in itms c1 north-itms north-c1; do
   ip netns exec $name node -e 'require("net").createServer((s) => s.on("error", () => {}).end(process.argv[1])).listen(7547)' $name </dev/null >/dev/null 2>&1 &
 done
 `;
-const SESSION = `ip netns exec cpe node -e 'require("net").connect(7547, "10.1.0.1").setTimeout(4000, () => process.exit(1)).on("error", () => process.exit(1)).pipe(process.stdout)'`;
+const session = (cpe: string, acs: string): string =>
+  `ip netns exec ${cpe} node -e 'require("net").connect(7547, "${acs}").setTimeout(4000, () => process.exit(1)).on("error", () => process.exit(1)).pipe(process.stdout)'`;
 
 /** Tests, to be described. */
 export function bootedUnits(): void {
@@ -58,9 +78,12 @@ export function bootedUnits(): void {
     const { status, stdout, stderr } = spawnSync('nsenter', enter, { encoding: 'utf8', env: { PATH } });
     return { status, out: (stdout + stderr).trim() };
   }
-  const shown = (property: string): string => inside(`systemctl show acsplit -p ${property} --value`).out;
+  const shown = (property: string, unit = 'acsplit'): string =>
+    inside(`systemctl show ${unit} -p ${property} --value`).out;
   /** The server that answers the CPE; '' when none does. */
-  const answers = (): string => inside(SESSION).out;
+  const answers = (): string => inside(session('cpe', '10.1.0.1')).out;
+  const northAnswers = (): string => inside(session('north-cpe', '10.11.0.1')).out;
+  const configure = (name: string, text: string): void => writeFileSync(join(ROOT, 'etc/acsplit', name), text);
 
   async function until(what: string, limitMs: number, holds: () => boolean): Promise<void> {
     for (const deadline = performance.now() + limitMs; !holds(); await pause(200)) {
@@ -75,7 +98,8 @@ export function bootedUnits(): void {
     expect([made.status, made.stderr.slice(-2000)]).toEqual([0, expect.any(String)]);
     writeFileSync(join(ROOT, 'root/network.sh'), NETWORK);
     spawnSync('mkdir', ['-p', join(ROOT, 'etc/acsplit')]);
-    writeFileSync(join(ROOT, 'etc/acsplit/acsplit.yaml'), CONFIGURATION);
+    configure('acsplit.yaml', CONFIGURATION);
+    configure('north.yaml', NORTH);
     const words = ['-D', ROOT, '--boot', '--private-network', '--register=no', '--keep-unit', '--machine=acsplit-test'];
     container = spawn('systemd-nspawn', [...words, '--capability=CAP_NET_ADMIN,CAP_NET_RAW'], { stdio: 'pipe' });
     for (const stream of [container.stdout!, container.stderr!]) {
@@ -118,7 +142,7 @@ export function bootedUnits(): void {
     const reload = async (text: string): Promise<void> => {
       const reloads = (): number => inside('journalctl -u acsplit -o cat').out.split('"event":"reload"').length;
       const before = reloads();
-      writeFileSync(join(ROOT, 'etc/acsplit/acsplit.yaml'), text);
+      configure('acsplit.yaml', text);
       expect(inside('systemctl reload acsplit').status).toBe(0);
       await until('reload', START_MS, () => reloads() > before);
     };
@@ -131,18 +155,31 @@ export function bootedUnits(): void {
     expect(shown('MainPID')).toBe(pid);
   });
 
-  test('killed: started again, over the tables that it left', async () => {
-    const pid = shown('MainPID');
-    inside(`acsplit activate ${CPE} --collector c1; kill -9 ${pid}`);
-    await until('another', START_MS, () => shown('MainPID') !== pid && shown('ActiveState') === 'active');
-    expect(shown('NRestarts')).toBe('1');
-    expect(answers()).toBe('c1');
-  });
+  describe('with hold, so that the kernel never stands in for it', () => {
+    beforeAll(async () => {
+      configure('acsplit.yaml', HOLDING);
+      inside('systemctl restart acsplit');
+      await untilActive();
+    });
+    afterAll(async () => {
+      configure('acsplit.yaml', CONFIGURATION);
+      inside('systemctl restart acsplit');
+      await untilActive();
+    });
 
-  test('restarted: over its tables, too', async () => {
-    inside(`acsplit activate ${CPE} --collector c1; systemctl restart acsplit`);
-    await untilActive();
-    expect(answers()).toBe('c1');
+    test('killed: started again, over the tables that it left', async () => {
+      const pid = shown('MainPID');
+      inside(`acsplit activate ${CPE} --collector c1; kill -9 ${pid}`);
+      await until('another', START_MS, () => shown('MainPID') !== pid && shown('ActiveState') === 'active');
+      expect(shown('NRestarts')).toBe('1');
+      expect(answers()).toBe('c1');
+    });
+
+    test('restarted: over its tables, too', async () => {
+      inside(`acsplit activate ${CPE} --collector c1; systemctl restart acsplit`);
+      await untilActive();
+      expect(answers()).toBe('c1');
+    });
   });
 
   test('stopped dead: the kernel serves the CPEs, and the watchdog has it started again', async () => {
@@ -164,6 +201,53 @@ export function bootedUnits(): void {
     await until('rules', TIMER_MS, () => inside('acsplit rules check').status === 0);
     expect(inside('journalctl -u acsplit-rules -o cat').out).toContain('installed again: ');
     expect(answers()).toBe('itms');
+  });
+
+  describe('a second instance', () => {
+    const north = 'acsplit@north';
+    const untilNorth = (): Promise<void> =>
+      until('north', START_MS, () => shown('ActiveState', north) === 'active' && northAnswers() !== '');
+    const first = (): string[] => [shown('MainPID'), shown('NRestarts'), shown('ActiveState')];
+
+    test('is enabled as the manual says, and each serves its own CPEs', () => {
+      const before = first();
+      expect(inside(`systemctl enable --now ${north} acsplit-rules@north.timer`).status).toBe(0);
+      expect(inside(`cat /proc/${shown('MainPID', north)}/status`).out).toMatch(/^CapEff:\t0000000000001000$/m);
+      expect([answers(), northAnswers()]).toEqual(['itms', 'north-itms']);
+      expect(inside(`acsplit activate ${NORTH_CPE} --collector c1 --instance north`).status).toBe(0);
+      expect([answers(), northAnswers()]).toEqual(['itms', 'north-c1']);
+      expect(first()).toEqual(before);
+    });
+
+    test('killed: it is started again, and the first notices nothing', async () => {
+      const before = first();
+      const pid = shown('MainPID', north);
+      inside(`kill -9 ${pid}`);
+      await until('another', START_MS, () => shown('MainPID', north) !== pid);
+      expect(answers()).toBe('itms');
+      await untilNorth();
+      expect(northAnswers()).toBe('north-itms');
+      expect(first()).toEqual(before);
+    });
+
+    test('its rules removed: its timer restores them, and no other rule changes', async () => {
+      const others = (): string => inside('iptables-save | grep -v @north | grep ^-A').out;
+      const before = others();
+      expect(inside('acsplit rules remove --instance north').status).toBe(0);
+      expect([answers(), northAnswers()]).toEqual(['itms', '']);
+      const check = 'acsplit rules check -c /etc/acsplit/north.yaml';
+      await until('rules', TIMER_MS, () => inside(check).status === 0);
+      expect(inside('journalctl -u acsplit-rules@north -o cat').out).toContain('installed again: ');
+      expect([answers(), northAnswers()]).toEqual(['itms', 'north-itms']);
+      expect(others()).toBe(before);
+    });
+
+    test('stopped, and disabled: so is its timer, and the first serves on', () => {
+      inside(`systemctl disable --now ${north} acsplit-rules@north.timer && acsplit rules remove --instance north`);
+      expect(inside(`systemctl is-active ${north} acsplit-rules@north.timer`).out).toBe('inactive\ninactive');
+      expect([answers(), northAnswers()]).toEqual(['itms', '']);
+      expect(inside('iptables-save; ipset list -name').out).not.toContain('@north');
+    });
   });
 
   test('stopped: so is the timer, the rules stay, the kernel serves the CPEs', async () => {
