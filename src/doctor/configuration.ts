@@ -5,7 +5,7 @@ import { serversOnThisHost } from '../configuration/own-addresses';
 import { type Check } from './check';
 import { type Diagnosis } from './checks';
 import { edit } from './command-line';
-import { askIp } from './links';
+import { askIp } from './ask-ip';
 
 export const configuration: Check<string[]> = {
   name: 'configuration',

@@ -1,13 +1,13 @@
 /** The interfaces as `ip` shows them: present, up, with the ACS address, with one MTU, without BIG TCP. */
 
 import { type Configuration } from '../configuration/configuration';
-import { Failure } from '../configuration/errors';
+import { localRoutes } from '../steering/iptables';
+import { askIp } from './ask-ip';
 import { type Check, type Fault } from './check';
-import { covers } from '../configuration/interface';
-import { type CpeInterface } from '../splitter/topology';
 import { edit } from './command-line';
 import { type Host } from './host';
-import { interfacesOf, isWanted, placesOf, withPrefix } from './places';
+import { interfacesOf, isWanted, type Places, placesOf, withPrefix } from './places';
+import { judgeVirtualMacs, lookAtVirtualMacs, type VirtualMacFacts } from './virtual-mac';
 
 /** Output of `ip -j -d link show`; older kernels lack the last two. */
 export interface Link {
@@ -23,20 +23,6 @@ export interface Link {
 /** The most a slot of the packet batch holds (src/packet/batch.ts); only BIG TCP builds larger packets. */
 const MAX_PACKET_BYTES = 65_536;
 const SIZES = ['gso_max_size', 'gro_max_size', 'gso_ipv4_max_size', 'gro_ipv4_max_size'] as const;
-
-/** Runs `ip -j WORDS`. @throws Failure if `ip` is not installed */
-export function askIp<Answer>(host: Host, words: readonly string[]): Answer | undefined {
-  const { status, stdout, stderr, error } = host.run('ip', ['-j', ...words]);
-  if (error) throw new Failure(`doctor: ip cannot be run (${error.message}); on Debian: apt-get install iproute2`);
-  if (status !== 0) return undefined;
-  try {
-    return JSON.parse(stdout === '' ? '[]' : stdout) as Answer;
-  } catch (cause) {
-    throw new Failure(`doctor: ip ${words.join(' ')} printed no JSON (${stderr.trim()}); is iproute2 too old?`, {
-      cause,
-    });
-  }
-}
 
 function lookAtLinks(host: Host, { topology }: Configuration): Link[] {
   const wanted = interfacesOf(topology);
@@ -83,54 +69,37 @@ interface Addressed {
   addr_info: { local: string }[];
 }
 
-/** An interface that receives for another, as keepalived makes one for a virtual MAC (use_vmac). */
-interface Macvlan {
-  ifname: string;
-  /** The parent's name. */
-  link?: string;
-  linkinfo?: { info_kind?: string };
-}
-
-interface AddressFacts {
-  present: Addressed[];
-  macvlans: Macvlan[];
-}
-
-/** Packets to a virtual MAC come in by its macvlan, whatever the parent is called in the rules. */
-function virtualMac({ present, macvlans }: AddressFacts, acs: string, sides: readonly CpeInterface[]): Fault[] {
-  const holders = present.filter(({ addr_info: list }) => list.some(({ local }) => local === acs));
-  return macvlans
-    .filter(({ ifname, link }) => {
-      const isHolder = holders.some((holder) => holder.ifname === ifname);
-      return (
-        isHolder && sides.some((side) => covers(side.in, link ?? '')) && !sides.some((side) => covers(side.in, ifname))
-      );
-    })
-    .map(({ ifname, link }): Fault => {
-      const remedy = `cpe.interface: { in: ${ifname}, out: ${link} }`;
-      const says = `the ACS address ${acs} is on ${ifname}, a virtual MAC on ${link}: packets from CPEs come in by ${ifname}, past our rules; configure ${remedy}, restart the engine and install the rules`;
-      return { level: 'failure', says, mend: '' };
-    });
+interface AddressFacts extends VirtualMacFacts {
+  /** The ACS addresses that are not local now. */
+  elsewhere: string[];
 }
 
 export const acsAddress: Check<AddressFacts> = {
   name: 'acs-address',
   needs: ['interfaces'],
-  look: (host) => ({
-    present: askIp<Addressed[]>(host, ['address', 'show']) ?? [],
-    macvlans: (askIp<Macvlan[]>(host, ['-d', 'link', 'show']) ?? []).filter(
-      ({ linkinfo }) => linkinfo?.info_kind === 'macvlan',
-    ),
-  }),
-  judge: (facts, wanted) =>
-    placesOf(wanted.topology).flatMap(({ acs, networks, cpeInterface, cpeInterfaces }): Fault[] => {
-      const own = facts.present.flatMap(({ addr_info: list }) => list.map(({ local }) => local));
-      if (own.includes(acs)) {
-        return virtualMac(facts, acs, cpeInterfaces).map((fault) => ({ ...fault, mend: edit(wanted) }));
-      }
-      const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
-      return [{ level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` }];
-    }),
+  look: (host, { topology }) => {
+    const present = askIp<Addressed[]>(host, ['address', 'show']) ?? [];
+    const isElsewhere = ({ family, acs }: Places) => askIp<unknown[]>(host, localRoutes(family, acs))?.length === 0;
+    return {
+      elsewhere: placesOf(topology)
+        .filter(isElsewhere)
+        .map(({ acs }) => acs),
+      holders: present.map(({ ifname, addr_info: list }) => ({
+        name: ifname,
+        addresses: list.map((one) => one.local),
+      })),
+      ...lookAtVirtualMacs(host),
+    };
+  },
+  judge: (facts, wanted) => [
+    ...placesOf(wanted.topology)
+      .filter(({ acs }) => facts.elsewhere.includes(acs))
+      .map(({ acs, networks, cpeInterface }): Fault => {
+        const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
+        return { level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` };
+      }),
+    ...judgeVirtualMacs(facts, wanted),
+  ],
   fine: (_, { topology }) =>
     `${placesOf(topology)
       .map(({ acs }) => acs)

@@ -9,7 +9,7 @@ import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { sysctl } from './command-line';
 import { type Host } from './host';
-import { askIp } from './links';
+import { askIp } from './ask-ip';
 import { type Family } from '../packet/address';
 import { covers } from '../configuration/interface';
 import { type CpeInterface } from '../splitter/topology';

@@ -66,8 +66,9 @@ export const soak: Proof = {
 
 export const systemd: Proof = {
   name: 'systemd',
-  shows: 'the units under a systemd of their own: enabled, reloaded, killed, stopped dead, rules flushed',
-  takes: '5 minutes, root, debootstrap and systemd-container',
+  shows:
+    'the units of two instances under a systemd of their own: enabled, reloaded, killed, stopped dead, rules flushed',
+  takes: '6 minutes, root, debootstrap and systemd-container',
   needsRoot: true,
   smallest: { tests: [SYSTEMD_TEST] },
   full: tests([SYSTEMD_TEST], { ACSPLIT_SYSTEMD: 'real' }),

@@ -2,9 +2,11 @@
 
 import { type CommandModule } from 'yargs';
 import {
+  acsElsewhere,
   checkRules,
   DEFAULT_INSTANCE,
   describeDone,
+  describeElsewhere,
   describeQueues,
   type Difference,
   installRules,
@@ -73,14 +75,16 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   describe: 'install the rules for every configured family, or update older ones; needs root',
   builder: (parser) =>
     parser.example('$0 rules install', 'before or after starting the engine; until it runs, onEngineDown applies'),
-  handler: ({ config }) =>
+  handler: async ({ config }) => {
+    const configuration = loadConfiguration(config);
     inWords(() => {
-      const configuration = loadConfiguration(config);
       requireServersElsewhere(configuration.topology);
       const done = installRules(configuration.topology, steeringOf(configuration));
       process.stdout.write(`installed: ${describeDone(done)}\n`);
-      warnOfOtherQueues(configuration);
-    }),
+    });
+    warnOfOtherQueues(configuration);
+    await warnOfStandby(configuration);
+  },
 };
 
 /** The engine that runs was started with another `queue.first`: it sees nothing of what these rules steer. */
@@ -89,6 +93,14 @@ function warnOfOtherQueues({ name, queue: { first } }: Configuration): void {
   if (engine === undefined || engine.firstQueue === first) return;
   const has = `the running engine (pid ${engine.pid}) has ${describeQueues(engine.firstQueue)}`;
   process.stderr.write(`acsplit: ${has}, these rules steer to ${describeQueues(first)}: restart the engine\n`);
+}
+
+/** The rules steer only where the ACS address is. */
+async function warnOfStandby({ topology }: Configuration): Promise<void> {
+  const addresses = await acsElsewhere(topology);
+  if (addresses.length === 0) return;
+  const what = `${describeElsewhere(addresses)}: these rules steer nothing for now (normal on a standby router)`;
+  process.stderr.write(`acsplit: ${what}\n`);
 }
 
 interface RemoveOptions extends GlobalOptions {

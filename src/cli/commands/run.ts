@@ -13,7 +13,7 @@ import {
   ServiceManager,
   startEngine,
 } from '../../engine';
-import { aliveSets, describeQueues, installedQueue } from '../../steering/iptables';
+import { acsElsewhere, aliveSets, describeElsewhere, describeQueues, installedQueue } from '../../steering/iptables';
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { requireServersElsewhere } from '../../configuration/own-addresses';
@@ -73,6 +73,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
   manager.ready();
   manager.watch(() => engine.verdictsFlow());
   void warnOfOtherQueues(options);
+  void warnOfStandby(options);
   signals.onReload(() => void reloadFrom(config, engine, manager, log));
   await engine.finished;
 }
@@ -92,11 +93,21 @@ async function warnOfOtherQueues({ name, queue: { first }, log }: EngineOptions)
   log.error({ event: 'other-queues', installed, first }, `${what}: no packet reaches it; run: acsplit rules install`);
 }
 
+/** No packet reaches the engine of a router that does not have the ACS address, and it looks healthy. */
+async function warnOfStandby({ topology, log }: EngineOptions): Promise<void> {
+  const addresses = await acsElsewhere(topology);
+  if (addresses.length === 0) return;
+  const what = `${describeElsewhere(addresses)}: no packet reaches this engine (normal on a standby router)`;
+  log.warn({ event: 'acs-address', addresses }, what);
+}
+
 /** If the new configuration is refused, the running one stays in force. */
 async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: EngineLog): Promise<void> {
   manager.reloading();
   try {
-    await engine.reload(readOptions(config, log));
+    const options = readOptions(config, log);
+    await engine.reload(options);
+    void warnOfStandby(options);
     log.info(
       { event: 'reload' },
       'configuration reloaded; if addresses, ports or networks changed, run: acsplit rules install',

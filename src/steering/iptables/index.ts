@@ -1,5 +1,6 @@
 /** The iptables bundle: rendered from the topology, installed, removed, compared with what is live. */
 
+export { acsElsewhere, describeElsewhere, localRoutes } from './acs-address';
 export { checkRules, type Difference } from './check';
 export { describeDone, type Done, installRules, removeRules, type System } from './install';
 export { describeQueues, installedQueue } from './installed-queue';

@@ -4,27 +4,13 @@
  * read rules that name a set; then the name of the set that tells whether an engine lives says it.
  */
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { SIDES } from '../../packet/batch';
 import { firstQueueOf } from './conflicts';
 import { FAMILIES, PROGRAM } from './family';
 import { DEFAULT_INSTANCE } from './instance';
-import { searchPath } from './iptables';
+import { type Reader, readProgram } from './read-program';
 import { parseRuleset } from './ruleset';
 import { firstQueueOfSet } from './sets';
-
-/** Returns a program's output; rejects when it cannot be run or fails. */
-export type Reader = (program: string, words: readonly string[]) => Promise<string>;
-
-const TIMEOUT_MS = 60_000;
-const MAX_OUTPUT_BYTES = 64 << 20;
-
-const readProgram: Reader = async (program, words) => {
-  const env = { ...process.env, PATH: searchPath(), LC_ALL: 'C' };
-  const options = { env, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' } as const;
-  return (await promisify(execFile)(program, words, options)).stdout;
-};
 
 /** The first queue of an instance's installed rules; `undefined` when there are none, or they cannot be read. */
 export async function installedQueue(

@@ -2,7 +2,8 @@
 
 import { installRules, removeRules, renderRules, type System } from '../../../../src/steering/iptables';
 import { compareRules } from '../../../../src/steering/iptables/check';
-import { installedQueue, type Reader } from '../../../../src/steering/iptables/installed-queue';
+import { installedQueue } from '../../../../src/steering/iptables/installed-queue';
+import { type Reader } from '../../../../src/steering/iptables/read-program';
 import { type Topology } from '../../../../src/splitter/topology';
 import { FakeIpset } from './fake-ipset';
 import { HOLD, ITMS, plain } from './topologies';
