@@ -92,6 +92,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove habits': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove faults': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove flood': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove forgers': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove mutants': 'takes 45 minutes',
   'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
@@ -132,8 +133,6 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit trace --cpe': 'a synopsis',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run soak': 'takes half an hour',
-  'ACSPLIT_FLOOD=1000000 npx jest --selectProjects e2e --testPathPatterns e2e/scale-flood':
-    'these tests once more, with more packets; `npm test` runs them',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes most of an hour',
