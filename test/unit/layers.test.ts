@@ -23,6 +23,7 @@ const ENGINE_ROOMS: Record<string, readonly string[]> = {
   worker: ['shared'],
   control: ['shared'],
   report: ['shared'],
+  recorder: ['shared'],
   supervisor: ['shared', 'control', 'report'],
 };
 /** Folders with a face, and how many words its path has: others import that, never a file inside. */
