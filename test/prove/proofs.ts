@@ -4,6 +4,7 @@ import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { forgers } from './attacks';
 import { habits } from './habits';
+import { history } from './history';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
 import { untouched } from './untouched';
@@ -16,6 +17,7 @@ export const PROOFS: readonly Proof[] = [
   plantedBugs,
   fuzz,
   loads,
+  history,
   mutants,
   benchmarks,
   replaySpeed,
