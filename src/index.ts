@@ -37,4 +37,5 @@ export {
   type Lives,
   type Topology,
 } from './splitter/topology';
-export { type TableShape, TtlTable } from './tables/ttl-table';
+export { type TableShape } from './tables/hash-rows';
+export { TtlTable } from './tables/ttl-table';

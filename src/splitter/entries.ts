@@ -1,7 +1,8 @@
 /** The tables' entries as plain objects, for people. Walks whole tables, so it is not for the packet path. */
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
 import { type ActivatedCpes } from '../tables/activated-cpes';
-import { type ConnectionTable, Seen } from '../tables/connection-table';
+import { Seen } from '../tables/connection-row';
+import { type ConnectionTable } from '../tables/connection-table';
 import { type TtlTable } from '../tables/ttl-table';
 import { type FamilyState } from './memory/family-state';
 import { type SplitterState } from './memory/state';

@@ -6,7 +6,8 @@
  * The later one then gets another port, which the CPE sees. The entry is stored under the visible port, and a reverse
  * index leads from the server's own port to it. The index is only a hint: the entry must confirm it.
  */
-import { ConnectionTable, type ConnectionLives, Seen, Word } from './connection-table';
+import { type ConnectionLives, Seen, Word } from './connection-row';
+import { ConnectionTable } from './connection-table';
 import { Cause } from './flow-port';
 import { type TableMemory } from './table-memory';
 import { TtlTable } from './ttl-table';

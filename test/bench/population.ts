@@ -2,7 +2,8 @@
 import { parseIpv4 } from '../../src/packet/address';
 import { type Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
-import { type ConnectionTable, Seen, Word } from '../../src/tables/connection-table';
+import { Seen, Word } from '../../src/tables/connection-row';
+import { type ConnectionTable } from '../../src/tables/connection-table';
 
 export const LIVE_CAPACITY = 1_048_576;
 /** Ports of the entries. */

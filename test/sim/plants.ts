@@ -27,21 +27,21 @@ type Row = readonly [what: string, within: string, place: Break['place'], become
 const CONSUME = 'activatedCpes.consume(slot, view.sourcePort, view.destinationPort);';
 
 const REPORTS: readonly Row[] = [
-  ['the pin is not asked', 'ReportDecisions.steer', call('isPinned'), 'false'],
+  ['the pin is not asked', 'ReportOpening.steer', call('isPinned'), 'false'],
   ['an activation is never used up', 'ReportDecisions.confirm', callStatement('consume'), ';'],
-  ['a repeated SYN is taken for a new one', 'ReportDecisions.open', comparison('isn'), 'false'],
-  ['a SYN onto a live diversion is decided afresh at once', 'ReportDecisions.open', call('isOverForCpe'), 'true'],
+  ['a repeated SYN is taken for a new one', 'ReportOpening.open', comparison('isn'), 'false'],
+  ['a SYN onto a live diversion is decided afresh at once', 'ReportOpening.open', call('isOverForCpe'), 'true'],
   [
     'a collector may speak on a connection that is not its own',
-    'ReportDecisions.isOwn',
+    'ReportServers.isOwn',
     comparison('owner'),
     'sender >= 0',
   ],
-  ['the ITMS may speak on a diverted connection', 'ReportDecisions.serveItms', use('isCollectors'), 'false'],
-  ['a paused splitter diverts', 'ReportDecisions.objection', operand('isPaused'), 'false'],
-  ['a pause tears a session', 'ReportDecisions.objection', call('isGrace'), 'false'],
-  ['a RST from a refusing collector leaves the entry', 'ReportDecisions.reset', call('isRefusal'), 'false'],
-  ['a reset that answers no SYN is a refusal', 'ReportDecisions.isRefusal', call('isRefusal'), 'true'],
+  ['the ITMS may speak on a diverted connection', 'ReportServers.serveItms', use('isCollectors'), 'false'],
+  ['a paused splitter diverts', 'ReportOpening.objection', operand('isPaused'), 'false'],
+  ['a pause tears a session', 'ReportOpening.objection', call('isGrace'), 'false'],
+  ['a RST from a refusing collector leaves the entry', 'ReportServers.reset', call('isRefusal'), 'false'],
+  ['a reset that answers no SYN is a refusal', 'ReportServers.isRefusal', call('isRefusal'), 'true'],
 ];
 
 const PROOF: readonly Row[] = [
@@ -50,45 +50,40 @@ const PROOF: readonly Row[] = [
   ['a FIN of the CPE counts wherever it stands', 'ReportDecisions.close', call('isFinOfCpe'), 'true'],
   [
     'a FIN that the collector acknowledged does not count',
-    'ReportDecisions.spokenByServer',
+    'ReportServers.spokenByServer',
     call('acknowledgesFin'),
     'false',
   ],
-  ['a provisional connection uses the activation up', 'ReportDecisions.divertedBy', callStatement('tried'), CONSUME],
-  ['a refusal keeps the activation', 'ReportDecisions.reset', callStatement('endActivation'), ''],
-  ['a dead collector keeps the activation', 'ReportDecisions.objection', comparison('reportUnansweredMs'), 'false'],
-  ['a silent collector gets the CPE’s other SYNs', 'ReportDecisions.objection', comparison('SILENT_MS'), 'false'],
+  ['a provisional connection uses the activation up', 'ReportOpening.divertedBy', callStatement('tried'), CONSUME],
+  ['a refusal keeps the activation', 'ReportServers.reset', callStatement('endActivation'), ''],
+  ['a dead collector keeps the activation', 'ReportOpening.objection', comparison('reportUnansweredMs'), 'false'],
+  ['a silent collector gets the CPE’s other SYNs', 'ReportOpening.objection', comparison('SILENT_MS'), 'false'],
   ['a RST without ACK after a SYN is no boot', 'ReportDecisions.hasBooted', returned, 'false'],
   ['every RST of the CPE is a boot', 'ReportDecisions.abort', call('hasBooted'), 'true'],
   ['a boot leaves the activation', 'ReportDecisions.booted', callStatement('endActivation'), ''],
   ['a SYN that waits is never settled', 'ReportDecisions.spokenByCpe', callStatement('unmark'), ';'],
-  ['a collector that was silent keeps the SYN', 'ReportDecisions.openOnto', comparison('reportUnansweredMs'), 'false'],
-  [
-    'a SYN that may draw no challenge counts as silence',
-    'ReportDecisions.openOnto',
-    comparison('CHALLENGE_MS'),
-    'true',
-  ],
-  ['a collector that has forgotten is heard', 'ReportDecisions.accept', condition('isPending'), 'false'],
+  ['a collector that was silent keeps the SYN', 'ReportOpening.openOnto', comparison('reportUnansweredMs'), 'false'],
+  ['a SYN that may draw no challenge counts as silence', 'ReportOpening.openOnto', comparison('CHALLENGE_MS'), 'true'],
+  ['a collector that has forgotten is heard', 'ReportServers.accept', condition('isPending'), 'false'],
   [
     'a SYN ends an entry whose FIN is on its way',
-    'ReportDecisions.open',
+    'ReportOpening.open',
     call('isOverForCpe'),
     'reports.isClosed(known)',
   ],
   ['a provisional entry has the packets of the ITMS’s session', 'ReportDecisions.unproven', call('isAnswered'), 'true'],
-  ['a provisional entry keeps the ITMS from its session', 'ReportDecisions.serveItms', call('isAnswered'), 'true'],
-  ['the checksum of a SYN is not looked at', 'ReportDecisions.open', call('isChecksumRight'), 'true'],
+  ['a provisional entry keeps the ITMS from its session', 'ReportServers.serveItms', call('isAnswered'), 'true'],
+  ['the checksum of a SYN is not looked at', 'ReportOpening.open', call('isChecksumRight'), 'true'],
   ['the checksum of a RST is not looked at', 'ReportDecisions.abort', call('isChecksumRight'), 'true'],
   ['the checksum of a FIN is not looked at', 'ReportDecisions.close', call('isChecksumRight'), 'true'],
 ];
 
 const GRACE: readonly Row[] = [
-  ['there is no grace after an unanswered request', 'ReportDecisions.graceAfter', use('Unanswered'), 'Head.Interim'],
-  ['there is no grace after an unfinished session', 'ReportDecisions.graceAfter', use('Body'), 'Head.Interim'],
-  ['there is no grace after a 401', 'ReportDecisions.graceAfter', use('Retry', 'Head'), 'Head.Interim'],
-  ['an idle close over TLS is an end', 'ReportDecisions.graceAfter', initial('isIdle'), 'false'],
-  ['every close over TLS is idle', 'ReportDecisions.graceAfter', initial('isIdle'), 'true'],
+  ['there is no grace after an unanswered request', 'ReportEnds.graceAfter', use('Unanswered'), 'Head.Interim'],
+  ['there is no grace after an unfinished session', 'ReportEnds.graceAfter', use('Body'), 'Head.Interim'],
+  ['there is no grace after a 401', 'ReportEnds.graceAfter', use('Retry', 'Head'), 'Head.Interim'],
+  ['an idle close over TLS is an end', 'ReportEnds.graceAfter', initial('isIdle'), 'false'],
+  ['every close over TLS is idle', 'ReportEnds.graceAfter', initial('isIdle'), 'true'],
 ];
 
 const REQUESTS: readonly Row[] = [
@@ -124,10 +119,10 @@ const HEADS: readonly Row[] = [
 ];
 
 const NUMBERS: readonly Row[] = [
-  ['a keep-alive probe is not the CPE’s', 'ConnectionTable.isOfCpe', initial('into'), '($&) - 1'],
+  ['a keep-alive probe is not the CPE’s', 'ConnectionNumbers.isOfCpe', initial('into'), '($&) - 1'],
   [
     'a CPE may acknowledge what was never sent',
-    'ConnectionTable.isOfCpe',
+    'ConnectionNumbers.isOfCpe',
     initial('unacknowledged'),
     'Math.max(0, $&)',
   ],
@@ -172,7 +167,7 @@ const LIVES: readonly Row[] = [
 
 const TTL: readonly Row[] = [
   ['the sweep misses the last slot', 'TtlTable.sweep', condition('slots'), '$& && slot + 2 < this.slots'],
-  ['a deletion shifts nothing back', 'TtlTable.fill', condition('fromHome'), 'true'],
+  ['a deletion shifts nothing back', 'HashRows.fill', condition('fromHome'), 'true'],
 ];
 
 const CHECKSUM: readonly Row[] = [
@@ -186,19 +181,35 @@ const REWRITE: readonly Row[] = [
   ['the checksum does not follow a port', 'rewritePort', call('updateWord'), '$1'],
 ];
 
-function plants(group: Plant['group'], file: string, rows: readonly Row[]): Plant[] {
-  return rows.map(([what, within, place, becomes]) => ({ what, group, file, within, place, becomes }));
+/** The files of the decisions about report connections, by class. */
+const REPORT_FILES: Readonly<Record<string, string>> = {
+  ReportDecisions: 'splitter/decide/reports.ts',
+  ReportOpening: 'splitter/decide/report-opening.ts',
+  ReportServers: 'splitter/decide/report-servers.ts',
+  ReportEnds: 'splitter/decide/report-ends.ts',
+};
+const TABLE_FILES: Readonly<Record<string, string>> = {
+  ConnectionNumbers: 'tables/connection-numbers.ts',
+  ConnectionTable: 'tables/connection-table.ts',
+  HashRows: 'tables/hash-rows.ts',
+  TtlTable: 'tables/ttl-table.ts',
+};
+
+/** @param file of all rows, or by the class that a row breaks */
+function plants(group: Plant['group'], file: string | Readonly<Record<string, string>>, rows: readonly Row[]): Plant[] {
+  const fileOf = (within: string) => (typeof file === 'string' ? file : file[within.split('.')[0]]);
+  return rows.map(([what, within, place, becomes]) => ({ what, group, file: fileOf(within), within, place, becomes }));
 }
 
 export const PLANTS: readonly Plant[] = [
-  ...plants('decisions', 'splitter/decide/reports.ts', REPORTS),
-  ...plants('proof', 'splitter/decide/reports.ts', PROOF),
-  ...plants('grace', 'splitter/decide/reports.ts', GRACE),
+  ...plants('decisions', REPORT_FILES, REPORTS),
+  ...plants('proof', REPORT_FILES, PROOF),
+  ...plants('grace', REPORT_FILES, GRACE),
   ...plants('grace', 'splitter/decide/http-head.ts', HEADS),
   ...plants('decisions', 'splitter/decide/requests.ts', REQUESTS),
   ...plants('decisions', 'splitter/decide/activation.ts', ACTIVATION),
   ...plants('decisions', 'splitter/decide/decision-table.ts', TABLE),
-  ...plants('proof', 'tables/connection-table.ts', NUMBERS),
+  ...plants('proof', TABLE_FILES, NUMBERS),
   ...plants('decisions', 'tables/activated-cpes.ts', ACTIVATED),
   ...plants('decisions', 'splitter/memory/family-state.ts', STATE),
   ...plants('lives', 'splitter/memory/family-state.ts', LIVES),
@@ -210,7 +221,7 @@ export const PLANTS: readonly Plant[] = [
     ['a forged RST is believed for good', 'ConnectionTable.lift', callStatement('unmark'), ''],
   ]),
   ...plants('lives', 'tables/pin-cache.ts', [['pins live for 2 s', 'LIFE_MS', initial('LIFE_MS'), '2_000']]),
-  ...plants('tables', 'tables/ttl-table.ts', TTL),
+  ...plants('tables', TABLE_FILES, TTL),
   ...plants('checksums', 'packet/checksum.ts', CHECKSUM),
   ...plants('checksums', 'packet/rewrite.ts', REWRITE),
 ];

@@ -2,7 +2,8 @@
  * A TtlTable that is killed between any two of its writes: every write of an int32 is followed by a copy of the whole
  * memory, which is what the next run would find. Copies of whole rows are taken word by word, so they tear.
  */
-import { TtlTable, type TableShape } from '../../src/tables/ttl-table';
+import { type TableShape } from '../../src/tables/hash-rows';
+import { TtlTable } from '../../src/tables/ttl-table';
 
 export class CrashingMemory {
   readonly buffer: ArrayBuffer;

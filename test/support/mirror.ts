@@ -1,6 +1,7 @@
 /** A listener that keeps what it was told, and the real contents of the tables, in the same words. */
 import { ActivatedCpes } from '../../src/tables/activated-cpes';
-import { type ConnectionTable, Seen, Word } from '../../src/tables/connection-table';
+import { Seen, Word } from '../../src/tables/connection-row';
+import { type ConnectionTable } from '../../src/tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../src/tables/flow-port';
 import { type TtlTable } from '../../src/tables/ttl-table';
 import { type Splitter } from '../../src/splitter/splitter';

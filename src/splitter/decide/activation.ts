@@ -8,7 +8,7 @@
 import { type PacketView } from '../../packet/view';
 import { isChecksumRight } from '../../packet/verify';
 import { Cause } from '../../tables/flow-port';
-import { Word } from '../../tables/connection-table';
+import { Word } from '../../tables/connection-row';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
 import { ITMS } from '../memory/owners';

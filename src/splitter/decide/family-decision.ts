@@ -10,7 +10,9 @@ import { Forward } from './forward';
 import { IcmpErrors } from './icmp-errors';
 import { ITMS } from '../memory/owners';
 import { Reason } from '../reasons';
+import { ReportEnds } from './report-ends';
 import { ReportDecisions } from './reports';
+import { ReportServers } from './report-servers';
 import { RequestDecisions } from './requests';
 import { Action, actionFor, Origin, PacketType, packetType } from './decision-table';
 import { PortClass, type Servers } from '../memory/servers';
@@ -23,6 +25,7 @@ export class FamilyDecision {
   private readonly servers: Servers;
   private readonly forward: Forward;
   private readonly reports: ReportDecisions;
+  private readonly reportServers: ReportServers;
   private readonly requests: RequestDecisions;
   private readonly icmp: IcmpErrors;
   /** Owner id of the server that sent the current packet. */
@@ -36,7 +39,9 @@ export class FamilyDecision {
     this.servers = state.servers;
     this.forward = new Forward(view, this.servers);
     const activation = new Activation(view, settings, state);
-    this.reports = new ReportDecisions(view, state, settings, this.forward);
+    const ends = new ReportEnds(state);
+    this.reports = new ReportDecisions(view, state, settings, this.forward, ends);
+    this.reportServers = new ReportServers(view, state, this.forward, ends);
     this.requests = new RequestDecisions(view, state, activation, this.forward);
     this.icmp = new IcmpErrors(view, state);
   }
@@ -88,19 +93,19 @@ export class FamilyDecision {
       case Action.ResetRequest:
         return this.requests.reset(this.sender, this.servers.tagOf(this.view.source));
       case Action.AcceptReport:
-        return this.reports.accept(this.sender, this.servers.serves(this.sender, this.view.source));
+        return this.reportServers.accept(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.ServeReport:
-        return this.reports.serve(this.sender, this.servers.serves(this.sender, this.view.source));
+        return this.reportServers.serve(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.FinishReport:
-        return this.reports.finish(this.sender, this.servers.serves(this.sender, this.view.source));
+        return this.reportServers.finish(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.ResetReport:
-        return this.reports.reset(this.sender, this.servers.serves(this.sender, this.view.source));
+        return this.reportServers.reset(this.sender, this.servers.serves(this.sender, this.view.source));
       case Action.ServeItmsPort:
         return this.forward.asAcs(Reason.ItmsForwarded);
       case Action.RefuseServerSyn:
         return Reason.SynFromReportPort;
       case Action.ServeItms:
-        return this.reports.serveItms(this.servers.serves(ITMS, this.view.source));
+        return this.reportServers.serveItms(this.servers.serves(ITMS, this.view.source));
     }
   }
 

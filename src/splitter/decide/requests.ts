@@ -5,7 +5,7 @@
 import { rewriteDestinationPort, rewriteSourcePort } from '../../packet/rewrite';
 import { isChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
-import { Seen, Word } from '../../tables/connection-table';
+import { Seen, Word } from '../../tables/connection-row';
 import { Cause } from '../../tables/flow-port';
 import { type Activation } from './activation';
 import { Event } from '../memory/events';

@@ -6,10 +6,11 @@
  *     owners | 46 reasons, 4 sides, float64 | 14 events and their ring | per family: requests, remaps, activations, reports, pins
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
-import { lifeOf, type Seen } from '../../tables/connection-table';
+import { lifeOf, type Seen } from '../../tables/connection-row';
 import { Grace } from '../../tables/activated-cpes';
 import { PinCache } from '../../tables/pin-cache';
-import { type TableShape, TtlTable } from '../../tables/ttl-table';
+import { type TableShape } from '../../tables/hash-rows';
+import { TtlTable } from '../../tables/ttl-table';
 import { type FamilyState } from './family-state';
 import { Owners } from './owners';
 import { type SplitterOptions, SplitterState } from './state';

@@ -4,7 +4,8 @@
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
 import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
-import { ConnectionTable, type ConnectionLives } from '../../tables/connection-table';
+import { type ConnectionLives } from '../../tables/connection-row';
+import { ConnectionTable } from '../../tables/connection-table';
 import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';
 import { type FlowListener, FlowPort } from '../../tables/flow-port';
 import { PinCache } from '../../tables/pin-cache';

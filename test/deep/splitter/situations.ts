@@ -7,7 +7,8 @@ import { isSameAddress } from '../../../src/packet/address';
 import { type FamilyState } from '../../../src/splitter/memory/family-state';
 import { asked, headOf, isCut, readHead } from '../../../src/splitter/decide/http-head';
 import { Grace } from '../../../src/tables/activated-cpes';
-import { Seen, type ConnectionTable, Word } from '../../../src/tables/connection-table';
+import { Seen, Word } from '../../../src/tables/connection-row';
+import { type ConnectionTable } from '../../../src/tables/connection-table';
 import { addressNamed } from '../../support/family';
 import { CPE, CPE_PORT, REPORT_PORT, type Rig } from '../../support/rig';
 

@@ -1,5 +1,5 @@
 /** What a listener of the flow port is told about one session, and what it may answer. */
-import { Word } from '../../../src/tables/connection-table';
+import { Word } from '../../../src/tables/connection-row';
 import { type FlowTable } from '../../../src/tables/flow-port';
 import { held, Mirror } from '../../support/mirror';
 import { CPE_PORT, Rig } from '../../support/rig';

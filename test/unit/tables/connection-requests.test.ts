@@ -1,7 +1,7 @@
 /** Connection Requests: two servers behind one address, and answers that are judged once. */
 import { ConnectionRequests } from '../../../src/tables/connection-requests';
 import { addressNamed, neighbours, WORDS } from '../../support/family';
-import { Seen } from '../../../src/tables/connection-table';
+import { Seen } from '../../../src/tables/connection-row';
 
 const LIVES = {
   unansweredMs: 75_000,

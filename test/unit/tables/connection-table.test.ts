@@ -1,5 +1,6 @@
 /** A connection's life depends on what has been seen of it: the strongest sign decides. */
-import { ConnectionTable, Seen } from '../../../src/tables/connection-table';
+import { Seen } from '../../../src/tables/connection-row';
+import { ConnectionTable } from '../../../src/tables/connection-table';
 import { addressNamed, neighbours, WORDS } from '../../support/family';
 
 const LIVES = { unansweredMs: 10_000, establishedMs: 7_500_000, finOneMs: 240_000, finBothMs: 120_000, resetMs: 5_000 };
