@@ -3,7 +3,7 @@
  * SESSION_RUNS sets how many sequences run, SESSION_SEED repeats one.
  */
 import * as fc from 'fast-check';
-import { Seen } from '../../src/tables/connection-table';
+import { Seen } from '../../src/tables/connection-row';
 import { Woken } from '../../src/engine/recorder/session';
 import { type Splitter } from '../../src/splitter/splitter';
 import { ACTIVATION_MODES } from '../../src/splitter/topology';

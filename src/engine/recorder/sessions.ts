@@ -7,7 +7,7 @@
  * they belong to then has a row in which less is known. An open session takes some 500 bytes here.
  */
 import { Head } from '../../splitter/decide/http-head';
-import { Seen } from '../../tables/connection-table';
+import { Seen } from '../../tables/connection-row';
 import { Cause, Change } from '../../tables/flow-port';
 import { Outcome, OUTCOME_OF_CAUSE, type SessionRow, Woken, WOKEN_BY_CAUSE } from './session';
 import { type FlowChange } from '../shared/flow-ring';
