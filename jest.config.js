@@ -20,6 +20,7 @@ const END_TO_END_OVER_BOTH = inTest(
   'e2e/story-fin',
   'e2e/story-collectors',
   'e2e/requests-race',
+  'e2e/requests-ports',
   'e2e/tcp-ends',
   'e2e/tcp-collisions',
   'e2e/errors-hosts',

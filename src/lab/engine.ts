@@ -18,8 +18,9 @@ export interface EngineOptions {
   onEngineDown?: OnEngineDown;
   /** Family of the addresses; default IPv4. */
   family?: Family;
-  /** Lives in seconds that differ from the defaults. */
   reportPorts?: readonly number[];
+  /** Default: any. */
+  requestPorts?: readonly number[];
   /** Seconds; lives that differ from the defaults. */
   ttl?: Record<string, number>;
 }
@@ -138,6 +139,7 @@ export function configurationText(directory: string, options: EngineOptions): st
     'collectors:',
     ...collectors,
     `reportPorts: [${(options.reportPorts ?? [REPORT_PORT]).join(', ')}]`,
+    ...(options.requestPorts === undefined ? [] : [`requestPorts: [${options.requestPorts.join(', ')}]`]),
     `activation: ${options.activation ?? 'auto'}`,
     `ttl: ${JSON.stringify(options.ttl ?? {})}`,
     `tables: { capacity: ${CAPACITY_ENTRIES} }`,

@@ -187,7 +187,7 @@ class Router {
 }
 
 /** As /proc/net/nf_conntrack writes an address. */
-function expand(address: string): string {
+export function expand(address: string): string {
   if (!address.includes(':')) return address;
   const [head, tail = ''] = address.split('::').map((half) => half.split(':').filter(Boolean));
   const rest = tail === '' ? [] : [...tail];

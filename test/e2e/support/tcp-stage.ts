@@ -44,8 +44,13 @@ export interface ConnectionRequest extends Ends {
   seenFrom: number;
 }
 
+interface Seen {
+  from: string;
+}
+
 export interface ConnectOptions {
   fromPort?: number;
+  toPort?: number;
   timeoutMs?: number;
   initialSequence?: number;
   fastOpen?: string;
@@ -186,13 +191,20 @@ export class TcpStage {
 
   /** A server connects to a CPE. */
   async request(server: ServerName, cpe: string, options: ConnectOptions = {}): Promise<ConnectionRequest> {
+    const { from, ...request } = await this.reach(server, cpe, options);
+    expect(from).toBe(ADDRESSES.acs);
+    return request;
+  }
+
+  /** The same, whether it is ours or not. @returns also whose address the CPE sees */
+  async reach(server: ServerName, cpe: string, options: ConnectOptions = {}): Promise<ConnectionRequest & Seen> {
     const peer = this.peerOf(server);
     const order = { from: SERVER_ADDRESSES[server], to: cpe, toPort: REQUEST_PORT, ...options };
     const { socket, port } = await peer.ask<{ socket: number; port: number }>('connect', order);
     const arrival = { peer: this.peers.cpe, fits: ({ address }: Accepted) => address === cpe };
     const { accepted } = await this.claim([arrival], `a Connection Request at ${cpe}`);
-    expect(accepted.from).toBe(ADDRESSES.acs);
     return {
+      from: accepted.from,
       cpe: new End(this.peers.cpe, accepted.socket, accepted.port),
       far: new End(peer, socket, port),
       seenFrom: accepted.fromPort,
