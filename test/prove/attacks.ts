@@ -3,6 +3,7 @@ import type { Proof } from './proof';
 import { tests } from './programs';
 
 const FORGERS_TEST = 'test/e2e/forgers.test.ts';
+const BOOTS_TEST = 'test/e2e/boots.test.ts';
 
 /** Its tests write the section `forgers` of docs/reliability.md. */
 export const forgers: Proof = {
@@ -12,4 +13,14 @@ export const forgers: Proof = {
   needsRoot: true,
   smallest: { tests: [FORGERS_TEST] },
   full: tests([FORGERS_TEST], { ACSPLIT_FORGERS: '2000' }),
+};
+
+/** Its tests write the section `boots` of docs/reliability.md. */
+export const boots: Proof = {
+  name: 'boots',
+  shows: 'a CPE that boots onto the port of its diverted session is the ITMS’s, whatever the collector is doing',
+  takes: '10 minutes, root',
+  needsRoot: true,
+  smallest: { tests: [BOOTS_TEST] },
+  full: tests([BOOTS_TEST], { ACSPLIT_BOOTS: '3' }),
 };

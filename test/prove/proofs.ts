@@ -2,7 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
-import { forgers } from './attacks';
+import { boots, forgers } from './attacks';
 import { habits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
@@ -34,4 +34,5 @@ export const PROOFS: readonly Proof[] = [
   keepalived,
   habits,
   forgers,
+  boots,
 ];

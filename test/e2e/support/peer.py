@@ -4,7 +4,7 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
-    acknowledged   waits until the other end has acknowledged the FIN of the end that closed last
+    acknowledged   waits until the other end has acknowledged this end's FIN
     packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source; packets: a list of them
     watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
              address for every packet of the family of `like`
@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 50
 LAYOUTS = {socket.AF_INET: (0x0800, 12, 4), socket.AF_INET6: (0x86dd, 8, 16)}
 # linux/tcp.h, which Python's socket module does not name.
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, TCP_SEND_QUEUE = 19, 20, 21, 2
-# net/tcp_states.h
-TCP_CLOSE = 7
+# net/tcp_states.h: the other end has acknowledged our FIN and not closed itself, or it closed first.
+TCP_FIN_WAIT2, TCP_CLOSE = 5, 7
 
 numbers = itertools.count(1)
 sockets = {}
@@ -154,7 +154,7 @@ def finish(order):
 def acknowledged(order):
     deadline = time.monotonic() + PATIENCE_SECONDS
     # The first byte of struct tcp_info is the state. linux/tcp.h
-    while sockets[order['socket']].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+    while sockets[order['socket']].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] not in (TCP_FIN_WAIT2, TCP_CLOSE):
         if time.monotonic() > deadline:
             raise TimeoutError()
         time.sleep(0.001)

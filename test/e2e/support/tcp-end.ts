@@ -50,7 +50,7 @@ export class End {
     return this.ask('finish');
   }
 
-  /** Waits until the other end has acknowledged our FIN, which came after its own. */
+  /** Waits until the other end has acknowledged our FIN. */
   acknowledged(): Promise<void> {
     return this.ask('acknowledged');
   }
