@@ -38,16 +38,22 @@ describe('errors about connections that cross the splitter', () => {
       await expect(stage.dial(newCpe())).rejects.toThrow('EHOSTUNREACH');
     }));
 
-  it('the collector’s host refuses a diverted session: the CPE hears it, and its attempt after 3 s is the ITMS’s', async () => {
-    const cpe = newCpe();
-    await stage.wake('c1', cpe);
-    await whileRefusing(stage, 'collector', 'INPUT', PORT_UNREACHABLE, async () => {
-      await expect(stage.dial(cpe)).rejects.toThrow('ECONNREFUSED');
-    });
-    // An error can be forged, so nothing is remembered of it: the collector counts as silent.
-    await pause(SILENT_MS);
-    expect(await stage.session(cpe)).toBe('itms');
-  });
+  it.each([
+    ['the collector’s host refuses', 'collector', 'INPUT', PORT_UNREACHABLE, 'ECONNREFUSED'],
+    ['a router before the collector refuses', 'collectorhop', 'FORWARD', HOST_UNREACHABLE, 'EHOSTUNREACH'],
+  ] as const)(
+    '%s a diverted session: the CPE hears it, and its attempt after 3 s is the ITMS’s',
+    async (_, room, chain, what, heard) => {
+      const cpe = newCpe();
+      await stage.wake('c1', cpe);
+      await whileRefusing(stage, room, chain, what, async () => {
+        await expect(stage.dial(cpe)).rejects.toThrow(heard);
+      });
+      // An error can be forged, so nothing is remembered of it: the collector counts as silent.
+      await pause(SILENT_MS);
+      expect(await stage.session(cpe)).toBe('itms');
+    },
+  );
 
   describe.each<ServerName>(['itms', 'c1'])('a Connection Request of %s', (server) => {
     it('to a CPE that says it does not listen is refused', () =>
