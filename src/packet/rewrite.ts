@@ -8,6 +8,7 @@ import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
 import { readU16, writeI32, writeU16 } from './bytes';
 import { updateInt32, updateWord } from './checksum';
+import { completeChecksum } from './verify';
 import { type PacketView } from './view';
 
 /** @param address of the packet's own family */
@@ -37,6 +38,7 @@ export function rewriteDestinationPort(view: PacketView, port: number): void {
 function rewriteAddress(view: PacketView, at: number, from: Address, to: Address): void {
   const bytes = view.bytes;
   const tcpSum = view.tcpAt + tcp.CHECKSUM;
+  if (view.isCaptured) completeChecksum(view);
   if (!view.isIpv6) {
     const ipSum = view.ipAt + ipv4.HEADER_CHECKSUM;
     writeU16(bytes, ipSum, updateInt32(readU16(bytes, ipSum), from[0], to[0]));
@@ -51,6 +53,7 @@ function rewriteAddress(view: PacketView, at: number, from: Address, to: Address
 }
 
 function rewritePort(view: PacketView, at: number, from: number, to: number): void {
+  if (view.isCaptured) completeChecksum(view);
   writeU16(view.bytes, at, to);
   const tcpSum = view.tcpAt + tcp.CHECKSUM;
   writeU16(view.bytes, tcpSum, updateWord(readU16(view.bytes, tcpSum), from, to));

@@ -1,8 +1,8 @@
-/** Verifies a parsed packet's TCP checksum in full (RFC 9293 section 3.1, RFC 8200 section 8.1). */
+/** A parsed packet's TCP checksum, computed in full (RFC 9293 section 3.1, RFC 8200 section 8.1): right, or to be completed. */
 import * as ipv4 from './ipv4';
 import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
-import { readU16 } from './bytes';
+import { readU16, writeU16 } from './bytes';
 import { finish, sum } from './checksum';
 import { type PacketView } from './view';
 
@@ -12,13 +12,37 @@ import { type PacketView } from './view';
  */
 export function isChecksumRight(view: PacketView): boolean {
   if (view.isUnsummed) return true;
-  const { bytes, ipAt, tcpAt } = view;
+  const pseudoHeader = pseudoHeaderSum(view);
+  if (finish(pseudoHeader + sum(view.bytes, view.tcpAt, tcpLength(view))) === 0) return true;
+  return view.isCaptured && isPartial(view, pseudoHeader);
+}
+
+/**
+ * Computes the checksum of a captured packet that holds only the partial sum, before anything in the packet changes:
+ * a rewrite updates a whole checksum, and would leave neither.
+ */
+export function completeChecksum(view: PacketView): void {
+  if (view.isUnsummed) return;
+  const { bytes, tcpAt } = view;
+  const pseudoHeader = pseudoHeaderSum(view);
+  if (!isPartial(view, pseudoHeader)) return;
+  const field = readU16(bytes, tcpAt + tcp.CHECKSUM);
+  writeU16(bytes, tcpAt + tcp.CHECKSUM, finish(pseudoHeader + sum(bytes, tcpAt, tcpLength(view)) - field));
+}
+
+/** The partial sum that Linux leaves for the network card to complete. The queue flags it; a capture does not. */
+function isPartial(view: PacketView, pseudoHeader: number): boolean {
+  return readU16(view.bytes, view.tcpAt + tcp.CHECKSUM) === (~finish(pseudoHeader) & 0xffff);
+}
+
+function pseudoHeaderSum(view: PacketView): number {
+  const { bytes, ipAt } = view;
   const addresses = view.isIpv6
     ? sum(bytes, ipAt + ipv6.SOURCE, 2 * ipv6.ADDRESS_BYTES)
     : sum(bytes, ipAt + ipv4.SOURCE, 2 * ipv4.ADDRESS_BYTES);
-  const length = view.payloadAt + view.payloadLength - tcpAt;
-  const pseudoHeader = addresses + ipv4.PROTOCOL_TCP + length;
-  if (finish(pseudoHeader + sum(bytes, tcpAt, length)) === 0) return true;
-  // The partial sum that Linux leaves for the network card to complete. The queue flags it; a capture does not.
-  return view.isCaptured && readU16(bytes, tcpAt + tcp.CHECKSUM) === (~finish(pseudoHeader) & 0xffff);
+  return addresses + ipv4.PROTOCOL_TCP + tcpLength(view);
+}
+
+function tcpLength(view: PacketView): number {
+  return view.payloadAt + view.payloadLength - view.tcpAt;
 }

@@ -5,9 +5,10 @@ import {
   rewriteSource,
   rewriteSourcePort,
 } from '../../../src/packet/rewrite';
+import { buildTcp } from '../../../src/packet/builder';
 import { PacketView } from '../../../src/packet/view';
 import { KNOWN_PACKETS } from '../../support/known-packets';
-import { checksumFields, checksumsOf, difference } from '../../support/naive-checksum';
+import { checksumFields, checksumsOf, difference, withPartialChecksum } from '../../support/naive-checksum';
 
 const COLLECTOR = Int32Array.of(0x0a030002);
 const AT = 3;
@@ -86,5 +87,47 @@ describe.each(KNOWN_PACKETS.map((packet) => [packet.name, packet.bytes] as const
     view.parse(view.bytes, AT, known.length);
     for (const [, rewrite] of REWRITES) rewrite(view);
     expect(errors()).toEqual(before);
+  });
+});
+
+describe('a captured packet whose checksum holds only the pseudo-header’s sum', () => {
+  const IPV6 = buildTcp({
+    ...{ source: '2001:db8:1::1', sourcePort: 7170, destination: '2001:db8:1::2', destinationPort: 50_001 },
+    ...{ flags: 0x18, payload: 'HTTP/1.1 200 OK\r\n\r\n.' },
+  });
+  const COLLECTOR6 = Int32Array.of(0x20010db8, 3, 0, 2);
+  const rows = [...KNOWN_PACKETS, { name: 'IPv6, an odd payload', bytes: IPV6 }].map(
+    (packet) => [packet.name, packet.bytes] as const,
+  );
+
+  /** As of a capture, rewritten in source and source port. */
+  function rewritten(packet: Uint8Array, marks: Partial<PacketView> = {}): Uint8Array {
+    const view = viewOf(packet);
+    Object.assign(view, { isCaptured: true, ...marks });
+    rewriteSource(view, view.isIpv6 ? COLLECTOR6 : COLLECTOR);
+    rewriteSourcePort(view, 61000);
+    return view.bytes.subarray(AT, AT + packet.length);
+  }
+
+  test.each(rows)('%s: it is completed', (_name, known) => {
+    const packet = rewritten(withPartialChecksum(known));
+    expect(packet).toEqual(rewritten(known));
+    expect(checksumFields(packet)).toEqual(checksumsOf(packet));
+  });
+
+  test('one that was wrong stays as wrong as it was', () => {
+    const [, known] = rows[0]!;
+    const wrong = withPartialChecksum(known);
+    wrong[37] ^= 1;
+    const packet = rewritten(wrong);
+    expect(difference(checksumFields(packet).tcp, checksumsOf(packet).tcp)).toBe(
+      difference(checksumFields(wrong).tcp, checksumsOf(wrong).tcp),
+    );
+  });
+
+  test('without its tail it cannot be completed', () => {
+    const [, known] = rows[0]!;
+    const packet = rewritten(withPartialChecksum(known), { isUnsummed: true });
+    expect(checksumFields(packet)).not.toEqual(checksumsOf(packet));
   });
 });
