@@ -18,8 +18,12 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   beforeEach(() => {
     for (const table of CHAIN_TABLES) host.restore(`*${table}\n-F\nCOMMIT\n`);
     install();
+    whole = host.must(['iptables-save']);
   });
 
+  let whole: string;
+  /** As installed: what `install` would mend, in one command. */
+  const reset = () => host.must(['iptables-restore', '-w', '10'], whole);
   const configuration = () => parseConfiguration(host.configurationText, 'test');
   const install = () => installRules(configuration().topology, steeringOf(configuration()), host.system);
   const check = () => checkRules(configuration().topology, steeringOf(configuration()), host.system);
@@ -52,13 +56,20 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   });
 
   it('a deleted rule is named, and installing again mends it', () => {
+    const mended = new Set<string>();
     for (const { table, line } of samples()) {
       change(table, line.replace('-A', '-D'));
       const [, chain, rule] = /^-A (\S+) (.*)$/.exec(line)!;
       expect(check()).toEqual(naming({ kind: 'missing', table: table as Difference['table'], chain, rule }));
+      if (mended.has(table)) {
+        reset();
+        continue;
+      }
+      mended.add(table);
       install();
       expect(check()).toEqual([]);
     }
+    expect(check()).toEqual([]);
   });
 
   it('a rule that was moved to its chain’s beginning or end is named', () => {
@@ -67,9 +78,10 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
         const before = host.savedRules();
         change(table, line.replace('-A', '-D'), line.replace('-A', back));
         if (host.savedRules() === before) continue;
-        expect(check()).not.toEqual([]);
-        for (const { kind } of check()) expect(kind).toBe('reordered');
-        install();
+        const found = check();
+        expect(found).not.toEqual([]);
+        for (const { kind } of found) expect(kind).toBe('reordered');
+        reset();
       }
     }
     expect(check()).toEqual([]);
@@ -87,7 +99,7 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       const found = check().filter(({ kind }) => kind === 'shadows');
       expect(found.map(({ message }) => message)).toEqual([expect.stringContaining(`"${rule}"`)]);
       expect(found[0].message).toContain('not one of our rules');
-      install();
+      reset();
     }
     expect(check()).toEqual([]);
   });
@@ -129,12 +141,12 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   });
 
   it('the command says it in lines, in JSON and by its exit status', () => {
-    expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });
+    expect(host.rulesProgram('check')).toMatchObject({ status: 0, stderr: '' });
     change('mangle', '-D ACSPLIT-TO-CPE -s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1');
     const line =
       'mangle ACSPLIT-TO-CPE: missing "-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1"; run: acsplit rules install';
-    expect(host.rules('check')).toEqual(expect.objectContaining({ status: 1, stdout: `${line}\n`, stderr: '' }));
-    const json = host.rules('check', '--json');
+    expect(host.rulesProgram('check')).toEqual(expect.objectContaining({ status: 1, stdout: `${line}\n`, stderr: '' }));
+    const json = host.rulesProgram('check', '--json');
     expect(json.status).toBe(1);
     expect(JSON.parse(json.stdout)).toEqual([
       {

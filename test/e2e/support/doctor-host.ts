@@ -126,9 +126,10 @@ export class DoctorHost {
     chmodSync(file, 0o755);
   }
 
-  /** `acsplit doctor --json`, with `wrapper` in front of it. */
+  /** `acsplit doctor --json`, with `wrapper` in front of the program; without one, see WarmCli. */
   diagnose(wrapper: readonly string[] = []): Diagnosed {
-    const { status, stdout, stderr } = this.doctor([...wrapper], '--json');
+    const { status, stdout, stderr } =
+      wrapper.length === 0 ? this.router.acsplit('doctor', '--json') : this.doctor([...wrapper], '--json');
     if (stderr !== '') throw new Error(stderr);
     const diagnosed = JSON.parse(stdout) as Diagnosed;
     expect(status).toBe(diagnosed.ok ? 0 : 1);

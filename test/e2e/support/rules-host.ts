@@ -12,6 +12,7 @@ import { end, type Role, World, type WorldOptions } from '../../../src/lab/world
 import { type Outcome } from '../../../src/steering/iptables/iptables';
 import { type System } from '../../../src/steering/iptables';
 import { type BackEnd, linkBackEnd, withoutEmptyTables } from './back-end';
+import { WarmCli } from './warm-cli';
 
 export { BACK_ENDS, type BackEnd, systemProgram } from './back-end';
 
@@ -25,6 +26,7 @@ const POLL_MS = 25;
 export class RulesHost {
   readonly binaries: string;
   readonly configuration: string;
+  private readonly warm: WarmCli;
   private engine: ChildProcess | undefined;
 
   private constructor(
@@ -33,6 +35,7 @@ export class RulesHost {
   ) {
     this.binaries = join(world.directory, 'bin');
     linkBackEnd(this.binaries, backEnd);
+    this.warm = new WarmCli(world, this.entering());
     this.configuration = join(world.directory, 'acsplit.yaml');
     // The rules do not depend on who gets which session: all go to the ITMS.
     this.configure(configurationText(world.directory, { activation: 'off' }));
@@ -52,14 +55,14 @@ export class RulesHost {
   }
 
   async close(): Promise<void> {
+    await this.warm.close();
     await this.world.close();
   }
 
   /** Runs a program on the router; `path` in front of the back end's own directory. */
   run(argv: readonly string[], input = '', path: string[] = []): Outcome {
-    const search = [...path, this.binaries, process.env.PATH ?? ''].join(delimiter);
-    const words = [`--net=/run/netns/${this.world.namespace('split')}`, 'env', `PATH=${search}`, ...argv];
-    const { status, stdout, stderr, error } = spawnSync('nsenter', words, {
+    const [program, ...words] = [...this.entering(path), ...argv];
+    const { status, stdout, stderr, error } = spawnSync(program, words, {
       input,
       encoding: 'utf8',
       timeout: PATIENCE_MS,
@@ -74,8 +77,23 @@ export class RulesHost {
     return stdout;
   }
 
-  /** `acsplit rules WORDS` with this host's configuration. */
+  /** The command that runs another one on the router. */
+  private entering(path: string[] = []): string[] {
+    const search = [...path, this.binaries, process.env.PATH ?? ''].join(delimiter);
+    return ['nsenter', `--net=/run/netns/${this.world.namespace('split')}`, 'env', `PATH=${search}`];
+  }
+
+  /** `acsplit doctor`, `rules` or `status`, with its words and this host's configuration; see WarmCli. */
+  acsplit(...words: string[]): Outcome {
+    return this.warm.run([...words, '-c', this.configuration]);
+  }
+
   rules(...words: string[]): Outcome {
+    return this.acsplit('rules', ...words);
+  }
+
+  /** `acsplit rules` as the program itself. */
+  rulesProgram(...words: string[]): Outcome {
     return this.run(cli(this.world, 'rules', ...words, '-c', this.configuration));
   }
 
@@ -122,7 +140,7 @@ export class RulesHost {
     this.engine.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const isReady = (): boolean => {
       if (this.engine?.exitCode !== null) throw new Error(`the engine ended: ${said}`);
-      const { status, stdout } = this.run(cli(this.world, 'status', '--json', '-c', this.configuration));
+      const { status, stdout } = this.acsplit('status', '--json');
       return status === 0 && (JSON.parse(stdout) as { ready: boolean }).ready;
     };
     await until(isReady, 'the engine to be ready');
