@@ -8,6 +8,15 @@ export function acsplit(words: string, { file }: Configuration): string {
   return file === DEFAULT_CONFIGURATION_FILE ? `acsplit ${words}` : `acsplit ${words} -c ${quoted(file)}`;
 }
 
+/** A message that prints such commands, with -c in each. Without it, another instance's rules would be changed. */
+export function withFile(text: string, { file }: Pick<Configuration, 'file'>): string {
+  if (file === DEFAULT_CONFIGURATION_FILE) return text;
+  return text.replace(
+    /\bacsplit (?:rules (?:install|remove|check)|doctor)\b/g,
+    (words) => `${words} -c ${quoted(file)}`,
+  );
+}
+
 /** For faults that only the operator can fix. */
 export function edit({ file }: Pick<Configuration, 'file'>): string {
   return `editor ${quoted(file)}`;

@@ -3,7 +3,7 @@
 import { checkRules, type Difference, isOfAnyInstance, RulesError } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault, type Level } from './check';
-import { acsplit } from './command-line';
+import { acsplit, withFile } from './command-line';
 import { type Host } from './host';
 import { interfacesOf } from './places';
 
@@ -55,7 +55,7 @@ function split({ message }: Difference): { says: string; mend: string } {
 
 function asFault(level: Exclude<Level, 'ok'>, difference: Difference, wanted: Configuration): Fault {
   const { says, mend } = split(difference);
-  return { level, says, mend: mend.startsWith('acsplit ') ? acsplit(mend.slice('acsplit '.length), wanted) : mend };
+  return { level, says, mend: withFile(mend, wanted) };
 }
 
 export const ownRules: Check<Found | RulesError> = {
@@ -64,7 +64,7 @@ export const ownRules: Check<Found | RulesError> = {
   look: lookAtRules,
   judge: (found, wanted) => {
     if (found instanceof RulesError)
-      return [{ level: 'failure', says: found.message, mend: acsplit('rules check', wanted) }];
+      return [{ level: 'failure', says: withFile(found.message, wanted), mend: acsplit('rules check', wanted) }];
     if (found.ours.length === 0) return [];
     const faults = found.ours.map((difference) => asFault('failure', difference, wanted));
     const distinct = faults.filter(({ mend }, i) => faults.findIndex((other) => other.mend === mend) === i);

@@ -59,7 +59,7 @@ test.each([
   await until(() => events('other-queues').length > 0, 'the engine to say so');
   expect(events('other-queues')).toMatchObject([{ level: 'error', installed: 0, first: 4 }]);
   expect(events('other-queues')[0]!.msg).toBe(
-    'the installed rules steer to queues 0 to 3, this engine has queues 4 to 7: no packet reaches it; run: acsplit rules install',
+    `the installed rules steer to queues 0 to 3, this engine has queues 4 to 7: no packet reaches it; run: acsplit rules install -c ${host.router.configuration}`,
   );
   const [found, ...others] = host.complaints();
   expect(others).toEqual([]);

@@ -143,8 +143,8 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
   it('the command says it in lines, in JSON and by its exit status', () => {
     expect(host.rulesProgram('check')).toMatchObject({ status: 0, stderr: '' });
     change('mangle', '-D ACSPLIT-TO-CPE -s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1');
-    const line =
-      'mangle ACSPLIT-TO-CPE: missing "-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1"; run: acsplit rules install';
+    const what = 'mangle ACSPLIT-TO-CPE: missing "-s 10.2.0.2/32 -i eth1 -j NFQUEUE --queue-num 1"';
+    const line = `${what}; run: acsplit rules install -c ${host.configuration}`;
     expect(host.rulesProgram('check')).toEqual(expect.objectContaining({ status: 1, stdout: `${line}\n`, stderr: '' }));
     const json = host.rulesProgram('check', '--json');
     expect(json.status).toBe(1);

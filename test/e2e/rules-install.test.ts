@@ -131,6 +131,45 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
     expect(host.state()).toBe(before);
   });
 
+  it('removes the instance that the file names, and without one never another by mistake', () => {
+    const first = host.configurationText;
+    const north = first
+      .replace('10.1.0.1', '10.1.0.9')
+      .replace('10.2.0.2', '10.2.0.9')
+      .replace('10.3.0.2', '10.3.0.9')
+      .replace(/^queue: \{/m, 'name: north\nqueue: { first: 4,');
+    expect(host.rules('install')).toMatchObject(didInstall);
+    const one = host.state();
+    host.configure(north);
+    expect(host.rules('install').stdout).toMatch(/^installed: .* of instance north\n$/);
+    const both = host.state();
+
+    // A broken file, or none: whose rules?
+    for (const text of ['this is: [no configuration', `${north}reportPort: [1]\n`]) {
+      host.configure(text);
+      const { status, stderr } = host.rules('remove');
+      expect([status, stderr]).toEqual([
+        2,
+        expect.stringMatching(/; rules of default, north are installed: choose with --instance NAME\n$/),
+      ]);
+    }
+    expect(host.state()).toBe(both);
+
+    // What the check prints mends this instance, not the other.
+    host.configure(north);
+    host.must(['iptables', '-t', 'mangle', '-F', 'ACSPLIT@north:TO-CPE']);
+    expect(host.rules('check').stdout).toContain(`; run: acsplit rules install -c ${host.configuration}\n`);
+
+    expect(host.rules('remove').stdout).toMatch(/^removed: .* of instance north\n$/);
+    expect(host.state()).toBe(one);
+    expect(host.rules('remove').stdout).toBe(
+      'nothing to remove of instance north; rules of default are installed: choose with --instance NAME\n',
+    );
+    host.configure('this is: [no configuration');
+    expect(host.rules('remove')).toMatchObject(didRemove);
+    expect(host.state()).toBe(before);
+  });
+
   describe('a failed installation is refused in one line, and leaves nothing behind', () => {
     /** A directory in which one of iptables' programs is replaced by a script. */
     const replaced = (program: string, script: string): string => {

@@ -9,6 +9,7 @@ import {
   describeElsewhere,
   describeQueues,
   type Difference,
+  installedInstances,
   installRules,
   removeRules,
   renderRules,
@@ -19,7 +20,8 @@ import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
 import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { requireServersElsewhere } from '../../configuration/own-addresses';
-import { Failure } from '../../configuration/errors';
+import { Failure, UsageError } from '../../configuration/errors';
+import { withFile } from '../../doctor/command-line';
 import { type GlobalOptions, jsonOption } from '../options';
 
 interface DataOptions extends GlobalOptions {
@@ -61,7 +63,7 @@ const showCommand: CommandModule<GlobalOptions, ShowOptions> = {
       .example('$0 rules show', 'with a comment on each group of rules')
       .example('$0 rules show --family 6 | ip6tables-restore --noflush --test', 'would this host accept them?'),
   handler: ({ config, family, json }) =>
-    inWords(() => {
+    inWords(config, () => {
       const configuration = loadConfiguration(config);
       const { topology } = configuration;
       const shown = family === undefined ? families(topology)[0] : family === 4 ? 'ipv4' : 'ipv6';
@@ -77,7 +79,7 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
     parser.example('$0 rules install', 'before or after starting the engine; until it runs, onEngineDown applies'),
   handler: async ({ config }) => {
     const configuration = loadConfiguration(config);
-    inWords(() => {
+    inWords(config, () => {
       requireServersElsewhere(configuration.topology);
       const done = installRules(configuration.topology, steeringOf(configuration));
       process.stdout.write(`installed: ${describeDone(done)}\n`);
@@ -104,7 +106,7 @@ async function warnOfStandby({ topology }: Configuration): Promise<void> {
 }
 
 interface RemoveOptions extends GlobalOptions {
-  instance: string;
+  instance: string | undefined;
 }
 
 const removeCommand: CommandModule<GlobalOptions, RemoveOptions> = {
@@ -112,15 +114,42 @@ const removeCommand: CommandModule<GlobalOptions, RemoveOptions> = {
   describe: 'remove all rules of an instance, IPv4 and IPv6; needs root but no configuration',
   builder: (parser) =>
     parser
-      .option('instance', { type: 'string', default: DEFAULT_INSTANCE, describe: 'name of the instance' })
-      .example('$0 rules remove', "the host's own rules stay as they are"),
-  handler: ({ instance }) =>
-    inWords(() => {
-      const done = removeRules(undefined, instance);
-      const isNothing = done.rules + done.sets === 0;
-      process.stdout.write(isNothing ? 'nothing to remove\n' : `removed: ${describeDone(done)}\n`);
+      .option('instance', {
+        type: 'string',
+        requiresArg: true,
+        describe: "name of the instance  [default: the configuration's]",
+      })
+      .example('$0 rules remove', "the host's own rules stay as they are")
+      .example('$0 rules remove --instance north', 'with no configuration file'),
+  handler: ({ config, instance }) =>
+    inWords(config, () => {
+      const chosen = instance ?? instanceIn(config);
+      const done = removeRules(undefined, chosen);
+      if (done.rules + done.sets > 0) process.stdout.write(`removed: ${describeDone(done)}\n`);
+      else process.stdout.write(`nothing to remove${othersThan(chosen)}\n`);
     }),
 };
+
+/** Without a configuration: the only instance that has rules here. Never another one's by mistake. */
+function instanceIn(config: string): string {
+  try {
+    return loadConfiguration(config).name;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const [only = DEFAULT_INSTANCE, ...others] = installedInstances();
+    if (others.length === 0) return only;
+    const which = `rules of ${[only, ...others].join(', ')} are installed: choose with --instance NAME`;
+    throw new UsageError(`${error.message}; ${which}`, { cause: error });
+  }
+}
+
+function othersThan(instance: string): string {
+  const names = installedInstances();
+  const whose = instance === DEFAULT_INSTANCE ? '' : ` of instance ${instance}`;
+  return names.length === 0
+    ? whose
+    : `${whose}; rules of ${names.join(', ')} are installed: choose with --instance NAME`;
+}
 
 const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
   command: 'check',
@@ -130,11 +159,14 @@ const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
       .option('json', jsonOption)
       .example('$0 rules check', 'one line per difference, with the remedy')
       .example('$0 rules check --json | jq length', 'for scripts'),
-  handler: ({ config, json }) => inWords(() => printCheck(loadConfiguration(config), json)),
+  handler: ({ config, json }) => inWords(config, () => printCheck(loadConfiguration(config), json)),
 };
 
 function printCheck(configuration: Configuration, json: boolean): void {
-  const differences = checkRules(configuration.topology, steeringOf(configuration));
+  const differences = checkRules(configuration.topology, steeringOf(configuration)).map((difference) => ({
+    ...difference,
+    message: withFile(difference.message, configuration),
+  }));
   if (json) process.stdout.write(`${JSON.stringify(differences.map(inDigits), null, 2)}\n`);
   else for (const { message } of differences) process.stdout.write(`${message}\n`);
   if (differences.length > 0) {
@@ -154,10 +186,10 @@ function inDigits(difference: Difference): object {
 }
 
 /** Turns an error of src/steering/iptables into a failure of the command, so that it is printed as one line. */
-function inWords(act: () => void): void {
+function inWords(file: string, act: () => void): void {
   try {
     act();
   } catch (error) {
-    throw error instanceof RulesError ? new Failure(error.message, { cause: error }) : error;
+    throw error instanceof RulesError ? new Failure(withFile(error.message, { file }), { cause: error }) : error;
   }
 }

@@ -17,6 +17,7 @@ import { acsElsewhere, aliveSets, describeElsewhere, describeQueues, installedQu
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { requireServersElsewhere } from '../../configuration/own-addresses';
+import { withFile } from '../../doctor/command-line';
 import { endWithoutTerminal } from '../gone-terminal';
 import { type GlobalOptions } from '../options';
 import * as signals from '../run-signals';
@@ -86,11 +87,12 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
 }
 
 /** Rules from before, made for other queues, would leave this engine without a packet, and it would look healthy. */
-async function warnOfOtherQueues({ name, queue: { first }, log }: EngineOptions): Promise<void> {
+async function warnOfOtherQueues({ name, queue: { first }, log, file }: EngineOptions): Promise<void> {
   const installed = await installedQueue(name);
   if (installed === undefined || installed === first) return;
   const what = `the installed rules steer to ${describeQueues(installed)}, this engine has ${describeQueues(first)}`;
-  log.error({ event: 'other-queues', installed, first }, `${what}: no packet reaches it; run: acsplit rules install`);
+  const mend = withFile('acsplit rules install', { file });
+  log.error({ event: 'other-queues', installed, first }, `${what}: no packet reaches it; run: ${mend}`);
 }
 
 /** No packet reaches the engine of a router that does not have the ACS address, and it looks healthy. */
@@ -110,7 +112,7 @@ async function reloadFrom(config: string, engine: Engine, manager: ServiceManage
     void warnOfStandby(options);
     log.info(
       { event: 'reload' },
-      'configuration reloaded; if addresses, ports or networks changed, run: acsplit rules install',
+      withFile('configuration reloaded; if addresses, ports or networks changed, run: acsplit rules install', options),
     );
   } catch (error) {
     log.error({ event: 'reload-refused' }, `not reloaded: ${(error as Error).message}`);

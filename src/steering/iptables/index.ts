@@ -2,7 +2,7 @@
 
 export { acsElsewhere, describeElsewhere, localRoutes } from './acs-address';
 export { checkRules, type Difference } from './check';
-export { describeDone, type Done, installRules, removeRules, type System } from './install';
+export { describeDone, type Done, installedInstances, installRules, removeRules, type System } from './install';
 export { describeQueues, installedQueue } from './installed-queue';
 export { DEFAULT_INSTANCE, isOfAnyInstance } from './instance';
 export { lockRules } from './lock';

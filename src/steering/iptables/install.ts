@@ -10,7 +10,7 @@ import { type Family } from '../../packet/address';
 import { cpeInterfaceNames, families as familiesOf, type Topology } from '../../splitter/topology';
 import { findConflict } from './conflicts';
 import { FAMILIES, FAMILY_NAMES, PROGRAM } from './family';
-import { DEFAULT_INSTANCE, ownPrefix } from './instance';
+import { DEFAULT_INSTANCE, instanceOf, ownPrefix } from './instance';
 import { lockRules } from './lock';
 import { restoreRules, runProgram, type Runner, saveRules } from './iptables';
 import { renderTables, type Steering, IPTABLES_TABLES, type IptablesTable } from './render';
@@ -25,7 +25,7 @@ import {
   targetOf,
 } from './ruleset';
 import { RulesError } from './rules-error';
-import { destroySets, makeSets, wantedSets } from './sets';
+import { destroySets, listSets, makeSets, wantedSets } from './sets';
 
 /** What stands between these functions and the system, for tests. */
 export interface System {
@@ -121,6 +121,17 @@ export function removeRules(system: System = SYSTEM, instance: string = DEFAULT_
       before.some((one) => one.family === family && one.part.chains.length > 0),
     );
     return { instance, families, rules: countRules(before.map(({ part }) => part)), sets };
+  });
+}
+
+/** The instances that have chains or sets here, sorted. @throws RulesError */
+export function installedInstances(system: System = SYSTEM): string[] {
+  return inTurn(system, () => {
+    const chains = [...readLive(system, ['ipv4']).values()].flatMap((ruleset) =>
+      [...ruleset.values()].flatMap((table) => [...table.keys()]),
+    );
+    const names = [...chains, ...listSets(system.run, '')].flatMap((name) => instanceOf(name) ?? []);
+    return [...new Set(names)].sort();
   });
 }
 
