@@ -7,7 +7,12 @@ import { acsplit, withFile } from './command-line';
 import { type Host } from './host';
 import { interfacesOf } from './places';
 
+/** Where netfilter-persistent keeps what it restores at boot. */
+const SAVED_FILES = ['/etc/iptables/rules.v4', '/etc/iptables/rules.v6'];
+
 interface Found {
+  /** Files that hold rules of ours. */
+  saved: string[];
   ours: Difference[];
   foreign: Difference[];
   policies: Difference[];
@@ -34,6 +39,7 @@ function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
     });
     const others = all.filter((difference) => !isOurs(difference));
     return {
+      saved: SAVED_FILES.filter((file) => /ACSPLIT[-@]/.test(host.read(file) ?? '')),
       ours: all.filter(isOurs),
       foreign: others.filter((difference) => !isPolicy(difference)),
       policies: others.filter(isPolicy),
@@ -58,6 +64,12 @@ function asFault(level: Exclude<Level, 'ok'>, difference: Difference, wanted: Co
   return { level, says, mend: withFile(mend, wanted) };
 }
 
+/** A rule that names a set that does not exist makes iptables-restore refuse its table. */
+function inFile(file: string): Fault {
+  const says = `${file} holds rules of ours: at boot their sets do not exist yet, so iptables-restore refuses the file, the host's own rules included`;
+  return { level: 'warning', says, mend: `sed -i '/ACSPLIT[-@]/d' ${file}` };
+}
+
 export const ownRules: Check<Found | RulesError> = {
   name: 'rules',
   needs: ['rights', 'interfaces'],
@@ -65,13 +77,13 @@ export const ownRules: Check<Found | RulesError> = {
   judge: (found, wanted) => {
     if (found instanceof RulesError)
       return [{ level: 'failure', says: withFile(found.message, wanted), mend: acsplit('rules check', wanted) }];
-    if (found.ours.length === 0) return [];
     const faults = found.ours.map((difference) => asFault('failure', difference, wanted));
     const distinct = faults.filter(({ mend }, i) => faults.findIndex((other) => other.mend === mend) === i);
-    return distinct.map((fault) => {
+    const told = distinct.map((fault) => {
       const others = faults.filter(({ mend }) => mend === fault.mend).length - 1;
       return others === 0 ? fault : { ...fault, says: `${fault.says} (and ${others} more)` };
     });
+    return [...told, ...found.saved.map(inFile)];
   },
   fine: () => 'all our rules are installed, in the right order',
 };
