@@ -7,7 +7,7 @@ import { table } from './numbers';
 import { ACSPLIT, C, PEERS } from './peers';
 import { type Mode, Rig } from './rig';
 
-const MODES = ['bulk', 'churn', 'latency'] as const satisfies readonly Mode[];
+const MODES = ['bulk', 'churn'] as const satisfies readonly Mode[];
 const NAMES = [C, ACSPLIT] as const;
 const SAMPLES_PER_SECOND = '1999';
 /** A sampler that does not end by itself is ended. */

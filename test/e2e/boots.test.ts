@@ -230,7 +230,7 @@ function suffix({ isForged }: Row): string {
   return isForged ? ', 20 forged SYNs a second' : '';
 }
 
-/** Each cell: which server, at which attempt, after how long (median and longest). Written if every boot was right. */
+/** Each cell: which server, at which attempt if not the first, after how many seconds (median and longest). Written if every boot was right. */
 function writeTable(): void {
   const answers = Object.keys(ANSWERS) as Answer[];
   const lines = ROWS.filter(({ answer }) => answer === answers[0]).map(({ state, isForged }) => {
@@ -239,9 +239,10 @@ function writeTable(): void {
       if (all.length !== ROUNDS) throw new Error('not every boot was right: nothing is written');
       const seconds = all.map(({ tookMs }) => tookMs / 1000).sort((a, b) => a - b);
       const times = [seconds[Math.floor(seconds.length / 2)]!, seconds.at(-1)!].map((one) => one.toFixed(2));
-      return `${serverOf(row)}, ${attemptsOf(row)}, ${[...new Set(times)].join(' to ')} s`;
+      const attempt = attemptsOf(row) === 1 ? '' : `, attempt ${attemptsOf(row)},`;
+      return `${serverOf(row)}${attempt} ${[...new Set(times)].join('–')}`;
     });
-    return `| ${[state + suffix({ isForged } as Row), ...cells].join(' | ')} |`;
+    return `| ${[state + (isForged ? ', forged SYNs' : ''), ...cells].join(' | ')} |`;
   });
   const head = [`| the collector | ${answers.map((answer) => `after ${answer}`).join(' | ')} |`, '|---|---|---|---|'];
   writeBetweenMarks(join(__dirname, '../../docs/reliability.md'), 'boots', [...head, ...lines].join('\n'));
