@@ -1,15 +1,17 @@
 // The addon's JavaScript interface: layout, openQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
-// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet. Argument checks
-// only.
+// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet; and map_functions.h.
+// Argument checks only.
 #include <napi.h>
 
 #include <cmath>
 
 #include "batch.h"
 #include "ipset.h"
+#include "map_functions.h"
 #include "mapping.h"
 #include "notify.h"
 #include "open.h"
+#include "system_error.h"
 #include "verdict_loop.h"
 
 namespace acsplit {
@@ -235,6 +237,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_from, "sendDatagram"));
   exports.Set("openSetSocket", Napi::Function::New(env, open_set_socket_from, "openSetSocket"));
   exports.Set("fillSet", Napi::Function::New(env, fill_set_from, "fillSet"));
+  define_map_functions(env, exports);
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;
 }

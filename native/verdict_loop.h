@@ -58,9 +58,6 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
   bool is_flushing_ = false;  // decided, not all sent
 };
 
-// A system error as JavaScript expects it: { code, errno (negative, as in Node's own), syscall, message }.
-Napi::Error system_error(Napi::Env env, int error, const char* syscall);
-
 // CLOCK_BOOTTIME in milliseconds: keeps counting through suspend, never jumps.
 double boottime_ms();
 

@@ -37,6 +37,7 @@ find_missing() {
   command_from python3 python3 # node-gyp is written in it
   file_from /usr/include/libnetfilter_queue/libnetfilter_queue.h libnetfilter-queue-dev
   file_from /usr/include/libmnl/libmnl.h libmnl-dev
+  file_from /usr/include/bpf/libbpf.h libbpf-dev # for fastPath; everything else builds without it
   command_from iptables iptables
   command_from ipset ipset # for onEngineDown: itms
   command_from ip iproute2
@@ -49,6 +50,8 @@ find_missing() {
     grep -qs '^ID=debian' /etc/os-release && command_from perf linux-perf # elsewhere it goes by the kernel's version
   fi
   [ "$1" = test ] || return 0
+  command_from clang clang # builds native/fast-path/carry.bpf.o again, to compare
+  command_from bpftool bpftool
   command_from curl curl
   command_from hping3 hping3
   command_from jq jq

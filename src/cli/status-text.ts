@@ -4,7 +4,7 @@ import { type Status } from '../engine';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
-  const parts = [headline(status), tables(status), packets(status), queues(status), losses(status)];
+  const parts = [headline(status), tables(status), packets(status), fastPath(status), queues(status), losses(status)];
   return parts.filter((part) => part !== '').join('\n');
 }
 
@@ -40,6 +40,27 @@ function packets({ packets }: Status): string {
   const sum = `packets: ${packets.received} received, ${packets.accepted} accepted (${packets.rewritten} rewritten), ${packets.dropped} dropped\n`;
   const reasons = Object.entries(packets.byReason).sort((a, b) => b[1] - a[1]);
   return reasons.length === 0 ? sum : sum + formatColumns(['REASON', 'PACKETS'], reasons);
+}
+
+/** Packets that the kernel carried past the queues. */
+export function carriedPackets(status: Status): number {
+  const { packets } = fastPathOf(status);
+  return (packets['carried-to-itms'] ?? 0) + (packets['carried-from-itms'] ?? 0);
+}
+
+/** An older engine has none. */
+export function fastPathOf({ fastPath }: { fastPath?: Status['fastPath'] }): Status['fastPath'] {
+  return fastPath ?? { mode: 'off', carries: false, interfaces: [], reason: null, packets: {} };
+}
+
+/** One line; none where it is off. */
+function fastPath(status: Status): string {
+  const { mode, carries, interfaces, reason } = fastPathOf(status);
+  if (mode === 'off') return '';
+  const carried = `${carriedPackets(status)} packets carried by the kernel`;
+  return carries
+    ? `fast path: ${carried}, on ${interfaces.join(', ')}\n`
+    : `fast path: ${carried}; not now: ${reason}\n`;
 }
 
 function queues(status: Status): string {

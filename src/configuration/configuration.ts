@@ -46,6 +46,8 @@ export interface Configuration {
    * are dropped, and TCP retransmits them; none passes without being rewritten.
    */
   onEngineDown: OnEngineDown;
+  /** Whether the kernel carries what needs no decision: `auto`, where it can; `on`: or the engine does not start. */
+  fastPath: 'off' | 'auto' | 'on';
   stateDirectory: string;
   /** The group whose members may command the engine; undefined: only root. */
   controlGroup: string | undefined;
@@ -96,6 +98,7 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     capacityEntries: shape.tables.capacity,
     queue: shape.queue,
     onEngineDown: shape.onEngineDown,
+    fastPath: shape.fastPath,
     stateDirectory: shape.stateDirectory,
     controlGroup: shape.controlGroup,
     metrics: shape.metrics,

@@ -158,6 +158,7 @@ export const configurationSchema = mapping({
     {},
   ),
   onEngineDown: v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms'),
+  fastPath: v.optional(v.picklist(['off', 'auto', 'on'], 'one of off, auto, on'), 'off'),
   name: v.optional(instanceName, 'default'),
   stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
   controlGroup: v.optional(group),

@@ -7,6 +7,7 @@ import { acsplit } from './command-line';
 import { configuration } from './configuration';
 import { conntrack, engine, stateDirectory } from './engine';
 import { fallback } from './fallback';
+import { fastPath } from './fast-path';
 import { firewalls } from './firewalls';
 import { type Host } from './host';
 import { addon, bundle, queues, rights } from './kernel';
@@ -41,6 +42,7 @@ export const CHECKS: readonly Row[] = [
   row(stateDirectory), //   usable, with enough space
   row(engine), //           running and answering
   row(fallback), //         seen as alive by the kernel's rules
+  row(fastPath), //         carries, where it is configured to
 ];
 
 export interface Diagnosis {

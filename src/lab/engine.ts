@@ -16,6 +16,7 @@ export interface EngineOptions {
   /** The first collector sends its Connection Requests from the second one's address too; then there is no second. */
   twoRequestAddresses?: boolean;
   onEngineDown?: OnEngineDown;
+  fastPath?: 'off' | 'auto' | 'on';
   /** Family of the addresses; default IPv4. */
   family?: Family;
   reportPorts?: readonly number[];
@@ -30,6 +31,7 @@ export interface Status {
   ready: boolean;
   tables: Record<TableName, { count: number }>;
   packets: { received: number; rewritten: number; dropped: number; byReason: Record<string, number> };
+  fastPath: { carries: boolean; interfaces: string[]; reason: string | null; packets: Record<string, number> };
 }
 
 /** Limit for a start, which takes about a second. */
@@ -145,6 +147,7 @@ export function configurationText(directory: string, options: EngineOptions): st
     `tables: { capacity: ${CAPACITY_ENTRIES} }`,
     `queue: { gso: ${options.gso ?? true} }`,
     `onEngineDown: ${options.onEngineDown ?? 'itms'}`,
+    `fastPath: ${options.fastPath ?? 'off'}`,
     `stateDirectory: ${join(directory, 'state')}`,
     '',
   ].join('\n');

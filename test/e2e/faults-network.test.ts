@@ -9,6 +9,7 @@ import { lossLogged, underLoad, whilePacketsWait } from './support/faults';
 import { Load, LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';
 import { Stage } from './support/stage';
+import { FAST_PATH } from './support/fast-path';
 
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 /** Less than the watchdog's patience, as the worker is stopped meanwhile. */
@@ -90,7 +91,12 @@ describe('under load', () => {
     const write = (options: EngineOptions): void =>
       writeFileSync(
         engine.configurationFile,
-        configurationText(world.directory, { family: world.family, onEngineDown: 'hold', ...options }),
+        configurationText(world.directory, {
+          family: world.family,
+          onEngineDown: 'hold',
+          fastPath: FAST_PATH,
+          ...options,
+        }),
       );
     const before = engine.events('reload').length;
     const { workers } = await underLoad(stage, {

@@ -63,6 +63,7 @@ function engine(): Answers<CommandName> {
       ...{ paused: memory.paused, activation: splitter.activation, splitter, earlier: [0, 0, 0, 0], firstQueue: 0 },
       ...{ eventCounts: splitter.state.events.counts, queues: KERNEL },
       loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
+      fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     });
   const run = 'd1f0a85e2b7c9364';
   const hands = Float64Array.of(NOW_MS, 0);
@@ -72,7 +73,13 @@ function engine(): Answers<CommandName> {
       ...{ look: () => splitter, header: () => ({ id: '5c0e9b1f7a3d2846', hands }), clock: () => NOW_MS },
       ...{ run, restarts: () => 0 },
     }),
-    ...packetTrace({ ring, run, clock: () => NOW_MS, isCpe: (address) => splitter.isCpe(address) }),
+    ...packetTrace({
+      ring,
+      run,
+      clock: () => NOW_MS,
+      isCpe: (address) => splitter.isCpe(address),
+      watch: () => undefined,
+    }),
     ...changes(splitter, memory, NOW_MS),
   };
 }

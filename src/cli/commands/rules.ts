@@ -15,6 +15,7 @@ import {
   renderRules,
   RulesError,
 } from '../../steering/iptables';
+import { removeFastPath } from '../../steering/fast-path';
 import { listEngines } from '../../engine';
 import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
@@ -124,8 +125,11 @@ const removeCommand: CommandModule<GlobalOptions, RemoveOptions> = {
   handler: ({ config, instance }) =>
     inWords(config, () => {
       const chosen = instance ?? instanceIn(config);
+      // First: without the rules, what it carries would go on.
+      const filters = removeFastPath(chosen, stateDirectoryOf(chosen, config));
       const done = removeRules(undefined, chosen);
-      if (done.rules + done.sets > 0) process.stdout.write(`removed: ${describeDone(done)}\n`);
+      const more = filters === 0 ? '' : `, and the fast path from ${filters} interface${filters === 1 ? '' : 's'}`;
+      if (done.rules + done.sets + filters > 0) process.stdout.write(`removed: ${describeDone(done)}${more}\n`);
       else process.stdout.write(`nothing to remove${othersThan(chosen)}\n`);
     }),
 };
@@ -149,6 +153,19 @@ function othersThan(instance: string): string {
   return names.length === 0
     ? whose
     : `${whose}; rules of ${names.join(', ')} are installed: choose with --instance NAME`;
+}
+
+/** Where the instance's engine keeps its pins: the running one's, or as configured; undefined where neither is known. */
+function stateDirectoryOf(instance: string, config: string): string | undefined {
+  const running = listEngines().find(({ name }) => name === instance);
+  if (running !== undefined) return running.stateDirectory;
+  try {
+    const configuration = loadConfiguration(config);
+    return configuration.name === instance ? configuration.stateDirectory : undefined;
+  } catch {
+    // The command needs no configuration.
+    return undefined;
+  }
 }
 
 const checkCommand: CommandModule<GlobalOptions, DataOptions> = {

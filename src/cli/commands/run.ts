@@ -13,6 +13,7 @@ import {
   ServiceManager,
   startEngine,
 } from '../../engine';
+import { FastPath } from '../../steering/fast-path';
 import { acsElsewhere, aliveSets, describeElsewhere, describeQueues, installedQueue } from '../../steering/iptables';
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
@@ -83,7 +84,8 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
   const configuration = loadConfiguration(config);
   requireServersElsewhere(configuration.topology);
   const sets = aliveSets(configuration.topology, steeringOf(configuration));
-  return { ...configuration, aliveSets: sets, version: readVersion(), log };
+  const carrier = new FastPath(configuration.name, configuration.stateDirectory);
+  return { ...configuration, aliveSets: sets, carrier, version: readVersion(), log };
 }
 
 /** Rules from before, made for other queues, would leave this engine without a packet, and it would look healthy. */

@@ -1,6 +1,7 @@
 /** Rates of the last few minutes, computed from successive statuses, for numbers and sparklines. Reads no clock. */
 
 import { type Status } from '../../engine';
+import { carriedPackets } from '../status-text';
 
 /** A status and the time it was taken, in ms of any monotonic clock. */
 export interface Sample {
@@ -15,6 +16,8 @@ export interface Rates {
   dropped: number;
   byReason: Record<string, number>;
   diverted: number;
+  /** By the kernel. */
+  carried: number;
 }
 
 /** More samples than any terminal has columns. */
@@ -51,5 +54,6 @@ export function ratesBetween(before: Sample, now: Sample): Rates {
     dropped: rate(was.packets.dropped, is.packets.dropped),
     byReason: Object.fromEntries(byReason),
     diverted: rate(diversions(was), diversions(is)),
+    carried: rate(carriedPackets(was), carriedPackets(is)),
   };
 }

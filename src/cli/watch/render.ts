@@ -6,7 +6,7 @@
 
 import { type QueueStatus, type Status } from '../../engine';
 import { TABLES } from '../../splitter/table-list';
-import { formatDuration, otherLosses } from '../status-text';
+import { fastPathOf, formatDuration, otherLosses } from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
@@ -97,6 +97,10 @@ function sides(status: Status, rates: readonly Rates[], screen: Screen): string[
       ...queueTexts(queue, paint),
     );
   });
+  const carried = row(
+    'carried by kernel',
+    values(rates, (one) => one.carried),
+  );
   const dropped = row(
     'dropped',
     values(rates, (one) => one.dropped),
@@ -105,7 +109,8 @@ function sides(status: Status, rates: readonly Rates[], screen: Screen): string[
     'sessions diverted',
     values(rates, (one) => one.diverted),
   );
-  return [paint('dim', heads), ...lines, diverted, dropped];
+  const more = fastPathOf(status).mode === 'off' ? [] : [carried];
+  return [paint('dim', heads), ...lines, ...more, diverted, dropped];
 }
 
 const SIDE_LABELS: Readonly<Record<QueueStatus['side'], string>> = {

@@ -42,13 +42,16 @@ export interface Traced {
   /** CLOCK_BOOTTIME in ms. */
   clock: () => number;
   isCpe: (address: Address) => boolean;
+  /** Has this CPE's packets come to the engine for so long, where the kernel carries them. */
+  watch: (cpe: Address, nowMs: number, forMs: number) => void;
 }
 
-export function packetTrace({ ring, run, clock, isCpe }: Traced): Answers<'packets'> {
+export function packetTrace({ ring, run, clock, isCpe, watch }: Traced): Answers<'packets'> {
   return {
     packets: (request) => {
       // Only on the first request: a reload that removes a network does not end a trace.
       if (request.since === undefined && request.cpe !== undefined) refuseStranger({ isCpe }, cpeOf(request));
+      if (request.cpe !== undefined) watch(cpeOf(request), clock(), LEASE_MS);
       return readPackets(ring, request, run, clock());
     },
   };

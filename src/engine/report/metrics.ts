@@ -46,10 +46,20 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     'Packets in a queue without a verdict; absent where the kernel does not tell',
     (snapshot) => queues(snapshot, 'waiting'),
   ],
+  [
+    'acsplit_fast_path_carries',
+    '1 while the kernel carries what needs no decision',
+    one(({ status }) => flag(status.fastPath.carries)),
+  ],
 ];
 
 const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['acsplit_packets_total', 'Packets decided, by side, verdict and reason', packets],
+  [
+    'acsplit_fast_path_packets_total',
+    'Packets that the fast path has seen, by what became of them',
+    ({ status }) => Object.entries(status.fastPath.packets).map(([outcome, count = 0]) => [{ outcome }, count]),
+  ],
   ['acsplit_events_total', 'What happened to activations and connections', events],
   ['acsplit_table_full_total', 'Entries that a full table refused', (snapshot) => tables(snapshot, 'full')],
   [
@@ -129,6 +139,7 @@ export function makeMetrics(look: () => Snapshot): { contentType: string; render
 export function labelsOf(name: string): string[] {
   if (name === 'acsplit_packets_total') return ['side', 'verdict', 'reason'];
   if (name === 'acsplit_events_total') return ['event'];
+  if (name === 'acsplit_fast_path_packets_total') return ['outcome'];
   if (name === 'acsplit_info') return ['version', 'name', 'activation'];
   if (name.startsWith('acsplit_table_')) return ['table'];
   return name.startsWith('acsplit_queue_') ? ['side', 'queue'] : [];

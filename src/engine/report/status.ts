@@ -7,6 +7,7 @@ import { type Splitter } from '../../splitter/splitter';
 import { type TableName, TABLES } from '../../splitter/table-list';
 import { type ActivationMode } from '../../splitter/topology';
 import { type LoopCounters } from '../shared/binding';
+import { type FastPathMode, type FastPathStatus } from '../shared/fast-path';
 import { type QueueCounters } from '../shared/queue-counters';
 import { BATCH_CAPACITY } from '../shared/worker-protocol';
 
@@ -65,6 +66,7 @@ export interface Status {
   events: Record<string, number>;
   queues: QueueStatus[];
   losses: Losses;
+  fastPath: FastPathStatus & { mode: FastPathMode };
 }
 
 export interface StatusParts {
@@ -85,6 +87,7 @@ export interface StatusParts {
   firstQueue: number;
   queues: readonly QueueCounters[];
   loop: Pick<LoopCounters, 'verdictsLate' | 'unparsed' | 'givenUp'>;
+  fastPath: Status['fastPath'];
 }
 
 export function composeStatus(parts: StatusParts): Status {
@@ -104,6 +107,7 @@ export function composeStatus(parts: StatusParts): Status {
     events: eventStatus(parts.eventCounts),
     queues,
     losses: losses(queues, parts.loop),
+    fastPath: parts.fastPath,
   };
 }
 

@@ -132,6 +132,14 @@ export interface Addon {
   openSetSocket(): number;
   /** Puts every address of family 4 or 6 into the ipset (hash:net) for this many seconds. @throws SystemError */
   fillSet(fd: number, name: string, family: 4 | 6, seconds: number): void;
+  /** Key and value have the map's sizes. @throws SystemError; E2BIG when it is full */
+  updateMap(fd: number, key: Uint8Array, value: Uint8Array): void;
+  /** False when there was no such entry. @throws SystemError */
+  deleteFromMap(fd: number, key: Uint8Array): boolean;
+  /** Fills `value`; false when there is no such entry. @throws SystemError */
+  readMap(fd: number, key: Uint8Array, value: Uint8Array): boolean;
+  /** Keys and values of all entries, one after the other. @throws SystemError */
+  readMapEntries(fd: number): Uint8Array;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;
 }
 

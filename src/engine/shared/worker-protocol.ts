@@ -6,7 +6,17 @@ import { Journal } from './journal';
 import { Observation } from './observation';
 
 /** Descriptor numbers in the worker. */
-export const FD = { channel: 3, queue: 4, batch: 5, state: 6, modules: 7, addon: 8 } as const;
+export const FD = {
+  channel: 3,
+  queue: 4,
+  batch: 5,
+  state: 6,
+  modules: 7,
+  addon: 8,
+  control: 9,
+  flows4: 10,
+  flows6: 11,
+} as const;
 
 /** What a reload may change. */
 export interface Reloadable {
@@ -34,6 +44,8 @@ export interface WorkerStart {
   seed: number;
   /** After an absence of that length the kernel alone may have sent CPEs to the ITMS. */
   takeoverMs: number;
+  /** Mirror the report table into the maps of the fast path, whose descriptors were inherited. */
+  mirrors: boolean;
 }
 
 /** A request and its answer. */
@@ -74,6 +86,8 @@ export type FromWorker =
   | { kind: 'answer'; id: number; result?: unknown; error?: string }
   /** The kernel refuses verdicts of one kind. */
   | { kind: 'verdict-refused'; code: string; message: string }
+  /** The report table is not mirrored, for this reason, so nothing is carried; without one: it is again. */
+  | { kind: 'mirror'; error?: string }
   /** The tables cannot be taken over. */
   | { kind: 'state-unusable'; message: string };
 

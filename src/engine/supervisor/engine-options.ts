@@ -1,4 +1,5 @@
 /** The options that an engine starts with, and what it offers to the process that started it. */
+import { type FastPath, type FastPathMode } from '../shared/fast-path';
 import { type EngineLog } from '../shared/engine-log';
 import { type Reloadable } from '../shared/worker-protocol';
 import { type SelfEmptyingSet } from './dead-mans-switch';
@@ -18,6 +19,9 @@ export interface EngineOptions extends Reloadable {
   aliveSets: readonly SelfEmptyingSet[];
   /** Where Prometheus scrapes. */
   metrics: { listen: string };
+  fastPath: FastPathMode;
+  /** Made for this instance. */
+  carrier: FastPath;
   version: string;
   log: EngineLog;
 }

@@ -1,6 +1,7 @@
 /** What a running engine can change on reload, and what needs a restart. */
 import { cpeInterfaceNames, families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
+import { type FastPathMode } from '../shared/fast-path';
 import { type QueueSettings } from './queues';
 import { type Reloadable } from '../shared/worker-protocol';
 
@@ -13,6 +14,7 @@ export interface EngineSettings extends Reloadable {
   stateDirectory: string;
   controlGroup: string | undefined;
   metrics: { listen: string };
+  fastPath: FastPathMode;
 }
 
 /** @throws EngineError naming the first key whose change needs a restart */
@@ -29,6 +31,7 @@ export function requireReloadable(now: EngineSettings, wanted: EngineSettings): 
     stateDirectory: options.stateDirectory,
     controlGroup: options.controlGroup,
     'metrics.listen': options.metrics.listen,
+    fastPath: options.fastPath,
   });
   const [before, after] = [fixed(now), fixed(wanted)];
   for (const key of Object.keys(before)) {

@@ -15,6 +15,7 @@ import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type Engine, type EngineOptions } from './engine-options';
+import { Carrier } from './carrier';
 import { Heartbeat, heartbeatPath } from './heartbeat';
 import { HeldState, seed } from './held-state';
 import { requireInterfaces, warnOfHost } from './host-checks';
@@ -101,6 +102,7 @@ class Supervisor implements Engine {
   private liveness: Liveness | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
   private heartbeat: Heartbeat | undefined;
+  private readonly carrier: Carrier;
   private keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
@@ -110,6 +112,7 @@ class Supervisor implements Engine {
   constructor(options: EngineOptions) {
     this.options = options;
     this.log = options.log;
+    this.carrier = new Carrier(options);
     this.finished = new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
@@ -123,6 +126,7 @@ class Supervisor implements Engine {
     this.opened = await openEngineQueues(queue, stopped);
     refuseNamesake(options.name);
     this.held = new HeldState(options);
+    this.carrier.open(options);
     const addon = loadAddon();
     this.program = readWorkerProgram(options.version);
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
@@ -137,6 +141,7 @@ class Supervisor implements Engine {
       run: this.run,
       clock: boottimeMs,
       isCpe: (address) => this.state.look.isCpe(address),
+      watch: (cpe, nowMs, forMs) => this.carrier.watch(cpe, nowMs, forMs),
     });
     const commands: Answers<CommandName> = { ...this.commands(this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
@@ -149,6 +154,7 @@ class Supervisor implements Engine {
       ...{ path: heartbeatPath(options.stateDirectory), clock: boottimeMs, log },
       verdictsFlow: () => this.verdictsFlow(),
     });
+    this.carrier.start(options.topology);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     warnOfHost(options.topology, log);
@@ -184,6 +190,7 @@ class Supervisor implements Engine {
     await this.keeper?.ask({ kind: 'reload', settings: settingsOf(options) });
     this.options = options;
     this.state.reload(options);
+    this.carrier.reload(options.topology);
   }
 
   verdictsFlow(): boolean {
@@ -201,6 +208,7 @@ class Supervisor implements Engine {
     this.heartbeat?.stop();
     this.liveness?.stop();
     this.losses?.stop();
+    this.carrier.stop();
     await this.keeper?.stop();
     // First: a successor that gets the queues must not find us in the way.
     this.registration?.end();
@@ -232,7 +240,13 @@ class Supervisor implements Engine {
   private makeKeeper(queueFd: number, program: WorkerProgram, liveness: Liveness): WorkerKeeper {
     return new WorkerKeeper({
       log: this.log,
-      descriptors: () => ({ queue: queueFd, batch: this.batchFd, state: this.state.fd, program }),
+      descriptors: () => ({
+        queue: queueFd,
+        batch: this.batchFd,
+        state: this.state.fd,
+        program,
+        mirror: this.carrier.maps,
+      }),
       start: () => {
         const { capacityEntries, queue } = this.options;
         this.tellSkew();
@@ -243,6 +257,7 @@ class Supervisor implements Engine {
           firstQueue: queue.first,
           seed: seed(),
           takeoverMs: this.takeoverMs(settings),
+          mirrors: this.carrier.maps !== undefined,
         };
       },
       liveness,
@@ -320,6 +335,7 @@ class Supervisor implements Engine {
       firstQueue: options.queue.first,
       queues: readQueueCounters(),
       loop: journal?.counters() ?? NOTHING_LOST,
+      fastPath: this.carrier.status(),
     });
   }
 }

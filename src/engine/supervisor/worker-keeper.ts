@@ -161,10 +161,21 @@ export class WorkerKeeper {
         );
       case 'verdict-refused':
         return this.options.log.error({ event: 'verdict-refused', code: message.code }, message.message);
+      case 'mirror':
+        return this.tellMirror(message.error);
       case 'state-unusable':
         this.stateUnusable = message.message;
         return this.worker?.kill();
     }
+  }
+
+  private tellMirror(error: string | undefined): void {
+    const { log } = this.options;
+    if (error === undefined) return log.info({ event: 'fast-path' }, 'the kernel carries packets again');
+    log.error(
+      { event: 'fast-path', reason: error },
+      `the kernel carries nothing: the report table is not mirrored: ${error}`,
+    );
   }
 
   private becomeReady(): void {

@@ -1,6 +1,7 @@
 /** The supervisor's view of one worker: a child process with the engine's descriptors, and why it died. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { WORKER_BOOT, WORKER_MAIN, type WorkerProgram } from './worker-program';
+import { type MirrorMaps } from '../shared/fast-path';
 import { FD, type FromWorker, type ToWorker } from '../shared/worker-protocol';
 
 /** How much of a worker's last output is kept. */
@@ -11,6 +12,8 @@ export interface Descriptors {
   batch: number;
   state: number;
   program: WorkerProgram;
+  /** Undefined: there is no fast path. */
+  mirror: MirrorMaps | undefined;
 }
 
 export interface Death {
@@ -34,6 +37,11 @@ export class WorkerProcess {
     stdio[FD.state] = descriptors.state;
     stdio[FD.modules] = descriptors.program.modules;
     stdio[FD.addon] = descriptors.program.addon;
+    if (descriptors.mirror) {
+      stdio[FD.control] = descriptors.mirror.control;
+      stdio[FD.flows4] = descriptors.mirror.flows4;
+      stdio[FD.flows6] = descriptors.mirror.flows6;
+    }
     this.child = spawn(process.execPath, ['-e', WORKER_BOOT, WORKER_MAIN], { stdio });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.words = (this.words + chunk.toString()).slice(-MAX_WORDS)));
     this.child.on('message', hear);

@@ -11,6 +11,7 @@ import { EngineClock } from '../shared/engine-clock';
 import { Observation } from '../shared/observation';
 import { mapState } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
+import { FlowMirror } from './flow-mirror';
 import { observe } from './observe';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
 import { changes } from './commands';
@@ -47,6 +48,7 @@ class Worker {
   private readonly clock: EngineClock;
   /** The kernel alone may have sent CPEs to the ITMS, and no packet was decided since. */
   private isTakenOver: boolean;
+  private readonly mirror: FlowMirror | undefined;
 
   private settings: WorkerSettings;
 
@@ -61,6 +63,9 @@ class Worker {
     } catch (error) {
       throw new StateUnusable((error as Error).message);
     }
+    // Before the first verdict.
+    if (start.mirrors) this.mirror = makeMirror();
+    this.mirror?.follow(this.splitter);
     const { longestStallMs } = start.settings;
     const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms, isLong) => {
       this.isTakenOver ||= isLong;
@@ -74,7 +79,10 @@ class Worker {
       splitter: observe(
         {
           decide: (batch, nowMs) => this.splitter.decide(batch, this.look(nowMs)),
-          sweep: (nowMs) => this.splitter.sweep(this.look(nowMs)),
+          sweep: (nowMs) => {
+            this.splitter.sweep(this.look(nowMs));
+            this.mirror?.mend(nowMs);
+          },
         },
         new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
         () => performance.now(),
@@ -115,6 +123,7 @@ class Worker {
 
   private reload(settings: WorkerSettings): void {
     this.splitter = this.takeOver(settings);
+    this.mirror?.follow(this.splitter);
     this.settings = settings;
     this.clock.longestStallMs = settings.longestStallMs;
   }
@@ -139,6 +148,13 @@ class Worker {
       tell({ kind: 'answer', id, error: (error as Error).message });
     }
   }
+}
+
+function makeMirror(): FlowMirror {
+  const addon = loadAddon();
+  const flows = { ipv4: FD.flows4, ipv6: FD.flows6 };
+  const onLack = (error?: Error) => tell({ kind: 'mirror', ...(error && { error: error.message }) });
+  return new FlowMirror(addon, FD.control, flows, addon.boottimeMs(), onLack);
 }
 
 function onLoopError(error: QueueError): void {

@@ -11,6 +11,7 @@ import { PLACES, REPORT_PORT, World } from '../../../src/lab/world';
 import { type Family } from '../../../src/packet/address';
 import { type BackEnd, linkBackEnd } from './back-end';
 import { DIST } from './stage';
+import { FAST_PATH } from './fast-path';
 
 export const ENGINE_STATES = [
   'without us',
@@ -107,7 +108,10 @@ class Router {
   }
 
   private configure(more: { activation?: 'auto' | 'off'; onEngineDown?: 'hold' }): void {
-    writeFileSync(this.file, configurationText(this.world.directory, { family: this.options.family, ...more }));
+    writeFileSync(
+      this.file,
+      configurationText(this.world.directory, { family: this.options.family, fastPath: FAST_PATH, ...more }),
+    );
   }
 
   async enter(state: EngineState): Promise<void> {

@@ -14,6 +14,7 @@ import { World } from '../../../src/lab/world';
 import { ADDRESSES, FAMILY, street } from './family';
 import { eventually } from './run-host';
 import { DIST } from './stage';
+import { FAST_PATH } from './fast-path';
 
 const SERVER = join(__dirname, 'habit-server.js');
 const CPE = join(__dirname, 'habit-cpe.js');
@@ -67,7 +68,7 @@ export async function playHabits(habits: readonly Habit[]): Promise<Outcome[]> {
     const launch = (role: 'cpe' | 'itms' | 'collector', program: string): Promise<Party> =>
       Actor.launch(world, role, role, [process.execPath, program]);
     const [, itms, collector, cpe] = await Promise.all([
-      Engine.start(world, { reportPorts }),
+      Engine.start(world, { fastPath: FAST_PATH, reportPorts }),
       launch('itms', SERVER),
       launch('collector', SERVER),
       launch('cpe', CPE),

@@ -14,6 +14,7 @@ import { type BackEnd, linkBackEnd } from './back-end';
 import { ADDRESSES, FAMILY } from './family';
 import { Load, loadCpes, type Outcome } from './load';
 import { DIST } from './stage';
+import { FAST_PATH } from './fast-path';
 
 export const INSTANCES = ['default', 'north'] as const;
 export type InstanceName = (typeof INSTANCES)[number];
@@ -119,7 +120,7 @@ class Instance {
   ) {
     this.file = join(world.directory, `${name}.yaml`);
     const { itms, acs, collector } = world.places;
-    const text = configurationText(world.directory, { family: FAMILY })
+    const text = configurationText(world.directory, { family: FAMILY, fastPath: FAST_PATH })
       .replace(ADDRESSES.acs, acs)
       .replace(ADDRESSES.itms, itms)
       .replace(ADDRESSES.collector, collector)

@@ -18,6 +18,7 @@ import { type OnEngineDown } from '../../../src/splitter/topology';
 import { type BackEnd, linkBackEnd } from './back-end';
 import { Peer } from './rules-host';
 import { DIST } from './stage';
+import { FAST_PATH } from './fast-path';
 
 /**
  * Without a virtual MAC; with one for the ACS address, whose packets come in by a macvlan; and the same where the kernel's
@@ -225,7 +226,7 @@ class TwoRouters {
   private configure(router: Router): void {
     const directory = this.directory(router);
     const { family, kind, onEngineDown } = this.options;
-    const text = configurationText(directory, { family, onEngineDown });
+    const text = configurationText(directory, { family, onEngineDown, fastPath: FAST_PATH });
     const apart = `{ in: ${VRRP_INTERFACE}, out: eth0 }`;
     const interfaces: Record<Kind, string> = {
       'no virtual MAC': 'eth0',

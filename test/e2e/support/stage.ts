@@ -11,6 +11,7 @@ import { namespaceRights, REFUSED } from '../../../src/lab/rights';
 import { World } from '../../../src/lab/world';
 import { Wires } from './wires';
 import { ADDRESSES, FAMILY } from './family';
+import { FAST_PATH } from './fast-path';
 
 export { makeCpes } from './cpes';
 
@@ -48,7 +49,10 @@ export class Stage {
     });
     try {
       const wires = await Wires.start(world, flood);
-      const [engine, cast] = await Promise.all([Engine.start(world, engineOptions), startCast(world, cpes, options)]);
+      const [engine, cast] = await Promise.all([
+        Engine.start(world, { fastPath: FAST_PATH, ...engineOptions }),
+        startCast(world, cpes, options),
+      ]);
       return new Stage(world, cast, engine, wires);
     } catch (error) {
       await world.close();

@@ -20,6 +20,7 @@ import { DIST } from './stage';
 import { End, hangUp, talk, type Accepted, type Ends, type Peer, type PeerEvent } from './tcp-end';
 import { Wires } from './wires';
 import { ADDRESSES, ANY_ADDRESS, FAMILY, IPTABLES } from './family';
+import { FAST_PATH } from './fast-path';
 
 const PROGRAMS = join(DIST, 'lab');
 const PEER = join(__dirname, 'peer.py');
@@ -93,7 +94,7 @@ export class TcpStage {
       const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, ['python3', PEER]);
       const [wires, engine, cpe, itms, collector] = await Promise.all([
         Wires.start(world),
-        Engine.start(world, engineOptions),
+        Engine.start(world, { fastPath: FAST_PATH, ...engineOptions }),
         start('cpe'),
         start('itms'),
         start('collector'),
@@ -268,7 +269,7 @@ export class TcpStage {
     process.kill(this.engine.pid, 'SIGKILL');
     await eventually('the engine to die', () => !isAlive(this.engine.pid) || undefined);
     rmSync(stateFilePath(join(this.world.directory, 'state')), { force: true });
-    this.engine = await Engine.start(this.world, { ...this.options, ...options });
+    this.engine = await Engine.start(this.world, { fastPath: FAST_PATH, ...this.options, ...options });
   }
 
   /** Runs `happen` while no verdict is given: what is sent meanwhile waits in the queues. */

@@ -13,6 +13,7 @@ import { type BackEnd, linkBackEnd } from './back-end';
 import { type Carried, fragments, icmp, other, packet, PROTOCOLS, tcp, udp } from './raw-packets';
 import { DIST } from './stage';
 import { type Peer, type PeerEvent } from './tcp-end';
+import { FAST_PATH } from './fast-path';
 
 export const STATES = ['rules alone', 'rules alone, hold', 'auto', 'off', 'paused'] as const;
 export type State = (typeof STATES)[number];
@@ -225,7 +226,7 @@ async function enter(world: World, backEnd: BackEnd, state: State): Promise<Engi
     activation: state === 'off' ? 'off' : 'auto',
     onEngineDown: state === 'rules alone, hold' ? 'hold' : 'itms',
   };
-  writeFileSync(file, configurationText(world.directory, { family: world.family, ...more }));
+  writeFileSync(file, configurationText(world.directory, { family: world.family, fastPath: FAST_PATH, ...more }));
   await acsplit('rules', 'install');
   if (state.startsWith('rules alone')) return undefined;
   const engine = await Engine.run(world, file, through);

@@ -23,6 +23,7 @@ const STATUS: Status = {
     { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
+  fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
 };
 
 test('headline, tables, packets by reason, queues', () => {
@@ -49,6 +50,24 @@ test('losses that belong to no queue follow, by cause', () => {
   const text = formatStatus({ ...STATUS, losses });
   expect(text.slice(formatStatus(STATUS).length)).toBe(
     '\nalso lost: 7 flushed by the kernel, 2 that crashed two workers\n',
+  );
+});
+
+test('what the kernel carries, or why it does not', () => {
+  const packets = { 'carried-to-itms': 5, 'carried-from-itms': 4, syn: 1 };
+  const fastPath: Status['fastPath'] = {
+    mode: 'on',
+    carries: true,
+    interfaces: ['eth0', 'eth1'],
+    reason: null,
+    packets,
+  };
+  expect(formatStatus({ ...STATUS, fastPath })).toContain(
+    '\nfast path: 9 packets carried by the kernel, on eth0, eth1\n',
+  );
+  const idle: Status['fastPath'] = { ...fastPath, mode: 'auto', carries: false, reason: 'no BPF here' };
+  expect(formatStatus({ ...STATUS, fastPath: idle })).toContain(
+    '9 packets carried by the kernel; not now: no BPF here\n',
   );
 });
 

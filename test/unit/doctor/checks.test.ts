@@ -335,6 +335,17 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'systemctl reload acsplit',
   ],
   [
+    'an engine whose kernel carries nothing',
+    'fast-path',
+    {
+      engine: status({
+        fastPath: { mode: 'auto', carries: false, interfaces: [], reason: 'no BPF here', packets: {} },
+      }),
+    },
+    'the kernel carries no packets, so each waits for the engine: no BPF here',
+    'set fastPath: off, or remove the reason and restart the engine',
+  ],
+  [
     'a host without sets',
     'kernel-rules',
     { programs: { 'ipset restore': refused('ipset v7.17: Cannot open session to kernel.', 1) } },

@@ -87,6 +87,7 @@ describe('between two workers: the earlier packet count is not lost', () => {
         ...{ paused: false, splitter: state.look, eventCounts: new Float64Array(), earlier: state.earlier },
         ...{ firstQueue: 40, queues: counters(lastPacketId, waiting) },
         loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
+        fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
       }).queues[1]!.lost;
     state.look.counters.byQueue[1] = 1500;
     expect(lost(507, 7)).toBe(0);

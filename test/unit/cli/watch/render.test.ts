@@ -56,6 +56,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
       { number: 3, side: 'host', received: 0, waiting: 0, ...queue },
     ],
     losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
+    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     ...more,
   };
 }

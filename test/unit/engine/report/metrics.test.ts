@@ -22,6 +22,7 @@ const STATUS: Status = {
     { number: 1, side: 'itms', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
+  fastPath: { mode: 'on', carries: true, interfaces: ['eth0'], reason: null, packets: { 'carried-to-itms': 12 } },
 };
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
@@ -76,6 +77,8 @@ test('every line of a scrape', async () => {
     'acsplit_unparsed_messages_total 9',
     'acsplit_recovered_packets_total 1',
     'acsplit_given_up_packets_total 10',
+    'acsplit_fast_path_carries 1',
+    'acsplit_fast_path_packets_total{outcome="carried-to-itms"} 12',
   ];
   for (const line of expected) expect(lines).toContain(line);
   // A metric without a line here could show anything.

@@ -36,6 +36,7 @@ function parts(given: {
     firstQueue: 40,
     queues,
     loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
+    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
   };
 }
 
@@ -63,6 +64,7 @@ test('every key of the contract, and no other', () => {
       { number: 43, side: 'host', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
     losses: { queueDropped: 11, userDropped: 13, verdictsLate: 2, unparsed: 1, givenUp: 3 },
+    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
   });
 });
 

@@ -124,7 +124,7 @@ test('IPv6 by all its 128 bits', () => {
 
 test('eight may trace at once, each their CPE or all; the ninth is told so, and comes in when one of them is silent', () => {
   let nowMs = NOW;
-  const { packets } = packetTrace({ ring, run: 'run', clock: () => nowMs, isCpe: () => true });
+  const { packets } = packetTrace({ ring, run: 'run', clock: () => nowMs, isCpe: () => true, watch: () => undefined });
   const ask = (n: number) => packets({ command: 'packets', cpe: `10.1.7.${n}` });
   for (let n = 1; n <= 8; n++) ask(n);
   expect(() => ask(9)).toThrow('eight others trace packets already; end one of them');
@@ -136,7 +136,7 @@ test('eight may trace at once, each their CPE or all; the ninth is told so, and 
 });
 
 test('where no CPE lives is nothing to trace: said at the first question, not in the middle of a trace', () => {
-  const { packets } = packetTrace({ ring, run: 'run', clock: () => NOW, isCpe: () => false });
+  const { packets } = packetTrace({ ring, run: 'run', clock: () => NOW, isCpe: () => false, watch: () => undefined });
   expect(() => packets({ command: 'packets', cpe: '8.8.8.8' })).toThrow(/^8\.8\.8\.8 is in none of cpe\.networks$/);
   expect(packets({ command: 'packets', cpe: '8.8.8.8', since: 0 })).toMatchObject({ packets: [] });
 });
@@ -148,6 +148,9 @@ test.each([
   [{ since: '0' }, 'since must be a whole number'],
 ])('a malformed request is refused: %p', (request, expected) => {
   expect(() =>
-    packetTrace({ ring, run: 'run', clock: () => NOW, isCpe: () => true }).packets({ command: 'packets', ...request }),
+    packetTrace({ ring, run: 'run', clock: () => NOW, isCpe: () => true, watch: () => undefined }).packets({
+      command: 'packets',
+      ...request,
+    }),
   ).toThrow(expected);
 });

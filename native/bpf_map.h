@@ -1,0 +1,26 @@
+// Entries of BPF maps by bpf(2), without libbpf: a worker needs no more than an inherited descriptor. No napi.
+#ifndef ACSPLIT_BPF_MAP_H_
+#define ACSPLIT_BPF_MAP_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace acsplit {
+
+struct MapShape {
+  uint32_t key_bytes;
+  uint32_t value_bytes;
+};
+
+// Key and value sizes of a map; 0, or errno when the descriptor is no map.
+int map_shape(int fd, MapShape* shape);
+// Each returns 0 or errno. Key and value have the map's sizes.
+int update_entry(int fd, const void* key, const void* value);
+int delete_entry(int fd, const void* key);
+int read_entry(int fd, const void* key, void* value);
+// Keys and values of all entries, one after the other. Entries that come or go meanwhile may be missing or doubled.
+int read_entries(int fd, const MapShape& shape, std::vector<uint8_t>* entries);
+
+}  // namespace acsplit
+
+#endif  // ACSPLIT_BPF_MAP_H_

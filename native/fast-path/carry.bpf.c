@@ -1,0 +1,434 @@
+/* Carries what needs no decision: packets of undiverted connections between CPEs and the ITMS. It runs at tc ingress,
+ * rewrites a packet exactly as the engine would have and sends it on. Everything else goes to the network stack, the
+ * iptables bundle and the engine. In doubt, that way: slow and right. docs/decisions/fast-path.md
+ *
+ * Written so that it verifies without CAP_PERFMON: no pointer is chosen by a condition, no stack is read unset. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <stddef.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "layout.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define MIN_FRAME 60
+/* RFC 791: the reserved bit, more fragments, and the offset; not "don't fragment". */
+#define FRAGMENT_BITS 0xbfff
+#define TCP_FIN 1
+#define TCP_SYN 2
+#define TCP_RST 4
+#define TCP_ACK 16
+/* As long as the engine keeps an idle connection (ttl.established). */
+#define FOREIGN_NS (7500ULL * 1000000000ULL)
+#define MAX_INTERFACES 8192
+#define MAX_PORT_KEYS 256
+#define MAX_NETWORKS 16384
+#define MAX_FOREIGN 65536
+#define MAX_WATCHED 1024
+
+#define MAP(kind, key_type, value_type, size, flags)                                                                   \
+  struct {                                                                                                             \
+    __uint(type, kind);                                                                                                \
+    __type(key, key_type);                                                                                             \
+    __type(value, value_type);                                                                                         \
+    __uint(max_entries, size);                                                                                         \
+    __uint(map_flags, flags);                                                                                          \
+  }
+
+MAP(BPF_MAP_TYPE_ARRAY, __u32, __u32, CONTROLS, 0) control SEC(".maps");
+MAP(BPF_MAP_TYPE_ARRAY, __u32, struct configuration, 2, 0) configurations SEC(".maps");
+MAP(BPF_MAP_TYPE_HASH, struct interface_key, __u32, MAX_INTERFACES, BPF_F_NO_PREALLOC) interfaces SEC(".maps");
+MAP(BPF_MAP_TYPE_HASH, struct port_key, __u32, MAX_PORT_KEYS, 0) ports SEC(".maps");
+MAP(BPF_MAP_TYPE_LPM_TRIE, struct network4_key, __u32, MAX_NETWORKS, BPF_F_NO_PREALLOC) networks4 SEC(".maps");
+MAP(BPF_MAP_TYPE_LPM_TRIE, struct network6_key, __u32, MAX_NETWORKS, BPF_F_NO_PREALLOC) networks6 SEC(".maps");
+/* The keys of the report table. User space sets their sizes to the table's capacity. */
+MAP(BPF_MAP_TYPE_HASH, struct flow4_key, __u32, 16, BPF_F_NO_PREALLOC) flows4 SEC(".maps");
+MAP(BPF_MAP_TYPE_HASH, struct flow6_key, __u32, 16, BPF_F_NO_PREALLOC) flows6 SEC(".maps");
+/* Connections of CPEs to the ITMS's own address, and when the CPE last spoke, CLOCK_BOOTTIME. Their packets only take the
+ * slow way, where the rules know them (docs/decisions/direct.md), so a forged packet can make nothing but slow. */
+MAP(BPF_MAP_TYPE_LRU_HASH, struct flow4_key, __u64, MAX_FOREIGN, 0) foreign4 SEC(".maps");
+MAP(BPF_MAP_TYPE_LRU_HASH, struct flow6_key, __u64, MAX_FOREIGN, 0) foreign6 SEC(".maps");
+/* CPEs that somebody traces, and until when, CLOCK_BOOTTIME. */
+MAP(BPF_MAP_TYPE_LRU_HASH, __u32, __u64, MAX_WATCHED, 0) watched4 SEC(".maps");
+struct address6 {
+  __u32 words[4];
+};
+MAP(BPF_MAP_TYPE_LRU_HASH, struct address6, __u64, MAX_WATCHED, 0) watched6 SEC(".maps");
+MAP(BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, REASONS, 0) counters SEC(".maps");
+
+char program_license[] SEC("license") = "GPL";
+
+static __always_inline void count(__u32 reason) {
+  __u64 *counter = bpf_map_lookup_elem(&counters, &reason);
+  if (counter) (*counter)++;
+}
+
+/* Lets the packet go on to the next filter and the network stack. TC_ACT_OK would keep it from the filters behind. */
+static __always_inline int pass(__u32 reason) {
+  count(reason);
+  return TC_ACT_UNSPEC;
+}
+
+static __always_inline int drop(void) {
+  count(DROPPED);
+  return TC_ACT_SHOT;
+}
+
+static __always_inline __u32 role_of(__u32 slot, __u32 ifindex) {
+  struct interface_key key = {.slot = slot, .ifindex = ifindex};
+  __u32 *role = bpf_map_lookup_elem(&interfaces, &key);
+  return role ? *role : 0;
+}
+
+static __always_inline __u32 class_of(__u32 slot, __u16 port) {
+  struct port_key key = {.slot = slot, .port = port};
+  __u32 *class = bpf_map_lookup_elem(&ports, &key);
+  return class ? *class : 0;
+}
+
+/* What both families do with a TCP header. */
+struct segment {
+  __u16 source;
+  __u16 destination;
+  __u8 flags;
+};
+
+/* Reads the TCP header at `at`; `rest` bytes belong to TCP. Returns 0, or the reason to pass. */
+static __always_inline __u32 read_tcp(struct tcphdr *tcp, __u32 rest, struct segment *segment) {
+  if (tcp->doff < 5 || tcp->doff * 4U > rest) return UNREADABLE;
+  segment->source = tcp->source;
+  segment->destination = tcp->dest;
+  segment->flags = ((__u8 *)tcp)[13];
+  __u32 kind = segment->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK);
+  if (kind == 0 || ((kind & TCP_SYN) && (kind & (TCP_FIN | TCP_RST)))) return FLAGS;
+  return 0;
+}
+
+static __always_inline int is_syn(const struct segment *segment) {
+  return (segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* The length of the IP packet fits the frame. Small frames are padded. */
+static __always_inline int is_length_right(const struct __sk_buff *skb, __u32 packet_bytes) {
+  __u32 frame = ETH_HLEN + packet_bytes;
+  return skb->len == frame || (skb->len > frame && skb->len <= MIN_FRAME);
+}
+
+/* Bytes that must pass the MTU: of a super-packet, one segment. */
+static __always_inline __u16 routed_bytes(const struct __sk_buff *skb, __u32 packet_bytes, __u32 header_bytes) {
+  return skb->gso_size ? (__u16)(skb->gso_size + header_bytes) : (__u16)packet_bytes;
+}
+
+/* The next hop that a look-up has found, or 0 where it may not be used. */
+static __always_inline __u32 objection(long found, __u32 role, __u32 wanted) {
+  if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) return MTU;
+  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) return ROUTE;
+  return role & wanted ? 0 : ROUTE;
+}
+
+static __always_inline int send_on(const struct bpf_fib_lookup *route, __u32 reason) {
+  struct bpf_redir_neigh hop = {};
+  hop.nh_family = route->family;
+  if (route->family == AF_INET) hop.ipv4_nh = route->ipv4_dst;
+  else __builtin_memcpy(hop.ipv6_nh, route->ipv6_dst, sizeof hop.ipv6_nh);
+  count(reason);
+  return bpf_redirect_neigh(route->ifindex, &hop, sizeof hop, 0);
+}
+
+/* ---- IPv4 ---- */
+
+/* A header whose sum is wrong is the stack's to drop. RFC 1071 */
+static __always_inline int is_header_sum_right(const struct iphdr *ip) {
+  const __u16 *words = (const __u16 *)ip;
+  __u32 sum = 0;
+#pragma unroll
+  for (int i = 0; i < 10; i++) sum += words[i];
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return sum == 0xffff;
+}
+
+static __always_inline int is_cpe4(__u32 slot, __u32 address) {
+  struct network4_key key = {.bits = 64, .slot = slot, .address = address};
+  __u32 *is_cpe = bpf_map_lookup_elem(&networks4, &key);
+  return is_cpe && *is_cpe;
+}
+
+static __always_inline int is_watched4(__u32 address) {
+  __u64 *until = bpf_map_lookup_elem(&watched4, &address);
+  return until && bpf_ktime_get_boot_ns() < *until;
+}
+
+static __always_inline long route4(struct __sk_buff *skb, struct bpf_fib_lookup *route, __u32 from, __u32 to) {
+  route->family = AF_INET;
+  route->l4_protocol = IPPROTO_TCP;
+  route->ifindex = skb->ifindex;
+  route->ipv4_src = from;
+  route->ipv4_dst = to;
+  return bpf_fib_lookup(skb, route, sizeof *route, 0);
+}
+
+/* The stack's own check of a source (rp_filter), strictly; it refuses addresses of this host and broadcasts, too. */
+static __always_inline int comes_from4(struct __sk_buff *skb, __u32 slot, __u32 sender, __u32 receiver, __u32 role) {
+  struct bpf_fib_lookup back = {};
+  long found = route4(skb, &back, receiver, sender);
+  return objection(found, role_of(slot, back.ifindex), role) == 0;
+}
+
+static __always_inline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 address) {
+  struct bpf_fib_lookup here = {};
+  return route4(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+#define IP4(field) (ETH_HLEN + offsetof(struct iphdr, field))
+#define TCP4(field) (ETH_HLEN + sizeof(struct iphdr) + offsetof(struct tcphdr, field))
+
+/* Replaces one address, and takes one from the time to live. RFC 1624 equation 3, as src/packet/rewrite.ts. */
+static __always_inline long rewrite4(struct __sk_buff *skb, __u32 at, __u32 from, __u32 to, __u16 life_word) {
+  __u16 shorter = life_word - bpf_htons(0x0100);
+  __u8 ttl = bpf_ntohs(shorter) >> 8;
+  long failed = bpf_l4_csum_replace(skb, TCP4(check), from, to, BPF_F_PSEUDO_HDR | 4);
+  failed |= bpf_l3_csum_replace(skb, IP4(check), from, to, 4);
+  failed |= bpf_l3_csum_replace(skb, IP4(check), life_word, shorter, 2);
+  failed |= bpf_skb_store_bytes(skb, at, &to, sizeof to, 0);
+  failed |= bpf_skb_store_bytes(skb, IP4(ttl), &ttl, sizeof ttl, 0);
+  return failed;
+}
+
+static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
+  const __u32 headers = ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr);
+  if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
+    return pass(NOT_STEERED);
+  void *data = (void *)(long)skb->data;
+  if (data + headers > (void *)(long)skb->data_end) return pass(NOT_STEERED);
+  struct iphdr *ip = data + ETH_HLEN;
+  __u32 source = ip->saddr;
+  __u32 destination = ip->daddr;
+  int is_to_acs = (role & ROLE_CPE_IN) && destination == now->acs4;
+  int is_direct = (role & ROLE_CPE_IN) && destination == now->itms4;
+  int is_of_itms = (role & ROLE_ITMS) && source == now->itms4;
+  if (now->acs4 == 0 || !(is_to_acs || is_direct || is_of_itms)) return pass(NOT_STEERED);
+
+  if (ip->version != 4 || ip->ihl < 5) return pass(UNREADABLE);
+  if (ip->protocol != IPPROTO_TCP) return pass(NOT_TCP);
+  if (ip->ihl > 5) return pass(OPTIONS);
+  if (ip->frag_off & bpf_htons(FRAGMENT_BITS)) return pass(FRAGMENT);
+  if (ip->ttl < 2) return pass(TTL);
+  __u32 bytes = bpf_ntohs(ip->tot_len);
+  if (!is_length_right(skb, bytes) || !is_header_sum_right(ip)) return pass(UNREADABLE);
+  __u16 life_word = *(__u16 *)&ip->ttl;
+  __u8 tos = ip->tos;
+  struct tcphdr *tcp = data + ETH_HLEN + sizeof *ip;
+  __u32 header_bytes = sizeof *ip + tcp->doff * 4U;
+  struct segment segment = {};
+  __u32 refused = read_tcp(tcp, bytes - sizeof *ip, &segment);
+  if (refused) return pass(refused);
+
+  __u32 cpe = is_of_itms ? destination : source;
+  struct flow4_key flow = {.cpe = cpe};
+  flow.cpe_port = is_of_itms ? segment.destination : segment.source;
+  flow.port = is_of_itms ? segment.source : segment.destination;
+  __u32 class = class_of(slot, flow.port);
+  if (!class) return pass(NOT_STEERED);
+  if (!is_cpe4(slot, cpe)) return pass(NOT_A_CPE);
+  if (is_direct) {
+    __u64 spoke = bpf_ktime_get_boot_ns();
+    bpf_map_update_elem(&foreign4, &flow, &spoke, BPF_ANY);
+    return pass(DIRECT);
+  }
+  if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
+  if (is_watched4(cpe)) return pass(WATCHED);
+  if (class == PORT_REPORT && bpf_map_lookup_elem(&flows4, &flow)) return pass(DIVERTED);
+  if (is_of_itms) {
+    __u64 *spoke = bpf_map_lookup_elem(&foreign4, &flow);
+    if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
+  } else if (!is_local4(skb, source, destination)) {
+    return pass(STANDBY);
+  }
+
+  __u32 receiver = is_of_itms ? destination : now->itms4;
+  if (!comes_from4(skb, slot, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT)) return pass(SOURCE);
+  struct bpf_fib_lookup route = {};
+  route.tot_len = routed_bytes(skb, bytes, header_bytes);
+  route.tos = tos;
+  route.sport = segment.source;
+  route.dport = segment.destination;
+  long found = route4(skb, &route, source, receiver);
+  refused = objection(found, role_of(slot, route.ifindex), is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
+  if (refused) return pass(refused);
+
+  if (is_of_itms) {
+    if (rewrite4(skb, IP4(saddr), source, now->acs4, life_word)) return drop();
+    return send_on(&route, CARRIED_FROM_ITMS);
+  }
+  if (rewrite4(skb, IP4(daddr), destination, now->itms4, life_word)) return drop();
+  return send_on(&route, CARRIED_TO_ITMS);
+}
+
+/* ---- IPv6 ---- */
+
+static __always_inline int is_same6(const __u32 *one, const __u32 *other) {
+  return ((one[0] ^ other[0]) | (one[1] ^ other[1]) | (one[2] ^ other[2]) | (one[3] ^ other[3])) == 0;
+}
+
+static __always_inline void copy6(__u32 *to, const __u32 *from) {
+  to[0] = from[0];
+  to[1] = from[1];
+  to[2] = from[2];
+  to[3] = from[3];
+}
+
+static __always_inline int is_cpe6(__u32 slot, const __u32 *address) {
+  struct network6_key key = {.bits = 160, .slot = slot};
+  copy6(key.address, address);
+  __u32 *is_cpe = bpf_map_lookup_elem(&networks6, &key);
+  return is_cpe && *is_cpe;
+}
+
+static __always_inline int is_watched6(const __u32 *address) {
+  struct address6 key = {};
+  copy6(key.words, address);
+  __u64 *until = bpf_map_lookup_elem(&watched6, &key);
+  return until && bpf_ktime_get_boot_ns() < *until;
+}
+
+static __always_inline long route6(struct __sk_buff *skb, struct bpf_fib_lookup *route, const __u32 *from,
+                                   const __u32 *to) {
+  route->family = AF_INET6;
+  route->l4_protocol = IPPROTO_TCP;
+  route->ifindex = skb->ifindex;
+  copy6(route->ipv6_src, from);
+  copy6(route->ipv6_dst, to);
+  return bpf_fib_lookup(skb, route, sizeof *route, 0);
+}
+
+static __always_inline int comes_from6(struct __sk_buff *skb, __u32 slot, const __u32 *sender, const __u32 *receiver,
+                                       __u32 role) {
+  struct bpf_fib_lookup back = {};
+  long found = route6(skb, &back, receiver, sender);
+  return objection(found, role_of(slot, back.ifindex), role) == 0;
+}
+
+static __always_inline int is_local6(struct __sk_buff *skb, const __u32 *sender, const __u32 *address) {
+  struct bpf_fib_lookup here = {};
+  return route6(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+#define IP6(field) (ETH_HLEN + offsetof(struct ipv6hdr, field))
+#define TCP6(field) (ETH_HLEN + sizeof(struct ipv6hdr) + offsetof(struct tcphdr, field))
+
+/* No header checksum absorbs the address: BPF_F_RECOMPUTE_CSUM keeps a hardware's sum of the whole packet right, which
+ * BPF_F_PSEUDO_HDR alone would spoil. */
+static __always_inline long rewrite6(struct __sk_buff *skb, __u32 at, __u32 *from, const __u32 *wanted, __u8 hop_limit) {
+  __u32 to[4] = {wanted[0], wanted[1], wanted[2], wanted[3]};
+  __u8 fewer = hop_limit - 1;
+  long difference = bpf_csum_diff(from, 16, to, sizeof to, 0);
+  if (difference < 0) return difference;
+  long failed = bpf_l4_csum_replace(skb, TCP6(check), 0, difference, BPF_F_PSEUDO_HDR);
+  failed |= bpf_skb_store_bytes(skb, at, to, sizeof to, BPF_F_RECOMPUTE_CSUM);
+  failed |= bpf_skb_store_bytes(skb, IP6(hop_limit), &fewer, sizeof fewer, BPF_F_RECOMPUTE_CSUM);
+  return failed;
+}
+
+static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
+  const __u32 headers = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr);
+  if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
+    return pass(NOT_STEERED);
+  void *data = (void *)(long)skb->data;
+  if (data + headers > (void *)(long)skb->data_end) return pass(NOT_STEERED);
+  struct ipv6hdr *ip = data + ETH_HLEN;
+  __u32 source[4];
+  __u32 destination[4];
+  copy6(source, ip->saddr.in6_u.u6_addr32);
+  copy6(destination, ip->daddr.in6_u.u6_addr32);
+  int is_to_acs = (role & ROLE_CPE_IN) && is_same6(destination, now->acs6);
+  int is_direct = (role & ROLE_CPE_IN) && is_same6(destination, now->itms6);
+  int is_of_itms = (role & ROLE_ITMS) && is_same6(source, now->itms6);
+  if (now->acs6[0] == 0 || !(is_to_acs || is_direct || is_of_itms)) return pass(NOT_STEERED);
+
+  if (ip->version != 6) return pass(UNREADABLE);
+  if (ip->nexthdr != IPPROTO_TCP) return pass(ip->nexthdr == IPPROTO_ICMPV6 ? NOT_TCP : OPTIONS);
+  __u8 hop_limit = ip->hop_limit;
+  if (hop_limit < 2) return pass(TTL);
+  __u32 payload = bpf_ntohs(ip->payload_len);
+  __u32 bytes = sizeof *ip + payload;
+  if (!is_length_right(skb, bytes)) return pass(UNREADABLE);
+  struct tcphdr *tcp = data + ETH_HLEN + sizeof *ip;
+  __u32 header_bytes = sizeof *ip + tcp->doff * 4U;
+  __u32 flow_information = *(__u32 *)ip & bpf_htonl(0x0fffffff);
+  struct segment segment = {};
+  __u32 refused = read_tcp(tcp, payload, &segment);
+  if (refused) return pass(refused);
+
+  struct flow6_key flow = {};
+  flow.cpe_port = is_of_itms ? segment.destination : segment.source;
+  flow.port = is_of_itms ? segment.source : segment.destination;
+  if (is_of_itms) copy6(flow.cpe, destination);
+  else copy6(flow.cpe, source);
+  __u32 class = class_of(slot, flow.port);
+  if (!class) return pass(NOT_STEERED);
+  if (!is_cpe6(slot, flow.cpe)) return pass(NOT_A_CPE);
+  if (is_direct) {
+    __u64 spoke = bpf_ktime_get_boot_ns();
+    bpf_map_update_elem(&foreign6, &flow, &spoke, BPF_ANY);
+    return pass(DIRECT);
+  }
+  if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
+  if (is_watched6(flow.cpe)) return pass(WATCHED);
+  if (class == PORT_REPORT && bpf_map_lookup_elem(&flows6, &flow)) return pass(DIVERTED);
+  if (is_of_itms) {
+    __u64 *spoke = bpf_map_lookup_elem(&foreign6, &flow);
+    if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
+  } else if (!is_local6(skb, source, destination)) {
+    return pass(STANDBY);
+  }
+
+  __u32 receiver[4];
+  if (is_of_itms) copy6(receiver, destination);
+  else copy6(receiver, now->itms6);
+  if (!comes_from6(skb, slot, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT)) return pass(SOURCE);
+  struct bpf_fib_lookup route = {};
+  route.tot_len = routed_bytes(skb, bytes, header_bytes);
+  route.flowinfo = flow_information;
+  route.sport = segment.source;
+  route.dport = segment.destination;
+  long found = route6(skb, &route, source, receiver);
+  refused = objection(found, role_of(slot, route.ifindex), is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
+  if (refused) return pass(refused);
+
+  if (is_of_itms) {
+    if (rewrite6(skb, IP6(saddr), source, now->acs6, hop_limit)) return drop();
+    return send_on(&route, CARRIED_FROM_ITMS);
+  }
+  if (rewrite6(skb, IP6(daddr), destination, now->itms6, hop_limit)) return drop();
+  return send_on(&route, CARRIED_TO_ITMS);
+}
+
+SEC("tc")
+int acsplit_carry(struct __sk_buff *skb) {
+  __u32 at = CONTROL_OPEN;
+  __u32 *is_open = bpf_map_lookup_elem(&control, &at);
+  if (!is_open || !*is_open) return pass(CLOSED);
+  at = CONTROL_SLOT;
+  __u32 *chosen = bpf_map_lookup_elem(&control, &at);
+  if (!chosen) return pass(CLOSED);
+  __u32 slot = *chosen & 1;
+  struct configuration *now = bpf_map_lookup_elem(&configurations, &slot);
+  if (!now) return pass(CLOSED);
+  __u32 role = role_of(slot, skb->ifindex);
+  if (!role) return pass(NOT_STEERED);
+  if (skb->pkt_type != PACKET_HOST) return pass(NOT_FOR_US);
+  if (skb->vlan_present) return pass(VLAN_TAG);
+  if (skb->protocol == bpf_htons(ETH_P_IP)) return carry4(skb, slot, now, role);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) return carry6(skb, slot, now, role);
+  return pass(NOT_STEERED);
+}

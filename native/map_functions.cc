@@ -1,0 +1,99 @@
+#include "map_functions.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "bpf_map.h"
+#include "system_error.h"
+
+namespace acsplit {
+namespace {
+
+// Takes a map's descriptor and `values` arrays of its key's and value's sizes; throws and returns false when one is wrong.
+bool take_map(const Napi::CallbackInfo& call, const char* name, size_t arrays, int* fd, MapShape* shape,
+              uint8_t** taken) {
+  const double given = call.Length() > 0 && call[0].IsNumber() ? call[0].As<Napi::Number>().DoubleValue() : -1;
+  *fd = given >= 0 && given <= INT32_MAX ? static_cast<int>(given) : -1;
+  bool is_right = *fd >= 0 && map_shape(*fd, shape) == 0;
+  for (size_t i = 0; i < arrays && is_right; i++) {
+    is_right = call.Length() > i + 1 && call[i + 1].IsTypedArray();
+    if (!is_right) break;
+    Napi::Uint8Array bytes = call[i + 1].As<Napi::Uint8Array>();
+    is_right = bytes.TypedArrayType() == napi_uint8_array &&
+               bytes.ByteLength() == (i == 0 ? shape->key_bytes : shape->value_bytes);
+    if (is_right) taken[i] = bytes.Data();
+  }
+  if (is_right) return true;
+  const std::string words = std::string(name) + ": a map, and Uint8Arrays of its key's and value's sizes are expected";
+  Napi::TypeError::New(call.Env(), words).ThrowAsJavaScriptException();
+  return false;
+}
+
+// updateMap(fd, key, value)
+Napi::Value update_map_from(const Napi::CallbackInfo& call) {
+  int fd;
+  MapShape shape;
+  uint8_t* given[2];
+  if (!take_map(call, "updateMap", 2, &fd, &shape, given)) return call.Env().Undefined();
+  const int error = update_entry(fd, given[0], given[1]);
+  if (error != 0) system_error(call.Env(), error, "bpf").ThrowAsJavaScriptException();
+  return call.Env().Undefined();
+}
+
+// deleteFromMap(fd, key) -> whether it was there
+Napi::Value delete_from_map_from(const Napi::CallbackInfo& call) {
+  int fd;
+  MapShape shape;
+  uint8_t* given[1];
+  if (!take_map(call, "deleteFromMap", 1, &fd, &shape, given)) return call.Env().Undefined();
+  const int error = delete_entry(fd, given[0]);
+  if (error != 0 && error != ENOENT) {
+    system_error(call.Env(), error, "bpf").ThrowAsJavaScriptException();
+    return call.Env().Undefined();
+  }
+  return Napi::Boolean::New(call.Env(), error == 0);
+}
+
+// readMap(fd, key, value): fills `value`; whether there is such an entry.
+Napi::Value read_map_from(const Napi::CallbackInfo& call) {
+  int fd;
+  MapShape shape;
+  uint8_t* given[2];
+  if (!take_map(call, "readMap", 2, &fd, &shape, given)) return call.Env().Undefined();
+  const int error = read_entry(fd, given[0], given[1]);
+  if (error != 0 && error != ENOENT) {
+    system_error(call.Env(), error, "bpf").ThrowAsJavaScriptException();
+    return call.Env().Undefined();
+  }
+  return Napi::Boolean::New(call.Env(), error == 0);
+}
+
+// readMapEntries(fd) -> Uint8Array: keys and values of all entries, one after the other
+Napi::Value read_map_entries_from(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  int fd;
+  MapShape shape;
+  if (!take_map(call, "readMapEntries", 0, &fd, &shape, nullptr)) return env.Undefined();
+  std::vector<uint8_t> entries;
+  const int error = read_entries(fd, shape, &entries);
+  if (error != 0) {
+    system_error(env, error, "bpf").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Napi::Uint8Array result = Napi::Uint8Array::New(env, entries.size());
+  if (!entries.empty()) memcpy(result.Data(), entries.data(), entries.size());
+  return result;
+}
+
+}  // namespace
+
+void define_map_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("updateMap", Napi::Function::New(env, update_map_from, "updateMap"));
+  exports.Set("deleteFromMap", Napi::Function::New(env, delete_from_map_from, "deleteFromMap"));
+  exports.Set("readMap", Napi::Function::New(env, read_map_from, "readMap"));
+  exports.Set("readMapEntries", Napi::Function::New(env, read_map_entries_from, "readMapEntries"));
+}
+
+}  // namespace acsplit

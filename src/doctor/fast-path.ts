@@ -1,0 +1,28 @@
+/** The fast path: checks that the kernel carries what the running engine was configured to have carried. */
+
+import { type Status } from '../engine';
+import { type Check } from './check';
+import { type EngineAnswer } from './host';
+
+export const fastPath: Check<EngineAnswer> = {
+  name: 'fast-path',
+  needs: ['engine'],
+  look: (host, wanted) => host.askEngine(wanted.stateDirectory),
+  judge: (answer) => {
+    const told = toldBy(answer);
+    if (told === undefined || told.mode === 'off' || told.carries) return [];
+    const says = `the kernel carries no packets, so each waits for the engine: ${told.reason}`;
+    return [{ level: 'warning', says, mend: 'set fastPath: off, or remove the reason and restart the engine' }];
+  },
+  fine: (answer) => {
+    const told = toldBy(answer);
+    if (told === undefined || told.mode === 'off') return 'off: the engine decides every packet';
+    const where = told.interfaces.join(', ');
+    return `the kernel carries undiverted connections on ${where}; this host's rules in FORWARD do not see them`;
+  },
+};
+
+/** Undefined: no engine, or an older one. */
+function toldBy(answer: EngineAnswer): Status['fastPath'] | undefined {
+  return 'status' in answer ? answer.status.fastPath : undefined;
+}

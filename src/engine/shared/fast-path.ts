@@ -1,0 +1,42 @@
+/**
+ * What the engine asks of the fast path (src/steering/fast-path). Whoever starts the engine hands it in: folders of one
+ * rank do not import each other.
+ */
+import { type Address } from '../../packet/address';
+import { type Topology } from '../../splitter/topology';
+
+/** Whether the kernel carries what needs no decision. `auto`: where it can; `on`: or the engine does not start. */
+export type FastPathMode = 'off' | 'auto' | 'on';
+
+/** Descriptors that a worker inherits to mirror the report table. */
+export interface MirrorMaps {
+  control: number;
+  flows4: number;
+  flows6: number;
+}
+
+export interface FastPathStatus {
+  carries: boolean;
+  /** Interfaces that it is attached to. */
+  interfaces: string[];
+  /** Why it does not carry; null while it does. */
+  reason: string | null;
+  /** By what became of them: carried, or why not. Only those that occurred. */
+  packets: Partial<Record<string, number>>;
+}
+
+export interface FastPath {
+  /** Loads the program, or takes over from a dead engine. @throws Error whose message says why not */
+  open(topology: Topology, capacityEntries: number): MirrorMaps;
+  /** Carries by this topology from now on. @throws Error */
+  carry(topology: Topology): void;
+  /** Attaches again where it was lost. @throws Error */
+  look(): void;
+  /** Packets of this CPE come to the engine until `forMs` after `nowMs`. */
+  watch(cpe: Address, nowMs: number, forMs: number): void;
+  status(): FastPathStatus;
+  /** What is attached stays. */
+  close(): void;
+  /** Takes away what is attached. */
+  remove(): void;
+}

@@ -1,0 +1,271 @@
+/**
+ * Loads the BPF program, attaches it and keeps it attached. It stays attached when the engine stops or dies, so that
+ * running connections do not stall; a new engine takes over its maps by their pins. docs/decisions/fast-path.md
+ */
+import { closeSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Address, familyOf } from '../../packet/address';
+import { type Topology } from '../../splitter/topology';
+import { type FastPathAddon, loadFastPathAddon, type LoadedProgram, OBJECT_FILE, type SystemError } from './addon';
+import { findObstacle } from './obstacles';
+import {
+  addressBytes,
+  CARRY_REASONS,
+  type CarryReason,
+  configurationEntries,
+  Control,
+  type Entry,
+  interfaceEntry,
+  type MapName,
+  rolesOf,
+  slotOf,
+  word,
+} from './layout';
+import { handleOf, isOurs, pinDirectory, PRIORITY, recall, remember } from './place';
+import { detachEverywhere } from './remove';
+
+/** Sizes of the keys and values of the maps with a slot in the key. */
+const SLOT_MAPS: Readonly<Record<MapName, { keyBytes: number; valueBytes: number }>> = {
+  configurations: { keyBytes: 4, valueBytes: 40 },
+  interfaces: { keyBytes: 8, valueBytes: 4 },
+  networks4: { keyBytes: 12, valueBytes: 4 },
+  networks6: { keyBytes: 24, valueBytes: 4 },
+  ports: { keyBytes: 4, valueBytes: 4 },
+};
+/** A mirror must never be full before the table is: see the room beyond capacity in ttl-table.ts. */
+const SPARE_FLOWS = 64;
+
+/** Descriptors that a worker inherits to mirror the report table. */
+export interface MirrorMaps {
+  control: number;
+  flows4: number;
+  flows6: number;
+}
+
+export interface FastPathStatus {
+  /** Packets are carried: the program is attached and its mirror of the report table is complete. */
+  carries: boolean;
+  /** Interfaces that it is attached to. */
+  interfaces: string[];
+  /** Why it does not carry; null while it does. */
+  reason: string | null;
+  /** Since it was loaded, by what became of them. Only those that occurred. */
+  packets: Partial<Record<CarryReason, number>>;
+}
+
+export class FastPath {
+  private loaded: LoadedProgram | undefined;
+  private topology: Topology | undefined;
+  private readonly attached = new Map<number, string>();
+  /** Interfaces that had no clsact qdisc before. */
+  private readonly clsact = new Set<number>();
+  private reason = 'not started';
+  private isTakenAway = false;
+
+  constructor(
+    private readonly instance: string,
+    private readonly stateDirectory: string,
+    private readonly addonOf: () => FastPathAddon = loadFastPathAddon,
+  ) {}
+
+  /**
+   * Loads the program, with the maps that a dead engine has left. @throws Error whose message says why not, and then
+   * nothing is attached
+   */
+  open(topology: Topology, capacityEntries: number): MirrorMaps {
+    try {
+      const addon = this.addonOf();
+      const obstacle = findObstacle(topology, addon.links());
+      if (obstacle !== undefined) throw new Error(obstacle);
+      const loaded = this.load(addon, capacityEntries + SPARE_FLOWS);
+      this.loaded = loaded;
+      this.reason = 'not attached yet';
+      const { control, flows4, flows6 } = loaded.maps;
+      return { control, flows4, flows6 };
+    } catch (error) {
+      this.remove();
+      this.reason = explain(error as SystemError);
+      throw new Error(this.reason, { cause: error });
+    }
+  }
+
+  /** Carries by this topology from now on. The mirror of the report table is complete. @throws Error */
+  carry(topology: Topology): void {
+    if (this.loaded === undefined) return;
+    this.topology = topology;
+    this.configure(this.loaded, topology);
+    this.attach(this.loaded);
+  }
+
+  /** Attaches to interfaces that were deleted and created again. Call it every second. @throws Error */
+  look(): void {
+    const { loaded, topology } = this;
+    if (loaded === undefined || topology === undefined || this.isTakenAway) return;
+    if (recall(this.stateDirectory) === undefined) {
+      this.isTakenAway = true;
+      this.attached.clear();
+      this.reason = 'removed with the rules; restart the engine after rules install';
+      return;
+    }
+    const wanted = [...rolesOf(topology, this.addonOf().links()).keys()];
+    const isAttached = wanted.every(({ index, name }) => this.attached.get(index) === name && this.isOn(index));
+    if (isAttached && wanted.length === this.attached.size) return;
+    this.configure(loaded, topology);
+    this.attach(loaded);
+  }
+
+  /** Packets of this CPE are passed to the engine for some seconds from now. @param nowMs CLOCK_BOOTTIME */
+  watch(cpe: Address, nowMs: number, forMs: number): void {
+    if (this.loaded === undefined) return;
+    const until = BigInt(Math.round((nowMs + forMs) * 1e6));
+    const fd = this.loaded.maps[familyOf(cpe) === 'ipv4' ? 'watched4' : 'watched6'];
+    this.addonOf().updateMap(fd, addressBytes(cpe), new Uint8Array(BigUint64Array.of(until).buffer));
+  }
+
+  status(): FastPathStatus {
+    const { loaded } = this;
+    if (loaded === undefined) return { carries: false, interfaces: [], reason: this.reason, packets: {} };
+    const addon = this.addonOf();
+    const isOpen = word(0);
+    addon.readMap(loaded.maps.control, word(Control.Open), isOpen);
+    const isMirrored = isOpen.some((byte) => byte !== 0);
+    const carries = this.attached.size > 0 && isMirrored;
+    const sums = addon.readCounters(loaded.maps.counters, CARRY_REASONS.length);
+    const occurred = CARRY_REASONS.map((name, i) => [name, sums[i]] as const).filter(([, sum]) => sum > 0);
+    return {
+      carries,
+      interfaces: [...this.attached.values()],
+      reason: carries ? null : isMirrored ? this.reason : 'the report table is not mirrored',
+      packets: Object.fromEntries(occurred),
+    };
+  }
+
+  /** Closes the descriptors. What is attached stays. */
+  close(): void {
+    const { loaded } = this;
+    this.loaded = undefined;
+    if (loaded !== undefined) for (const fd of [loaded.program, ...Object.values(loaded.maps)]) closeSync(fd);
+  }
+
+  /** Takes away what an engine of this instance has left. Does nothing on a host that could not have loaded it. */
+  remove(): void {
+    this.close();
+    this.attached.clear();
+    let addon: FastPathAddon;
+    try {
+      addon = this.addonOf();
+    } catch {
+      return;
+    }
+    detachEverywhere(addon, this.instance, this.stateDirectory);
+  }
+
+  private load(addon: FastPathAddon, flows: number): LoadedProgram {
+    const object = readFileSync(OBJECT_FILE);
+    const sizes = { flows4: flows, flows6: flows };
+    const pins = this.makePins(addon);
+    const isSuccessor = pins !== '' && readdirSync(pins).length > 0;
+    if (isSuccessor) {
+      try {
+        for (const index of recall(this.stateDirectory)?.clsact ?? []) this.clsact.add(index);
+        return addon.load(object, pins, sizes);
+      } catch (error) {
+        // Its maps have another shape, or were half made.
+        if (!['EINVAL', 'EEXIST'].includes((error as SystemError).code)) throw error;
+        for (const name of readdirSync(pins)) unlinkSync(join(pins, name));
+      }
+    }
+    // Fresh maps: an older program would carry by its own, which nobody keeps up to date.
+    detachEverywhere(addon, this.instance, this.stateDirectory, true);
+    return addon.load(object, pins, sizes);
+  }
+
+  /** Where maps are pinned; '' without CAP_SYS_ADMIN, and then a new engine starts with fresh maps. */
+  private makePins(addon: FastPathAddon): string {
+    const directory = pinDirectory(this.stateDirectory);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (addon.isBpffs(directory)) return directory;
+    try {
+      addon.mountBpffs(directory, `acsplit@${this.instance}`);
+      return directory;
+    } catch {
+      return '';
+    }
+  }
+
+  /** Fills the slot that is not in force, then puts it in force. */
+  private configure(loaded: LoadedProgram, topology: Topology): void {
+    const addon = this.addonOf();
+    const inForce = word(0);
+    addon.readMap(loaded.maps.control, word(Control.Slot), inForce);
+    const slot = inForce.some((byte) => byte !== 0) ? 0 : 1;
+    const interfaces = [...rolesOf(topology, addon.links())].map(([{ index }, role]) =>
+      interfaceEntry(slot, index, role),
+    );
+    const entries: Record<MapName, Entry[]> = { ...configurationEntries(topology, slot), interfaces };
+    for (const name of Object.keys(entries) as MapName[]) {
+      if (name !== 'configurations') this.clear(loaded, name, slot);
+      for (const { key, value } of entries[name]) addon.updateMap(loaded.maps[name], key, value);
+    }
+    addon.updateMap(loaded.maps.control, word(Control.Slot), word(slot));
+  }
+
+  private clear(loaded: LoadedProgram, name: MapName, slot: number): void {
+    const addon = this.addonOf();
+    const fd = loaded.maps[name];
+    const { keyBytes, valueBytes } = SLOT_MAPS[name];
+    const entries = addon.readMapEntries(fd);
+    for (let at = 0; at < entries.length; at += keyBytes + valueBytes) {
+      const key = entries.slice(at, at + keyBytes);
+      if (slotOf(name, key) === slot) addon.deleteFromMap(fd, key);
+    }
+  }
+
+  private attach(loaded: LoadedProgram): void {
+    const { topology } = this;
+    if (topology === undefined) return;
+    const addon = this.addonOf();
+    const wanted = [...rolesOf(topology, addon.links()).keys()];
+    this.attached.clear();
+    for (const { index, name } of wanted) {
+      if (this.attachTo(addon, loaded, index, name)) this.clsact.add(index);
+      this.attached.set(index, name);
+    }
+    this.pinProgram(addon, loaded);
+    remember(this.stateDirectory, { programId: loaded.programId, clsact: [...this.clsact] });
+    this.isTakenAway = false;
+    this.reason = 'not attached';
+  }
+
+  /** True when the interface had no clsact qdisc before. */
+  private attachTo(addon: FastPathAddon, { program, programId }: LoadedProgram, index: number, name: string): boolean {
+    const handle = handleOf(this.instance);
+    const found = addon.queryFilter(index, handle, PRIORITY);
+    if (found === programId) return false;
+    if (found !== 0 && !isOurs(addon, found, this.stateDirectory)) {
+      throw new Error(`${name} has another program's filter at priority ${PRIORITY}, handle ${handle}`);
+    }
+    const isNew = found === 0 && addon.makeClsact(index);
+    addon.attachFilter(index, handle, PRIORITY, program, found !== 0);
+    return isNew;
+  }
+
+  private isOn(index: number): boolean {
+    return this.addonOf().queryFilter(index, handleOf(this.instance), PRIORITY) === this.loaded?.programId;
+  }
+
+  private pinProgram(addon: FastPathAddon, { program, programId }: LoadedProgram): void {
+    const directory = pinDirectory(this.stateDirectory);
+    const path = join(directory, 'program');
+    if (!addon.isBpffs(directory) || addon.pinnedProgramId(path) === programId) return;
+    if (addon.pinnedProgramId(path) !== 0) unlinkSync(path);
+    addon.pin(program, path);
+  }
+}
+
+/** One line that says why the kernel will not carry. */
+function explain({ code, message, log }: SystemError): string {
+  const last = log?.trim().split('\n').at(-1);
+  if (code === 'EPERM') return 'no right to load BPF programs (CAP_BPF and CAP_NET_ADMIN, and no user namespace)';
+  return last === undefined ? message : `${message} (${last})`;
+}

@@ -1,0 +1,175 @@
+/**
+ * The fast path on: undiverted sessions are carried by the kernel, diverted ones are the engine's, and connections to
+ * the ITMS's own address are nobody's. Engines die and come back, filters of others stay.
+ */
+import { isAlive } from '../../src/lab/namespaces';
+import { cli, Engine } from '../../src/lab/engine';
+import { type Status } from '../../src/engine/report/status';
+import { PRIORITY } from '../../src/steering/fast-path/place';
+import { ADDRESSES, cpeAddress } from './support/family';
+import { eventually } from './support/run-host';
+import { End, hangUp, talk } from './support/tcp-end';
+import { TcpStage } from './support/tcp-stage';
+
+jest.setTimeout(180_000);
+
+const [CPE, WOKEN, DIRECT] = [1, 2, 3].map((host) => cpeAddress(1, host)) as [string, string, string];
+const LINKS = ['eth0', 'eth1'];
+
+let stage: TcpStage;
+beforeAll(async () => {
+  stage = await TcpStage.open({ cpes: [CPE, WOKEN, DIRECT], fastPath: 'on' });
+});
+afterAll(() => stage?.close());
+
+async function fastPath(): Promise<Status['fastPath']> {
+  return (await stage.status()).fastPath;
+}
+
+async function counted(name: string): Promise<number> {
+  return (await fastPath()).packets[name] ?? 0;
+}
+
+function tc(...words: string[]): Promise<string> {
+  return stage.world.run('split', ['tc', ...words]);
+}
+
+function acsplit(...words: string[]): Promise<string> {
+  return stage.world.run('split', cli(stage.world, ...words, '-c', stage.engine.configurationFile));
+}
+
+async function killEngine(): Promise<void> {
+  process.kill(stage.engine.pid, 'SIGKILL');
+  await eventually('the engine to die', () => !isAlive(stage.engine.pid) || undefined);
+}
+
+it('is attached to both interfaces', async () => {
+  expect(await fastPath()).toMatchObject({ mode: 'on', carries: true, interfaces: LINKS, reason: null });
+});
+
+it('of an undiverted session the engine sees the SYN alone', async () => {
+  const before = (await stage.status()).packets.received;
+  const [to, from] = [await counted('carried-to-itms'), await counted('carried-from-itms')];
+
+  expect(await stage.session(CPE)).toBe('itms');
+
+  const after = await stage.status();
+  expect(after.packets.received - before).toBe(1);
+  expect(after.packets.byReason['report-to-itms']).toBeUndefined();
+  expect((after.fastPath.packets['carried-to-itms'] ?? 0) - to).toBeGreaterThan(3);
+  expect((after.fastPath.packets['carried-from-itms'] ?? 0) - from).toBeGreaterThan(2);
+  await stage.expectOneServerEach();
+});
+
+it('a diverted session is decided packet by packet, and the next one carried again', async () => {
+  const carried = (await counted('carried-to-itms')) + (await counted('carried-from-itms'));
+  await stage.wake('c1', WOKEN);
+  expect(await stage.session(WOKEN)).toBe('c1');
+  expect((await counted('carried-to-itms')) + (await counted('carried-from-itms'))).toBe(carried);
+  expect(await counted('diverted')).toBeGreaterThan(2);
+  await stage.untilOver(WOKEN);
+  expect(await stage.session(WOKEN)).toBe('itms');
+  expect((await counted('carried-to-itms')) + (await counted('carried-from-itms'))).toBeGreaterThan(carried);
+  await stage.expectOneServerEach();
+});
+
+it('a running connection outlives the engine; a diverted one waits for it, and never reaches the ITMS', async () => {
+  const undiverted = await stage.connect(CPE);
+  await talk(undiverted);
+  await stage.wake('c1', WOKEN);
+  const diverted = await stage.connect(WOKEN);
+  await talk(diverted);
+  expect([undiverted.server, diverted.server]).toEqual(['itms', 'c1']);
+
+  await killEngine();
+  await talk(undiverted);
+  await diverted.cpe.send('meanwhile\n');
+  await talk(undiverted);
+
+  stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+  expect(await fastPath()).toMatchObject({ carries: true, interfaces: LINKS });
+  expect((await diverted.far.receive('meanwhile\n'.length)).text).toBe('meanwhile\n');
+  await talk(diverted);
+  await talk(undiverted);
+  await hangUp(diverted);
+  await hangUp(undiverted);
+  await stage.expectOneServerEach();
+});
+
+it('a worker that dies changes nothing', async () => {
+  await stage.wake('c1', WOKEN);
+  const diverted = await stage.connect(WOKEN);
+  const [{ pid, restarts }] = (await stage.status()).workers as [{ pid: number; restarts: number }];
+  process.kill(pid, 'SIGKILL');
+  await eventually('another worker', async () => {
+    const status = await stage.status();
+    return (status.ready && status.workers[0]!.restarts > restarts) || undefined;
+  });
+  await talk(diverted);
+  expect(diverted.server).toBe('c1');
+  await hangUp(diverted);
+  await stage.untilOver(WOKEN);
+  expect(await stage.session(WOKEN)).toBe('itms');
+  await stage.expectOneServerEach();
+});
+
+/** A filter of somebody else, which drops all that it sees: tc-bpf(8), classic BPF that returns TC_ACT_SHOT. */
+async function whileDropping(priority: number, happen: () => Promise<void>): Promise<void> {
+  const place = ['dev', 'eth0', 'ingress', 'protocol', 'all', 'prio', String(priority)];
+  await tc('filter', 'add', ...place, 'handle', '1', 'bpf', 'direct-action', 'bytecode', '1,6 0 0 2,');
+  try {
+    await happen();
+  } finally {
+    await tc('filter', 'delete', ...place);
+  }
+}
+
+/** Whether a SYN, which is passed on, finds its way. */
+function refused(): Promise<unknown> {
+  return expect(stage.dial(DIRECT, { timeoutMs: 700 })).rejects.toThrow();
+}
+
+it('a filter before ours decides first, one behind ours sees what is passed on', async () => {
+  const connection = await stage.connect(CPE);
+  await talk(connection);
+  await whileDropping(60_000, async () => {
+    await talk(connection);
+    await refused();
+  });
+  const carried = await counted('carried-to-itms');
+  await whileDropping(1, async () => {
+    await connection.cpe.send('dropped at first');
+    expect(await counted('carried-to-itms')).toBe(carried);
+  });
+  expect((await connection.far.receive('dropped at first'.length)).text).toBe('dropped at first');
+  await hangUp(connection);
+});
+
+it('a CPE reaches the report port at the ITMS’s own address', async () => {
+  const order = { from: DIRECT, to: ADDRESSES.itms, toPort: 7547 };
+  const { socket, port } = await stage.peers.cpe.ask<{ socket: number; port: number }>('connect', order);
+  const { server, far } = await stage.accepted(DIRECT, port);
+  expect(server).toBe('itms');
+  const direct = { cpe: new End(stage.peers.cpe, socket, port), far };
+  await talk(direct);
+  expect(await counted('direct')).toBeGreaterThan(1);
+  expect(await counted('foreign')).toBeGreaterThan(1);
+  await hangUp(direct);
+});
+
+it('takes its filters away with the rules, and leaves those of others and their qdisc', async () => {
+  await tc('qdisc', 'replace', 'dev', 'eth2', 'clsact');
+  const place = ['dev', 'eth0', 'ingress', 'protocol', 'all', 'prio', '9'];
+  await tc('filter', 'add', ...place, 'handle', '1', 'bpf', 'direct-action', 'bytecode', '1,6 0 0 4294967295,');
+  expect(await tc('filter', 'show', 'dev', 'eth0', 'ingress')).toContain(`pref ${PRIORITY} bpf`);
+  expect(await tc('qdisc', 'show', 'dev', 'eth1')).toContain('clsact');
+
+  await acsplit('rules', 'remove');
+
+  expect(await tc('filter', 'show', 'dev', 'eth0', 'ingress')).not.toContain(`pref ${PRIORITY} bpf`);
+  expect(await tc('filter', 'show', 'dev', 'eth0', 'ingress')).toContain('pref 9 bpf');
+  expect(await tc('qdisc', 'show', 'dev', 'eth0')).toContain('clsact');
+  expect(await tc('qdisc', 'show', 'dev', 'eth1')).not.toContain('clsact');
+  expect(await tc('qdisc', 'show', 'dev', 'eth2')).toContain('clsact');
+  await eventually('the engine to see it', async () => !(await fastPath()).carries || undefined);
+});

@@ -1,0 +1,68 @@
+/**
+ * Runs frames through the BPF program in the kernel (bpf_prog_test_run), inside the namespace that it is started in: its
+ * routes and addresses count. Nothing is attached and nothing is sent. Options as JSON in the first argument; one line
+ * of JSON tells what became of each frame.
+ */
+import { readFileSync } from 'node:fs';
+import { loadFastPathAddon, OBJECT_FILE } from '../../../src/steering/fast-path/addon';
+import {
+  CARRY_REASONS,
+  configurationEntries,
+  Control,
+  interfaceEntry,
+  type MapName,
+  rolesOf,
+  word,
+} from '../../../src/steering/fast-path/layout';
+import { type Topology } from '../../../src/splitter/topology';
+
+export interface CarryOptions {
+  topology: Topology;
+  /** File with an array of CarryFrame. */
+  frames: string;
+  /** Keys of `flows4` and `flows6`, hex. */
+  flows: string[];
+}
+
+export interface CarryFrame {
+  link: string;
+  /** Hex, with Ethernet header. */
+  frame: string;
+}
+
+export interface Carried {
+  verdict: number;
+  reason: string;
+  frame: string;
+}
+
+function run({ topology, frames, flows }: CarryOptions): Carried[] {
+  const addon = loadFastPathAddon();
+  const { program, maps } = addon.load(readFileSync(OBJECT_FILE), '', { flows4: 64, flows6: 64 });
+  const links = addon.links();
+  const entries = configurationEntries(topology, 1);
+  for (const name of Object.keys(entries) as Exclude<MapName, 'interfaces'>[]) {
+    for (const { key, value } of entries[name]) addon.updateMap(maps[name]!, key, value);
+  }
+  for (const [{ index }, role] of rolesOf(topology, links)) {
+    const { key, value } = interfaceEntry(1, index, role);
+    addon.updateMap(maps.interfaces!, key, value);
+  }
+  for (const flow of flows) {
+    const key = Uint8Array.from(Buffer.from(flow, 'hex'));
+    addon.updateMap(key.length === 8 ? maps.flows4! : maps.flows6!, key, word(0));
+  }
+  addon.updateMap(maps.control!, word(Control.Slot), word(1));
+  addon.updateMap(maps.control!, word(Control.Open), word(1));
+  const count = () => addon.readCounters(maps.counters!, CARRY_REASONS.length);
+  return (JSON.parse(readFileSync(frames, 'utf8')) as CarryFrame[]).map(({ link, frame }) => {
+    const before = count();
+    const index = links.find(({ name }) => name === link)!.index;
+    const ran = addon.runOnce(program, Uint8Array.from(Buffer.from(frame, 'hex')), index);
+    const after = count();
+    const reason = CARRY_REASONS.filter((_, i) => after[i]! > before[i]!).join();
+    return { verdict: ran.verdict, reason, frame: Buffer.from(ran.frame).toString('hex') };
+  });
+}
+
+process.stdout.write(`${JSON.stringify(run(JSON.parse(process.argv[2]!) as CarryOptions))}\n`);
