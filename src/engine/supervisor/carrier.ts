@@ -29,7 +29,7 @@ export class Carrier {
   open({ topology, capacityEntries }: { topology: Topology; capacityEntries: number }): void {
     const { fastPath, carrier, log } = this.options;
     // What another engine has left would carry by tables that nobody mirrors.
-    if (fastPath === 'off') return carrier.remove();
+    if (fastPath === 'off') return this.attempt(() => carrier.remove());
     try {
       this.maps = carrier.open(topology, capacityEntries);
     } catch (error) {
