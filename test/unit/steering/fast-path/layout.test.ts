@@ -29,7 +29,10 @@ const TOPOLOGY: Topology = {
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 test('the reasons are those of the C header, in its order', () => {
-  const names = /enum reason \{(.*?)\};/s.exec(HEADER)![1]!.replaceAll(/\/\*.*?\*\//gs, '').match(/\b[A-Z_]+\b/g)!;
+  const names = /enum reason \{(.*?)\};/s
+    .exec(HEADER)![1]!
+    .replaceAll(/\/\*.*?\*\//gs, '')
+    .match(/\b[A-Z_]+\b/g)!;
   expect(names).toEqual([...CARRY_REASONS.map((name) => name.toUpperCase().replaceAll('-', '_')), 'REASONS']);
 });
 
