@@ -41,6 +41,7 @@ export const NOT_REMEMBERED: ReadonlySet<Reason> = new Set([
 interface Outcome {
   reason: Reason;
   verdict: Verdict;
+  /** The target's own memory: it holds until the next packet. */
   after: Uint8Array;
 }
 
@@ -50,6 +51,8 @@ export class Target {
   private readonly splitter: Splitter;
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
   private readonly at: number;
+  /** Of the last packet, whose bytes lie where the pattern was. */
+  private length = 0;
 
   constructor(
     topology: Topology,
@@ -68,22 +71,32 @@ export class Target {
   }
 
   decide(bytes: Uint8Array, queue: number, flags: number, ms: number): Outcome {
-    const { batch, at, pattern } = this;
+    const { batch, at } = this;
+    this.restorePattern();
     batch.count = 0;
-    batch.push(queue, new Uint8Array(0), flags);
+    batch.push(queue, NOTHING, flags);
     batch.bytes.set(bytes, at);
+    this.length = bytes.length;
     batch.offset[0] = at;
     batch.length[0] = bytes.length;
     batch.verdict[0] = -1;
     batch.reason[0] = -1;
     this.splitter.decide(batch, ms);
-    const after = batch.bytes.slice(at, at + bytes.length);
-    batch.bytes.fill(pattern, at, at + bytes.length);
-    return { reason: batch.reason[0], verdict: batch.verdict[0], after };
+    return {
+      reason: batch.reason[0],
+      verdict: batch.verdict[0],
+      after: batch.bytes.subarray(at, at + bytes.length),
+    };
+  }
+
+  private restorePattern(): void {
+    this.batch.bytes.fill(this.pattern, this.at, this.at + this.length);
+    this.length = 0;
   }
 
   /** True while nothing around the packets has been written to. */
   isIntact(longest: number): boolean {
+    this.restorePattern();
     const around = this.batch.bytes.subarray(this.at - MARGIN, this.at + longest + MARGIN);
     return around.every((byte) => byte === this.pattern);
   }

@@ -89,8 +89,8 @@ describe('every prefix and every flipped bit of every packet, on every queue, wh
           if (bytes.length === packet.bytes.length) continue;
           if (!targets.attack(bytes, packet.queue, PacketFlag.Truncated, packet.ms)) whole.push(packet.queue);
           targets.attack(bytes, packet.queue, PacketFlag.Snapped, packet.ms);
-          // No fixture's packet is padded: every prefix lacks something.
-          expect([bytes.length, whole]).toEqual([bytes.length, []]);
+          // No fixture's packet is padded: every prefix lacks something. (`expect` would take a third of the time.)
+          if (whole.length > 0) throw new Error(`${bytes.length} bytes were taken for a packet, on ${whole.join()}`);
         }
       }
       targets.play(packet);
