@@ -39,8 +39,17 @@ export function neighbours(address: Address): Address[] {
   );
 }
 
+/** Tests name the same few hosts in each of a million packets. */
+const NAMED: Record<Family, Map<string, Address>> = { ipv4: new Map(), ipv6: new Map() };
+
 /** The address that an IPv4 name means; any other text means itself. */
 export function addressNamed(name: string, family = FAMILY): Address {
+  let address = NAMED[family].get(name);
+  if (address === undefined) NAMED[family].set(name, (address = readNamed(name, family)));
+  return address.slice();
+}
+
+function readNamed(name: string, family: Family): Address {
   const word = parseIpv4(name);
   const address =
     word !== undefined && family === 'ipv6' ? Int32Array.of(PREFIX, word, ...INTERFACE) : parseAddress(name);
@@ -55,6 +64,15 @@ export function textOf(name: string, family = FAMILY): string {
 /** The IPv4 name of an address, if it has one. */
 export function nameOfAddress(address: Address): string {
   if (address.length === 1) return formatAddress(address);
+  const key = address.join();
+  let name = NAMES.get(key);
+  if (name === undefined) NAMES.set(key, (name = findName(address)));
+  return name;
+}
+
+const NAMES = new Map<string, string>();
+
+function findName(address: Address): string {
   const name = formatAddress(address.slice(1, 2));
   return formatAddress(addressNamed(name, 'ipv6')) === formatAddress(address) ? name : formatAddress(address);
 }

@@ -32,11 +32,11 @@ export function packetEnds(bytes: Uint8Array): PacketEnds {
 }
 
 function addressAt(bytes: Uint8Array, at: number, length: number): string {
-  const words = Array.from(
-    { length: length / 4 },
-    (_, i) => word(bytes, at + 4 * i) * 65536 + word(bytes, at + 4 * i + 2),
-  );
-  return nameOfAddress(Int32Array.from(words, (value) => value | 0));
+  const address = new Int32Array(length / 4);
+  for (let i = 0; i < address.length; i++) {
+    address[i] = word(bytes, at + 4 * i) * 65536 + word(bytes, at + 4 * i + 2);
+  }
+  return nameOfAddress(address);
 }
 
 export function word(bytes: Uint8Array, at: number): number {
