@@ -43,6 +43,15 @@ describe('refused, and the target stays as it was', () => {
     );
   });
 
+  test('another user’s file', () => {
+    const owner = jest.spyOn(process, 'geteuid').mockReturnValue(statSync(at('victim')).uid + 1);
+    try {
+      expect(() => openPrivate(at('victim'))).toThrow('it belongs to another user, who could read the packets');
+    } finally {
+      owner.mockRestore();
+    }
+  });
+
   test('a hard link', () => {
     linkSync(at('victim'), at('out'));
     expect(() => openPrivate(at('out'))).toThrow('it has another name (hard link); choose another name');
