@@ -96,6 +96,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove history': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove forgers': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove boots': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove hostile-cpe': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove mutants': 'takes 45 minutes',
   'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove NAME': 'a synopsis',

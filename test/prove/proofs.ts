@@ -2,7 +2,7 @@
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
-import { boots, forgers } from './attacks';
+import { boots, forgers, hostileCpe } from './attacks';
 import { habits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
@@ -35,4 +35,5 @@ export const PROOFS: readonly Proof[] = [
   habits,
   forgers,
   boots,
+  hostileCpe,
 ];
