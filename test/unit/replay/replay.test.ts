@@ -159,9 +159,13 @@ test('packets cut by snaplen are rewritten where their headers are whole, counte
   expect(cut(14 + 30)).toMatchObject({ dropped: FRAMES.length, cutBySnaplen: FRAMES.length });
 });
 
-test('checksums that a local sender left to its card tell the same story', () => {
+test('checksums that a local sender left to its card tell the same story, and are whole where a packet is rewritten', () => {
   const frames = WIRE.packets.map((packet) => frame({ ...packet, ip: withPartialChecksum(packet.ip) }));
-  expect(replayInMemory([pcapFile(frames)]).transcript).toBe(TRANSCRIPT);
+  const { transcript, output } = replayInMemory([pcapFile(frames)]);
+  expect(transcript).toBe(TRANSCRIPT);
+  const written = readCapture(output).packets;
+  expect(written).toEqual(readCapture(replayInMemory([pcapFile(FRAMES)]).output).packets);
+  expect(written).toHaveLength(FRAMES.length);
 });
 
 test('a packet that is followed by a padded frame’s trailer is the same packet', () => {
