@@ -12,6 +12,7 @@ import { type PacketView } from './view';
 
 /** Offsets from the ICMP header's first byte, the same in both families. */
 export const TYPE = 0;
+export const CODE = 1;
 export const CHECKSUM = 2;
 /** Type, code, checksum, and four bytes that depend on the type, such as the next hop's MTU. */
 export const HEADER_BYTES = 8;
@@ -26,6 +27,16 @@ export const enum IcmpType {
 /** RFC 4443: destination unreachable, packet too big, time exceeded, parameter problem. */
 const FIRST_ERROR = 1;
 const LAST_ERROR = 4;
+const UNREACHABLE_V6 = 1;
+
+/**
+ * Codes of "destination unreachable" that say the same of every packet to that destination: net, host, protocol or port
+ * unreachable, net or host unknown, host isolated, and administratively prohibited (RFC 792, RFC 1122 section 3.2.2.1,
+ * RFC 1812 section 5.2.7.1). Left out are those that a packet's own size, route, service or precedence causes.
+ */
+const REFUSALS = bits(0, 1, 2, 3, 6, 7, 8, 9, 10, 13);
+/** No route, prohibited, address or port unreachable, rejected route (RFC 4443 section 3.1). */
+const REFUSALS_V6 = bits(0, 1, 3, 4, 6);
 
 /** The least a quote holds of TCP (RFC 792): ports and sequence number. */
 const LEAST_QUOTED_BYTES = 8;
@@ -49,6 +60,8 @@ export class IcmpError {
   destination: Address;
   /** Offset of the ICMP header. */
   icmpAt = 0;
+  /** Behind the last byte. */
+  end = 0;
   /** Offset of the quoted IP header. */
   quotedAt = 0;
   /** Offset of the quoted TCP header; at least its first eight bytes are here. */
@@ -59,6 +72,8 @@ export class IcmpError {
   readonly quotedDestination: Address;
   quotedSourcePort = 0;
   quotedDestinationPort = 0;
+  /** int32 */
+  quotedSequence = 0;
   private readonly extensions = new ExtensionHeaders();
 
   /** @param addressWords of the family whose errors it reads: 1 or 4 */
@@ -78,6 +93,7 @@ export class IcmpError {
     this.source = view.source;
     this.destination = view.destination;
     this.icmpAt = view.carriedAt;
+    this.end = end;
     if (this.icmpAt + HEADER_BYTES > end) return Quote.Unreadable;
     if (!isError(bytes[this.icmpAt + TYPE], view.isIpv6)) return Quote.NotTcp;
     this.quotedAt = this.icmpAt + HEADER_BYTES;
@@ -87,7 +103,16 @@ export class IcmpError {
     this.hasTcpChecksum = this.tcpAt + tcp.CHECKSUM + 2 <= end;
     this.quotedSourcePort = readU16(bytes, this.tcpAt + tcp.SOURCE_PORT);
     this.quotedDestinationPort = readU16(bytes, this.tcpAt + tcp.DESTINATION_PORT);
+    this.quotedSequence = readI32(bytes, this.tcpAt + tcp.SEQUENCE);
     return Quote.Ok;
+  }
+
+  /** True when the destination of the quoted packet is not there, whatever is sent to it. */
+  get isRefusal(): boolean {
+    const { bytes, icmpAt, isIpv6 } = this;
+    if (bytes[icmpAt + TYPE] !== (isIpv6 ? UNREACHABLE_V6 : IcmpType.Unreachable)) return false;
+    const code = bytes[icmpAt + CODE];
+    return code < 32 && ((isIpv6 ? REFUSALS_V6 : REFUSALS) & (1 << code)) !== 0;
   }
 
   private parseIpv4(end: number): Quote {
@@ -125,4 +150,8 @@ export class IcmpError {
 function isError(type: number, isIpv6: boolean): boolean {
   if (isIpv6) return type >= FIRST_ERROR && type <= LAST_ERROR;
   return type === IcmpType.Unreachable || type === IcmpType.TimeExceeded || type === IcmpType.ParameterProblem;
+}
+
+function bits(...codes: number[]): number {
+  return codes.reduce((mask, code) => mask | (1 << code), 0);
 }

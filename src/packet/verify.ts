@@ -1,4 +1,5 @@
-/** A parsed packet's TCP checksum, computed in full (RFC 9293 section 3.1, RFC 8200 section 8.1): right, or to be completed. */
+/** A parsed packet's checksum, computed in full: TCP's (RFC 9293 section 3.1, RFC 8200 section 8.1) and ICMP's. */
+import { type IcmpError } from './icmp';
 import * as ipv4 from './ipv4';
 import * as ipv6 from './ipv6';
 import * as tcp from './tcp';
@@ -45,4 +46,13 @@ function pseudoHeaderSum(view: PacketView): number {
 
 function tcpLength(view: PacketView): number {
   return view.payloadAt + view.payloadLength - view.tcpAt;
+}
+
+/** RFC 792; RFC 4443 section 2.3. */
+export function isIcmpChecksumRight(error: IcmpError): boolean {
+  const { bytes, ipAt, icmpAt, end, isIpv6 } = error;
+  const message = sum(bytes, icmpAt, end - icmpAt);
+  if (!isIpv6) return finish(message) === 0;
+  const addresses = sum(bytes, ipAt + ipv6.SOURCE, 2 * ipv6.ADDRESS_BYTES);
+  return finish(addresses + (end - icmpAt) + ipv6.NextHeader.Icmpv6 + message) === 0;
 }

@@ -70,6 +70,7 @@ export const enum Reason {
   // ICMP errors.
   IcmpToOwner,
   IcmpAsAcs,
+  IcmpRefused,
 }
 
 type Row = readonly [name: string, verdict: Verdict, meaning: string];
@@ -204,6 +205,7 @@ const ROWS: Readonly<Record<Reason, Row>> = {
     Rewritten,
     'ICMP error about a CPE’s packet: with the ACS address quoted, as the CPE sent it [D]',
   ],
+  [Reason.IcmpRefused]: ['icmp-refused', Rewritten, 'the same, about a diverted SYN: the collector is not there [D]'],
 };
 
 /** By number. */

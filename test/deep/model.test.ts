@@ -4,12 +4,14 @@
  * sequences run.
  */
 import * as fc from 'fast-check';
-import { Verdict } from '../../src/packet/batch';
+import { Side, Verdict } from '../../src/packet/batch';
+import { buildTcp } from '../../src/packet/builder';
 import { activationEntries, type ConnectionEntry, reportEntries, requestEntries } from '../../src/splitter/entries';
 import { ACTIVATION_MODES, type ActivationMode } from '../../src/splitter/topology';
-import { addressNamed, FAMILY, textOf } from '../support/family';
+import { addressNamed, FAMILY, packetIn, textOf } from '../support/family';
+import { buildError, TYPES } from '../support/icmp';
 import { packetEnds } from '../support/packet-ends';
-import { ACS, ITMS_PORT, type Outcome, type Party, Rig, SERVERS, TOPOLOGY } from '../support/rig';
+import { ACS, ITMS_PORT, type Outcome, type Party, REPORT_PORT, Rig, SERVERS, TOPOLOGY } from '../support/rig';
 import { type Connection, type Decision, phaseOf, Reference, type Tables, type World } from '../reference/reference';
 import { Conversations, type Resolved } from '../model/conversations';
 import { type Act, actText, type Sent } from '../model/act';
@@ -69,6 +71,8 @@ class Pair {
         const resolved = this.resolve({ ...act.packet, isStray: true });
         return this.send(resolved.from, corrupted(this.conversations.bytesOf(resolved), act));
       }
+      case 'unreachable':
+        return this.unreachable(act);
       case 'pause':
         rig.splitter.paused = reference.context.isPaused = act.paused;
         return;
@@ -114,6 +118,16 @@ class Pair {
     throw new Error(
       `core: ${JSON.stringify(found)} (${outcome.reason})\nreference: ${JSON.stringify(expected)} (${reason})`,
     );
+  }
+
+  private unreachable({ server, cpe, cpePort, isn }: Extract<Act, { what: 'unreachable' }>): void {
+    const { rig, reference } = this;
+    const ends = { source: cpe, sourcePort: cpePort, destination: SERVERS[server], destinationPort: REPORT_PORT };
+    const quoted = buildTcp(packetIn({ ...ends, flags: 2, sequence: isn }));
+    const error = { source: '10.9.9.9', destination: cpe, type: TYPES.unreachable[FAMILY], quoted };
+    const { reason } = rig.decideBytes(Side.Collector, buildError(error), 0);
+    const expected = reference.unreachable(textOf(cpe), cpePort, REPORT_PORT, server, isn >>> 0, rig.nowMs);
+    if (reason !== expected) throw new Error(`core: ${reason}\nreference: ${expected}`);
   }
 
   private setUsable(collector: 'c1' | 'c2', isUsable: boolean): void {

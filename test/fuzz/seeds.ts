@@ -191,6 +191,8 @@ function errorSeeds(family: Family): Input[] {
     [1, CPE, ofCpe(SERVERS.itms, 40001, 7547)],
     [2, CPE, ofCpe(SERVERS.c1, 40001, 7547)],
     [3, CPE, ofCpe(SERVERS.c2, 7547, 50001)],
+    // A diverted SYN of the crowd.
+    [2, OTHER_CPE, { ...ofCpe(SERVERS.c2, 40_002, 7547), source: OTHER_CPE, sequence: 1000 }],
   ];
   return quotes.flatMap(([queue, destination, ends]) =>
     Object.entries(TYPES).map(([what, types], n) => {

@@ -1,5 +1,5 @@
 /** Random traffic as acts, each with its line of text. */
-import { type Party, type Type } from '../support/rig';
+import { type Party, type Server, type Type } from '../support/rig';
 
 /** A number in a packet: where its own end continues, where its last packet began, what is acknowledged, or zero. */
 export interface Place {
@@ -31,6 +31,8 @@ export type Act =
   | { what: 'wait'; ms: number }
   | { what: 'send'; packet: Sent }
   | { what: 'corrupt'; packet: Sent; at: number; value: number; cut: number }
+  /** An ICMP error from the collectors' side, about a SYN with that number to that server. */
+  | { what: 'unreachable'; server: Server; cpe: string; cpePort: number; isn: number }
   | { what: 'reload'; collectors: ('c1' | 'c2')[] }
   | { what: 'pause'; paused: boolean }
   | { what: 'usable'; collector: 'c1' | 'c2'; isUsable: boolean }

@@ -267,6 +267,24 @@ const hand: fc.Arbitrary<Act> = fc.oneof(
   fc.record({ what: fc.constantFrom('activate' as const, 'activate' as const, 'deactivate' as const), cpe, collector }),
 );
 
+const unreachable: fc.Arbitrary<Act> = fc.record({
+  what: fc.constant('unreachable' as const),
+  server,
+  cpe,
+  cpePort: reportCpePort,
+  isn,
+});
+
+/** A diverted SYN that finds nobody, and the SYNs that follow. */
+const refusal = fc
+  .tuple(collector, reportEnd, isn, fc.boolean(), reportCpePort)
+  .map(([by, end, at, isAnswered, cpePort]): Act[] => [
+    { what: 'activate', cpe: end.cpe, collector: by },
+    ...sends([syn('cpe', end, at), ...(isAnswered ? [synAck('peer', end)] : [])]),
+    { what: 'unreachable', server: by, cpe: end.cpe, cpePort: end.cpePort, isn: at },
+    ...sends([syn('cpe', end, at), syn('cpe', { ...end, cpePort }, 5)]),
+  ]);
+
 const corruption: fc.Arbitrary<Act> = fc.record({
   what: fc.constant('corrupt' as const),
   packet: fc.oneof(anyOn(strayEnd), anyOn(reportEnd), anyOn(requestEnd)),
@@ -294,6 +312,8 @@ const group: fc.Arbitrary<Act[]> = fc.oneof(
   { weight: 4, arbitrary: wait(fc.integer({ min: 0, max: 900 })) },
   { weight: 4, arbitrary: wait(fc.constantFrom(...EDGES_MS)) },
   { weight: 1, arbitrary: single(corruption) },
+  { weight: 2, arbitrary: single(unreachable) },
+  { weight: 2, arbitrary: refusal },
   { weight: 2, arbitrary: single(hand) },
 );
 

@@ -89,6 +89,15 @@ export class Reference {
     return isSyn ? this.requests.open(sender) : this.requests.fromServer(sender);
   }
 
+  /**
+   * An ICMP error from the servers' side says of a CPE's packet that the server is not there; `sequence` is quoted. What
+   * becomes of the error.
+   */
+  unreachable(cpe: string, cpePort: number, port: number, server: string, sequence: number, nowMs: number): string {
+    this.context.nowMs = nowMs;
+    return this.sessions.unreachable(cpe, cpePort, port, server, sequence);
+  }
+
   // ---- from outside ----
 
   /** False where there was no room. */

@@ -158,6 +158,19 @@ export class Sessions {
     return context.asAcs('report-reset');
   }
 
+  /** An ICMP error says that a server is not there. Only who saw the SYN knows its number. */
+  unreachable(cpe: string, cpePort: number, port: number, server: string, sequence: number): string {
+    const { context } = this;
+    if (!context.isConfigured(server)) return 'icmp-not-ours';
+    const known = find(context.memory.of(cpe).reports(context.nowMs), cpePort, port);
+    const owner = known && context.isConfigured(known.owner) ? known.owner : ITMS;
+    if (owner !== server) return 'icmp-not-ours';
+    if (!known || owner === ITMS || known.isn !== sequence) return 'icmp-as-acs';
+    if (known.isAnswered || known.numbers.areLearned) return 'icmp-as-acs';
+    this.ends.end(known, true);
+    return 'icmp-refused';
+  }
+
   /** ACK, data or FIN of the collector. */
   private spokenByServer(known: Connection): void {
     const { context } = this;

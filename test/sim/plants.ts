@@ -55,7 +55,7 @@ const PROOF: readonly Row[] = [
     'false',
   ],
   ['a provisional connection uses the activation up', 'ReportOpening.divertedBy', callStatement('tried'), CONSUME],
-  ['a refusal keeps the activation', 'ReportServers.reset', callStatement('endActivation'), ''],
+  ['a refusal keeps the activation', 'ReportEnds.refused', callStatement('endActivation'), ''],
   ['a dead collector keeps the activation', 'ReportOpening.objection', comparison('reportUnansweredMs'), 'false'],
   ['a silent collector gets the CPE’s other SYNs', 'ReportOpening.objection', comparison('SILENT_MS'), 'false'],
   ['a RST without ACK after a SYN is no boot', 'ReportDecisions.hasBooted', returned, 'false'],

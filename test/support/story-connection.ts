@@ -90,6 +90,13 @@ export class StoryConnection {
     return packet;
   }
 
+  /** The CPE's last SYN as a router before that server quotes it; somebody who did not see it guesses its number. */
+  synTo(server: Server, isForged: boolean): TcpPacket {
+    const syn = this.ends.cpe.last.get('SYN');
+    if (!syn) throw new Error('the CPE has sent no SYN yet');
+    return { ...syn, destination: SERVERS[server], ...(isForged && { sequence: GUESS }) };
+  }
+
   private addresses(from: Party) {
     return from === 'cpe'
       ? { source: this.cpe, sourcePort: this.cpePort, destination: ACS, destinationPort: this.visiblePort }

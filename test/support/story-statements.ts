@@ -1,7 +1,14 @@
 /** The statements of stories, in the order in which a line is matched. Named groups give the values of its words. */
+import { Side } from '../../src/packet/batch';
+import { buildTcp } from '../../src/packet/builder';
+import { FAMILY, packetIn } from './family';
+import { buildError, TYPES } from './icmp';
 import { type Expected, type Story } from './story';
 import { CPE, GET, OK, type Party, type Server, TOPOLOGY, type Type } from './rig';
 import { type Segment, StoryConnection } from './story-connection';
+
+const ROUTER = '10.9.9.9';
+const HOST_UNREACHABLE = { ipv4: 1, ipv6: 3 };
 
 type Words = Record<string, string | undefined>;
 type Statement = [pattern: RegExp, act: (story: Story, words: Words) => void];
@@ -45,6 +52,22 @@ function serverOf(story: Story, words: Words): Server {
   const server = words.server ?? opener;
   if (server === 'cpe') throw new Error('with whom?');
   return server as Server;
+}
+
+/** An ICMP error about the CPE's SYN, in by the collectors' interface. */
+function unreachable(story: Story, words: Words): void {
+  const connection = story.connection(word(words, 'name'));
+  const syn = connection.synTo(serverOf(story, words), words.forged !== undefined);
+  const packet = buildError({
+    source: ROUTER,
+    destination: connection.cpe,
+    type: TYPES.unreachable[FAMILY],
+    code: HOST_UNREACHABLE[FAMILY],
+    quoted: buildTcp(packetIn(syn)),
+  });
+  const { reason } = story.rig.decideBytes(Side.Collector, packet, 0);
+  equal(reason, word(words, 'reason'));
+  story.packets++;
 }
 
 function opens(story: Story, words: Words): void {
@@ -165,6 +188,10 @@ export const STATEMENTS: Statement[] = [
           Number(words.isn ?? 1000),
         ),
       ),
+  ),
+  statement(
+    `${NAME}: an? (?<forged>forged )?error says that ${SERVER} is unreachable -> cpe, (?<reason>[a-z-]+)`,
+    unreachable,
   ),
   statement(`${NAME}: opens(?: with ${SERVER})?`, opens),
   statement(`${NAME}: talks with ${SERVER}`, talks),

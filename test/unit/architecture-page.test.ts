@@ -30,7 +30,7 @@ const SHOWN_BY: Record<string, [file: string, title: string][]> = {
     ],
   ],
   'its host, or a router, says by an ICMP error that it is not there': [
-    [HOSTS, "'%s a diverted session: the CPE hears it, and its attempt after 3 s is the ITMS’s'"],
+    [HOSTS, "'%s a diverted session: the CPE hears it, and its next attempt is the ITMS’s'"],
     [HOSTS, "['the collector’s host refuses'"],
     [HOSTS, "['a router before the collector refuses'"],
   ],

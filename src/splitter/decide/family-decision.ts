@@ -43,7 +43,7 @@ export class FamilyDecision {
     this.reports = new ReportDecisions(view, state, settings, this.forward, ends);
     this.reportServers = new ReportServers(view, state, this.forward, ends);
     this.requests = new RequestDecisions(view, state, activation, this.forward);
-    this.icmp = new IcmpErrors(view, state);
+    this.icmp = new IcmpErrors(view, state, ends);
   }
 
   /** Decides the packet in the view. @param parsed the parser's result, Icmp or later @param flags PacketFlag bits */

@@ -9,7 +9,11 @@
  *     this host's own     CPE            CPE -> server    as from the second or third
  *
  * The error's sender, a host or a router on the path, keeps its address, unless it is a server, which the CPE must not
- * see. Only the owner of the quoted connection gets the error. An error changes no state: anybody can forge one.
+ * see. Only the owner of the quoted connection gets the error.
+ *
+ * Anybody can forge an error, so it changes no state but in one case: "unreachable" from the servers' side that quotes a
+ * diverted SYN, its initial sequence number included. Only somebody on the path has seen that number, so the error
+ * refuses the connection as the collector's RST would. docs/decisions/proof.md
  */
 import { isSameAddress } from '../../packet/address';
 import { PacketFlag, Side } from '../../packet/batch';
@@ -22,11 +26,17 @@ import {
   rewriteQuotedSource,
   rewriteQuotedSourcePort,
 } from '../../packet/rewrite-icmp';
+import { isIcmpChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
+import { Seen } from '../../tables/connection-row';
 import { type FamilyState } from '../memory/family-state';
 import { ITMS, NOBODY } from '../memory/owners';
 import { Reason } from '../reasons';
+import { type ReportEnds } from './report-ends';
 import { PortClass } from '../memory/servers';
+
+/** The checksum is not final, or the packet is not whole. */
+const UNSUMMED = PacketFlag.ChecksumNotReady | PacketFlag.Truncated | PacketFlag.Snapped;
 
 export class IcmpErrors {
   private readonly error: IcmpError;
@@ -34,6 +44,7 @@ export class IcmpErrors {
   constructor(
     private readonly view: PacketView,
     private readonly state: FamilyState,
+    private readonly ends: ReportEnds,
   ) {
     this.error = new IcmpError(state.servers.acsAddress.length);
   }
@@ -105,8 +116,10 @@ export class IcmpErrors {
     const { quotedSource: cpe, quotedSourcePort: cpePort, quotedDestinationPort: ownPort } = error;
     const owner = servers.ownerAt(error.quotedDestination);
     let port = ownPort;
+    let refused = -1;
     if (servers.portClass(ownPort) === PortClass.Report) {
       if (!this.hasReport(owner)) return Reason.IcmpNotOurs;
+      refused = this.refused(owner, flags);
     } else {
       const slot = connectionRequests.peekOwned(cpe, cpePort, ownPort, owner, servers.tagOf(error.quotedDestination));
       if (slot >= 0) port = connectionRequests.visiblePort(slot);
@@ -115,7 +128,22 @@ export class IcmpErrors {
     rewriteQuotedDestination(error, servers.acsAddress);
     if (port !== ownPort) rewriteQuotedDestinationPort(error, port);
     if (servers.ownerAt(error.source) !== NOBODY) rewriteOuterSource(error, servers.acsAddress);
-    return Reason.IcmpAsAcs;
+    if (refused < 0) return Reason.IcmpAsAcs;
+    this.ends.refused(refused);
+    return Reason.IcmpRefused;
+  }
+
+  /** Slot of the diverted connection whose SYN this error refuses, or -1. */
+  private refused(owner: number, flags: number): number {
+    const { error } = this;
+    const { reportConnections: reports, servers } = this.state;
+    if (!error.isRefusal || owner === ITMS || !servers.serves(owner, error.quotedDestination)) return -1;
+    const slot = reports.find(error.quotedSource, error.quotedSourcePort, error.quotedDestinationPort);
+    if (slot < 0 || reports.isn(slot) !== error.quotedSequence) return -1;
+    reports.learn(slot);
+    // A collector that has answered is there.
+    if (reports.isAnswered(slot) || reports.has(slot, Seen.Learned)) return -1;
+    return (flags & UNSUMMED) !== 0 || isIcmpChecksumRight(error) ? slot : -1;
   }
 
   /** A collector owns the report connections recorded for it; the ITMS owns all others. */

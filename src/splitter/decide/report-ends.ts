@@ -87,6 +87,12 @@ export class ReportEnds {
       activatedCpes.end(activation, cause);
   }
 
+  /** The collector, or an error about the SYN, refuses the connection: a dead collector costs one attempt. [2] */
+  refused(slot: number): void {
+    this.endActivation(slot, Cause.Refused);
+    this.ended(slot, Cause.Refused);
+  }
+
   /** Removes the entry; the CPE's next SYN is decided without it. */
   ended(slot: number, cause: Cause): void {
     const { reportConnections: reports, events } = this.state;

@@ -78,8 +78,7 @@ export class ReportServers {
     if (isAnswered && reports.isRstOfServer(slot, view)) {
       this.ends.closed(slot, Seen.RstOfServer);
     } else if (this.isRefusal(slot, isAnswered)) {
-      this.ends.endActivation(slot, Cause.Refused);
-      this.ends.ended(slot, Cause.Refused);
+      this.ends.refused(slot);
     } else {
       return this.forward.asAcs(Reason.ReportUnproven);
     }

@@ -222,6 +222,110 @@ test('a bit that flipped on the way stays as visible as it was', () => {
   expect(readError(outcome.bytes).sumsAreRight).toBe(true);
 });
 
+describe('an error that says that a diverted SYN finds nobody refuses it', () => {
+  const CODES = FAMILY === 'ipv4' ? [0, 1, 2, 3, 6, 7, 8, 9, 10, 13] : [0, 1, 3, 4, 6];
+  const ALL_CODES = Array.from({ length: 256 }, (_, code) => code);
+  const opened = () => {
+    const rig = new Rig().wake();
+    expect(rig.cpe('SYN', { sequence: 1000 })).toBe('to c1: diverted');
+    return rig;
+  };
+  const syn = (fields: Partial<TcpPacket> = {}) =>
+    buildTcp(
+      packetIn({
+        source: CPE,
+        sourcePort: 40001,
+        destination: SERVERS.c1,
+        destinationPort: REPORT_PORT,
+        flags: 2,
+        sequence: 1000,
+        ...fields,
+      } as TcpPacket),
+    );
+  const error = (code: number, fields: { type?: keyof typeof TYPES; quoted?: Uint8Array } = {}) =>
+    buildError({
+      source: ROUTER,
+      destination: CPE,
+      type: TYPES[fields.type ?? 'unreachable'][FAMILY],
+      code,
+      quoted: fields.quoted ?? beginning(syn(), LEAST_HEADER + 8),
+    });
+  const heard = (rig: Rig, packet: Uint8Array, from: From = 'c1', flags: PacketFlag | 0 = 0) =>
+    rig.decideBytes(SIDE_OF[from], packet, flags).reason;
+  const [CODE] = CODES;
+
+  test.each(['c1', 'itms', 'this host'] as const)('with each code that does, from the side of %s', (from) => {
+    for (const code of ALL_CODES) {
+      const rig = opened();
+      const isRefusal = CODES.includes(code);
+      expect([code, heard(rig, error(code), from)]).toEqual([code, isRefusal ? 'icmp-refused' : 'icmp-as-acs']);
+      expect([rig.report(), rig.activation()]).toEqual(isRefusal ? ['none', 'none'] : ['unanswered c1', 'armed c1']);
+    }
+  });
+
+  test('it is translated like any other', () => {
+    const packet = error(CODE, { quoted: syn() });
+    const outcome = opened().decideBytes(Side.Collector, packet, 0);
+    const told = readError(outcome.bytes);
+    expect([outcome.verdict, outcome.reason, told.sumsAreRight]).toEqual([
+      Verdict.AcceptRewritten,
+      'icmp-refused',
+      true,
+    ]);
+    expect(hex(told.quoted)).toBe(hex(syn({ destination: ACS })));
+  });
+
+  test.each(TYPE_NAMES.filter((type) => type !== 'unreachable'))('%s does not: a forged SYN could cause it', (type) => {
+    for (const code of [0, 1, 4]) {
+      const rig = opened();
+      if (type === 'too big' && FAMILY === 'ipv4' && code !== 4) continue;
+      expect(heard(rig, error(code, { type }))).toBe('icmp-as-acs');
+      expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'armed c1']);
+    }
+  });
+
+  test('a number that is not the SYN’s does not: its sender has not seen the SYN', () => {
+    const rig = opened();
+    for (const sequence of [999, 1001, 1000 ^ (1 << 31), 0]) {
+      expect(heard(rig, error(CODE, { quoted: syn({ sequence }) }))).toBe('icmp-as-acs');
+    }
+    expect([rig.report(), rig.activation()]).toEqual(['unanswered c1', 'armed c1']);
+  });
+
+  test('from the CPEs’ side it is not even translated', () => {
+    const rig = opened();
+    expect(heard(rig, error(CODE), 'cpe')).toBe('icmp-not-ours');
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('with a wrong checksum it does not; one that is not final, or a packet that is not whole, cannot be checked', () => {
+    const spoilt = error(CODE);
+    spoilt[spoilt.length - 1] ^= 1; // the quoted number's
+    const other = error(CODE);
+    other[other.length - 6] ^= 1; // the quoted port's
+    const wrong = error(CODE);
+    wrong[carriedAt(wrong) + 4] ^= 1;
+    for (const packet of [spoilt, other]) expect(heard(opened(), packet)).not.toBe('icmp-refused');
+    expect(heard(opened(), wrong)).toBe('icmp-as-acs');
+    expect(heard(opened(), wrong, 'c1', PacketFlag.ChecksumNotReady)).toBe('icmp-refused');
+    expect(heard(opened(), wrong, 'c1', PacketFlag.Snapped)).toBe('icmp-refused');
+  });
+
+  test('a collector that has answered is there', () => {
+    const rig = opened();
+    rig.from('c1', 'SYN+ACK', { sequence: 5000, cpePort: 40001, port: REPORT_PORT });
+    expect([heard(rig, error(CODE)), rig.report()]).toEqual(['icmp-as-acs', 'unanswered c1']);
+    rig.cpe('ACK');
+    expect([heard(rig, error(CODE)), rig.report()]).toEqual(['icmp-as-acs', 'established c1']);
+  });
+
+  test('of the ITMS it changes nothing', () => {
+    const rig = new Rig();
+    rig.cpe('SYN', { sequence: 1000 });
+    expect(heard(rig, error(CODE, { quoted: syn({ destination: SERVERS.itms }) }))).toBe('icmp-as-acs');
+  });
+});
+
 describe('not ours: untouched', () => {
   const between = (source: string, sourcePort: number, destination: string, destinationPort: number, rest = {}) =>
     buildTcp(

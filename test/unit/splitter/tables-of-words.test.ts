@@ -6,7 +6,7 @@ import { Reason, REASONS, reasonName, VERDICTS } from '../../../src/splitter/rea
 const NAME = /^[a-z]+(-[a-z]+)*$/;
 
 test('every reason has a unique name, and a meaning that ends with its source', () => {
-  expect(REASONS).toHaveLength(Reason.IcmpAsAcs + 1);
+  expect(REASONS).toHaveLength(Reason.IcmpRefused + 1);
   expect(new Set(REASONS.map(([name]) => name)).size).toBe(REASONS.length);
   for (const [name, , meaning] of REASONS) {
     expect(name).toMatch(NAME);
