@@ -28,6 +28,7 @@ const END_TO_END_OVER_BOTH = inTest(
   'e2e/fragments',
   'e2e/untouched',
   'e2e/engine-down',
+  'e2e/fast-path',
 );
 
 /** A project, and one that repeats a part of it over IPv6. */

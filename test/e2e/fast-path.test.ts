@@ -2,11 +2,12 @@
  * The fast path on: undiverted sessions are carried by the kernel, diverted ones are the engine's, and connections to
  * the ITMS's own address are nobody's. Engines die and come back, filters of others stay.
  */
+import { writeFileSync } from 'node:fs';
 import { isAlive } from '../../src/lab/namespaces';
-import { cli, Engine } from '../../src/lab/engine';
+import { cli, configurationText, Engine } from '../../src/lab/engine';
 import { type Status } from '../../src/engine/report/status';
 import { PRIORITY } from '../../src/steering/fast-path/place';
-import { ADDRESSES, cpeAddress } from './support/family';
+import { ADDRESSES, cpeAddress, FAMILY } from './support/family';
 import { eventually } from './support/run-host';
 import { End, hangUp, talk } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
@@ -145,6 +146,28 @@ it('a filter before ours decides first, one behind ours sees what is passed on',
   await hangUp(connection);
 });
 
+it('leaves a frame with a VLAN tag alone', async () => {
+  const before = await counted('vlan-tag');
+  const mac = async (role: 'cpe' | 'split') =>
+    (await stage.world.run(role, ['cat', '/sys/class/net/eth0/address'])).trim().replaceAll(':', '');
+  const type = CPE.includes(':') ? '86dd' : '0800';
+  const frame = `${await mac('split')}${await mac('cpe')}81000064${type}${'00'.repeat(46)}`;
+  const send = `import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0)); s.send(bytes.fromhex("${frame}"))`;
+  await stage.world.run('cpe', ['python3', '-c', send]);
+  await eventually('the tag to be counted', async () => (await counted('vlan-tag')) > before || undefined);
+});
+
+it('sends a traced CPE’s packets to the engine while it is traced', async () => {
+  const connection = await stage.connect(CPE);
+  await stage.control('packets', { cpe: CPE });
+  const before = (await stage.status()).packets.byReason['report-to-itms'] ?? 0;
+  await talk(connection);
+  expect((await stage.status()).packets.byReason['report-to-itms']).toBeGreaterThan(before);
+  expect(await counted('watched')).toBeGreaterThan(0);
+  await hangUp(connection);
+  await stage.expectOneServerEach();
+});
+
 it('a CPE reaches the report port at the ITMS’s own address', async () => {
   const order = { from: DIRECT, to: ADDRESSES.itms, toPort: 7547 };
   const { socket, port } = await stage.peers.cpe.ask<{ socket: number; port: number }>('connect', order);
@@ -172,4 +195,31 @@ it('takes its filters away with the rules, and leaves those of others and their 
   expect(await tc('qdisc', 'show', 'dev', 'eth1')).not.toContain('clsact');
   expect(await tc('qdisc', 'show', 'dev', 'eth2')).toContain('clsact');
   await eventually('the engine to see it', async () => !(await fastPath()).carries || undefined);
+});
+
+describe('where the kernel cannot do what the network stack would do', () => {
+  const configure = (mode: 'auto' | 'on') =>
+    writeFileSync(
+      stage.engine.configurationFile,
+      configurationText(stage.world.directory, { family: FAMILY, secondCollector: true, fastPath: mode }),
+    );
+
+  beforeAll(async () => {
+    await killEngine();
+    await stage.world.run('split', ['ip', 'rule', 'add', 'fwmark', '1', 'lookup', 'main']);
+  });
+
+  it('`on` refuses to start, and says why', async () => {
+    configure('on');
+    await expect(acsplit('run')).rejects.toThrow('fastPath is on, but an ip rule routes by fwmark');
+  });
+
+  it('`auto` says why, and goes on without', async () => {
+    configure('auto');
+    await acsplit('rules', 'install');
+    stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+    expect(stage.engine.events('fast-path')).toMatchObject([{ level: 'warn', reason: 'an ip rule routes by fwmark' }]);
+    expect(await fastPath()).toMatchObject({ mode: 'auto', carries: false, reason: 'an ip rule routes by fwmark' });
+    expect(await stage.session(WOKEN)).toBe('itms');
+  });
 });
