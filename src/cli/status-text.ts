@@ -4,7 +4,7 @@ import { type Status } from '../engine';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
-  const parts = [headline(status), tables(status), packets(status), fastPath(status), queues(status), losses(status)];
+  const parts = [headline, tables, packets, fastPath, queues, losses, history].map((part) => part(status));
   return parts.filter((part) => part !== '').join('\n');
 }
 
@@ -78,6 +78,19 @@ function queues(status: Status): string {
 function losses(status: Status): string {
   const said = otherLosses(status).map(([packets, cause]) => `${packets} ${cause}`);
   return said.length === 0 ? '' : `also lost: ${said.join(', ')}\n`;
+}
+
+function history({ history: kept }: Status): string {
+  if (kept.state === 'off') return '';
+  const { sessions, open, events, bytes, lost } = kept;
+  const state = kept.state === 'failing' ? ' CANNOT BE WRITTEN, see the log:' : '';
+  const missing = [
+    [lost.connections, 'connections'],
+    [lost.sessions, 'sessions'],
+    [lost.events, 'events'],
+  ].filter(([count]) => count !== 0);
+  const lacks = missing.length === 0 ? 'nothing lost' : `lost: ${missing.map((words) => words.join(' ')).join(', ')}`;
+  return `history:${state} ${sessions} sessions, ${open} open, ${events} events, ${(bytes / 2 ** 20).toFixed(1)} MiB, ${lacks}\n`;
 }
 
 /** Lost packets that no queue's row counts, by cause. Usually none. */

@@ -52,6 +52,8 @@ export interface Configuration {
   /** The group whose members may command the engine; undefined: only root. */
   controlGroup: string | undefined;
   metrics: { listen: string };
+  /** Where past sessions are kept; undefined: nowhere. */
+  history: { directory: string; keepDays: number; maxMiB: number } | undefined;
   /** Absolute path of the file this was read from. */
   file: string;
 }
@@ -102,6 +104,7 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     stateDirectory: shape.stateDirectory,
     controlGroup: shape.controlGroup,
     metrics: shape.metrics,
+    history: shape.history,
     file: resolve(file),
   };
 }

@@ -25,11 +25,14 @@ const MAX_QUEUE_LENGTH = 131_072;
 /** Queue numbers have 16 bits; first+3, the fourth queue, is for the host's own ICMP errors. */
 const MAX_FIRST_QUEUE = 65_535 - 3;
 const MAX_LIFE_SECONDS = 7 * 86_400;
+const MAX_KEEP_DAYS = 3650;
+const MAX_HISTORY_MIB = 1_048_576;
 /** sun_path holds 108 bytes with its final zero. unix(7) */
 const MAX_SOCKET_PATH_BYTES = 107;
 export const CONTROL_SOCKET_NAME = 'control.sock';
 
 const DEFAULT_STATE_DIRECTORY = '/run/acsplit';
+const DEFAULT_HISTORY_DIRECTORY = '/var/lib/acsplit';
 const DEFAULT_METRICS_LISTEN = '127.0.0.1:9547';
 
 /** A string accepted by `accepts`; `expected` is the error message. */
@@ -105,6 +108,8 @@ const stateDirectory = text(
     Buffer.byteLength(`${value}/${CONTROL_SOCKET_NAME}`) <= MAX_SOCKET_PATH_BYTES,
 );
 
+const historyDirectory = text('an absolute path', (value) => isAbsolute(value) && !value.includes('\0'));
+
 /** A group name as groupadd(8) accepts it, or a number. */
 const group = text('the name of a group of this host', (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value));
 
@@ -163,6 +168,13 @@ export const configurationSchema = mapping({
   stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
   controlGroup: v.optional(group),
   metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),
+  history: v.optional(
+    mapping({
+      directory: v.optional(historyDirectory, DEFAULT_HISTORY_DIRECTORY),
+      keepDays: v.optional(integer('a number of days', 1, MAX_KEEP_DAYS), 30),
+      maxMiB: v.optional(integer('a number of MiB', 16, MAX_HISTORY_MIB), 2048),
+    }),
+  ),
 });
 
 export type ConfigurationShape = v.InferOutput<typeof configurationSchema>;

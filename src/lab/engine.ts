@@ -24,6 +24,8 @@ export interface EngineOptions {
   requestPorts?: readonly number[];
   /** Seconds; lives that differ from the defaults. */
   ttl?: Record<string, number>;
+  /** Where sessions are kept; nowhere if absent. */
+  history?: { directory: string; maxMiB?: number };
 }
 
 /** The keys of `status --json` that we read. (docs/operations.md) */
@@ -149,6 +151,7 @@ export function configurationText(directory: string, options: EngineOptions): st
     `onEngineDown: ${options.onEngineDown ?? 'itms'}`,
     `fastPath: ${options.fastPath ?? 'off'}`,
     `stateDirectory: ${join(directory, 'state')}`,
+    ...(options.history ? [`history: ${JSON.stringify(options.history)}`] : []),
     '',
   ].join('\n');
 }

@@ -38,10 +38,11 @@ export class Assembled {
 
   /** The recorder reads the ring. */
   read(): this {
-    this.ring.take(
+    const taken = this.ring.take(
       (change) => this.sessions.take(change),
       ({ words, timeMs }) => this.sessions.cleared(words, timeMs),
     );
+    this.ring.release(taken);
     return this;
   }
 }

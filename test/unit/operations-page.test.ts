@@ -81,7 +81,10 @@ describe('the configuration', () => {
 
   test('with its default', () => {
     const yaml = /```yaml\n(.*?)```/s.exec(read('README.md'))![1];
-    const defaults = v.parse(configurationSchema, parse(yaml)) as Record<string, unknown>;
+    const defaults = v.parse(configurationSchema, { ...(parse(yaml!) as object), history: {} }) as Record<
+      string,
+      unknown
+    >;
     for (const [key, value] of rows) {
       if (value === undefined) continue;
       const found = key.split('.').reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], defaults);

@@ -85,7 +85,7 @@ function readSegment(
     const index = decodeIndex(readAt(fd, segment.at + HEADER_BYTES, segment.indexBytes));
     for (const { at, bytes, rows } of chunksOf(index, cpe && keyOf(cpe))) {
       try {
-        decodeChunk(readAt(fd, chunksAt + at, bytes), rows, dayMs, index).forEach(found.sessions);
+        decodeChunk(readAt(fd, chunksAt + at, bytes), rows, dayMs, index, cpe).forEach(found.sessions);
       } catch {
         damaged++;
       }

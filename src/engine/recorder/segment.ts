@@ -28,7 +28,10 @@ const LEVEL = { level: 3 };
 
 /** Column widths in bytes. Times are ms before the session's end, and its end is ms after the day's beginning. */
 const COLUMNS = [...Array.from({ length: 4 }, () => 4), ...[4, 4, 4], ...[2, 2, 2, 2], ...[1, 1, 1, 1, 1]] as const;
-const ROW_BYTES = COLUMNS.reduce((sum, width) => sum + width, 0);
+const CPE_COLUMNS = [3, 2, 1, 0] as const;
+/** Where each begins, in bytes for each row of the chunk. */
+const COLUMN_AT = COLUMNS.map((_, i) => COLUMNS.slice(0, i).reduce<number>((sum, width) => sum + width, 0));
+const ROW_BYTES = COLUMNS.reduce<number>((sum, width) => sum + width, 0);
 
 export interface SegmentHeader {
   rows: number;
@@ -163,25 +166,26 @@ function encodeChunk(rows: readonly SessionRow[], dayMs: number, collectors: rea
   return bytes;
 }
 
-/** @throws Error when it is damaged */
+/** @param cpe only rows of this CPE, of all if absent @throws Error when it is damaged */
 export function decodeChunk(
   compressed: Buffer,
   rows: number,
   dayMs: number,
   { collectors }: SegmentIndex,
+  cpe?: Int32Array,
 ): SessionRow[] {
   const bytes = gunzipSync(compressed);
   if (bytes.length !== ROW_BYTES * rows) throw new Error('a chunk has another length than its index says');
-  let at = 0;
-  const columns = COLUMNS.map((width) => {
-    const values = new Float64Array(rows);
-    for (let byte = 0; byte < width; byte++) {
-      for (let i = 0; i < rows; i++) values[i] += bytes[at + byte * rows + i] * 2 ** (8 * byte);
-    }
-    at += width * rows;
-    return values;
-  });
-  return Array.from({ length: rows }, (_, i): SessionRow => {
+  const valueAt = (column: number, row: number): number => {
+    const at = COLUMN_AT[column] * rows + row;
+    let value = 0;
+    for (let byte = 0; byte < COLUMNS[column]; byte++) value += bytes[at + byte * rows] * 2 ** (8 * byte);
+    return value;
+  };
+  const found: SessionRow[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (cpe !== undefined && !CPE_COLUMNS.every((word) => (wordOf(cpe, word) | 0) === (valueAt(word, row) | 0)))
+      continue;
     const [
       w0,
       w1,
@@ -199,9 +203,9 @@ export function decodeChunk(
       flags,
       heads,
       last,
-    ] = columns.map((values) => values[i]);
+    ] = COLUMNS.map((_, column) => valueAt(column, row));
     const endedMs = dayMs + (ended | 0);
-    return {
+    found.push({
       cpe: cpeOf([w0, w1, w2, w3]),
       collector: collectors[place] ?? '',
       woken: woken as Woken,
@@ -215,6 +219,7 @@ export function decodeChunk(
       isConfirmed: (flags & 1) !== 0,
       heads,
       lastHead: last as Head,
-    };
-  });
+    });
+  }
+  return found;
 }

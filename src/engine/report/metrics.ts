@@ -11,6 +11,7 @@ import { TABLES } from '../../splitter/table-list';
 import { type LoopCounters } from '../shared/binding';
 import { type Histogram } from '../shared/histogram';
 import { type Observation } from '../shared/observation';
+import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type Status } from './status';
 
 export interface Snapshot {
@@ -34,6 +35,12 @@ const one =
   (snapshot) => [[{}, read(snapshot)]];
 const flag = (is: boolean) => (is ? 1 : 0);
 
+/** Absent without a history. */
+const recorded =
+  (read: (history: RecorderStatus) => number): Read =>
+  ({ status: { history } }) =>
+    history.state === 'off' ? [] : [[{}, read(history)]];
+
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['acsplit_ready', '1 while verdicts flow', one(({ status }) => flag(status.ready))],
   ['acsplit_paused', '1 while the operator has paused diverting', one(({ status }) => flag(status.paused))],
@@ -51,6 +58,12 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     '1 while the kernel carries what needs no decision',
     one(({ status }) => flag(status.fastPath.carries)),
   ],
+  [
+    'acsplit_history_failing',
+    '1 while the history cannot be written',
+    recorded(({ state }) => flag(state === 'failing')),
+  ],
+  ['acsplit_history_bytes', 'Of all files of the history', recorded(({ bytes }) => bytes)],
 ];
 
 const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
@@ -94,6 +107,17 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'acsplit_worker_restarts_total',
     'Workers that died and were started again',
     one(({ status }) => status.workers.reduce((sum, { restarts }) => sum + restarts, 0)),
+  ],
+  ['acsplit_history_sessions_total', 'Sessions written to the history', recorded(({ sessions }) => sessions)],
+  [
+    'acsplit_history_lost_connections_total',
+    'Diverted connections that are missing in the history',
+    recorded(({ lost }) => lost.connections),
+  ],
+  [
+    'acsplit_recorder_restarts_total',
+    'Recorders that died and were started again',
+    recorded(({ restarts }) => restarts),
   ],
 ];
 

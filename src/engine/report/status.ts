@@ -6,6 +6,7 @@ import { REASONS, reasonName, VERDICTS } from '../../splitter/reasons';
 import { type Splitter } from '../../splitter/splitter';
 import { type TableName, TABLES } from '../../splitter/table-list';
 import { type ActivationMode } from '../../splitter/topology';
+import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type LoopCounters } from '../shared/binding';
 import { type FastPathMode, type FastPathStatus } from '../shared/fast-path';
 import { type QueueCounters } from '../shared/queue-counters';
@@ -67,7 +68,11 @@ export interface Status {
   queues: QueueStatus[];
   losses: Losses;
   fastPath: FastPathStatus & { mode: FastPathMode };
+  history: HistoryStatus;
 }
+
+/** What is kept of past sessions. */
+export type HistoryStatus = RecorderStatus | { state: 'off' };
 
 export interface StatusParts {
   version: string;
@@ -88,6 +93,8 @@ export interface StatusParts {
   queues: readonly QueueCounters[];
   loop: Pick<LoopCounters, 'verdictsLate' | 'unparsed' | 'givenUp'>;
   fastPath: Status['fastPath'];
+  /** Undefined without `history` in the configuration. */
+  history?: RecorderStatus | undefined;
 }
 
 export function composeStatus(parts: StatusParts): Status {
@@ -108,6 +115,7 @@ export function composeStatus(parts: StatusParts): Status {
     queues,
     losses: losses(queues, parts.loop),
     fastPath: parts.fastPath,
+    history: parts.history ?? { state: 'off' },
   };
 }
 

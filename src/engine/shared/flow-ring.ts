@@ -179,25 +179,28 @@ export class FlowRing {
 
   // ---- the recorder ----
 
-  /** Reads what is there, at most `limit` rows. Returns how many. */
+  /** Visits what is there, at most `limit` rows, and returns how many. They stay in the ring until they are released. */
   take(visit: (change: FlowChange) => void, cleared: (table: FlowCleared) => void, limit = SLOTS): number {
     const { positions } = this;
-    const count = Math.min(this.waiting, limit);
+    // A position that cannot be: what is there is not legible.
+    if (this.waiting >= SLOTS) Atomics.store(positions, TAKEN, this.written);
     const taken = positions[TAKEN];
+    const count = Math.min(this.waiting, limit);
     for (let i = 0; i < count; i++) this.visit((taken + i) | 0, visit, cleared);
-    Atomics.store(positions, TAKEN, (taken + count) | 0);
     return count;
   }
 
-  /** Rows that the recorder has not read. Positions that cannot be are the end of all rows. */
-  get waiting(): number {
-    const waiting = (this.written - this.positions[TAKEN]) >>> 0;
-    if (waiting < SLOTS) return waiting;
-    Atomics.store(this.positions, TAKEN, this.written);
-    return 0;
+  /** Makes room for the writer. @param count what `take` returned */
+  release(count: number): void {
+    Atomics.store(this.positions, TAKEN, (this.positions[TAKEN] + count) | 0);
   }
 
-  /** Diverted SYNs among the rows that were read, by all recorders, modulo 2^32. */
+  /** Rows that the recorder has not released. */
+  get waiting(): number {
+    return (this.written - Atomics.load(this.positions, TAKEN)) >>> 0;
+  }
+
+  /** Diverted SYNs among the rows that were released, by all recorders, modulo 2^32. */
   get openedTaken(): number {
     return this.openedBefore(this.positions[TAKEN]);
   }

@@ -16,6 +16,7 @@ export const FD = {
   control: 9,
   flows4: 10,
   flows6: 11,
+  history: 12,
 } as const;
 
 /** What a reload may change. */
@@ -46,6 +47,8 @@ export interface WorkerStart {
   takeoverMs: number;
   /** Mirror the report table into the maps of the fast path, whose descriptors were inherited. */
   mirrors: boolean;
+  /** A recorder reads the flow ring at FD.history. */
+  hasHistory: boolean;
 }
 
 /** A request and its answer. */

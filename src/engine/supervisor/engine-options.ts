@@ -1,6 +1,7 @@
 /** The options that an engine starts with, and what it offers to the process that started it. */
 import { type FastPath, type FastPathMode } from '../shared/fast-path';
 import { type EngineLog } from '../shared/engine-log';
+import { type HistorySettings } from '../shared/recorder-protocol';
 import { type Reloadable } from '../shared/worker-protocol';
 import { type SelfEmptyingSet } from './dead-mans-switch';
 import { type QueueSettings } from './queues';
@@ -22,6 +23,8 @@ export interface EngineOptions extends Reloadable {
   fastPath: FastPathMode;
   /** Made for this instance. */
   carrier: FastPath;
+  /** Undefined: sessions are not kept. */
+  history: HistorySettings | undefined;
   version: string;
   log: EngineLog;
 }

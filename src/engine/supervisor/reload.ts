@@ -3,6 +3,7 @@ import { cpeInterfaceNames, families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
 import { type FastPathMode } from '../shared/fast-path';
 import { type QueueSettings } from './queues';
+import { type HistorySettings } from '../shared/recorder-protocol';
 import { type Reloadable } from '../shared/worker-protocol';
 
 /** An engine's settings, reloadable or not. */
@@ -15,6 +16,7 @@ export interface EngineSettings extends Reloadable {
   controlGroup: string | undefined;
   metrics: { listen: string };
   fastPath: FastPathMode;
+  history: HistorySettings | undefined;
 }
 
 /** @throws EngineError naming the first key whose change needs a restart */
@@ -32,6 +34,9 @@ export function requireReloadable(now: EngineSettings, wanted: EngineSettings): 
     controlGroup: options.controlGroup,
     'metrics.listen': options.metrics.listen,
     fastPath: options.fastPath,
+    'history.directory': options.history?.directory ?? 'none',
+    'history.keepDays': options.history?.keepDays,
+    'history.maxMiB': options.history?.maxMiB,
   });
   const [before, after] = [fixed(now), fixed(wanted)];
   for (const key of Object.keys(before)) {

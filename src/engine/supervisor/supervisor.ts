@@ -6,11 +6,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
+import { join } from 'node:path';
 import { Splitter } from '../../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
 import { controlSocketPath, refuseLivingEngine } from '../control/ask';
 import { type KeptControl, keepControl } from '../control/control-keeper';
 import { DeadMansSwitch, soonestTakeoverMs, takeoverMs } from './dead-mans-switch';
+import { FlowRing } from '../shared/flow-ring';
 import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
@@ -27,6 +29,7 @@ import { type MetricsServer, serveMetrics } from '../report/metrics-server';
 import { Observation } from '../shared/observation';
 import { operations } from '../control/operations';
 import { packetTrace } from '../control/packet-trace';
+import { RecorderKeeper } from './recorder-keeper';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
 import { listEngines, type Registration, register } from '../shared/registry';
 import { readQueueCounters } from '../shared/queue-counters';
@@ -91,6 +94,8 @@ class Supervisor implements Engine {
   private held: HeldState | undefined;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
+  private historyFd: number | undefined;
+  private recorder: RecorderKeeper | undefined;
   private program: WorkerProgram | undefined;
   private isSkewTold = false;
   private journal: Journal | undefined;
@@ -133,6 +138,7 @@ class Supervisor implements Engine {
     const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
+    this.recorder = this.makeRecorder(this.program);
     const path = controlSocketPath(options.stateDirectory);
     this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
     this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness);
@@ -191,6 +197,7 @@ class Supervisor implements Engine {
     this.options = options;
     this.state.reload(options);
     this.carrier.reload(options.topology);
+    this.recorder?.note('reloaded');
   }
 
   verdictsFlow(): boolean {
@@ -215,7 +222,10 @@ class Supervisor implements Engine {
     if (this.opened) closeQueues(this.opened.fd);
     await this.control?.close();
     await this.metrics?.close();
+    this.recorder?.note('engine-stopped');
+    await this.recorder?.stop();
     if (this.batchFd >= 0) closeSync(this.batchFd);
+    if (this.historyFd !== undefined) closeSync(this.historyFd);
     if (this.program) closeProgram(this.program);
     this.held?.close();
   }
@@ -246,6 +256,7 @@ class Supervisor implements Engine {
         state: this.state.fd,
         program,
         mirror: this.carrier.maps,
+        history: this.historyFd,
       }),
       start: () => {
         const { capacityEntries, queue } = this.options;
@@ -258,14 +269,32 @@ class Supervisor implements Engine {
           seed: seed(),
           takeoverMs: this.takeoverMs(settings),
           mirrors: this.carrier.maps !== undefined,
+          hasHistory: this.historyFd !== undefined,
         };
       },
       liveness,
-      onStateUnusable: (reason) => this.state.replace(reason),
+      onStateUnusable: (reason) => {
+        this.state.replace(reason);
+        this.recorder?.note('tables-reset', { reason });
+      },
+      onRestart: (reason) => this.recorder?.note('worker-restarted', { reason }),
       onHopeless: (reason) => {
         this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
       },
     });
+  }
+
+  /** The ring outlives workers and recorders. */
+  private makeRecorder(program: WorkerProgram): RecorderKeeper | undefined {
+    const { history, name, log, version } = this.options;
+    if (!history) return undefined;
+    const { createMemory, mapFile } = loadAddon();
+    const descriptor = (this.historyFd = createMemory(FlowRing.BYTES));
+    const ring = new FlowRing(mapFile(descriptor, 0, FlowRing.BYTES));
+    const start = { run: this.run, settings: history, directory: join(history.directory, name) };
+    const recorder = new RecorderKeeper({ log, descriptor, ring, program, start });
+    recorder.note('engine-started', { version });
+    return recorder;
   }
 
   /** Before the first worker is ready nobody refreshes the sets; afterwards we do, for longer than a worker takes to start. */
@@ -336,6 +365,7 @@ class Supervisor implements Engine {
       queues: readQueueCounters(),
       loop: journal?.counters() ?? NOTHING_LOST,
       fastPath: this.carrier.status(),
+      history: this.recorder?.status,
     });
   }
 }

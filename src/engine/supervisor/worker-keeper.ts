@@ -28,6 +28,8 @@ export interface KeeperOptions {
   liveness: Liveness;
   /** The tables are unusable and no worker has them mapped: reset them before the next worker starts. @throws Error */
   onStateUnusable: (reason: string) => void;
+  /** A worker has died and is started again. */
+  onRestart?: (reason: string) => void;
   /** This supervisor will never run a worker again. */
   onHopeless: (reason: string) => void;
   log: EngineLog;
@@ -215,6 +217,7 @@ export class WorkerKeeper {
       return this.giveUp(`the tables cannot be reset: ${(error as Error).message}`);
     }
     this.restarts++;
+    this.options.onRestart?.(reason);
     this.timer = setTimeout(() => this.launch(), delayMs);
   }
 

@@ -4,8 +4,8 @@ import { WORKER_BOOT, WORKER_MAIN, type WorkerProgram } from './worker-program';
 import { type MirrorMaps } from '../shared/fast-path';
 import { FD, type FromWorker, type ToWorker } from '../shared/worker-protocol';
 
-/** How much of a worker's last output is kept. */
-const MAX_WORDS = 8192;
+/** How much of a child's last output is kept. */
+export const MAX_WORDS = 8192;
 
 export interface Descriptors {
   queue: number;
@@ -14,6 +14,8 @@ export interface Descriptors {
   program: WorkerProgram;
   /** Undefined: there is no fast path. */
   mirror: MirrorMaps | undefined;
+  /** The flow ring; undefined without a history. */
+  history: number | undefined;
 }
 
 export interface Death {
@@ -37,17 +39,22 @@ export class WorkerProcess {
     stdio[FD.state] = descriptors.state;
     stdio[FD.modules] = descriptors.program.modules;
     stdio[FD.addon] = descriptors.program.addon;
+    // No holes: Node takes them for pipes.
+    for (const unused of [FD.control, FD.flows4, FD.flows6, FD.history]) stdio[unused] = 'ignore';
     if (descriptors.mirror) {
       stdio[FD.control] = descriptors.mirror.control;
       stdio[FD.flows4] = descriptors.mirror.flows4;
       stdio[FD.flows6] = descriptors.mirror.flows6;
     }
+    if (descriptors.history !== undefined) stdio[FD.history] = descriptors.history;
     this.child = spawn(process.execPath, ['-e', WORKER_BOOT, WORKER_MAIN], { stdio });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.words = (this.words + chunk.toString()).slice(-MAX_WORDS)));
     this.child.on('message', hear);
     this.died = new Promise((resolve) => {
       this.child.once('error', (error) => resolve({ reason: error.message, code: null, signal: null }));
-      this.child.once('close', (code, signal) => resolve({ reason: this.reason(code, signal), code, signal }));
+      this.child.once('close', (code, signal) =>
+        resolve({ reason: lastWords(this.words, code, signal), code, signal }),
+      );
     });
   }
 
@@ -63,13 +70,13 @@ export class WorkerProcess {
   kill(): void {
     this.child.kill('SIGKILL');
   }
+}
 
-  /** The exception's own line when Node printed a stack, else the last output. */
-  private reason(code: number | null, signal: NodeJS.Signals | null): string {
-    const lines = this.words.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
-    const exception = lines.find((line) => /^(Uncaught )?\w*Error\b.*:/.test(line));
-    const ending = signal === null ? `exit code ${code}` : `killed by ${signal}`;
-    const last = exception ?? lines.at(-1);
-    return last === undefined ? ending : `${ending}: ${last.trim().slice(0, 500)}`;
-  }
+/** Why a child ended, in one line: the exception's own line if Node printed a stack, else its last output. */
+export function lastWords(words: string, code: number | null, signal: NodeJS.Signals | null): string {
+  const lines = words.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'));
+  const exception = lines.find((line) => /^(Uncaught )?\w*Error\b.*:/.test(line));
+  const ending = signal === null ? `exit code ${code}` : `killed by ${signal}`;
+  const last = exception ?? lines.at(-1);
+  return last === undefined ? ending : `${ending}: ${last.trim().slice(0, 500)}`;
 }

@@ -1,5 +1,5 @@
 /**
- * The worker's program as it was when the supervisor started: its modules and the addon, kept in memory. Every worker
+ * The worker's and the recorder's program as they were when the supervisor started: its modules and the addon, kept in memory. Every worker
  * starts from there, so an upgrade, even a half-finished one, changes nothing under a running engine.
  * docs/decisions/crash-only.md
  */
@@ -11,6 +11,7 @@ import { FD } from '../shared/worker-protocol';
 
 const ENGINE = dirname(__dirname);
 export const WORKER_MAIN = join(ENGINE, 'worker', 'main.js');
+export const RECORDER_MAIN = join(ENGINE, 'recorder', 'main.js');
 const PACKAGE = join(ENGINE, '..', '..', 'package.json');
 /** How tsc compiles the import of one of our own modules. */
 const OWN_IMPORT = /\brequire\("(\.[^"]+)"\)/g;
@@ -29,7 +30,8 @@ export interface WorkerProgram {
 export function readWorkerProgram(version: string): WorkerProgram {
   const sources: Record<string, string> = {};
   collect(WORKER_MAIN, sources);
-  const program = JSON.stringify({ main: WORKER_MAIN, addon: ADDON_FILE, sources });
+  collect(RECORDER_MAIN, sources);
+  const program = JSON.stringify({ addon: ADDON_FILE, sources });
   const addon = readFileSync(ADDON_FILE);
   // Everything read before this check is of this version or an earlier one, and the supervisor is of the earliest.
   const found = installedVersion();
@@ -73,7 +75,7 @@ function remember(bytes: Buffer): number {
 export const WORKER_BOOT = `'use strict';
 const Module = require('node:module');
 const { dirname, join } = require('node:path');
-const { main, addon, sources } = JSON.parse(require('node:fs').readFileSync('/proc/self/fd/${FD.modules}', 'utf8'));
+const { addon, sources } = JSON.parse(require('node:fs').readFileSync('/proc/self/fd/${FD.modules}', 'utf8'));
 const { _resolveFilename: resolve, _extensions: extensions } = Module;
 const { '.js': compile, '.node': open } = extensions;
 const own = (path) => [path, path + '.js'].find((name) => name === addon || Object.hasOwn(sources, name));
@@ -85,5 +87,5 @@ extensions['.js'] = (module, name) =>
   Object.hasOwn(sources, name) ? module._compile(sources[name], name) : compile(module, name);
 extensions['.node'] = (module, name) =>
   name === addon ? process.dlopen(module, '/proc/self/fd/${FD.addon}') : open(module, name);
-require(main);
+require(process.argv[1]);
 `;

@@ -2,7 +2,8 @@
 import { type Cause, type Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
 
 /** In their order: those that change entries come before those that only read. */
-export function together(listeners: readonly FlowListener[]): FlowListener | undefined {
+export function together(all: readonly (FlowListener | undefined)[]): FlowListener | undefined {
+  const listeners = all.filter((one) => one !== undefined);
   return listeners.length > 1 ? new Together(listeners) : listeners[0];
 }
 

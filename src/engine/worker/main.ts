@@ -5,13 +5,17 @@
  * It is the only writer of the tables; an operator's changes arrive as commands.
  */
 import { Splitter } from '../../splitter/splitter';
+import { type FlowListener } from '../../tables/flow-port';
 import { loadAddon, type QueueError } from '../shared/binding';
 import { type ChangeRequest } from '../shared/control-request';
 import { EngineClock } from '../shared/engine-clock';
+import { FlowRing } from '../shared/flow-ring';
 import { Observation } from '../shared/observation';
 import { mapState } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
 import { FlowMirror } from './flow-mirror';
+import { FlowRecorder } from './flow-recorder';
+import { together } from './listeners';
 import { observe } from './observe';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
 import { changes } from './commands';
@@ -51,6 +55,9 @@ class Worker {
   private readonly mirror: FlowMirror | undefined;
 
   private settings: WorkerSettings;
+  /** Where changes go for the history. */
+  private readonly ring: FlowRing | undefined;
+  private history: FlowRecorder | undefined;
 
   constructor(private readonly start: WorkerStart) {
     this.settings = start.settings;
@@ -58,6 +65,7 @@ class Worker {
     const { header, memory } = mapState(FD.state, Splitter.bufferBytes(start.capacityEntries, start.settings.topology));
     this.header = header;
     this.memory = memory;
+    this.ring = start.hasHistory ? new FlowRing(addon.mapFile(FD.history, 0, FlowRing.BYTES)) : undefined;
     try {
       this.splitter = this.takeOver(start.settings);
     } catch (error) {
@@ -65,7 +73,7 @@ class Worker {
     }
     // Before the first verdict.
     if (start.mirrors) this.mirror = makeMirror();
-    this.mirror?.follow(this.splitter);
+    this.follow();
     const { longestStallMs } = start.settings;
     const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms, isLong) => {
       this.isTakenOver ||= isLong;
@@ -97,6 +105,7 @@ class Worker {
 
   /** The engine's time. After a takeover, an activation may belong to a session that the ITMS already has. [2] */
   private look(boottimeMs: number): number {
+    if (this.history) this.history.nowMs = Date.now();
     const nowMs = this.clock.look(boottimeMs);
     if (!this.isTakenOver) return nowMs;
     this.isTakenOver = false;
@@ -123,7 +132,7 @@ class Worker {
 
   private reload(settings: WorkerSettings): void {
     this.splitter = this.takeOver(settings);
-    this.mirror?.follow(this.splitter);
+    this.follow();
     this.settings = settings;
     this.clock.longestStallMs = settings.longestStallMs;
   }
@@ -134,6 +143,20 @@ class Worker {
     const splitter = new Splitter({ ...settings, capacityEntries, seed, buffer: this.memory });
     splitter.paused = this.header.paused;
     return splitter;
+  }
+
+  /** The mirror listens whenever it must start again; the history goes on where it was. */
+  private follow(): void {
+    const { splitter, mirror, ring } = this;
+    const history = ring && new FlowRecorder(ring, splitter.state);
+    this.history = history;
+    const listen = (first: FlowListener | undefined) => {
+      if (history) history.isCatchingUp = true;
+      splitter.listen(together([first, history]));
+      if (history) history.isCatchingUp = false;
+    };
+    if (mirror) mirror.follow({ state: splitter.state, listen });
+    else listen(undefined);
   }
 
   private change(request: ChangeRequest): unknown {

@@ -24,6 +24,7 @@ const STATUS: Status = {
   ],
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
   fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+  history: { state: 'off' },
 };
 
 test('headline, tables, packets by reason, queues', () => {
@@ -43,6 +44,28 @@ QUEUE     WAITING  QUEUE FULL  BUFFER FULL  LOST
 cpe (0)         7           0            0     0
 itms (1)        ?           ?            ?     0
 `);
+});
+
+test('the history follows, with what it lacks', () => {
+  const lost = { changes: 0, connections: 0, sessions: 0, events: 0 };
+  const history = {
+    directory: '/h',
+    pid: 8,
+    restarts: 0,
+    sessions: 12,
+    open: 1,
+    waiting: 0,
+    events: 3,
+    bytes: 3 << 19,
+    lost,
+  };
+  expect(formatStatus({ ...STATUS, history: { ...history, state: 'on' } })).toMatch(
+    /\nhistory: 12 sessions, 1 open, 3 events, 1\.5 MiB, nothing lost\n$/,
+  );
+  const failing = { ...history, state: 'failing', lost: { ...lost, connections: 4, events: 2 } } as const;
+  expect(formatStatus({ ...STATUS, history: failing })).toMatch(
+    /\nhistory: CANNOT BE WRITTEN, see the log: 12 sessions, .*, lost: 4 connections, 2 events\n$/,
+  );
 });
 
 test('losses that belong to no queue follow, by cause', () => {

@@ -57,6 +57,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
     ],
     losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    history: { state: 'off' },
     ...more,
   };
 }

@@ -28,10 +28,12 @@ function put(ring: FlowRing, n: number, change = Change.Opened): void {
 
 function read(ring: FlowRing, limit?: number): FlowChange[] {
   const changes: FlowChange[] = [];
-  ring.take(
-    (change) => changes.push(change),
-    () => undefined,
-    limit,
+  ring.release(
+    ring.take(
+      (change) => changes.push(change),
+      () => undefined,
+      limit,
+    ),
   );
   return changes;
 }
@@ -77,13 +79,17 @@ test('a full ring loses what comes, counts it, and takes more once it has been r
   expect(ring.openedTaken).toBe(counts[Count.Opened] - counts[Count.OpenedLost]);
 });
 
-test('another worker and another recorder go on where the last ones were', () => {
+test('another worker and another recorder go on where the last ones were; what was not released is read again', () => {
   const memory = new ArrayBuffer(FlowRing.BYTES);
   const first = new FlowRing(memory);
   put(first, 1);
   put(first, 2);
   expect(ports(read(new FlowRing(memory), 1))).toEqual([1]);
   put(new FlowRing(memory), 3);
+  new FlowRing(memory).take(
+    () => undefined,
+    () => undefined,
+  );
   const last = new FlowRing(memory);
   expect([last.waiting, last.openedTaken]).toEqual([2, 1]);
   expect(ports(read(last))).toEqual([2, 3]);

@@ -23,6 +23,20 @@ const STATUS: Status = {
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
   fastPath: { mode: 'on', carries: true, interfaces: ['eth0'], reason: null, packets: { 'carried-to-itms': 12 } },
+  history: {
+    ...{
+      state: 'failing',
+      directory: '/h',
+      pid: 8,
+      restarts: 2,
+      sessions: 12,
+      open: 1,
+      waiting: 0,
+      events: 3,
+      bytes: 4096,
+    },
+    lost: { changes: 5, connections: 6, sessions: 0, events: 0 },
+  },
 };
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
@@ -54,6 +68,11 @@ test('every line of a scrape', async () => {
     'acsplit_ready 1',
     'acsplit_info{version="1.2.3",name="north",activation="auto"} 1',
     'acsplit_uptime_seconds 1.5',
+    'acsplit_history_failing 1',
+    'acsplit_history_bytes 4096',
+    'acsplit_history_sessions_total 12',
+    'acsplit_history_lost_connections_total 6',
+    'acsplit_recorder_restarts_total 2',
     'acsplit_packets_total{side="cpe",verdict="rewrite",reason="to-itms"} 3',
     'acsplit_events_total{event="diverted"} 9',
     'acsplit_table_entries{table="activated_cpes"} 3',

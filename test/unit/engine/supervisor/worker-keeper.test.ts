@@ -71,7 +71,10 @@ describe('tables that a worker cannot take over', () => {
       return workers.at(-1);
     });
     const keeper = new WorkerKeeper({
-      descriptors: () => ({ queue: 0, batch: 0, state: 0, program: { modules: 0, addon: 0 }, mirror: undefined }),
+      descriptors: () => ({
+        ...{ queue: 0, batch: 0, state: 0, program: { modules: 0, addon: 0 } },
+        ...{ mirror: undefined, history: undefined },
+      }),
       start: () => ({}) as ReturnType<KeeperOptions['start']>,
       ...{
         liveness: liveness(),
@@ -125,6 +128,7 @@ describe('a reload', () => {
       controlGroup: undefined,
       metrics: { listen: '127.0.0.1:9547' },
       fastPath: 'off',
+      history: undefined,
     },
     queue: { first: 0, length: 64, gso: true },
   };
