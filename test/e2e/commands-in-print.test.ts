@@ -67,6 +67,7 @@ const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
 /** Run by another test, whose text holds the second word. */
 const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit pause --instance north': ['test/e2e/brake.test.ts', "['pause'"],
+  'acsplit rules remove --instance north': ['test/e2e/rules-install.test.ts', 'of instance north'],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
   'acsplit status --watch --json': ['test/e2e/watch.test.ts', "['status', '-w', '--json'"],
