@@ -33,18 +33,18 @@ export function quotable(networks: readonly Network[]): Network[] {
   const sorted = networks.map(rangeOf).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const hulls: { range: [bigint, bigint]; bits: number }[] = [];
   const bits = ADDRESS_WORDS[family] * 32;
-  const around = ([first]: [bigint, bigint], [, last]: [bigint, bigint]) => bits - (first ^ last).toString(2).length;
+  const commonBits = (first: bigint, last: bigint) => bits - (first === last ? 0 : (first ^ last).toString(2).length);
+  const around = ([first]: [bigint, bigint], [, last]: [bigint, bigint]) => commonBits(first, last);
   for (const range of sorted) {
     if (hulls.length > 0 && hulls.at(-1)!.range[1] >= range[1]) continue;
-    hulls.push({ range, bits: bits - (range[0] ^ range[1]).toString(2).length });
+    hulls.push({ range, bits: commonBits(...range) });
   }
+  /** Of each hull and the next: the bits that they have in common. */
+  const common = hulls.slice(1).map((hull, at) => around(hulls[at].range, hull.range));
   while (hulls.length > MAX_QUOTED_NETWORKS) {
     let best = 0;
-    let longest = -1;
-    for (let at = 0; at + 1 < hulls.length; at++) {
-      const common = around(hulls[at].range, hulls[at + 1].range);
-      if (common > longest) [best, longest] = [at, common];
-    }
+    for (let at = 1; at < common.length; at++) if (common[at] > common[best]) best = at;
+    const longest = common[best];
     const shift = BigInt(bits - longest);
     const first = (hulls[best].range[0] >> shift) << shift;
     const hull = { range: [first, first | ((1n << shift) - 1n)] as [bigint, bigint], bits: longest };
@@ -53,6 +53,10 @@ export function quotable(networks: readonly Network[]): Network[] {
     let begin = best;
     while (begin > 0 && hulls[begin - 1].range[0] >= hull.range[0]) begin--;
     hulls.splice(begin, end - begin, hull);
+    common.splice(begin, end - 1 - begin);
+    for (const at of [begin - 1, begin]) {
+      if (at >= 0 && at + 1 < hulls.length) common[at] = around(hulls[at].range, hulls[at + 1].range);
+    }
   }
   return hulls.map(({ range: [first], bits: prefix }) => parseNetwork(`${textOf(first, family)}/${prefix}`)!);
 }

@@ -23,6 +23,14 @@ it('up to 64 networks are matched exactly, more by networks around them', () => 
   expect(hulls.every((hull) => contains(parseNetwork('100.0.0.0/10')!, hull))).toBe(true);
 });
 
+it('single addresses among many networks stay as they are, in both families', () => {
+  const single = ['10.9.9.9/32', '192.0.2.1/32'];
+  const hulls = quotable(networks(...MANY.slice(0, 70), ...single));
+  expect(hulls.map(asText)).toEqual(expect.arrayContaining(single));
+  const v6 = Array.from({ length: 70 }, (_, index) => `2001:db8:${index.toString(16)}::/48`);
+  expect(quotable(networks(...v6, '2001:db9::1/128')).map(asText)).toContain('2001:db9::1/128');
+});
+
 it('4096 networks make no more rules than 64', () => {
   const rules = (count: number) => {
     const cpe = { ...plain.cpe, address: { ipv4: '10.1.0.1' }, networks: MANY.slice(0, count) };
