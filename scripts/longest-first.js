@@ -7,23 +7,26 @@ const { default: Sequencer } = require('@jest/test-sequencer');
  */
 const LONGEST = [
   'e2e/doctor-findings',
-  'deep/splitter/hostile-bytes',
   'e2e/doctor-engine',
-  'e2e/rules-install',
-  'e2e/rules-check',
+  'e2e/package',
   'e2e/rules-traps',
+  'deep/splitter/hostile-bytes',
+  'e2e/rules-check',
   'deep/simulation',
   'deep/splitter/no-allocation',
+  'e2e/operations',
   'e2e/crash-engine',
   'e2e/faults-network',
-  'e2e/package',
   'e2e/faults-processes',
-  'e2e/operations',
+  'e2e/rules-install',
   'e2e/commands-in-print',
+  'e2e/crash-worker',
   'deep/model',
+  'deep/splitter/decision',
   'e2e/outputs',
   'e2e/native-lifetime',
   'e2e/native-traffic',
+  'e2e/run-log',
 ];
 
 /** Jest sorts by each file's duration in the last run; a fresh checkout has no last run. */

@@ -24,8 +24,8 @@ const RESULTS_FILE = join(ROOT, 'build', 'jest-results.json');
 const CACHE_FOLDER = join(ROOT, 'build', 'jest-cache');
 const SUMMARY = /^\d+ passed, \d+ failed, \d+ skipped$/;
 const E2E_FOLDER = join(ROOT, 'test', 'e2e');
-/** More than two cores: an end-to-end test spends half of its time waiting for its network. */
-const LEAST_WORKERS = 3;
+/** More than two cores: an end-to-end test spends more than half of its time waiting for its network. */
+const LEAST_WORKERS = 4;
 const MUST_RUN_ALL = process.env.CI === 'true';
 
 const jestArguments = process.argv.slice(2);
