@@ -46,7 +46,7 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])('bit %i of every byte in use', (bit) => {
       refused++;
       continue;
     }
-    for (const line of everything(rig)) expect(line).toMatch(legal);
+    expect(everything(rig).filter((line) => !legal.test(line))).toEqual([]);
     rig.counts();
     expect([rig.activation(), rig.report(), rig.request(50002), rig.activation(OTHER)]).toHaveLength(4);
   }
@@ -92,6 +92,6 @@ test('a reader shows what the writer holds, and leaves every byte as it is', () 
   reader.state.advance(rig.nowMs + 1);
   expect(reader.tables.reportConnections.count).toBe(1);
   expect(reader.tables.activatedCpes.count).toBe(2);
-  expect(new Uint8Array(buffer)).toEqual(new Uint8Array(memory));
+  expect(Buffer.compare(Buffer.from(buffer), Buffer.from(memory))).toBe(0);
   expect(ACS).toBe(TOPOLOGY.cpe.address.ipv4);
 });

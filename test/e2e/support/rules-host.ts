@@ -22,6 +22,8 @@ const PEER = join(__dirname, 'line-peer.js');
 /** Bounds a failure; whatever is waited for comes within seconds. */
 const PATIENCE_MS = 60_000;
 const POLL_MS = 25;
+/** A condition that runs programs is looked at less often: looking must not keep the cores busy. */
+const SLOWEST_POLL_MS = 250;
 
 export class RulesHost {
   readonly binaries: string;
@@ -224,8 +226,11 @@ export class Peer {
 /** Waits for a condition, however long it takes within reason. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
-  while (!condition()) {
+  for (;;) {
+    const lookedMs = performance.now();
+    if (condition()) return;
     if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    const pollMs = Math.min(Math.max(POLL_MS, 3 * (performance.now() - lookedMs)), SLOWEST_POLL_MS);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

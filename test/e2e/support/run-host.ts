@@ -161,10 +161,13 @@ export class RunningCommand {
 /** What `look` finds, as soon as it finds anything. */
 export async function eventually<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
   for (const deadline = Date.now() + PATIENCE_MS; ;) {
+    const lookedMs = performance.now();
     const found = await look();
     if (found !== undefined) return found;
     if (Date.now() > deadline) throw new Error(`waited ${PATIENCE_MS} ms in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // A look that starts a program must not keep the cores busy.
+    const pauseMs = Math.min(Math.max(20, 2 * (performance.now() - lookedMs)), 250);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
