@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { REPORT_PORT } from '../../src/lab/world';
 import { buildTcp } from '../../src/packet/builder';
 import { TcpFlag } from '../../src/packet/tcp';
+import { Parsed, PacketView } from '../../src/packet/view';
 import { writeBetweenMarks } from '../prove/marks';
 import { fire, forged, KNOWN_SEQUENCES, shotSequences, type Target } from './support/forgers';
 import { numbersOf } from './support/forge';
@@ -164,6 +165,9 @@ const SHOTS_IN_ROUNDS = IN_ROUNDS.reduce((sum, sequence) => sum + sequence.lengt
 /** Three, since the CPE's own SYN is the fourth when its RSTs against the forged ones are late. */
 const FREE_PORTS = [30_001, 30_002, 30_003];
 
+/** Numbers of forged packets: one may be the very number that a SYN+ACK acknowledges. */
+const forgedNumbers = new Set<number>();
+
 /** Sends the sequences from ports on which the CPE has no connection, or none any more. */
 async function attackPorts(cpe: string, ports: readonly number[]): Promise<void> {
   const numbers = { isn: 0, cpeNext: 0, serverNext: 0 };
@@ -174,8 +178,15 @@ async function attackPorts(cpe: string, ports: readonly number[]): Promise<void>
     const packets = sequence.map((shot) =>
       forged({ ...shot, sequence: 'far', acknowledgement: 'far' }, { cpe, port }, numbers),
     );
+    for (const packet of packets) forgedNumbers.add(sequenceOf(packet));
     await fire(stage, packets);
   }
+}
+
+function sequenceOf(packet: Uint8Array): number {
+  const view = new PacketView();
+  expect(view.parse(packet, 0, packet.length)).toBe(Parsed.Ok);
+  return view.sequence >>> 0;
 }
 
 async function untilNoneWaits(cpe: string): Promise<void> {
@@ -194,9 +205,10 @@ async function drawn(cpe: string): Promise<{ synAcks: number; resets: number }> 
       destination === cpe && FREE_PORTS.includes(destinationPort) && (flags & SYN_ACK) === SYN_ACK,
   );
   const acknowledged = new Set(synAcks.map(({ acknowledgement }) => acknowledgement));
+  const isHonest = (sequence: number): boolean => acknowledged.has(sequence) && !forgedNumbers.has(sequence);
   const resets = onWire.filter(
     ({ source, sourcePort, flags, sequence }) =>
-      source === cpe && FREE_PORTS.includes(sourcePort) && flags === TcpFlag.Rst && acknowledged.has(sequence),
+      source === cpe && FREE_PORTS.includes(sourcePort) && flags === TcpFlag.Rst && isHonest(sequence),
   );
   return { synAcks: synAcks.length, resets: resets.length };
 }
