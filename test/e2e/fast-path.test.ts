@@ -2,8 +2,9 @@
  * The fast path on: undiverted sessions are carried by the kernel, diverted ones are the engine's, and connections to
  * the ITMS's own address are nobody's. Engines die and come back, filters of others stay.
  */
-import { writeFileSync } from 'node:fs';
-import { isAlive } from '../../src/lab/namespaces';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execute, isAlive } from '../../src/lab/namespaces';
 import { cli, configurationText, Engine } from '../../src/lab/engine';
 import { type Status } from '../../src/engine/report/status';
 import { PRIORITY } from '../../src/steering/fast-path/place';
@@ -95,6 +96,45 @@ it('a running connection outlives the engine; a diverted one waits for it, and n
   await hangUp(diverted);
   await hangUp(undiverted);
   await stage.expectOneServerEach();
+});
+
+it('an engine takes over the maps of a dead one by their pins, where their file system has stayed', async () => {
+  // As systemd or an operator mounts it: `ip netns exec` gives each engine mounts of its own, which die with it.
+  const pins = join(stage.world.directory, 'state', 'fast-path');
+  await killEngine();
+  await execute(['mount', '-t', 'bpf', 'bpf', pins]);
+  try {
+    stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+    await stage.wake('c1', WOKEN);
+    const [diverted, undiverted] = [await stage.connect(WOKEN), await stage.connect(CPE)];
+    await talk(undiverted);
+    const before = await counted('carried-to-itms');
+    const filter = await tc('filter', 'show', 'dev', 'eth0', 'ingress');
+
+    await killEngine();
+    await talk(undiverted);
+    stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+
+    // Counters are a map like the others; a fresh one would begin at 0.
+    expect(await counted('carried-to-itms')).toBeGreaterThan(before);
+    expect(await tc('filter', 'show', 'dev', 'eth0', 'ingress')).not.toBe(filter);
+    await talk(diverted);
+    await talk(undiverted);
+    expect([diverted.server, undiverted.server]).toEqual(['c1', 'itms']);
+    await hangUp(diverted);
+    await hangUp(undiverted);
+    await stage.untilOver(WOKEN);
+    await stage.expectOneServerEach();
+    expect(readdirSync(pins)).toEqual(expect.arrayContaining(['flows4', 'flows6', 'foreign4', 'program']));
+    await killEngine();
+    await acsplit('rules', 'remove');
+    expect(existsSync(pins)).toBe(false);
+  } finally {
+    if (existsSync(pins)) await execute(['umount', '--lazy', pins]);
+  }
+  await acsplit('rules', 'install');
+  stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+  expect(await stage.session(CPE)).toBe('itms');
 });
 
 it('a worker that dies changes nothing', async () => {

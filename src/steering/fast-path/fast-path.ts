@@ -2,7 +2,7 @@
  * Loads the BPF program, attaches it and keeps it attached. It stays attached when the engine stops or dies, so that
  * running connections do not stall; a new engine takes over its maps by their pins. docs/decisions/fast-path.md
  */
-import { closeSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, familyOf } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
@@ -21,7 +21,7 @@ import {
   slotOf,
   word,
 } from './layout';
-import { handleOf, isOurs, pinDirectory, PRIORITY, recall, remember } from './place';
+import { handleOf, isOurs, pinDirectory, pinsIn, PRIORITY, recall, remember } from './place';
 import { detachEverywhere } from './remove';
 
 /** Sizes of the keys and values of the maps with a slot in the key. */
@@ -164,7 +164,7 @@ export class FastPath {
     const object = readFileSync(OBJECT_FILE);
     const sizes = { flows4: flows, flows6: flows };
     const pins = this.makePins(addon);
-    const isSuccessor = pins !== '' && readdirSync(pins).length > 0;
+    const isSuccessor = pins !== '' && pinsIn(pins).length > 0;
     if (isSuccessor) {
       try {
         for (const index of recall(this.stateDirectory)?.clsact ?? []) this.clsact.add(index);
@@ -172,7 +172,7 @@ export class FastPath {
       } catch (error) {
         // Its maps have another shape, or were half made.
         if (!['EINVAL', 'EEXIST'].includes((error as SystemError).code)) throw error;
-        for (const name of readdirSync(pins)) unlinkSync(join(pins, name));
+        pinsIn(pins).forEach((path) => unlinkSync(path));
       }
     }
     // Fresh maps: an older program would carry by its own, which nobody keeps up to date.

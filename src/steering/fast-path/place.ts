@@ -1,5 +1,5 @@
 /** Where an instance's filters stand, and what it remembers of them. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FastPathAddon } from './addon';
 
@@ -20,6 +20,19 @@ export function handleOf(instance: string): number {
 /** A bpffs of our own, so that a new engine finds the maps of a dead one. */
 export function pinDirectory(stateDirectory: string): string {
   return join(stateDirectory, 'fast-path');
+}
+
+/** What an engine pins there: the program's maps, and the program. The kernel has files of its own in a bpffs. */
+const PINS: ReadonlySet<string> = new Set([
+  ...['configurations', 'control', 'counters', 'flows4', 'flows6', 'foreign4', 'foreign6', 'interfaces'],
+  ...['networks4', 'networks6', 'ports', 'program', 'watched4', 'watched6'],
+]);
+
+/** Paths of what is pinned in a folder. */
+export function pinsIn(directory: string): string[] {
+  return readdirSync(directory)
+    .filter((name) => PINS.has(name))
+    .map((name) => join(directory, name));
 }
 
 /** What an instance remembers beside its pins. Program and interface ids are of one boot. */

@@ -1,8 +1,7 @@
 /** Takes the fast path's filters and pins away, and nothing else. */
-import { existsSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, rmdirSync, unlinkSync } from 'node:fs';
 import { type FastPathAddon, loadFastPathAddon } from './addon';
-import { forget, handleOf, isOurs, pinDirectory, PRIORITY, recall } from './place';
+import { forget, handleOf, isOurs, pinDirectory, pinsIn, PRIORITY, recall } from './place';
 
 /**
  * Removes an instance's filters from every interface of this network namespace, and its pins.
@@ -47,7 +46,7 @@ function removeClsact(addon: FastPathAddon, index: number): void {
 function removePins(addon: FastPathAddon, directory: string): void {
   if (!existsSync(directory)) return;
   if (addon.isBpffs(directory)) {
-    for (const name of readdirSync(directory)) unlinkSync(join(directory, name));
+    pinsIn(directory).forEach((path) => unlinkSync(path));
     try {
       addon.unmountBpffs(directory);
     } catch {

@@ -153,6 +153,7 @@ describe('a reload', () => {
     ['name', { name: 'north' }],
     ['stateDirectory', { stateDirectory: '/run/other' }],
     ['controlGroup', { controlGroup: 'acsplit' }],
+    ['fastPath', { fastPath: 'on' }],
   ];
   test.each(refused)('refuses another %s, which takes a restart', (key, change) => {
     expect(() => requireReloadable(now, { ...now, ...change })).toThrow(
