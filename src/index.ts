@@ -37,5 +37,6 @@ export {
   type Lives,
   type Topology,
 } from './splitter/topology';
+export { Cause, Change, type FlowListener, type FlowTable } from './tables/flow-port';
 export { type TableShape } from './tables/hash-rows';
 export { TtlTable } from './tables/ttl-table';

@@ -27,6 +27,7 @@ export const enum Reason {
   WouldDivert,
   Paused,
   ReportTableFull,
+  ReportNotCarried,
   SynRepeated,
   SynOntoLive,
   ReportBound,
@@ -107,6 +108,11 @@ const ROWS: Readonly<Record<Reason, Row>> = {
   [Reason.WouldDivert]: ['would-divert', Rewritten, 'activation is off: to the ITMS, would have been diverted [D]'],
   [Reason.Paused]: ['paused', Rewritten, 'diverting is paused: to the ITMS [D]'],
   [Reason.ReportTableFull]: ['report-table-full', Rewritten, 'no room to remember the connection: to the ITMS [D]'],
+  [Reason.ReportNotCarried]: [
+    'report-not-carried',
+    Rewritten,
+    'the kernel has no room to carry the connection: to the ITMS [D]',
+  ],
   [Reason.SynRepeated]: ['syn-repeated', Rewritten, 'SYN of a diverted connection again: to the recorded server [P10]'],
   [Reason.SynOntoLive]: [
     'syn-onto-live',

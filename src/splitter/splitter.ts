@@ -34,6 +34,7 @@ export class Splitter {
   private readonly ipv4: FamilyDecision | undefined;
   private readonly ipv6: FamilyDecision | undefined;
   private readonly collectors: ReadonlyMap<string, number>;
+  private listener: FlowListener | undefined;
 
   /** Bytes of memory for `capacityEntries` entries in each table of each family that the topology has. */
   static bufferBytes(capacityEntries: number, topology: Topology): number {
@@ -153,7 +154,19 @@ export class Splitter {
 
   /** Reports the existing entries, and from then on every change, to `listener`; undefined: to nobody. */
   listen(listener: FlowListener | undefined): void {
+    this.listener = listener;
     for (const family of this.state.families) family.listen(listener);
+  }
+
+  /** After a reload: takes over pause, listener and unusable collectors from the splitter that had these tables. */
+  continueFrom(before: Splitter): void {
+    this.paused = before.paused;
+    for (const [name, owner] of before.collectors) {
+      if (this.collectors.has(name)) this.setUsable(name, before.settings.unusable[owner] === 0);
+    }
+    const { listener } = before;
+    before.listen(undefined);
+    if (listener !== undefined) this.listen(listener);
   }
 
   private familyState(address: Address): FamilyState {

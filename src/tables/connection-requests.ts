@@ -184,6 +184,11 @@ export class ConnectionRequests extends ConnectionTable {
     if (remap >= 0) this.remaps.touch(remap);
   }
 
+  /** A server that has hung up waits for no answer. */
+  protected override mayGo(slot: number): boolean {
+    return this.isClosed(slot);
+  }
+
   /** Removes the reverse index as well. */
   override remove(slot: number, cause = Cause.Packet): void {
     if (this.has(slot, Seen.Remapped) && this.remaps.count > 0) {

@@ -56,8 +56,8 @@ export class ConnectionTable extends ConnectionNumbers {
   }
 
   /**
-   * Makes room for one more connection of a CPE. At MAX_PER_CPE its oldest closed entry is removed. False if none is
-   * closed, or if more than `mostUnanswered` others still wait for an answer. Slots obtained earlier become invalid.
+   * Makes room for one more connection of a CPE. At MAX_PER_CPE its oldest entry that `mayGo` is removed. False if there
+   * is no such entry, or if more than `mostUnanswered` others still wait for an answer. Slots obtained earlier become invalid.
    */
   makeRoom(cpe: Int32Array, mostUnanswered = MAX_PER_CPE): boolean {
     const { table } = this;
@@ -68,7 +68,9 @@ export class ConnectionTable extends ConnectionNumbers {
     for (let slot = table.firstAlike(); slot >= 0; slot = table.nextAlike(slot)) {
       count++;
       if (this.isClosed(slot)) {
-        if (oldest < 0 || table.ageMs(slot) > table.ageMs(oldest)) oldest = slot;
+        this.learn(slot);
+        const mayGo = this.mayGo(slot);
+        if (mayGo && (oldest < 0 || table.ageMs(slot) > table.ageMs(oldest))) oldest = slot;
       } else if (!this.isAnswered(slot)) {
         unanswered++;
       }
@@ -110,6 +112,11 @@ export class ConnectionTable extends ConnectionNumbers {
   /** Tells the listener about a new entry once its numbers are set. */
   begun(slot: number): void {
     this.port.tell(slot, Change.Opened, Cause.Packet);
+  }
+
+  /** False when the listener has no room for the new entry. */
+  isCarried(slot: number): boolean {
+    return this.port.isCarried(slot);
   }
 
   listen(listener: FlowListener | undefined): void {
@@ -198,6 +205,11 @@ export class ConnectionTable extends ConnectionNumbers {
     if (this.has(slot, RST)) return true;
     if (!this.has(slot, Seen.FinOfServer)) return false;
     return this.has(slot, Seen.Learned) && this.word(slot, Word.CpeAck) === this.word(slot, Word.ServerNext);
+  }
+
+  /** A closed entry may give way once its CPE knows: until then it sends to the server, and must not reach the ITMS. */
+  protected mayGo(slot: number): boolean {
+    return this.isOverForCpe(slot);
   }
 
   /** A FIN or RST has been seen. */

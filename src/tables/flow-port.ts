@@ -70,6 +70,8 @@ export const enum Cause {
   NotDiverting,
   /** The kernel alone has carried packets for a while. */
   Takeover,
+  /** A listener cannot carry the new connection. */
+  NotCarried,
 }
 
 /** The three tables by their public names. */
@@ -90,6 +92,11 @@ export interface FlowListener {
    * (`TtlTable.touch`) and returns true.
    */
   isKept(table: FlowTable, slot: number): boolean;
+  /**
+   * A report connection has been opened, and told. False: the listener has no room to carry it, so it ends at once and
+   * the SYN goes to the ITMS. A listener without this method carries nothing, or everything.
+   */
+  isCarried?(table: FlowTable, slot: number): boolean;
   /**
    * A packet of this connection is about to be judged. A listener that knows later numbers writes them into the entry.
    */
@@ -125,6 +132,10 @@ export class FlowPort {
 
   isKept(slot: number): boolean {
     return this.listener !== undefined && this.listener.isKept(this.table, slot);
+  }
+
+  isCarried(slot: number): boolean {
+    return this.listener?.isCarried?.(this.table, slot) ?? true;
   }
 
   learn(slot: number): void {

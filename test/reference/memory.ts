@@ -166,13 +166,15 @@ const MOST_ENTRIES = 16;
  *
  * @param mostUnanswered that are not closed
  * @param isGone which of several that are equally old has given way
+ * @param mayGo of a report connection, once the CPE knows of the end
  */
 export function makeRoom(
   list: Connection[],
   mostUnanswered: number,
   isGone: (connection: Connection) => boolean,
+  mayGo = isOverForCpe,
 ): boolean {
-  const closed = list.filter(isClosed).sort((one, other) => one.touchedMs - other.touchedMs);
+  const closed = list.filter(mayGo).sort((one, other) => one.touchedMs - other.touchedMs);
   if (list.filter((one) => !one.isAnswered && !isClosed(one)).length >= mostUnanswered) return false;
   if (list.length < MOST_ENTRIES) return true;
   if (closed.length === 0) return false;

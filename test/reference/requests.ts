@@ -2,7 +2,7 @@
 import { plus } from './arithmetic';
 import { type Arming } from './arming';
 import { type Context, type Decision, ITMS } from './context';
-import { type Connection, find, findOwned, makeRoom, opened, remove, reopen } from './memory';
+import { type Connection, find, findOwned, isClosed, makeRoom, opened, remove, reopen } from './memory';
 import {
   acceptedByCpe,
   acceptsSyn,
@@ -56,7 +56,7 @@ export class Requests {
     const { destination, destinationPort: cpePort, sourcePort, sequence } = context.packet;
     const collides = find(requests, cpePort, sourcePort) !== undefined;
     const isGone = (one: Connection) => context.tables?.hasRequest(one.cpe, one.cpePort, one.port) === false;
-    const isBound = !makeRoom(requests, MOST_REQUESTS, isGone);
+    const isBound = !makeRoom(requests, MOST_REQUESTS, isGone, isClosed);
     if (isBound || !this.hasRoom(sender, collides)) {
       if (sender === ITMS) return context.asAcs('request-unrecorded');
       return context.drop(isBound ? 'request-bound' : 'request-table-full');

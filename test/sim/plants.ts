@@ -128,7 +128,7 @@ const NUMBERS: readonly Row[] = [
   ],
   ['a CPE has more than sixteen entries', 'ConnectionTable.makeRoom', comparison('MAX_PER_CPE'), 'true'],
   ['a CPE has more than four provisional entries', 'ConnectionTable.makeRoom', comparison('mostUnanswered'), 'false'],
-  ['a closed entry does not give way', 'ConnectionTable.makeRoom', call('isClosed'), 'false'],
+  ['a closed entry does not give way', 'ConnectionTable.makeRoom', initial('mayGo'), 'false'],
 ];
 
 const TYPES = 5;

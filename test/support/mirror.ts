@@ -41,6 +41,7 @@ const CAUSES = {
   [Cause.Over]: 'over',
   [Cause.NotDiverting]: 'not-diverting',
   [Cause.Takeover]: 'takeover',
+  [Cause.NotCarried]: 'not-carried',
 } as const satisfies Record<Cause, string>;
 
 /** The shown state of a connection: its owner, and how far it has come. */

@@ -25,6 +25,14 @@ class Together implements FlowListener {
     return isKept;
   }
 
+  /** No as soon as one has no room: the entry then ends for all. */
+  isCarried(table: FlowTable, slot: number): boolean {
+    for (let i = 0; i < this.listeners.length; i++) {
+      if (this.listeners[i].isCarried?.(table, slot) === false) return false;
+    }
+    return true;
+  }
+
   learn(table: FlowTable, slot: number): void {
     for (let i = 0; i < this.listeners.length; i++) this.listeners[i].learn(table, slot);
   }

@@ -102,6 +102,10 @@ export class ReportOpening {
     const opened = reports.open(view.source, view.sourcePort, view.destinationPort, owner, view.sequence);
     if (opened < 0) return this.sessionToItms(Reason.ReportTableFull);
     this.begin(opened);
+    if (!reports.isCarried(opened)) {
+      reports.remove(opened, Cause.NotCarried);
+      return this.sessionToItms(Reason.ReportNotCarried);
+    }
     return this.divertedBy(slot, owner);
   }
 

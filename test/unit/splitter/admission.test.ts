@@ -73,3 +73,22 @@ test('one CPE has sixteen Connection Requests at the most; a closed one gives wa
   rig.from('c1', 'FIN', { port: 50_003, cpePort: CPE_PORT });
   expect(ask('c1', 50_100)).toBe('as acs: request-opened');
 });
+
+test('at the bound the oldest closed connection gives way, but none whose FIN the CPE has still to acknowledge', () => {
+  const rig = new Rig();
+  const opens = (cpePort: number) => {
+    rig.activate('c1');
+    const outcome = rig.cpe('SYN', { cpePort, sequence: 1000 });
+    rig.from('c1', 'SYN+ACK', { cpePort, sequence: 5000 });
+    rig.cpe('ACK', { cpePort });
+    rig.wait(1);
+    return outcome;
+  };
+  for (let n = 0; n < 16; n++) expect(opens(40_001 + n)).toBe('to c1: diverted');
+  rig.from('c1', 'FIN', { cpePort: 40_001 });
+  expect(opens(40_017)).toBe('to itms: report-bound');
+  rig.from('c1', 'FIN', { cpePort: 40_002 });
+  rig.cpe('ACK', { cpePort: 40_002 });
+  expect(opens(40_018)).toBe('to c1: diverted');
+  expect([rig.report(40_001), rig.report(40_002)]).toEqual(['fin c1', 'none']);
+});

@@ -106,3 +106,35 @@ test('a listener that knows later numbers is asked before a proof is judged', ()
   expect(rig.cpe('RST', exact)).toBe('to c1: report-to-owner');
   expect(mirror.heard).toContain('closed packet');
 });
+
+test('a connection that a listener cannot carry is not diverted, and keeps its activation', () => {
+  const rig = new Rig().activate('c1');
+  const mirror = heardBy(rig);
+  const full = Object.assign(mirror, { isCarried: () => false });
+  rig.splitter.listen(full);
+  expect(rig.cpe('SYN')).toBe('to itms: report-not-carried');
+  expect(rig.cpe('SYN')).toBe('to itms: pinned');
+  expect(mirror.heard.slice(-2)).toEqual(['opened packet', 'ended not-carried']);
+  expect([rig.report(), rig.activation()]).toEqual(['none', 'armed c1']);
+  expect(mirror.lines).toEqual(held(rig.splitter));
+  Object.assign(full, { isCarried: () => true });
+  expect(rig.cpe('SYN', { sequence: 5 })).toBe('to c1: diverted');
+});
+
+test('after a reload the next splitter keeps listener, pause and unusable collectors', () => {
+  const rig = new Rig().activate('c1');
+  const before = rig.splitter;
+  const mirror = heardBy(rig);
+  before.setUsable('c2', false);
+  before.paused = true;
+  const heard = mirror.heard.length;
+  rig.restart({});
+  rig.splitter.continueFrom(before);
+  expect(mirror.heard.slice(heard)).toEqual(['armed standing']);
+  expect(rig.splitter.paused).toBe(true);
+  rig.splitter.paused = false;
+  expect(rig.cpe('SYN')).toBe('to c1: diverted');
+  rig.activate('c2');
+  expect(rig.cpe('SYN', { cpePort: 40002 })).toBe('to itms: collector-down');
+  expect(mirror.lines).toEqual(held(rig.splitter));
+});
