@@ -1,6 +1,6 @@
 /**
  * The decision golden: every side, type, port class, entry and activation, in every mode, one line each. It has been
- * read line by line against the rules; a changed rule shows here as changed lines. UPDATE_GOLDENS=1 rewrites it.
+ * read against the rules (its head says how); a changed rule shows here as changed lines. UPDATE_GOLDENS=1 rewrites it.
  *
  * A line tells what was known of the connection and of the CPE's activation, what happened to the packet and why, whose
  * rule that is, and what changed as a result. Activations and modes with one outcome share a line; `any` is all of
@@ -14,7 +14,13 @@ import { ITMS_PORT, OK, REPORT_PORT, Rig, type Server, TOPOLOGY, type Type, UNAU
 import * as known from './situations';
 import { bringAbout, type Situation } from './situations';
 
-const HEAD = `# from port        packet          connection                     | mode              | what, why, whose rule, what changed | activation
+const HEAD = `# Read group by group, by origin, reason and outcome, against the rules. Marks: [P n] the patent's, [D] ours.
+# Of [D], the second edition's [2] are: report-unproven, answer-unproven, request-unproven (a packet that proves nothing
+# changes nothing), syn-onto-live and report-forgotten (a SYN onto an entry), collector-silent, request-unknown, and in
+# the other groups all that numbers, "silent", "syn pending", "asked", "session first", "said ..." and the choice of grace
+# decide. syn-repeated is [P10] since table 3 knows the connection; owner-gone, report-table-full, would-divert and pinned
+# lean to the ITMS. checksum-wrong, the bounds and what a listener or ICMP error says are in tests of their own.
+# from port        packet          connection                     | mode              | what, why, whose rule, what changed | activation
 `;
 const GOLDEN = join(__dirname, 'decision.golden');
 const isUpdating = process.env.UPDATE_GOLDENS === '1';
