@@ -7,7 +7,7 @@ import { topologyIn } from '../support/family';
 import { Targets } from '../support/hostile-targets';
 import { TOPOLOGY } from '../support/replay-run';
 import { mutated } from './mutate';
-import { type Input, opening, seeds, writeInput } from './seeds';
+import { type Input, LIMITED, opening, seeds, writeInput } from './seeds';
 
 /** Inputs between two looks at all that is remembered. */
 const SETTLE_EVERY = 2000;
@@ -29,6 +29,7 @@ export class Fuzzer {
   constructor(seed: number) {
     this.prng = new Prng(seed);
     this.targets = new Targets(topologyOfBoth(), 1);
+    this.targets.setUsable('down', false);
     this.open();
     for (const input of this.corpus) this.take(input);
   }
@@ -78,7 +79,9 @@ export class Fuzzer {
 }
 
 function topologyOfBoth() {
-  const [ipv4, ipv6] = [topologyIn(TOPOLOGY, 'ipv4'), topologyIn(TOPOLOGY, 'ipv6')];
+  const limited = LIMITED.map(({ address, ...one }) => ({ ...one, interface: 'col0', address: { ipv4: address } }));
+  const ofIpv4 = { ...TOPOLOGY, itmsPorts: [8080], collectors: [...TOPOLOGY.collectors, ...limited] };
+  const [ipv4, ipv6] = [topologyIn(ofIpv4, 'ipv4'), topologyIn(ofIpv4, 'ipv6')];
   return {
     ...ipv4,
     cpe: {

@@ -28,7 +28,28 @@ const ACS = '10.1.0.1';
 const CPE = '10.1.7.1';
 const OTHER_CPE = '10.1.7.2';
 const BOOTED_CPE = '10.1.7.3';
-const SERVERS = { itms: '10.2.0.2', c1: '10.3.0.2', c2: '10.3.0.3' };
+const SERVERS = {
+  itms: '10.2.0.2',
+  c1: '10.3.0.2',
+  c2: '10.3.0.3',
+  canary: '10.3.0.4',
+  down: '10.3.0.5',
+  busy: '10.3.0.6',
+};
+const PINNED_CPE = '10.1.7.4';
+/** Each woken by the collector beside it, which does not get the session. */
+const REFUSED: readonly [cpe: string, server: keyof typeof SERVERS][] = [
+  ['10.1.7.5', 'canary'],
+  ['10.1.7.6', 'down'],
+  ['10.1.7.7', 'busy'],
+];
+
+/** Collectors that get no session of these CPEs: theirs are other networks, it is not usable, its rate is none. */
+export const LIMITED: readonly { name: string; address: string; networks?: string[]; maxPerSecond?: number }[] = [
+  { name: 'canary', address: SERVERS.canary, networks: ['10.1.8.0/24'] },
+  { name: 'down', address: SERVERS.down },
+  { name: 'busy', address: SERVERS.busy, maxPerSecond: 0 },
+];
 
 const REQUEST = 'GET / HTTP/1.1\r\n\r\n';
 
@@ -86,6 +107,9 @@ export function opening(round: number): Omit<QueuedPacket, 'ms'>[] {
     { queue: 2, packet: { ...bootedServed, flags: SYN_ACK, sequence: isn.collector, acknowledgement: sequence } },
     { queue: 0, packet: { ...booted, flags: ACK, sequence, acknowledgement } },
     { queue: 0, packet: { ...booted, flags: SYN, sequence: isn.opener + SECOND_SYN } },
+    { queue: 0, packet: { ...report, source: PINNED_CPE, flags: SYN, sequence: isn.opener } },
+    ...asks(2, 'c2', 50005, 50005, PINNED_CPE),
+    ...REFUSED.flatMap(([cpe, server], n) => asks(2, server, 50006 + n, 50006 + n, cpe)),
   ];
   return packets.flatMap(({ queue, packet }) =>
     FAMILIES.map((family) => ({ queue, bytes: buildTcp(packetIn(packet, family)) })),
@@ -129,8 +153,11 @@ function tcpSeeds(family: Family, round: number): Input[] {
   const ends: [number, Omit<TcpPacket, 'flags'>][] = [
     [0, { ...toAcs(7547), ...ofReport }],
     [0, { ...toAcs(7547), source: OTHER_CPE }],
+    [0, { ...toAcs(7547), source: PINNED_CPE, sequence: isn.opener }],
+    ...REFUSED.map(([source]): [number, Omit<TcpPacket, 'flags'>] => [0, { ...toAcs(7547), source }]),
     [0, { ...toAcs(50001, 7547), ...ofAnswer }],
     [0, toAcs(22)],
+    [0, toAcs(8080)],
     [1, toCpe('itms', 7547, 40001)],
     [1, { ...toCpe('itms', 50002, 7547), ...ofRequest }],
     [2, { ...toCpe('c1', 7547, 40001), ...ofServed }],

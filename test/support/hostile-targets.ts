@@ -70,6 +70,10 @@ export class Target {
     this.batch.bytes.fill(pattern, PacketBatch.slotsOffset(1));
   }
 
+  setUsable(collector: string, isUsable: boolean): void {
+    this.splitter.setUsable(collector, isUsable);
+  }
+
   decide(bytes: Uint8Array, queue: number, flags: number, ms: number): Outcome {
     const { batch, at } = this;
     this.restorePattern();
@@ -129,6 +133,12 @@ export class Targets {
     this.inverse = new Target(topology, 0x45 ^ 0xff);
     this.attacked = new Target(topology, 0xa5);
     this.undisturbed = new Target(topology, 0x5a);
+  }
+
+  setUsable(collector: string, isUsable: boolean): void {
+    for (const target of [this.headers, this.inverse, this.attacked, this.undisturbed]) {
+      target.setUsable(collector, isUsable);
+    }
   }
 
   /** Continues the story, for all of them. */
