@@ -141,7 +141,6 @@ const NOT_TYPED: Record<string, string> = {
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes most of an hour',
   'npm run mutation -- --mutate src/tables/pin-cache.ts': 'takes minutes',
-  'sh scripts/slow-engine.sh before': 'runs these tests',
   'npm run test:nodes': 'runs these tests on other versions of Node',
   'npm run prove kills': 'takes ten minutes; `npm test` runs its smallest instance',
   'npm run prove kills -- --smallest': '`npm test` runs it',
