@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => unknown>> = {
   activate: () => (require('./commands/activation') as typeof import('./commands/activation')).activateCommand,
   deactivate: () => (require('./commands/activation') as typeof import('./commands/activation')).deactivateCommand,
   doctor: () => (require('./commands/doctor') as typeof import('./commands/doctor')).doctorCommand,
+  history: () => (require('./commands/history') as typeof import('./commands/history')).historyCommand,
   lab: () => (require('./commands/lab') as typeof import('./commands/lab')).labCommand,
   pause: () => (require('./commands/activation') as typeof import('./commands/activation')).pauseCommand,
   replay: () => (require('./commands/replay') as typeof import('./commands/replay')).replayCommand,

@@ -7,6 +7,8 @@ import type { Engine, EngineOptions } from './supervisor/engine-options';
 export { askEngine, controlSocketPath, NoEngineError } from './control/ask';
 export { MAX_ENTRIES, type TableAnswer, type TraceAnswer, type TraceEvent } from './control/operations';
 export { type PacketsAnswer, type TracedPacket } from './control/packet-trace';
+export { readHistory } from './recorder/read-history';
+export { HEADS, OUTCOMES, type SessionRow, WOKEN } from './recorder/session';
 export { openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
 export { type QueueStatus, type Status } from './report/status';
@@ -15,6 +17,7 @@ export { type ActivateAnswer, type ControlRequest } from './shared/control-reque
 export { EngineError } from './shared/engine-error';
 export { type EngineLog } from './shared/engine-log';
 export { findQueueHolder, findQueuePort, findSocketHolder, type Holder } from './shared/queue-owner';
+export { type HistoryEvent } from './shared/recorder-protocol';
 export { listEngines, type RunningEngine } from './shared/registry';
 export { stateFilePath } from './shared/state-file';
 export { findForwardingFaults, type HostFault } from './supervisor/host-checks';

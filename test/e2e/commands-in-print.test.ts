@@ -68,6 +68,8 @@ const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
 const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit pause --instance north': ['test/e2e/brake.test.ts', "['pause'"],
   'acsplit rules remove --instance north': ['test/e2e/rules-install.test.ts', 'of instance north'],
+  'acsplit history --cpe 10.1.0.5': ['test/e2e/history.test.ts', "'history', '--json', '--cpe'"],
+  'acsplit history --since 2h --json': ['test/e2e/history.test.ts', "'--since', '2h'"],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
   'acsplit status --watch --json': ['test/e2e/watch.test.ts', "['status', '-w', '--json'"],

@@ -7,9 +7,11 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatAddress } from '../../src/packet/address';
-import { type RecorderStatus } from '../../src/engine/shared/recorder-protocol';
-import { type HistoryEvent, readHistory } from '../../src/engine/recorder/read-history';
+import { readHistory } from '../../src/engine/recorder/read-history';
+import { type HistoryEvent, type RecorderStatus } from '../../src/engine/shared/recorder-protocol';
 import { OUTCOMES, type SessionRow, WOKEN } from '../../src/engine/recorder/session';
+import { cli } from '../../src/lab/engine';
+import { execute } from '../../src/lab/namespaces';
 import { expectNothingLost } from './support/faults';
 import { Load, LOAD_CPES } from './support/load';
 import { Lookout } from './support/lookout';
@@ -101,6 +103,12 @@ describe('the history', () => {
     expect(row.endedMs).toBeGreaterThanOrEqual(row.openedMs!);
     expect(row.endedMs).toBeLessThanOrEqual(Date.now());
     expect(read().events.map(({ kind }) => kind)).toEqual(['engine-started']);
+    const told = { cpe: cpe!.address, collector: 'c1', woken: 'response', outcome: 'closed', endedMs: row.endedMs };
+    const asked = async (...words: string[]) =>
+      JSON.parse(await execute([...cli(stage.world, ...words), '-c', stage.engine.configurationFile])) as object;
+    expect(await asked('history', '--json')).toMatchObject({ sessions: [told], events: [{ kind: 'engine-started' }] });
+    expect(await asked('history', '--json', '--cpe', cpe!.address)).toMatchObject({ sessions: [told], events: [] });
+    expect(await asked('history', '--json', '--since', '2h', '--collector', 'c2')).toMatchObject({ sessions: [] });
   });
 
   it('a stopped recorder costs the engine nothing, and reads what it missed when it goes on', async () => {

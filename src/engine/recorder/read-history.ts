@@ -8,6 +8,7 @@ import { beginningOf, dayOf, DAY_MS, listDays, pathOf } from './day-names';
 import { segmentsOf } from './day-files';
 import { lineStartOf, readRecent } from './recent';
 import { chunksOf, decodeChunk, decodeIndex, HEADER_BYTES, keyOf } from './segment';
+import { type HistoryEvent } from '../shared/recorder-protocol';
 import { type SessionRow } from './session';
 
 export interface HistorySearch {
@@ -16,12 +17,6 @@ export interface HistorySearch {
   /** Sessions that ended, and events that happened, from then to then. */
   sinceMs?: number | undefined;
   untilMs?: number | undefined;
-}
-
-/** An event as it was recorded. */
-export interface HistoryEvent extends Record<string, unknown> {
-  timeMs: number;
-  kind: string;
 }
 
 interface Found {
