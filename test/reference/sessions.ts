@@ -152,7 +152,9 @@ export class Sessions {
     // Onto an established connection, the SYN that waits is all that it can mean.
     const isRefusal = isAnswered
       ? known.hasPendingSyn && packet.ack
-      : refuses(packet, isn) || (numbers.areLearned && isExact);
+      : numbers.areLearned
+        ? isExact
+        : refuses(packet, isn);
     if (!isRefusal) return context.asAcs('report-unproven');
     this.ends.end(known, true);
     return context.asAcs('report-reset');

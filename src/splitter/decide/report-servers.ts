@@ -90,8 +90,7 @@ export class ReportServers {
     const { view } = this;
     const { reportConnections: reports } = this.state;
     if (isAnswered) return reports.has(slot, Seen.PendingSyn) && (view.flags & TcpFlag.Ack) !== 0;
-    if (reports.isRefusal(slot, view)) return true;
-    return reports.has(slot, Seen.Learned) && reports.isRstOfServer(slot, view);
+    return reports.has(slot, Seen.Learned) ? reports.isRstOfServer(slot, view) : reports.isRefusal(slot, view);
   }
 
   /** @param fin 1 for a FIN */

@@ -254,3 +254,12 @@ describe('which side a packet comes from [D]', () => {
     expect(rig.counts()).toEqual({ requests: 0, activated: 0, reports: 0 });
   });
 });
+
+test('a collector that has answered one forged SYN refuses another near it: neither ends the activation [2]', () => {
+  rig.wake();
+  rig.cpe('SYN', { sequence: 1000 });
+  rig.from('c1', 'SYN+ACK', { sequence: 5000, acknowledgement: 1001 });
+  rig.cpe('SYN', { sequence: 64_000 });
+  expect(rig.from('c1', 'RST', { sequence: 0, acknowledgement: 64_001 })).toBe('as acs: report-unproven');
+  expect(rig.activation()).toBe('armed c1');
+});
