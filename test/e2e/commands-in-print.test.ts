@@ -67,7 +67,7 @@ const ENGINE = ['acsplit run', 'acsplit run -c /etc/acsplit/acsplit.yaml'];
 /** Run by another test, whose text holds the second word. */
 const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit pause --instance north': ['test/e2e/brake.test.ts', "['pause'"],
-  'acsplit rules remove --instance north': ['test/e2e/rules-install.test.ts', 'of instance north'],
+  'acsplit rules remove --instance north': ['test/e2e/rules-install.test.ts', "'--instance', 'north'"],
   'acsplit history --cpe 10.1.0.5': ['test/e2e/history.test.ts', "'history', '--json', '--cpe'"],
   'acsplit history --since 2h --json': ['test/e2e/history.test.ts', "'--since', '2h'"],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
@@ -94,6 +94,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove habits': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove request-habits': 'writes a page; `npm test` runs its tests',
   'npm run prove faults': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove flood': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove history': 'takes minutes; `npm test` runs its smallest instance',

@@ -1,5 +1,7 @@
 /** What collectors and CPEs do on a Connection Request out of habit or by accident, and whose the next session is. */
+import { join } from 'node:path';
 import { TcpFlag } from '../../src/packet/tcp';
+import { writeBetweenMarks } from '../prove/marks';
 import { hasFlag } from './support/capture';
 import { street } from './support/family';
 import { eventually } from './support/run-host';
@@ -15,7 +17,13 @@ beforeAll(async () => {
   stage = await TcpStage.open({ cpes, ttl: { grace: 0.5 }, lossy: true });
   stage.wires.keepSights(({ payloadBytes }) => payloadBytes > 0);
 });
-afterAll(() => stage?.close());
+afterAll(async () => {
+  await stage?.close();
+  if (process.env.ACSPLIT_REQUEST_HABITS === undefined) return;
+  const rows = [['the collector asks', 'next session', 'the one after'], ['---', '---', '---'], ...told];
+  const text = rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  writeBetweenMarks(join(__dirname, '../../docs/reliability.md'), 'request habits', text);
+});
 afterEach(() => stage?.expectOneServerEach());
 
 /** How often the CPE's wire has seen this many bytes to the CPE's port. */
@@ -29,12 +37,17 @@ async function eventsOf(cpe: string): Promise<string[]> {
   return (await stage.events(cpe)).map(({ event }) => event);
 }
 
-/** The collector closes; the CPE's two next sessions. */
-async function sessionsAfter(cpe: string, request: ConnectionRequest): Promise<string[]> {
+/** Rows of the table that `npm run prove request-habits` writes. */
+const told: string[][] = [];
+
+/** The collector closes; whose the CPE's two next sessions are. */
+async function expectSessions(habit: string, request: ConnectionRequest, cpe: string, expected: string[]) {
   await hangUp(request, 'far');
   const first = await stage.session(cpe);
   await stage.untilOver(cpe);
-  return [first, await stage.session(cpe)];
+  const sessions = [first, await stage.session(cpe)];
+  expect(sessions).toEqual(expected);
+  told.push([habit, ...sessions]);
 }
 
 test('a GET that is retransmitted because it was lost: its answer arms once', async () => {
@@ -46,7 +59,7 @@ test('a GET that is retransmitted because it was lost: its answer arms once', as
   });
   expect(await request.cpe.receive(GET.length)).toMatchObject({ text: GET });
   await request.cpe.sendTo(request.far, answerText(200));
-  expect(await sessionsAfter(cpe, request)).toEqual(['c1', 'itms']);
+  await expectSessions('a GET that is lost and sent again; 200', request, cpe, ['c1', 'itms']);
   expect((await eventsOf(cpe)).filter((event) => event.startsWith('armed'))).toEqual(['armed-by-response']);
 });
 
@@ -61,7 +74,7 @@ test('a GET that is retransmitted after its 401 is no new request: a 200 then ar
   });
   await request.far.receive(answerText(401).length);
   await request.cpe.sendTo(request.far, answerText(200));
-  expect(await sessionsAfter(cpe, request)).toEqual(['itms', 'itms']);
+  await expectSessions('a GET; 401; the GET sent again; 200', request, cpe, ['itms', 'itms']);
 });
 
 test.each([
@@ -73,7 +86,7 @@ test.each([
   await stage.ask(request, 401);
   if (asksAgain) await request.far.sendTo(request.cpe, GET);
   await request.cpe.sendTo(request.far, answerText(200));
-  expect(await sessionsAfter(cpe, request)).toEqual(expected);
+  await expectSessions(`a GET; 401;${asksAgain ? ' a second GET;' : ''} 200`, request, cpe, expected);
 });
 
 test('a status line whose second half comes first arms', async () => {
@@ -84,18 +97,18 @@ test('a status line whose second half comes first arms', async () => {
   await stage.whileDropping('cpe', `OUTPUT -p tcp -s ${cpe} --sport ${REQUEST_PORT}`, () => request.cpe.send(first));
   await request.cpe.send(second);
   expect(await request.far.receive(first.length + second.length)).toMatchObject({ text: first + second });
-  expect(await sessionsAfter(cpe, request)).toEqual(['c1', 'itms']);
+  await expectSessions('a GET; a status line 200 whose second half comes first', request, cpe, ['c1', 'itms']);
 });
 
 test.each([
   ['one segment', [GET + GET]],
   ['two segments', [GET, GET]],
-])('two GETs pipelined in %s, both answered by 200: armed once', async (_, segments) => {
+])('two GETs pipelined in %s, both answered by 200: armed once', async (how, segments) => {
   const cpe = fresh();
   const request = await stage.request('c1', cpe);
   for (const segment of segments) await request.far.sendTo(request.cpe, segment);
   for (let answers = 0; answers < 2; answers++) await request.cpe.sendTo(request.far, answerText(200));
-  expect(await sessionsAfter(cpe, request)).toEqual(['c1', 'itms']);
+  await expectSessions(`two GETs in ${how}; 200 twice`, request, cpe, ['c1', 'itms']);
 });
 
 test('a collector with two request addresses uses one source port of both at once: both 200s are its own', async () => {
@@ -112,6 +125,8 @@ test('a collector with two request addresses uses one source port of both at onc
     await stage.ask(requests[1 - woken]!, 401);
     await stage.ask(requests[woken]!, 200);
     await hangUp(requests[1 - woken]!, 'far');
-    expect(await sessionsAfter(cpe, requests[woken]!)).toEqual(['c1', 'itms']);
+    const which = woken === 0 ? 'first' : 'second';
+    const habit = `GETs from two addresses and one port; 200 to the ${which}, 401 to the other`;
+    await expectSessions(habit, requests[woken]!, cpe, ['c1', 'itms']);
   }
 });

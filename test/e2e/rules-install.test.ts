@@ -154,9 +154,12 @@ describe.each(BACK_ENDS)('with iptables-%s', (backEnd) => {
       ]);
     }
     expect(host.state()).toBe(both);
+    expect(host.rules('remove', '--instance', 'north').stdout).toMatch(/^removed: .* of instance north\n$/);
+    expect(host.state()).toBe(one);
+    host.configure(north);
+    expect(host.rules('install')).toMatchObject({ status: 0 });
 
     // What the check prints mends this instance, not the other.
-    host.configure(north);
     host.must(['iptables', '-t', 'mangle', '-F', 'ACSPLIT@north:TO-CPE']);
     expect(host.rules('check').stdout).toContain(`; run: acsplit rules install -c ${host.configuration}\n`);
 

@@ -1,8 +1,10 @@
 /** Habits of servers and devices: which sessions went where, after how long, how often. */
 import { HABITS, waitingHabits } from '../e2e/support/habit-rows';
 import { playHabits, type Outcome } from '../e2e/support/habits';
+import { tests } from './programs';
 import type { Proof } from './proof';
 
+const REQUESTS_TEST = 'test/e2e/requests-habits.test.ts';
 const ROUNDS = 3;
 const WAITS_SECONDS = [1, 4, 9, 25];
 
@@ -59,8 +61,9 @@ function add(rows: Map<string, Row>, row: Row): void {
 }
 
 function textOf(rows: readonly Row[], unexpected: number): string {
+  const most = Math.max(...rows.map(({ servers }) => servers.length));
   const lines = rows.map(({ habit, servers, session, next, seconds }) => {
-    const who = servers.length === 0 ? '' : ` (${servers.join('; ')})`;
+    const who = servers.length === 0 ? '' : ` (${servers.length === most ? 'each server' : servers.join('; ')})`;
     return `| ${habit}${who} | ${session} | ${seconds.toFixed(1)} | ${next} |`;
   });
   return [
@@ -77,3 +80,13 @@ function tally(servers: readonly string[]): string {
   const names = [...new Set(servers)];
   return names.map((name) => `${servers.filter((one) => one === name).length} at ${name}`).join(', ');
 }
+
+/** Its tests write the section `request habits` of docs/reliability.md. */
+export const requestHabits: Proof = {
+  name: 'request-habits',
+  shows: 'what answers to a Connection Request wake, and whose the next two sessions are',
+  takes: 'half a minute, root',
+  needsRoot: true,
+  smallest: { tests: [REQUESTS_TEST] },
+  full: tests([REQUESTS_TEST], { ACSPLIT_REQUEST_HABITS: 'yes' }),
+};

@@ -3,7 +3,7 @@ import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { boots, forgers, hostileCpe } from './attacks';
-import { habits } from './habits';
+import { habits, requestHabits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
@@ -33,6 +33,7 @@ export const PROOFS: readonly Proof[] = [
   instances,
   keepalived,
   habits,
+  requestHabits,
   forgers,
   boots,
   hostileCpe,
