@@ -96,7 +96,7 @@ test('rules check names what another list would change, and a rule of the list t
     .find((one) => one.includes(`--dports ${LISTED_PORTS.join()} `) && one.includes('SYN'))!;
   await stage.world.run('split', [program, '-w', '-t', 'raw', ...line.replace(/^-A/, '-D').split(' ')]);
   expect(await rules('check')).toMatch(
-    /^refused: .*raw ACSPLIT-TO-CPE: missing ".*--dports 7170,30005 .*"; run: acsplit rules install$/m,
+    /^refused: .*raw ACSPLIT-TO-CPE: missing ".*--dports 7170,30005 .*"; run: acsplit rules install -c \S+$/m,
   );
   await rules('install');
   expect(await rules('check')).toMatch(/^the rules are installed as configured/);

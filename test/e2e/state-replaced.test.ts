@@ -39,7 +39,8 @@ describe('tables that are reset', () => {
   });
 
   const configure = (capacity: number): string => {
-    const file = network.configure('small.yaml', `stateDirectory: ${directory}`);
+    // However long a start takes, the kernel must not have stood in meanwhile: that would end the activations.
+    const file = network.configure('small.yaml', `onEngineDown: hold\nstateDirectory: ${directory}`);
     sh('sed', '-i', `s/capacity: 4096/capacity: ${capacity}/`, file);
     return file;
   };
