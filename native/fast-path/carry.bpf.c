@@ -113,8 +113,9 @@ static __always_inline __u32 read_tcp(struct tcphdr *tcp, __u32 rest, struct seg
   return 0;
 }
 
+/* The engine decides a CPE's SYN, and learns from the ITMS's SYN+ACK which SYN the ITMS has taken. */
 static __always_inline int is_syn(const struct segment *segment) {
-  return (segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+  return (segment->flags & TCP_SYN) != 0;
 }
 
 /* The length of the IP packet fits the frame. Small frames are padded. */

@@ -140,7 +140,6 @@ describe('what is carried leaves as the engine would have sent it', () => {
   const rows: [name: string, sent: Sent, reason: string][] = [
     ['data of a CPE', fromCpe(), 'carried-to-itms'],
     ['an acknowledgement, padded as small frames are', { ...fromCpe({ payload: '' }), padding: 6 }, 'carried-to-itms'],
-    ['a SYN+ACK of a CPE', fromCpe({ flags: TcpFlag.Syn | TcpFlag.Ack }), 'carried-to-itms'],
     ['its FIN', fromCpe({ flags: TcpFlag.Fin | TcpFlag.Ack }), 'carried-to-itms'],
     ['its RST', fromCpe({ flags: TcpFlag.Rst, payload: '' }), 'carried-to-itms'],
     ['TCP options', fromCpe({ options: Uint8Array.of(1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8) }), 'carried-to-itms'],
@@ -151,7 +150,6 @@ describe('what is carried leaves as the engine would have sent it', () => {
       'carried-to-itms',
     ],
     ['data to a port of itmsPorts', fromCpe({ destinationPort: 443 }), 'carried-to-itms'],
-    ['a SYN+ACK of the ITMS', fromItms({ flags: TcpFlag.Syn | TcpFlag.Ack, payload: '' }), 'carried-from-itms'],
     ['data of the ITMS', fromItms(), 'carried-from-itms'],
     ['data of the ITMS from a port of itmsPorts', fromItms({ sourcePort: 443 }), 'carried-from-itms'],
     ['data of a CPE over IPv6', fromCpe6(), 'carried-to-itms'],
@@ -188,6 +186,9 @@ describe('everything else is passed on untouched, for a reason', () => {
   const rows: [name: string, reason: string, sent: Sent][] = [
     ['a SYN of a CPE', 'syn', fromCpe({ flags: TcpFlag.Syn, payload: '' })],
     ['a SYN of the ITMS', 'syn', fromItms({ flags: TcpFlag.Syn, payload: '' })],
+    ['a SYN+ACK of a CPE', 'syn', fromCpe({ flags: TcpFlag.Syn | TcpFlag.Ack })],
+    ['a SYN+ACK of the ITMS', 'syn', fromItms({ flags: TcpFlag.Syn | TcpFlag.Ack, payload: '' })],
+    ['a SYN+ACK of the ITMS, IPv6', 'syn', fromItms6({ flags: TcpFlag.Syn | TcpFlag.Ack, payload: '' })],
     ['SYN and FIN', 'flags', fromCpe({ flags: TcpFlag.Syn | TcpFlag.Fin })],
     ['no flags', 'flags', fromCpe({ flags: 0 })],
     ['another port of the ACS address', 'not-steered', fromCpe({ destinationPort: 22 })],
