@@ -60,6 +60,8 @@ export class Context {
   isLimited = false;
   /** SYNs diverted though they were pinned long ago: the pin cache is small, and this is its stated limit. */
   forgottenPins = 0;
+  /** Writes of a pin so far. */
+  pins = 0;
   diverted = 0;
 
   /**

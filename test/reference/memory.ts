@@ -61,8 +61,9 @@ export class CpeMemory {
   private requestList: Connection[] = [];
   private reportList: Connection[] = [];
   private standing: Activation | undefined = undefined;
-  /** SYNs that went to the ITMS, by their ports. */
-  private readonly pins = new Map<string, Pin>();
+  /** By their ports: the latest SYN that went to the ITMS, and the one that it has answered. */
+  private readonly latest = new Map<string, Pin>();
+  private readonly answered = new Map<string, Pin>();
 
   requests(nowMs: number): Connection[] {
     return (this.requestList = alive(this.requestList, REQUEST_UNANSWERED_MS, nowMs));
@@ -81,13 +82,27 @@ export class CpeMemory {
     this.standing = activation;
   }
 
+  /** A SYN has gone to the ITMS. */
   pin(cpePort: number, port: number, pin: Pin): void {
-    for (const [ports, { atMs }] of this.pins) if (pin.atMs - atMs > PIN_MS) this.pins.delete(ports);
-    this.pins.set(`${cpePort} to ${port}`, pin);
+    const { latest, answered } = this;
+    for (const pins of [latest, answered]) {
+      for (const [ports, { atMs }] of pins) if (pin.atMs - atMs > PIN_MS) pins.delete(ports);
+    }
+    const known = answered.get(`${cpePort} to ${port}`);
+    if (known?.isn === pin.isn) known.atMs = pin.atMs;
+    else latest.set(`${cpePort} to ${port}`, pin);
   }
 
-  pinOf(cpePort: number, port: number): Pin | undefined {
-    return this.pins.get(`${cpePort} to ${port}`);
+  /** The ITMS has answered that SYN: no other SYN takes its place. */
+  pinAnswered(cpePort: number, port: number, pin: Pin): void {
+    const ports = `${cpePort} to ${port}`;
+    this.answered.set(ports, pin);
+    if (this.latest.get(ports)?.isn === pin.isn) this.latest.delete(ports);
+  }
+
+  pinOf(cpePort: number, port: number, isn: number): Pin | undefined {
+    const ports = `${cpePort} to ${port}`;
+    return [this.latest.get(ports), this.answered.get(ports)].find((pin) => pin?.isn === isn);
   }
 }
 

@@ -14,8 +14,6 @@ const CHALLENGE_MS = 1_000;
 const MOST_PROVISIONAL = 4;
 
 export class Reports {
-  private serial = 0;
-
   constructor(private readonly context: Context) {}
 
   open(): Decision {
@@ -33,6 +31,8 @@ export class Reports {
       remove(reports, known);
       return this.decideAfresh();
     }
+    // The SYN of the entry was forged: the CPE is opening a connection with the ITMS.
+    if (!known.isAnswered && this.isPinned()) return this.toItms('pinned');
     return this.openOnto(known);
   }
 
@@ -103,9 +103,9 @@ export class Reports {
   private isPinned(): boolean {
     const { context } = this;
     const { source, sourcePort, destinationPort, sequence } = context.packet;
-    const pin = context.memory.of(source).pinOf(sourcePort, destinationPort);
-    if (!pin || pin.isn !== sequence || context.nowMs - pin.atMs > PIN_MS) return false;
-    if (this.serial - pin.serial < SURE_PINS || context.wentToItms()) return true;
+    const pin = context.memory.of(source).pinOf(sourcePort, destinationPort, sequence);
+    if (!pin || context.nowMs - pin.atMs > PIN_MS) return false;
+    if (context.pins - pin.serial < SURE_PINS || context.wentToItms()) return true;
     context.forgottenPins++;
     return false;
   }
@@ -121,7 +121,7 @@ export class Reports {
   private toItms(reason: string): Decision {
     const { context } = this;
     const { source, sourcePort, destinationPort, sequence } = context.packet;
-    const pin = { isn: sequence, atMs: context.nowMs, serial: this.serial++ };
+    const pin = { isn: sequence, atMs: context.nowMs, serial: context.pins++ };
     context.memory.of(source).pin(sourcePort, destinationPort, pin);
     return context.to(ITMS, reason);
   }

@@ -95,10 +95,16 @@ export class Sessions {
 
   fromItms(): Decision {
     const { context } = this;
-    const { destination, destinationPort, sourcePort } = context.packet;
-    const known = find(context.memory.of(destination).reports(context.nowMs), destinationPort, sourcePort);
+    const { destination, destinationPort, sourcePort, syn, ack, acknowledgement, isChecksumRight } = context.packet;
+    const memory = context.memory.of(destination);
+    const known = find(memory.reports(context.nowMs), destinationPort, sourcePort);
     const isCollectors = known?.isAnswered && !isClosed(known) && context.isConfigured(known.owner);
-    return isCollectors ? context.drop('not-owner') : context.asAcs('itms-forwarded');
+    if (isCollectors) return context.drop('not-owner');
+    if (syn && ack && isChecksumRight) {
+      const pin = { isn: plus(acknowledgement, -1), atMs: context.nowMs, serial: context.pins++ };
+      memory.pinAnswered(destinationPort, sourcePort, pin);
+    }
+    return context.asAcs('itms-forwarded');
   }
 
   fromCollector(sender: string): Decision {

@@ -42,7 +42,7 @@ export class ReportOpening {
   /** SYN of a CPE. [P10] @param known slot of the entry with its addresses and ports, or -1 */
   open(known: number): Reason {
     const { view } = this;
-    const { reportConnections: reports } = this.state;
+    const { pins, reportConnections: reports } = this.state;
     if (!isChecksumRight(view)) {
       return this.forward.toOwner(known < 0 ? ITMS : reports.owner(known), Reason.ChecksumWrong);
     }
@@ -57,6 +57,10 @@ export class ReportOpening {
     if (reports.isOverForCpe(known)) {
       reports.remove(known, Cause.Replaced);
       return this.steer();
+    }
+    // The recorded SYN was forged onto a connection that the CPE is opening with the ITMS.
+    if (isProvisional && pins.isPinned(view.source, view.sourcePort, view.destinationPort, view.sequence)) {
+      return this.synToItms(Reason.Pinned);
     }
     return this.openOnto(known, isProvisional);
   }

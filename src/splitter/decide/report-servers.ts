@@ -12,6 +12,8 @@ import { isAlert, isReading, isWithinSegments, MAX_SEGMENT_BYTES, readHead, with
 import { Reason } from '../reasons';
 import { type ReportEnds } from './report-ends';
 
+const SYN_ACK = TcpFlag.Syn | TcpFlag.Ack;
+
 export class ReportServers {
   constructor(
     private readonly view: PacketView,
@@ -160,6 +162,16 @@ export class ReportServers {
       reportConnections.isAnswered(slot) &&
       !reportConnections.isClosed(slot) &&
       this.forward.servers.isConfigured(reportConnections.owner(slot));
-    return isCollectors ? Reason.NotOwner : this.forward.asAcs(Reason.ItmsForwarded);
+    if (isCollectors) return Reason.NotOwner;
+    this.pinAnswered();
+    return this.forward.asAcs(Reason.ItmsForwarded);
+  }
+
+  /** A SYN+ACK of the ITMS says which SYN it has taken, and cannot be forged. */
+  private pinAnswered(): void {
+    const { view } = this;
+    if ((view.flags & SYN_ACK) !== SYN_ACK || !isChecksumRight(view)) return;
+    const isn = (view.acknowledgement - 1) | 0;
+    this.state.pins.pinAnswered(view.destination, view.destinationPort, view.sourcePort, isn);
   }
 }

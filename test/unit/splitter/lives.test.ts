@@ -254,6 +254,25 @@ describe('the pin', () => {
     expect(rig.cpe('SYN')).toBe('to itms: pinned');
   });
 
+  test('of a SYN that the ITMS has answered outlives forged SYNs on its ports', () => {
+    const rig = new Rig();
+    rig.cpe('SYN', { sequence: 1000 });
+    rig.from('itms', 'SYN+ACK', { sequence: 5000, acknowledgement: 1001 });
+    for (let forged = 1; forged <= 20; forged++) rig.cpe('SYN', { sequence: forged * 1_000_000 });
+    rig.activate('c1');
+    expect(rig.cpe('SYN', { sequence: 1000 })).toBe('to itms: pinned');
+    expect(rig.activation()).toBe('armed c1');
+  });
+
+  test('holds when a forged SYN on the same ports has been diverted', () => {
+    const rig = new Rig();
+    rig.cpe('SYN', { sequence: 1000 });
+    rig.activate('c1');
+    expect(rig.cpe('SYN', { sequence: 1_000_000 })).toBe('to c1: diverted');
+    expect(rig.cpe('SYN', { sequence: 1000 })).toBe('to itms: pinned');
+    expect(rig.activation()).toBe('armed c1');
+  });
+
   test('holds in grace as well', () => {
     const rig = new Rig().wake().divert();
     rig.cpe('SYN', { cpePort: 40002 });
