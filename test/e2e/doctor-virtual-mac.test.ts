@@ -42,7 +42,7 @@ async function learned(): Promise<string[]> {
   dump.stderr!.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
   const macs = () => [...said.matchAll(/10\.1\.0\.1 is-at ([0-9a-f:]{17})/g)].map(([, mac]) => mac!);
   await until(() => complaints.includes('listening on'), 'tcpdump');
-  // A second question a moment later: whoever answers has answered the first by then.
+  // A second question a moment later: each host that answers has answered the first by then.
   const ask = `ip neighbour flush dev eth0; echo > /dev/udp/${ADDRESSES.acs}/9; sleep 0.5`;
   await world.run('cpe', ['bash', '-c', `${ask}; ${ask}`]);
   await until(() => macs().length > 0, 'an answer');

@@ -60,7 +60,7 @@ test.each([
   ]);
 });
 
-test('sessions are the ITMS’s, whoever listens on the report port here', () =>
+test('sessions are the ITMS’s, whatever listens on the report port here', () =>
   host.talk('cpe', CPE, ADDRESSES.acs, 7547));
 
 test('doctor names each of them', () => {

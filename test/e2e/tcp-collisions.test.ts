@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 afterEach(() => stage?.expectOneServerEach());
 
-/** Each server asks by its own name, the CPE answers with that name: whoever got another's answer would notice. */
+/** Each server asks by its own name, the CPE answers with that name: a server that got another's answer would notice. */
 async function askAll(requests: Map<ServerName, ConnectionRequest>, status: number): Promise<void> {
   const all = [...requests];
   await Promise.all(all.map(([name, { cpe, far }]) => far.sendTo(cpe, `GET /${name} HTTP/1.1\r\n\r\n`)));

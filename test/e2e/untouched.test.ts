@@ -1,7 +1,6 @@
 /**
- * Everything that is not ours crosses a splitter's host as if acsplit were not there: whatever a host sends, to whomever,
- * by whichever protocol, whoever received something without the bundle receives the same with it, engine alive or dead.
- * All states and both back ends: `npm run prove untouched`.
+ * Everything that is not ours crosses a splitter's host as if acsplit were not there: what a host sends, by any
+ * protocol, arrives at the same hosts with the bundle as without it, engine alive or dead. All states and both back ends: `npm run prove untouched`.
  */
 import { FAMILY } from './support/family';
 import { differences, received, rowsOf, type State } from './support/untouched';

@@ -1,7 +1,7 @@
 /**
  * `cpe.interface: ppp+`: twenty interfaces by those names (veth: the kernel under test need not have PPP). Rules and engine are
  * there before any of them. Some come and go, again and again, under the load of the others: the others lose nothing, and
- * whoever comes back has its sessions at once. ACSPLIT_COMINGS says how often.
+ * a CPE that comes back has its sessions at once. ACSPLIT_COMINGS says how often.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

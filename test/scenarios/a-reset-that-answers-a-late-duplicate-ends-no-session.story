@@ -1,4 +1,4 @@
-# The FIN was sent again, for its ACK was late; whoever closed last knows nothing of it any more. The session goes on. [D]
+# The FIN was sent again, for its ACK was late; the side that closed last has forgotten the connection. The session goes on. [D]
 modes: auto response
 wake: a Connection Request of c1 from 50001
 again: a Connection Request of c1 from 50002

@@ -3,7 +3,7 @@
  * appended to the day's recent rows; every hour, or every SEGMENT_ROWS, these become a segment. A day is deleted whole.
  *
  * A write that fails leaves the files as they were, and the rows in memory for the next attempt, as long as there is
- * room. Whoever reads meanwhile needs no lock: a segment names the recent rows that it was made from.
+ * room. A reader needs no lock: a segment names the recent rows that it was made from.
  * docs/decisions/history.md
  */
 import { randomBytes } from 'node:crypto';

@@ -1,6 +1,6 @@
 /**
- * What the engine asks of the fast path (src/steering/fast-path). Whoever starts the engine hands it in: folders of one
- * rank do not import each other.
+ * What the engine asks of the fast path (src/steering/fast-path). The command that starts the engine hands it in, since
+ * folders of one rank do not import each other.
  */
 import { type Address } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
@@ -16,12 +16,13 @@ export interface MirrorMaps {
 }
 
 export interface FastPathStatus {
+  /** Packets are carried: the program is attached and its mirror of the report table is complete. */
   carries: boolean;
   /** Interfaces that it is attached to. */
   interfaces: string[];
   /** Why it does not carry; null while it does. */
   reason: string | null;
-  /** By what became of them: carried, or why not. Only those that occurred. */
+  /** Since it was loaded, by what became of them: carried, or why not. Only those that occurred. */
   packets: Partial<Record<string, number>>;
 }
 

@@ -35,24 +35,7 @@ const SLOT_MAPS: Readonly<Record<MapName, { keyBytes: number; valueBytes: number
 /** A mirror must never be full before the table is: see the room beyond capacity in ttl-table.ts. */
 const SPARE_FLOWS = 64;
 
-/** Descriptors that a worker inherits to mirror the report table. */
-export interface MirrorMaps {
-  control: number;
-  flows4: number;
-  flows6: number;
-}
-
-export interface FastPathStatus {
-  /** Packets are carried: the program is attached and its mirror of the report table is complete. */
-  carries: boolean;
-  /** Interfaces that it is attached to. */
-  interfaces: string[];
-  /** Why it does not carry; null while it does. */
-  reason: string | null;
-  /** Since it was loaded, by what became of them. Only those that occurred. */
-  packets: Partial<Record<CarryReason, number>>;
-}
-
+/** What the engine asks of it: src/engine/shared/fast-path.ts. */
 export class FastPath {
   private loaded: LoadedProgram | undefined;
   private topology: Topology | undefined;
@@ -72,7 +55,7 @@ export class FastPath {
    * Loads the program, with the maps that a dead engine has left. @throws Error whose message says why not, and then
    * nothing is attached
    */
-  open(topology: Topology, capacityEntries: number): MirrorMaps {
+  open(topology: Topology, capacityEntries: number): Pick<LoadedProgram['maps'], 'control' | 'flows4' | 'flows6'> {
     try {
       const addon = this.addonOf();
       const obstacle = findObstacle(topology, addon.links());
@@ -122,7 +105,7 @@ export class FastPath {
     this.addonOf().updateMap(fd, addressBytes(cpe), new Uint8Array(BigUint64Array.of(until).buffer));
   }
 
-  status(): FastPathStatus {
+  status() {
     const { loaded } = this;
     if (loaded === undefined) return { carries: false, interfaces: [], reason: this.reason, packets: {} };
     const addon = this.addonOf();
@@ -136,7 +119,7 @@ export class FastPath {
       carries,
       interfaces: [...this.attached.values()],
       reason: carries ? null : isMirrored ? this.reason : 'the report table is not mirrored',
-      packets: Object.fromEntries(occurred),
+      packets: Object.fromEntries(occurred) as Partial<Record<CarryReason, number>>,
     };
   }
 

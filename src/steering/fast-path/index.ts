@@ -1,5 +1,5 @@
 /** The fast path: a BPF program at tc ingress that carries what needs no decision. */
 
-export { FastPath, type FastPathStatus, type MirrorMaps } from './fast-path';
+export { FastPath } from './fast-path';
 export { CARRY_REASONS, type CarryReason } from './layout';
 export { removeFastPath } from './remove';
