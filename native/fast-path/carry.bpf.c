@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "layout.h"
+#include "rewrite.h"
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -190,21 +191,6 @@ static __always_inline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 
   return route4(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
-#define IP4(field) (ETH_HLEN + offsetof(struct iphdr, field))
-#define TCP4(field) (ETH_HLEN + sizeof(struct iphdr) + offsetof(struct tcphdr, field))
-
-/* Replaces one address, and takes one from the time to live. RFC 1624 equation 3, as src/packet/rewrite.ts. */
-static __always_inline long rewrite4(struct __sk_buff *skb, __u32 at, __u32 from, __u32 to, __u16 life_word) {
-  __u16 shorter = life_word - bpf_htons(0x0100);
-  __u8 ttl = bpf_ntohs(shorter) >> 8;
-  long failed = bpf_l4_csum_replace(skb, TCP4(check), from, to, BPF_F_PSEUDO_HDR | 4);
-  failed |= bpf_l3_csum_replace(skb, IP4(check), from, to, 4);
-  failed |= bpf_l3_csum_replace(skb, IP4(check), life_word, shorter, 2);
-  failed |= bpf_skb_store_bytes(skb, at, &to, sizeof to, 0);
-  failed |= bpf_skb_store_bytes(skb, IP4(ttl), &ttl, sizeof ttl, 0);
-  return failed;
-}
-
 static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
   const __u32 headers = ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
@@ -322,22 +308,6 @@ static __always_inline int comes_from6(struct __sk_buff *skb, __u32 slot, const 
 static __always_inline int is_local6(struct __sk_buff *skb, const __u32 *sender, const __u32 *address) {
   struct bpf_fib_lookup here = {};
   return route6(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
-}
-
-#define IP6(field) (ETH_HLEN + offsetof(struct ipv6hdr, field))
-#define TCP6(field) (ETH_HLEN + sizeof(struct ipv6hdr) + offsetof(struct tcphdr, field))
-
-/* No header checksum absorbs the address: BPF_F_RECOMPUTE_CSUM keeps a hardware's sum of the whole packet right, which
- * BPF_F_PSEUDO_HDR alone would spoil. */
-static __always_inline long rewrite6(struct __sk_buff *skb, __u32 at, __u32 *from, const __u32 *wanted, __u8 hop_limit) {
-  __u32 to[4] = {wanted[0], wanted[1], wanted[2], wanted[3]};
-  __u8 fewer = hop_limit - 1;
-  long difference = bpf_csum_diff(from, 16, to, sizeof to, 0);
-  if (difference < 0) return difference;
-  long failed = bpf_l4_csum_replace(skb, TCP6(check), 0, difference, BPF_F_PSEUDO_HDR);
-  failed |= bpf_skb_store_bytes(skb, at, to, sizeof to, BPF_F_RECOMPUTE_CSUM);
-  failed |= bpf_skb_store_bytes(skb, IP6(hop_limit), &fewer, sizeof fewer, BPF_F_RECOMPUTE_CSUM);
-  return failed;
 }
 
 static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {

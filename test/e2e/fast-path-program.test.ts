@@ -11,6 +11,8 @@ import { updateWord } from '../../src/packet/checksum';
 import { TcpFlag } from '../../src/packet/tcp';
 import { Splitter } from '../../src/splitter/splitter';
 import { DEFAULT_LIVES, type Topology } from '../../src/splitter/topology';
+import { loadFastPathAddon } from '../../src/steering/fast-path/addon';
+import { probe } from '../../src/steering/fast-path/probe';
 import { fixtureStories } from '../support/fixture-packets';
 import { TemporaryFolder } from '../support/temporary';
 import type { Carried, CarryFrame } from './support/carry-driver';
@@ -308,11 +310,28 @@ it('no packet of the fixtures, nor one with a bit turned over, leaves otherwise 
   expect(carried.length - sums).toBeGreaterThan(300);
 });
 
-it('the committed object is what its sources give', () => {
+it('the committed objects are what their sources give', () => {
   const sources = join(__dirname, '../../native/fast-path');
-  const built = join(folder.path, 'carry.bpf.o');
-  execFileSync('sh', [join(sources, 'build.sh'), built], { stdio: ['ignore', 'ignore', 'pipe'] });
-  expect(readFileSync(built).equals(readFileSync(join(sources, 'carry.bpf.o')))).toBe(true);
+  execFileSync('sh', [join(sources, 'build.sh'), folder.path], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const isSame = (name: string) => readFileSync(join(folder.path, name)).equals(readFileSync(join(sources, name)));
+  expect(['carry.bpf.o', 'probe.bpf.o'].filter(isSame)).toHaveLength(2);
+});
+
+describe('before it is attached, the kernel rewrites a packet of each family', () => {
+  it('as the engine would', () => probe(loadFastPathAddon()));
+
+  it('or nothing is attached', () => {
+    const addon = loadFastPathAddon();
+    const spoiling = {
+      ...addon,
+      runOnce: (...given: Parameters<typeof addon.runOnce>) => {
+        const ran = addon.runOnce(...given);
+        if (given[1][ETHERNET_BYTES]! >>> 4 === 6) ran.frame[ran.frame.length - 1]! ^= 1;
+        return ran;
+      },
+    };
+    expect(() => probe(spoiling)).toThrow('this kernel rewrites IPv6 packets otherwise');
+  });
 });
 
 it('it loads with CAP_BPF and CAP_NET_ADMIN alone', async () => {

@@ -119,9 +119,10 @@ describe('npm pack', () => {
   });
 
   test('no test, no capture, no key, nothing built natively', () => {
-    // The BPF program is for every machine alike, and users need no clang.
+    // The BPF programs are for every machine alike, and users need no clang.
     expect(files.filter((path) => /\.(test\.\w+|pcap(ng)?|pem|key|node|o|map|env)$/.test(path))).toEqual([
       'native/fast-path/carry.bpf.o',
+      'native/fast-path/probe.bpf.o',
     ]);
   });
 

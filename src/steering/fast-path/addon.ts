@@ -57,6 +57,7 @@ export interface FastPathAddon {
 
 const ROOT = path.join(__dirname, '..', '..', '..');
 export const OBJECT_FILE = path.join(ROOT, 'native', 'fast-path', 'carry.bpf.o');
+export const PROBE_FILE = path.join(ROOT, 'native', 'fast-path', 'probe.bpf.o');
 const ADDON_FILE = path.join(ROOT, 'build', 'Release', 'fast_path.node');
 
 /** @throws Error, one line, when it was built without libbpf or does not load */

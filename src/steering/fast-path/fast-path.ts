@@ -22,6 +22,7 @@ import {
   word,
 } from './layout';
 import { handleOf, isOurs, pinDirectory, pinsIn, PRIORITY, recall, remember } from './place';
+import { probe } from './probe';
 import { detachEverywhere } from './remove';
 
 /** Sizes of the keys and values of the maps with a slot in the key. */
@@ -60,6 +61,7 @@ export class FastPath {
       const addon = this.addonOf();
       const obstacle = findObstacle(topology, addon.links());
       if (obstacle !== undefined) throw new Error(obstacle);
+      probe(addon);
       const loaded = this.load(addon, capacityEntries + SPARE_FLOWS);
       this.loaded = loaded;
       this.reason = 'not attached yet';
