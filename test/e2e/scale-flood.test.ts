@@ -19,7 +19,7 @@ const FLOOD = join(__dirname, 'support', 'flood.py');
 const BETWEEN_LOOKS_MS = 20;
 
 const real = makeCpes(20, { informDelayMs: null });
-const LIVES = { requestUnanswered: 2, reportUnanswered: 2, finOne: 3, finBoth: 2, reset: 2, grace: 2 };
+const LIVES = { requestUnanswered: 2, reportUnanswered: 10, finOne: 3, finBoth: 2, reset: 2, grace: 2 };
 
 jest.setTimeout(60_000 + SYNS / 2);
 
@@ -79,6 +79,15 @@ describe(`${SYNS} SYNs from random sources`, () => {
     return peak;
   }
 
+  /** Status once the queues have no packet left to decide. */
+  async function drained(): Promise<Status> {
+    for (;;) {
+      const now = await status();
+      if (now.queues.every(({ waiting }) => waiting === 0)) return now;
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
+    }
+  }
+
   /** The flood's figures for the log; almost none of it was lost on the way to the queue. */
   function account(title: string, { sent, seconds }: Flooded, before: Status, after: Status, sessions: number): void {
     const lost = (of: Status): number =>
@@ -96,7 +105,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const before = await status();
     const flooding = flood();
     expect(await peakWhile(flooding)).toEqual([0, 0, 0]);
-    const after = await status();
+    const after = await drained();
     account('random sources', await flooding, before, after, 0);
     expect(after.packets.byReason['to-itms']).toBeGreaterThan(0);
     expect(after.packets.byReason.diverted ?? 0).toBe(0);
@@ -121,7 +130,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const playing = play();
     const [requests, activated, reports] = await peakWhile(playing);
     await playing;
-    account('beside real sessions', await flooding, before, await status(), 2 * rounds * real.length);
+    account('beside real sessions', await flooding, before, await drained(), 2 * rounds * real.length);
 
     const each = real.map(({ address }) => address);
     const expected = Array.from({ length: rounds }, () => each)
@@ -142,7 +151,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
     const before = await status();
     const flooding = flood(real.map(({ address }) => address));
     const [, activated, reports] = await peakWhile(flooding);
-    account('activated CPEs among them', await flooding, before, await status(), 0);
+    account('activated CPEs among them', await flooding, before, await drained(), 0);
     expect(activated).toBeLessThanOrEqual(real.length);
     expect(reports).toBeLessThanOrEqual(MAX_PROVISIONAL * real.length);
 
@@ -155,7 +164,9 @@ describe(`${SYNS} SYNs from random sources`, () => {
     for (const cpe of real) expect(await cpes.informAsAsked(cpe)).toMatchObject({ ok: true });
     await settle(stage.cast);
     await stage.wires.catchUp();
-    expect(stage.wires.shared()).toEqual([]);
+    // Not `shared`: while full queues delay the CPE's reset, the collector repeats its SYN+ACK. The first reset ends the
+    // unconfirmed entry, the second goes to the ITMS, which has no such connection and does not answer.
+    expect(stage.wires.answeredByTwo()).toEqual([]);
     expect([...stage.wires.cpePeers]).toEqual([ADDRESSES.acs]);
     expect([itms.informs.length - atItms, collector.informs.length - atCollector]).toEqual([0, real.length]);
 

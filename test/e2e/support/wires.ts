@@ -18,6 +18,8 @@ interface Trail {
   isns: number[];
   /** Positions of all packets in the CPE's sequence space: its own, and what the server acknowledges. */
   positions: number[];
+  /** Those that the server acknowledges. */
+  answers: number[];
 }
 
 export class Wires {
@@ -66,6 +68,15 @@ export class Wires {
 
   /** Connections of which packets were seen at two servers, in words. */
   shared(): string[] {
+    return this.atTwoServers(({ positions }) => positions);
+  }
+
+  /** Connections that two servers have answered, in words. */
+  answeredByTwo(): string[] {
+    return this.atTwoServers(({ answers }) => answers);
+  }
+
+  private atTwoServers(positionsOf: (trail: Trail) => number[]): string[] {
     const shared: string[] = [];
     const servers = [...this.trails];
     const seen = new Set<string>();
@@ -74,18 +85,22 @@ export class Wires {
         if (seen.has(connection)) continue;
         seen.add(connection);
         const at = servers.filter(([, other]) => other.has(connection));
-        if (at.length > 1) shared.push(...this.sharedUnder(connection, at));
+        if (at.length > 1) shared.push(...this.sharedUnder(connection, at, positionsOf));
       }
     }
     return shared;
   }
 
   /** The connections among those under one address and port that two servers have seen. */
-  private sharedUnder(connection: string, at: [string, Map<string, Trail>][]): string[] {
+  private sharedUnder(
+    connection: string,
+    at: [string, Map<string, Trail>][],
+    positionsOf: (trail: Trail) => number[],
+  ): string[] {
     const isns = at.flatMap(([, trails]) => trails.get(connection)!.isns);
     const serversByIsn = new Map<number, Set<string>>();
     for (const [server, trails] of at) {
-      for (const position of trails.get(connection)!.positions) {
+      for (const position of positionsOf(trails.get(connection)!)) {
         const isn = isns.length === 0 ? 0 : nearestBelow(position, isns);
         serversByIsn.set(isn, (serversByIsn.get(isn) ?? new Set()).add(server));
       }
@@ -116,10 +131,13 @@ export class Wires {
       ? `${sight.source}:${sight.sourcePort}`
       : `${sight.destination}:${sight.destinationPort}`;
     let trail = trails.get(connection);
-    if (trail === undefined) trails.set(connection, (trail = { isns: [], positions: [] }));
+    if (trail === undefined) trails.set(connection, (trail = { isns: [], positions: [], answers: [] }));
     if (inbound) trail.positions.push(sight.sequence);
     // A reset without ACK acknowledges nothing, so its connection is unknown.
-    else if (hasFlag(sight, ACK)) trail.positions.push((sight.acknowledgement - 1) >>> 0);
+    else if (hasFlag(sight, ACK)) {
+      trail.positions.push((sight.acknowledgement - 1) >>> 0);
+      trail.answers.push((sight.acknowledgement - 1) >>> 0);
+    }
     if (inbound && hasFlag(sight, SYN)) trail.isns.push(sight.sequence);
   }
 
