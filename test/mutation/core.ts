@@ -17,7 +17,7 @@ const OF_EITHER_FAMILY = [
   'unit/tables/ttl-table-crash',
 ];
 const OF_BOTH_FAMILIES = [
-  'unit/tables/pin-cache',
+  'deep/tables/pin-cache',
   'unit/tables/activated-cpes',
   'unit/tables/connection-table',
   'unit/tables/connection-requests',
@@ -30,7 +30,7 @@ const OF_BOTH_FAMILIES = [
   'unit/splitter/server-rows',
   'unit/splitter/arming',
   'unit/splitter/lives',
-  'unit/splitter/icmp',
+  'deep/splitter/icmp',
   'unit/splitter/collisions',
   'unit/splitter/bad-input',
   'scenarios/stories',

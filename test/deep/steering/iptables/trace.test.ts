@@ -1,10 +1,33 @@
 /** Single packets walked through the rendered rules: what is steered, what is held, what is left alone. */
 import { renderRules } from '../../../../src/steering/iptables';
 import { type Topology } from '../../../../src/splitter/topology';
-import { HOLD, ITMS as SENDING, manyPorts, plain, severalNetworks, sharedInterface } from './topologies';
-import { type Router, trace, type TracedPacket } from './tracer';
-import { IPV4, IPV6, engineOf, engine, STRICT_HOST, CARELESS_HOST, type Row, about } from './trace-places';
-import { steered, leftAlone, errorsAboutOurs, fallback, stalled, translatingHost } from './trace-rows';
+import {
+  HOLD,
+  ITMS as SENDING,
+  manyPorts,
+  plain,
+  severalNetworks,
+  sharedInterface,
+} from '../../../unit/steering/iptables/topologies';
+import { type Router, trace, type TracedPacket } from '../../../unit/steering/iptables/tracer';
+import {
+  IPV4,
+  IPV6,
+  engineOf,
+  engine,
+  STRICT_HOST,
+  CARELESS_HOST,
+  type Row,
+  about,
+} from '../../../unit/steering/iptables/trace-places';
+import {
+  steered,
+  leftAlone,
+  errorsAboutOurs,
+  fallback,
+  stalled,
+  translatingHost,
+} from '../../../unit/steering/iptables/trace-rows';
 
 const { acs: ACS, itms: ITMS, collector: COLLECTOR, cpe: CPE, router } = IPV4;
 

@@ -1,6 +1,6 @@
 /** The check of the live rules: what is ours. */
-import { plain, TOPOLOGIES } from './topologies';
-import { saved, check, messages, adding } from './checking';
+import { plain, TOPOLOGIES } from '../../../unit/steering/iptables/topologies';
+import { saved, check, messages, adding } from '../../../unit/steering/iptables/checking';
 
 describe('what was rendered and is live gives no difference', () => {
   const rows = Object.entries(TOPOLOGIES).flatMap(([name, topology]) =>
