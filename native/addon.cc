@@ -1,5 +1,5 @@
 // The addon's JavaScript interface: layout, openQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
-// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, openSetSocket, fillSet; and map_functions.h.
+// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, peerOf, openSetSocket, fillSet; and map_functions.h.
 // Argument checks only.
 #include <napi.h>
 
@@ -195,6 +195,22 @@ Napi::Value send_datagram_from(const Napi::CallbackInfo& call) {
   return env.Undefined();
 }
 
+// peerOf(fd) -> { pid, uid } of the process that connected to this unix socket
+Napi::Value peer_of_from(const Napi::CallbackInfo& call) {
+  double given[1];
+  if (!take_numbers(call, "peerOf", 1, given)) return call.Env().Undefined();
+  Peer peer = {};
+  const SystemResult done = peer_of(static_cast<int>(given[0]), &peer);
+  if (done.error != 0) {
+    system_error(call.Env(), done.error, done.syscall).ThrowAsJavaScriptException();
+    return call.Env().Undefined();
+  }
+  Napi::Object result = Napi::Object::New(call.Env());
+  result.Set("pid", Napi::Number::New(call.Env(), peer.pid));
+  result.Set("uid", Napi::Number::New(call.Env(), peer.uid));
+  return result;
+}
+
 // openSetSocket() -> fd
 Napi::Value open_set_socket_from(const Napi::CallbackInfo& call) {
   int fd = -1;
@@ -235,6 +251,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("dieWithParent", Napi::Function::New(env, die_with_parent_from, "dieWithParent"));
   exports.Set("isReadable", Napi::Function::New(env, is_readable_from, "isReadable"));
   exports.Set("sendDatagram", Napi::Function::New(env, send_datagram_from, "sendDatagram"));
+  exports.Set("peerOf", Napi::Function::New(env, peer_of_from, "peerOf"));
   exports.Set("openSetSocket", Napi::Function::New(env, open_set_socket_from, "openSetSocket"));
   exports.Set("fillSet", Napi::Function::New(env, fill_set_from, "fillSet"));
   define_map_functions(env, exports);

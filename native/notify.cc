@@ -34,4 +34,14 @@ SystemResult send_datagram(const std::string& path, const std::string& text) {
   return {error, "sendto"};
 }
 
+SystemResult peer_of(int fd, Peer* peer) {
+  ucred found = {};
+  socklen_t bytes = sizeof found;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &bytes) != 0) return {errno, "getsockopt"};
+  // Of a socket that is not a unix socket, or not connected.
+  if (bytes != sizeof found || found.pid == 0) return {ENOTCONN, "getsockopt"};
+  *peer = {found.pid, found.uid};
+  return {0, "getsockopt"};
+}
+
 }  // namespace acsplit

@@ -17,10 +17,15 @@ export function formatHistory(sessions: readonly SessionRow[], events: readonly 
   ]);
   const heads = ['ENDED AT', 'CPE', 'COLLECTOR', 'WOKEN BY', 'CONNECTIONS', 'SECONDS', 'ANSWERS', 'ENDED'];
   const lines = events.map(({ timeMs, kind, ...details }) => {
-    const words = Object.entries(details).map(([key, value]) => `${key}=${String(value)}`);
+    const words = Object.entries(details).map(([key, value]) => `${key}=${printable(value)}`);
     return `${[formatTime(timeMs), kind, ...words].join('  ')}\n`;
   });
   return [rows.length === 0 ? '' : formatColumns(heads, rows), lines.join('')].filter((part) => part !== '').join('\n');
+}
+
+/** A reason may quote what somebody sent, and a terminal must not obey it. */
+function printable(value: unknown): string {
+  return String(value ?? '-').replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
 }
 
 /** A session with names instead of numbers. */

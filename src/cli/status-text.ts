@@ -4,7 +4,9 @@ import { type Status } from '../engine';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
-  const parts = [headline, tables, packets, fastPath, queues, losses, history].map((part) => part(status));
+  const parts = [headline, tables, packets, fastPath, queues, losses, historyLine, fallbackLine, configurationLine].map(
+    (part) => part(status),
+  );
   return parts.filter((part) => part !== '').join('\n');
 }
 
@@ -80,7 +82,8 @@ function losses(status: Status): string {
   return said.length === 0 ? '' : `also lost: ${said.join(', ')}\n`;
 }
 
-function history({ history: kept }: Status): string {
+/** One line; none where no history is kept. */
+export function historyLine({ history: kept }: Status): string {
   if (kept.state === 'off') return '';
   const { sessions, open, events, bytes, lost } = kept;
   const state = kept.state === 'failing' ? ' CANNOT BE WRITTEN, see the log:' : '';
@@ -91,6 +94,26 @@ function history({ history: kept }: Status): string {
   ].filter(([count]) => count !== 0);
   const lacks = missing.length === 0 ? 'nothing lost' : `lost: ${missing.map((words) => words.join(' ')).join(', ')}`;
   return `history:${state} ${sessions} sessions, ${open} open, ${events} events, ${(bytes / 2 ** 20).toFixed(1)} MiB, ${lacks}\n`;
+}
+
+/** One line; none where verdicts always flowed. An older engine does not tell. */
+export function fallbackLine({ fallback: fallen }: Partial<Pick<Status, 'fallback'>>): string {
+  if (!fallen || (fallen.times === 0 && !fallen.active)) return '';
+  const { active, times, totalMs, sessions } = fallen;
+  const now = active ? ' NOW,' : '';
+  return `fallback:${now} ${times} times, ${formatDuration(totalMs)} in all; the kernel sent ${sessions ?? 'unknown'} sessions to the ITMS\n`;
+}
+
+/** One line; none where the engine runs with what its file says. */
+export function configurationLine({ configuration: kept }: Partial<Pick<Status, 'configuration'>>): string {
+  if (!kept) return '';
+  const { file, differs, error, refused } = kept;
+  const words = [
+    ...(refused ? ['the last reload was refused, see the log'] : []),
+    ...(error === null ? [] : [`a restart would fail: ${error}`]),
+    ...(differs.length === 0 ? [] : [`${file} differs from what runs in ${differs.join(', ')}`]),
+  ];
+  return words.length === 0 ? '' : `configuration: ${words.join('; ')}\n`;
 }
 
 /** Lost packets that no queue's row counts, by cause. Usually none. */

@@ -56,6 +56,8 @@ export interface Configuration {
   history: { directory: string; keepDays: number; maxMiB: number } | undefined;
   /** Absolute path of the file this was read from. */
   file: string;
+  /** Every key with its value, defaults included, to compare two configurations: `collectors[0].address`. */
+  keys: Readonly<Record<string, string>>;
 }
 
 /** What the rules depend on besides the topology. */
@@ -106,7 +108,17 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     metrics: shape.metrics,
     history: shape.history,
     file: resolve(file),
+    keys: Object.fromEntries(keysOf(shape)),
   };
+}
+
+/** A mapping, or a list of mappings with keys, has its keys in turn; an address of two families is one value. */
+function keysOf(value: unknown, path = ''): [string, string][] {
+  const isList = Array.isArray(value) && path === 'collectors';
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value) && !path.endsWith('.address');
+  if (isList) return value.flatMap((one, i) => keysOf(one, `${path}[${i}]`));
+  if (!isMapping) return value === undefined ? [] : [[path, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, below]) => keysOf(below, path === '' ? key : `${path}.${key}`));
 }
 
 function toTopology({ cpe, itms, collectors, reportPorts, itmsPorts, requestPorts }: ConfigurationShape): Topology {

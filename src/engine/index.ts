@@ -17,7 +17,7 @@ export { type ActivateAnswer, type ControlRequest } from './shared/control-reque
 export { EngineError } from './shared/engine-error';
 export { type EngineLog } from './shared/engine-log';
 export { findQueueHolder, findQueuePort, findSocketHolder, type Holder } from './shared/queue-owner';
-export { type HistoryEvent } from './shared/recorder-protocol';
+export { EVENT_KINDS, type EventKind, type HistoryEvent } from './shared/recorder-protocol';
 export { listEngines, type RunningEngine } from './shared/registry';
 export { stateFilePath } from './shared/state-file';
 export { findForwardingFaults, type HostFault } from './supervisor/host-checks';

@@ -47,6 +47,8 @@ const COMMANDS = [
   'acsplit status',
   'acsplit status --json',
   'acsplit resume',
+  'acsplit history',
+  'acsplit history --kind operator --json',
   'acsplit replay capture.pcap',
   'acsplit replay capture.pcap --json',
   'acsplit replay capture.pcap -o rewritten.pcap --transcript - | head -n 3',
@@ -62,6 +64,8 @@ function lasting(text: string, directory: string): string {
   return (
     text
       .replaceAll(directory, 'DIRECTORY')
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:]{8}Z/g, 'TIME')
+      .replaceAll(/(?<=login=|"login": ")[^\s"]+/g, 'LOGIN')
       // `1m 6s` on a slow machine.
       .replaceAll(/\b\d+m (?=\d+s\b)/g, '')
       .replaceAll(/(?<=":|\d\.\d+:)\d+\b/g, 'N')
@@ -104,7 +108,7 @@ test('all outputs are as in outputs.golden', async () => {
     host.acsplit('rules remove');
     const yaml = /```yaml\n(.*?)```/s.exec(README)![1];
     host.router.configure(
-      `${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\nttl: { unfinished: 2 }\n`,
+      `${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\nttl: { unfinished: 2 }\nhistory: { directory: ${directory}/history }\n`,
     );
     host.keepConfiguration();
     copyFileSync(CAPTURE, join(directory, 'capture.pcap'));

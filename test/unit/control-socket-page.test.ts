@@ -19,6 +19,7 @@ import { composeStatus } from '../../src/engine/report/status';
 import { changes } from '../../src/engine/worker/commands';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
+import { QUIET } from '../support/quiet-status';
 
 const ROOT = join(__dirname, '..', '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
@@ -63,6 +64,7 @@ function engine(): Answers<CommandName> {
       ...{ paused: memory.paused, activation: splitter.activation, splitter, earlier: [0, 0, 0, 0], firstQueue: 0 },
       ...{ eventCounts: splitter.state.events.counts, queues: KERNEL },
       loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
+      ...QUIET,
       fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     });
   const run = 'd1f0a85e2b7c9364';

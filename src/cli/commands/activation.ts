@@ -4,6 +4,7 @@ import { type CommandModule } from 'yargs';
 import { type ActivateAnswer, NoEngineError } from '../../engine';
 import { type Ask, asker } from '../ask';
 import { readAddresses } from '../addresses';
+import { loginName } from '../login';
 import { engineOptions, type EngineOptions, type GlobalOptions } from '../options';
 import { Failure } from '../../configuration/errors';
 
@@ -34,7 +35,7 @@ export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
   handler: async (options) => {
     const { collector } = options;
     await forEachAddress(options, async (ask, cpe) =>
-      formatActivated(cpe, (await ask({ command: 'activate', cpe, collector })) as ActivateAnswer),
+      formatActivated(cpe, (await ask({ command: 'activate', cpe, collector, login: loginName() })) as ActivateAnswer),
     );
   },
 };
@@ -58,7 +59,7 @@ export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
       .example('$0 deactivate - < cpes.txt', 'every CPE in a file'),
   handler: (options) =>
     forEachAddress(options, async (ask, cpe) => {
-      const { ended } = (await ask({ command: 'deactivate', cpe })) as { ended: boolean };
+      const { ended } = (await ask({ command: 'deactivate', cpe, login: loginName() })) as { ended: boolean };
       return ended ? `the next session of ${cpe} goes to the ITMS` : `${cpe} was not activated: nothing to do`;
     }),
 };
@@ -109,7 +110,7 @@ export const pauseCommand: CommandModule<GlobalOptions, EngineOptions> = {
       .example('$0 pause', 'every new session goes to the ITMS')
       .example('$0 pause --instance north', 'of several engines, the one named north'),
   handler: async (options) => {
-    const { was } = (await asker(options).ask({ command: 'pause' })) as { was: boolean };
+    const { was } = (await asker(options).ask({ command: 'pause', login: loginName() })) as { was: boolean };
     process.stdout.write(was ? 'already paused\n' : 'paused: every new session goes to the ITMS\n');
   },
 };
@@ -119,7 +120,7 @@ export const resumeCommand: CommandModule<GlobalOptions, EngineOptions> = {
   describe: 'divert sessions again after a pause',
   builder: (parser) => parser.options(engineOptions).example('$0 resume', 'woken CPEs are diverted again'),
   handler: async (options) => {
-    const { was } = (await asker(options).ask({ command: 'resume' })) as { was: boolean };
+    const { was } = (await asker(options).ask({ command: 'resume', login: loginName() })) as { was: boolean };
     process.stdout.write(was ? 'resumed: woken CPEs are diverted again\n' : 'was not paused\n');
   },
 };

@@ -1,9 +1,16 @@
 /** `acsplit history`: past sessions and events, read from the files; no engine needs to run. */
 import { join } from 'node:path';
 import { type CommandModule } from 'yargs';
-import { type HistoryEvent, readHistory, type SessionRow, type Status } from '../../engine';
+import {
+  EVENT_KINDS,
+  type EventKind,
+  type HistoryEvent,
+  readHistory,
+  type SessionRow,
+  type Status,
+} from '../../engine';
 import { Failure, UsageError } from '../../configuration/errors';
-import { parseAddress } from '../../packet/address';
+import { formatAddress, parseAddress } from '../../packet/address';
 import { requireAddress } from '../addresses';
 import { asker } from '../ask';
 import { formatHistory, parseTime, sessionJson } from '../history-text';
@@ -13,6 +20,7 @@ interface HistoryOptions extends EngineOptions {
   json: boolean;
   cpe?: string | undefined;
   collector?: string | undefined;
+  kind?: (EventKind | 'session')[] | undefined;
   since?: string | undefined;
   until?: string | undefined;
   limit: number;
@@ -22,13 +30,19 @@ const MAX_LIMIT = 1_000_000;
 
 export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
   command: 'history',
-  describe: 'show past sessions, and restarts and reloads beside them',
+  describe: 'show past sessions, and what operators, servers and the engine did meanwhile',
   builder: (parser) =>
     parser
       .options(engineOptions)
       .option('json', jsonOption)
-      .option('cpe', { type: 'string', requiresArg: true, describe: 'only sessions of this CPE' })
-      .option('collector', { type: 'string', requiresArg: true, describe: 'only sessions of this collector' })
+      .option('cpe', { type: 'string', requiresArg: true, describe: 'only what concerns this CPE' })
+      .option('collector', { type: 'string', requiresArg: true, describe: 'only what concerns this collector' })
+      .option('kind', {
+        array: true,
+        requiresArg: true,
+        choices: ['session', ...EVENT_KINDS] as const,
+        describe: 'only this; may be given several times',
+      })
       .option('since', {
         type: 'string',
         requiresArg: true,
@@ -37,12 +51,13 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
       .option('until', { type: 'string', requiresArg: true, describe: 'up to then, in the same form' })
       .option('limit', { type: 'number', requiresArg: true, default: 1000, describe: 'the newest so many sessions' })
       .example('$0 history --cpe 10.1.0.5', 'every session of one CPE that is kept')
+      .example('$0 history --kind operator --since 1d', 'who paused, resumed, activated')
       .example('$0 history --since 2h --json', 'for scripts'),
   handler: printHistory,
 };
 
 async function printHistory(options: HistoryOptions): Promise<void> {
-  const { json, limit, collector } = options;
+  const { json, limit } = options;
   if (!(Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT)) {
     throw new UsageError(`--limit: expected a number of sessions from 1 to ${MAX_LIMIT}`);
   }
@@ -56,10 +71,9 @@ async function printHistory(options: HistoryOptions): Promise<void> {
   const directory = await directoryOf(options);
   const newest = new Newest(limit);
   const events: HistoryEvent[] = [];
-  const { damaged } = read(directory, search, newest, events, collector);
+  const { damaged } = read(directory, search, newest, events, options);
   const sessions = newest.inOrder();
-  // What is about all CPEs would only be in the way.
-  const shown = cpe === undefined && collector === undefined ? events.sort((a, b) => a.timeMs - b.timeMs) : [];
+  const shown = events.sort((a, b) => a.timeMs - b.timeMs);
   if (json) {
     process.stdout.write(
       `${JSON.stringify({ sessions: sessions.map(sessionJson), events: shown, damaged }, null, 2)}\n`,
@@ -80,16 +94,24 @@ function read(
   search: { cpe: Int32Array | undefined; sinceMs: number | undefined; untilMs: number | undefined },
   newest: Newest,
   events: HistoryEvent[],
-  collector: string | undefined,
+  { collector, kind }: HistoryOptions,
 ): { damaged: number } {
+  const isWanted = (one: EventKind | 'session') => kind === undefined || kind.includes(one);
+  const cpe = search.cpe && formatAddress(search.cpe);
+
   try {
     return readHistory(
       { directory, ...search },
       {
         sessions: (row) => {
-          if (collector === undefined || row.collector === collector) newest.add(row);
+          if (isWanted('session') && (collector === undefined || row.collector === collector)) newest.add(row);
         },
-        events: (event) => events.push(event),
+        // What concerns all CPEs or servers would only be in the way.
+        events: (event) => {
+          const isOfCpe = cpe === undefined || event.cpe === cpe;
+          const isOfCollector = collector === undefined || [event.collector, event.server].includes(collector);
+          if (isWanted(event.kind) && isOfCpe && isOfCollector) events.push(event);
+        },
       },
     );
   } catch (error) {

@@ -14,7 +14,15 @@ import {
   startEngine,
 } from '../../engine';
 import { FastPath } from '../../steering/fast-path';
-import { acsElsewhere, aliveSets, describeElsewhere, describeQueues, installedQueue } from '../../steering/iptables';
+import {
+  acsElsewhere,
+  aliveSets,
+  countFallbackSessions,
+  describeElsewhere,
+  describeQueues,
+  installedQueue,
+} from '../../steering/iptables';
+import { families as familiesOf } from '../../splitter/topology';
 import { loadConfiguration, steeringOf } from '../../configuration/configuration';
 import { exitCodeOf, Failure } from '../../configuration/errors';
 import { requireServersElsewhere } from '../../configuration/own-addresses';
@@ -85,7 +93,13 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
   requireServersElsewhere(configuration.topology);
   const sets = aliveSets(configuration.topology, steeringOf(configuration));
   const carrier = new FastPath(configuration.name, configuration.stateDirectory);
-  return { ...configuration, aliveSets: sets, carrier, version: readVersion(), log };
+  const families = familiesOf(configuration.topology);
+  return {
+    ...configuration,
+    ...{ aliveSets: sets, carrier, version: readVersion(), log },
+    readKeys: () => loadConfiguration(config).keys,
+    countFallbackSessions: () => countFallbackSessions(configuration.name, families),
+  };
 }
 
 /** Rules from before, made for other queues, would leave this engine without a packet, and it would look healthy. */
@@ -109,11 +123,10 @@ async function warnOfStandby({ topology, log }: EngineOptions): Promise<void> {
 async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: EngineLog): Promise<void> {
   manager.reloading();
   try {
-    const options = readOptions(config, log);
-    await engine.reload(options);
+    const { options, changed } = await engine.reload(() => readOptions(config, log));
     void warnOfStandby(options);
     log.info(
-      { event: 'reload' },
+      { event: 'reload', changed },
       withFile('configuration reloaded; if addresses, ports or networks changed, run: acsplit rules install', options),
     );
   } catch (error) {

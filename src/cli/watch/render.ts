@@ -6,7 +6,7 @@
 
 import { type QueueStatus, type Status } from '../../engine';
 import { TABLES } from '../../splitter/table-list';
-import { fastPathOf, formatDuration, otherLosses } from '../status-text';
+import { configurationLine, fallbackLine, fastPathOf, formatDuration, historyLine, otherLosses } from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
@@ -45,6 +45,7 @@ export function renderWatch(history: History, screen: Screen): string[] {
     '',
     ...sides(now.status, rates, screen),
     ...alsoLost(now.status, screen),
+    ...remarks(now.status, screen),
     '',
     ...tables(now.status, screen),
     '',
@@ -135,6 +136,22 @@ function queueTexts({ waiting, queueDropped, userDropped, lost }: QueueStatus, p
 /** Losses that belong to no side, one line per cause so that no line is cut. */
 function alsoLost(status: Status, { paint }: Screen): string[] {
   return otherLosses(status).map(([packets, cause]) => paint('red', `also lost: ${countText(packets)} ${cause}`));
+}
+
+/** The history, and what is not as it should be. */
+function remarks(status: Status, { paint }: Screen): string[] {
+  const line = (text: string, isFine: boolean) => {
+    if (text === '') return [];
+    const words = text.trimEnd().replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+    return [isFine ? words : paint('red', words)];
+  };
+  const { state } = status.history;
+  const isComplete = state !== 'failing' && historyLine(status).includes('nothing lost');
+  return [
+    ...line(fallbackLine(status), status.fallback?.active === false),
+    ...line(configurationLine(status), false),
+    ...line(historyLine(status), isComplete),
+  ];
 }
 
 function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {

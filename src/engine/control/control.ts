@@ -25,9 +25,12 @@ const CONNECTION_TIMEOUT_MS = 5000;
 const SOCKET_MODE = 0o660;
 
 /**
- * Handlers by command. They answer at once or later, with plain JSON. A thrown error becomes the response's `error`.
+ * Handlers by command. They answer at once or later, with plain JSON. A thrown error becomes the response's `error`. The
+ * descriptor is that of the connection, and valid until the handler returns; undefined once the connection is gone.
  */
-export type ControlCommands = Readonly<Record<string, (request: ControlRequest) => unknown>>;
+export type ControlCommands = Readonly<
+  Record<string, (request: ControlRequest, descriptor: number | undefined) => unknown>
+>;
 
 export interface ControlServer {
   /** The path still leads to this server: nobody has removed or replaced the socket's file. */
@@ -79,7 +82,7 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
   let isAsked = false;
   const ask = (line: string) => {
     isAsked = true;
-    void respond(line, commands).then(answer);
+    void respond(line, commands, descriptorOf(socket)).then(answer);
   };
   const answer = (response: unknown) => {
     if (isAnswered) return;
@@ -107,11 +110,17 @@ function serveConnection(socket: Socket, commands: ControlCommands): void {
   socket.on('close', () => clearTimeout(limit));
 }
 
+/** Node keeps it to itself, and has no other way to ask the kernel who connected. */
+function descriptorOf(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as Socket & { _handle?: { fd?: number } | null };
+  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
+}
+
 function refuse(error: string) {
   return { ok: false, error };
 }
 
-async function respond(line: string, commands: ControlCommands): Promise<unknown> {
+async function respond(line: string, commands: ControlCommands, descriptor: number | undefined): Promise<unknown> {
   let request: unknown;
   try {
     request = JSON.parse(line);
@@ -122,7 +131,7 @@ async function respond(line: string, commands: ControlCommands): Promise<unknown
   if (typeof command !== 'string') return refuse('a request is { "command": … }');
   if (!Object.hasOwn(commands, command)) return refuse(`unknown command ${JSON.stringify(command.slice(0, 64))}`);
   try {
-    return { ok: true, result: await commands[command](request as ControlRequest) };
+    return { ok: true, result: await commands[command](request as ControlRequest, descriptor) };
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }

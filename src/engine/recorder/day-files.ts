@@ -103,8 +103,9 @@ export class DayFiles {
     }
   }
 
-  /** Appends lines to the day's events; after the first flush. @throws SystemError, and the file is as it was */
+  /** Appends lines to the day's events; after the first flush. @throws Error, and the file is as it was */
   addEvents(events: readonly object[], nowMs: number): void {
+    if (this.bytes > this.options.maxBytes) throw new Error(TOO_LARGE);
     const path = pathOf(this.options.directory, dayOf(nowMs), 'events');
     const fd = openSync(path, APPENDING, FILE_MODE);
     try {
@@ -238,7 +239,7 @@ export class DayFiles {
       bytes -= one.bytes;
     }
     this.bytes = bytes;
-    if (bytes > maxBytes) throw new Error('the history of today alone has reached history.maxMiB');
+    if (bytes > maxBytes) throw new Error(TOO_LARGE);
   }
 
   private drop(row: SessionRow): void {
@@ -247,6 +248,7 @@ export class DayFiles {
   }
 }
 
+const TOO_LARGE = 'the history of today alone has reached history.maxMiB';
 const NEWLINE = 0x0a;
 const APPENDING = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
 

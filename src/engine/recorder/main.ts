@@ -35,9 +35,9 @@ class Program {
     setInterval(() => this.flush(), FLUSH_MS);
   }
 
+  /** Events that come together are written together: each write waits for the disk. */
   note(id: number, event: HistoryEvent): void {
-    this.waiting.push({ id, event });
-    this.writeEvents();
+    if (this.waiting.push({ id, event }) === 1) setImmediate(() => this.writeEvents());
   }
 
   stop(): void {
@@ -56,15 +56,19 @@ class Program {
 
   /** The supervisor keeps an event until it is told that it is written. */
   private writeEvents(): void {
+    const { waiting } = this;
+    if (waiting.length === 0) return;
     try {
-      for (let one = this.waiting[0]; one !== undefined; one = this.waiting[0]) {
-        this.recorder.note(one.event, Date.now());
-        this.waiting.shift();
-        tell({ kind: 'kept', id: one.id });
-      }
+      this.recorder.note(
+        waiting.map(({ event }) => event),
+        Date.now(),
+      );
     } catch {
       // Tried again with the next flush.
+      return;
     }
+    this.waiting = [];
+    for (const { id } of waiting) tell({ kind: 'kept', id });
   }
 }
 

@@ -59,10 +59,10 @@ export class Recorder {
   }
 
   /** @throws SystemError when it cannot be written */
-  note(event: HistoryEvent, nowMs: number): void {
+  note(events: readonly HistoryEvent[], nowMs: number): void {
     if (!this.isOpen) this.flush(nowMs);
-    this.files.addEvents([event], nowMs);
-    this.ring.counts[Count.Events]++;
+    this.files.addEvents(events, nowMs);
+    this.ring.counts[Count.Events] += events.length;
   }
 
   /** The engine stops: writes everything, open sessions included. */

@@ -69,10 +69,36 @@ export interface Status {
   losses: Losses;
   fastPath: FastPathStatus & { mode: FastPathMode };
   history: HistoryStatus;
+  configuration: ConfigurationStatus;
+  fallback: FallbackStatus;
 }
 
 /** What is kept of past sessions. */
 export type HistoryStatus = RecorderStatus | { state: 'off' };
+
+/** What `status` tells of the configuration. */
+export interface ConfigurationStatus {
+  file: string;
+  /** Keys whose value in the file is another one now. */
+  differs: readonly string[];
+  /** Why the file cannot be read now; null when it can. */
+  error: string | null;
+  reloads: { done: number; refused: number };
+  /** The last reload was refused. */
+  refused: boolean;
+  /** Another version is installed than the one that runs. */
+  upgraded: boolean;
+}
+
+/** Times without verdicts in which the kernel sent new sessions to the ITMS, since this engine started. */
+export interface FallbackStatus {
+  /** Now. */
+  active: boolean;
+  times: number;
+  totalMs: number;
+  /** Sessions that went to the ITMS; null where the rules cannot be read. */
+  sessions: number | null;
+}
 
 export interface StatusParts {
   version: string;
@@ -95,6 +121,9 @@ export interface StatusParts {
   fastPath: Status['fastPath'];
   /** Undefined without `history` in the configuration. */
   history?: RecorderStatus | undefined;
+  configuration: ConfigurationStatus;
+  /** Undefined before the engine has begun. */
+  fallback: FallbackStatus | undefined;
 }
 
 export function composeStatus(parts: StatusParts): Status {
@@ -116,6 +145,8 @@ export function composeStatus(parts: StatusParts): Status {
     losses: losses(queues, parts.loop),
     fastPath: parts.fastPath,
     history: parts.history ?? { state: 'off' },
+    configuration: parts.configuration,
+    fallback: parts.fallback ?? { active: false, times: 0, totalMs: 0, sessions: 0 },
   };
 }
 

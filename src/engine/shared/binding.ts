@@ -106,6 +106,12 @@ export interface BatchLayout {
   journal: { bytes: number; phase: number; attempts: number; counters: number; counterNames: string[] };
 }
 
+/** By SO_PEERCRED. */
+export interface Peer {
+  pid: number;
+  uid: number;
+}
+
 export interface Addon {
   layout(capacity: number): BatchLayout;
   /** @throws QueueError */
@@ -128,6 +134,8 @@ export interface Addon {
   isReadable(fd: number): boolean;
   /** To a unix socket; a path starting with `@` is a name in the abstract namespace. @throws SystemError */
   sendDatagram(path: string, text: string): void;
+  /** The process that connected to this unix socket, as it was then. @throws SystemError */
+  peerOf(fd: number): Peer;
   /** The socket that `fillSet` uses. @throws SystemError */
   openSetSocket(): number;
   /** Puts every address of family 4 or 6 into the ipset (hash:net) for this many seconds. @throws SystemError */

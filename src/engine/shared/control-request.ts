@@ -19,7 +19,9 @@ export const COMMANDS = ['status', 'tables', 'events', 'packets', ...CHANGES] as
 export type CommandName = (typeof COMMANDS)[number];
 
 /** Handlers of these commands; they answer at once or later. */
-export type Answers<Name extends CommandName> = Readonly<Record<Name, (request: ControlRequest) => unknown>>;
+export type Answers<Name extends CommandName> = Readonly<
+  Record<Name, (request: ControlRequest, descriptor?: number) => unknown>
+>;
 
 /** The result of an activation by hand: always armed, but it diverts only where diverting is on. */
 export interface ActivateAnswer {

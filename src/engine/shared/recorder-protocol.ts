@@ -8,11 +8,25 @@ export interface HistorySettings {
   maxMiB: number;
 }
 
-/** Something that happened besides sessions: kept beside them. */
+/** What is kept beside sessions. */
+export const EVENT_KINDS = [
+  'engine-started',
+  'engine-stopped',
+  'worker-restarted',
+  'tables-reset',
+  'reloaded',
+  'reload-refused',
+  'operator',
+  'server',
+  'fallback-began',
+  'fallback-ended',
+] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+
 export interface HistoryEvent extends Record<string, unknown> {
   /** Wall clock, ms since 1970. */
   timeMs: number;
-  kind: string;
+  kind: EventKind;
 }
 
 export interface RecorderStart {

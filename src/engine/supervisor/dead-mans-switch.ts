@@ -21,8 +21,10 @@ export interface SwitchOptions {
   sets: () => readonly SelfEmptyingSet[];
   /** When verdicts last flowed, by the given clock. See Liveness. */
   lastFlowMs: (nowMs: number) => number;
-  /** Called when the sets were empty for a while. */
-  onFall: () => void;
+  /** Called when the sets have become empty while we watch. */
+  onBegin: () => void;
+  /** Called when the sets were empty for a while: for how long, and which process caused it. */
+  onFall: (fallenMs: number, cause: 'worker' | 'supervisor') => void;
   log: EngineLog;
 }
 
@@ -78,6 +80,7 @@ export function soonestTakeoverMs({ seconds }: SelfEmptyingSet): number {
 
 export class DeadMansSwitch {
   private filledMs = Infinity;
+  private isFallen = false;
   private lookedMs: number;
   /** How long the supervisor did not run since the sets were last refreshed. */
   private stalledMs = 0;
@@ -98,8 +101,8 @@ export class DeadMansSwitch {
   hold(): void {
     const nowMs = this.system.nowMs();
     this.noteStall(nowMs);
-    if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return;
     const sets = this.options.sets();
+    if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return this.tellBegin(nowMs, sets);
     for (const set of sets) this.refresh(set);
     if (sets.length > 0) this.tellFall(nowMs, sets[0].seconds);
     this.stalledMs = 0;
@@ -122,16 +125,19 @@ export class DeadMansSwitch {
     );
   }
 
-  /** Logs if the sets were empty for a while between two refreshes, and which process caused it. */
+  private tellBegin(nowMs: number, sets: readonly SelfEmptyingSet[]): void {
+    if (this.isFallen || sets.length === 0 || nowMs - this.filledMs <= sets[0].seconds * 1000) return;
+    this.isFallen = true;
+    this.options.onBegin();
+  }
+
+  /** If the sets were empty for a while between two refreshes. */
   private tellFall(nowMs: number, seconds: number): void {
     const fallenMs = Math.round(nowMs - this.filledMs - seconds * 1000);
     this.filledMs = nowMs;
     if (fallenMs <= 0) return;
-    const cause = this.stalledMs >= fallenMs ? 'supervisor' : 'worker';
-    const why = cause === 'supervisor' ? 'the supervisor did not run' : 'no verdicts';
-    const what = `${why}: for ${fallenMs} ms the kernel sent new sessions to the ITMS`;
-    this.options.log.warn({ event: 'fallback', fallenMs, cause }, what);
-    this.options.onFall();
+    this.isFallen = false;
+    this.options.onFall(fallenMs, this.stalledMs >= fallenMs ? 'supervisor' : 'worker');
   }
 
   private refresh(set: SelfEmptyingSet): void {

@@ -3,6 +3,7 @@ import { type FastPath, type FastPathMode } from '../shared/fast-path';
 import { type EngineLog } from '../shared/engine-log';
 import { type HistorySettings } from '../shared/recorder-protocol';
 import { type Reloadable } from '../shared/worker-protocol';
+import { type Keys } from './configuration-watch';
 import { type SelfEmptyingSet } from './dead-mans-switch';
 import { type QueueSettings } from './queues';
 
@@ -18,6 +19,12 @@ export interface EngineOptions extends Reloadable {
   controlGroup: string | undefined;
   /** Refreshed while verdicts flow; when they are empty, the iptables rules send CPEs to the ITMS. None with `hold`. */
   aliveSets: readonly SelfEmptyingSet[];
+  /** Every key of the configuration in force, with its value. */
+  keys: Keys;
+  /** The same of the file as it is now. @throws Error, one line */
+  readKeys: () => Keys;
+  /** Connections that the rules have sent to the ITMS without the engine; undefined where they cannot be read. */
+  countFallbackSessions: () => Promise<number | undefined>;
   /** Where Prometheus scrapes. */
   metrics: { listen: string };
   fastPath: FastPathMode;
@@ -29,11 +36,21 @@ export interface EngineOptions extends Reloadable {
   log: EngineLog;
 }
 
+export interface Reloaded {
+  options: EngineOptions;
+  /** Keys of the configuration. */
+  changed: string[];
+}
+
 export interface Engine {
   /** Sends verdicts for the packets already read, closes the queues, removes the control socket. Idempotent. */
   stop(): Promise<void>;
-  /** Applies new settings to the running engine; no session is lost. @throws EngineError, and nothing has changed */
-  reload(options: EngineOptions): Promise<void>;
+  /**
+   * Applies new settings to the running engine; no session is lost.
+   * @param read the new settings; may throw
+   * @throws EngineError or what `read` throws, and nothing has changed
+   */
+  reload(read: () => EngineOptions): Promise<Reloaded>;
   /** See Liveness. */
   verdictsFlow(): boolean;
   /** Resolves after `stop`; rejects with EngineError when the engine cannot go on. */

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { type EngineLog } from '../shared/engine-log';
 import { Count, type FlowRing } from '../shared/flow-ring';
 import {
+  type EventKind,
   type FromRecorder,
   type HistoryEvent,
   type Lost,
@@ -57,7 +58,7 @@ export class RecorderKeeper {
   }
 
   /** Keeps an event that happened now. */
-  note(kind: string, details: object = {}): void {
+  note(kind: EventKind, details: object = {}): void {
     if (this.events.size >= MAX_EVENTS) {
       this.lostEvents++;
       return;

@@ -5,19 +5,22 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Splitter } from '../../splitter/splitter';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
 import { controlSocketPath, refuseLivingEngine } from '../control/ask';
+import { audited } from '../control/audit';
 import { type KeptControl, keepControl } from '../control/control-keeper';
+import { ConfigurationWatch } from './configuration-watch';
 import { DeadMansSwitch, soonestTakeoverMs, takeoverMs } from './dead-mans-switch';
 import { FlowRing } from '../shared/flow-ring';
 import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
-import { type Engine, type EngineOptions } from './engine-options';
+import { type Engine, type EngineOptions, type Reloaded } from './engine-options';
 import { Carrier } from './carrier';
+import { FallbackWatch } from './fallback-watch';
 import { Heartbeat, heartbeatPath } from './heartbeat';
 import { HeldState, seed } from './held-state';
 import { requireInterfaces, warnOfHost } from './host-checks';
@@ -36,7 +39,7 @@ import { readQueueCounters } from '../shared/queue-counters';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
 import { composeStatus, type Status } from '../report/status';
-import { type Answers, CHANGES, type CommandName } from '../shared/control-request';
+import { type Answers, type CommandName } from '../shared/control-request';
 import { WorkerKeeper } from './worker-keeper';
 import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram } from './worker-program';
 import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
@@ -97,7 +100,6 @@ class Supervisor implements Engine {
   private historyFd: number | undefined;
   private recorder: RecorderKeeper | undefined;
   private program: WorkerProgram | undefined;
-  private isSkewTold = false;
   private journal: Journal | undefined;
   private observation: Observation | undefined;
   private control: KeptControl | undefined;
@@ -108,6 +110,8 @@ class Supervisor implements Engine {
   private aliveSwitch: DeadMansSwitch | undefined;
   private heartbeat: Heartbeat | undefined;
   private readonly carrier: Carrier;
+  private readonly configuration: ConfigurationWatch;
+  private fallback: FallbackWatch | undefined;
   private keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
@@ -118,6 +122,9 @@ class Supervisor implements Engine {
     this.options = options;
     this.log = options.log;
     this.carrier = new Carrier(options);
+    const { file, keys, readKeys, version, log } = options;
+    const mark = () => markOf(file);
+    this.configuration = new ConfigurationWatch({ file, keys, mark, readKeys, installedVersion, version, log });
     this.finished = new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
@@ -139,6 +146,13 @@ class Supervisor implements Engine {
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
     this.recorder = this.makeRecorder(this.program);
+    const absentMs = absenceOf(lastLookMs(this.held.header.hands));
+    this.recorder?.note('engine-started', { version: options.version, absentMs });
+    this.fallback = new FallbackWatch({
+      countSessions: options.countFallbackSessions,
+      keep: (kind, details) => this.recorder?.note(kind, details),
+      log,
+    });
     const path = controlSocketPath(options.stateDirectory);
     this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
     this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness);
@@ -155,6 +169,7 @@ class Supervisor implements Engine {
     this.registration = register({ name, file, socket: path, stateDirectory, firstQueue: queue.first, version }, log);
     await this.beginUnless(stopped, this.keeper);
     this.liveness.watch();
+    this.tellAbsence(absentMs);
     this.aliveSwitch = this.makeSwitch(this.liveness);
     this.heartbeat = new Heartbeat({
       ...{ path: heartbeatPath(options.stateDirectory), clock: boottimeMs, log },
@@ -170,6 +185,13 @@ class Supervisor implements Engine {
       { event: 'ready', queues, activation: options.activation, control: path, worker: this.keeper.pid },
       'verdicts flow',
     );
+  }
+
+  /** The kernel sent sessions to the ITMS while no engine refreshed the sets. */
+  private tellAbsence(absentMs: number | null): void {
+    const [set] = this.options.aliveSets;
+    const fallenMs = set === undefined || absentMs === null ? 0 : absentMs - set.seconds * 1000;
+    if (fallenMs > 0) this.fallback?.endedAtStart(fallenMs);
   }
 
   /** The slow part of a start is the worker's own. */
@@ -189,7 +211,21 @@ class Supervisor implements Engine {
     return this.stopping;
   }
 
-  async reload(options: EngineOptions): Promise<void> {
+  async reload(read: () => EngineOptions): Promise<Reloaded> {
+    try {
+      const options = read();
+      await this.apply(options);
+      const changed = this.configuration.reloaded(options.keys);
+      this.recorder?.note('reloaded', { changed: changed.join(' ') });
+      return { options, changed };
+    } catch (error) {
+      this.configuration.refused();
+      this.recorder?.note('reload-refused', { reason: (error as Error).message });
+      throw error;
+    }
+  }
+
+  private async apply(options: EngineOptions): Promise<void> {
     requireReloadable(this.options, options);
     requireInterfaces(options.topology);
     requireSound(options);
@@ -197,7 +233,6 @@ class Supervisor implements Engine {
     this.options = options;
     this.state.reload(options);
     this.carrier.reload(options.topology);
-    this.recorder?.note('reloaded');
   }
 
   verdictsFlow(): boolean {
@@ -214,6 +249,7 @@ class Supervisor implements Engine {
     this.aliveSwitch?.stop();
     this.heartbeat?.stop();
     this.liveness?.stop();
+    this.configuration.stop();
     this.losses?.stop();
     this.carrier.stop();
     await this.keeper?.stop();
@@ -228,18 +264,6 @@ class Supervisor implements Engine {
     if (this.historyFd !== undefined) closeSync(this.historyFd);
     if (this.program) closeProgram(this.program);
     this.held?.close();
-  }
-
-  /** Once, when a worker starts while another version is installed. */
-  private tellSkew(): void {
-    const { version: running } = this.options;
-    const installed = installedVersion();
-    if (installed === undefined || installed === running || this.isSkewTold) return;
-    this.isSkewTold = true;
-    this.log.warn(
-      { event: 'upgraded', installed, running },
-      `version ${installed} is installed, and ${running} goes on: restart the engine when it suits`,
-    );
   }
 
   private get state(): HeldState {
@@ -260,7 +284,7 @@ class Supervisor implements Engine {
       }),
       start: () => {
         const { capacityEntries, queue } = this.options;
-        this.tellSkew();
+        this.configuration.lookAtVersion();
         const settings = settingsOf(this.options);
         return {
           settings,
@@ -286,14 +310,13 @@ class Supervisor implements Engine {
 
   /** The ring outlives workers and recorders. */
   private makeRecorder(program: WorkerProgram): RecorderKeeper | undefined {
-    const { history, name, log, version } = this.options;
+    const { history, name, log } = this.options;
     if (!history) return undefined;
     const { createMemory, mapFile } = loadAddon();
     const descriptor = (this.historyFd = createMemory(FlowRing.BYTES));
     const ring = new FlowRing(mapFile(descriptor, 0, FlowRing.BYTES));
     const start = { run: this.run, settings: history, directory: join(history.directory, name) };
     const recorder = new RecorderKeeper({ log, descriptor, ring, program, start });
-    recorder.note('engine-started', { version });
     return recorder;
   }
 
@@ -318,8 +341,16 @@ class Supervisor implements Engine {
 
   private makeSwitch(liveness: Liveness): DeadMansSwitch {
     const sets = () => this.options.aliveSets;
-    const onFall = () => this.keeper?.tellTakeover();
-    return new DeadMansSwitch({ sets, lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs), onFall, log: this.log });
+    return new DeadMansSwitch({
+      sets,
+      lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs),
+      onBegin: () => this.fallback?.began(),
+      onFall: (fallenMs, cause) => {
+        this.fallback?.ended(fallenMs, cause);
+        this.keeper?.tellTakeover();
+      },
+      log: this.log,
+    });
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
@@ -329,10 +360,6 @@ class Supervisor implements Engine {
   }
 
   private commands(keeper: WorkerKeeper): Answers<Exclude<CommandName, 'packets'>> {
-    const changes = CHANGES.map((command) => [
-      command,
-      (request: Record<string, unknown>) => keeper.ask({ kind: 'command', request: { ...request, command } }),
-    ]);
     return {
       status: () => this.status(),
       ...operations({
@@ -342,7 +369,12 @@ class Supervisor implements Engine {
         run: this.run,
         restarts: () => keeper.restarts,
       }),
-      ...(Object.fromEntries(changes) as Record<(typeof CHANGES)[number], () => Promise<unknown>>),
+      ...audited({
+        act: (request) => keeper.ask({ kind: 'command', request }),
+        peerOf: (descriptor) => loadAddon().peerOf(descriptor),
+        keep: (act) => this.recorder?.note('operator', act),
+        log: this.log,
+      }),
     };
   }
 
@@ -366,6 +398,8 @@ class Supervisor implements Engine {
       loop: journal?.counters() ?? NOTHING_LOST,
       fastPath: this.carrier.status(),
       history: this.recorder?.status,
+      configuration: this.configuration.status,
+      fallback: this.fallback?.status,
     });
   }
 }
@@ -380,4 +414,16 @@ function settingsOf({ topology, activation, lives, aliveSets }: EngineOptions): 
 function steps(journal: Journal): number {
   const { receiveCalls, sendCalls } = journal.counters();
   return receiveCalls + sendCalls;
+}
+
+/** For how long no worker had looked; null when none ever has, as after a boot. */
+function absenceOf(lookedMs: number): number | null {
+  const absentMs = Math.round(boottimeMs() - lookedMs);
+  return lookedMs > 0 && absentMs >= 0 ? absentMs : null;
+}
+
+/** Changes with the file's content. @throws SystemError */
+function markOf(file: string): string {
+  const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+  return [ino, size, mtimeNs].join();
 }

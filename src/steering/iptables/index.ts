@@ -3,6 +3,7 @@
 export { acsElsewhere, describeElsewhere, localRoutes } from './acs-address';
 export { checkRules, type Difference } from './check';
 export { describeDone, type Done, installedInstances, installRules, removeRules, type System } from './install';
+export { countFallbackSessions } from './fallback-sessions';
 export { describeQueues, installedQueue } from './installed-queue';
 export { DEFAULT_INSTANCE, isOfAnyInstance } from './instance';
 export { lockRules } from './lock';

@@ -17,7 +17,7 @@ const UNUSED: SessionRow = {
 };
 
 test('a line a session, then a line an event', () => {
-  const events = [{ timeMs: NOW_MS, kind: 'worker-restarted', reason: 'killed by SIGKILL' }];
+  const events = [{ timeMs: NOW_MS, kind: 'worker-restarted', reason: 'killed by SIGKILL' } as const];
   expect(`\n${formatHistory([ROW, UNUSED], events)}`).toBe(`
 ENDED AT                      CPE  COLLECTOR  WOKEN BY  CONNECTIONS  SECONDS      ANSWERS       ENDED
 2026-11-30T12:31:05Z     10.1.0.5         c1  response            2      2.3  empty+retry      closed
@@ -25,6 +25,8 @@ ENDED AT                      CPE  COLLECTOR  WOKEN BY  CONNECTIONS  SECONDS    
 
 2026-11-30T12:31:05Z  worker-restarted  reason=killed by SIGKILL
 `);
+  const hostile = { timeMs: NOW_MS, kind: 'operator', refused: "no collector is named '\x1b[2J\u202e'" } as const;
+  expect(formatHistory([], [hostile])).toMatch(/refused=no collector is named '\?\[2J\?'\n$/);
   expect(formatHistory([], [])).toBe('nothing found\n');
   expect(formatHistory([], events)).toBe('2026-11-30T12:31:05Z  worker-restarted  reason=killed by SIGKILL\n');
 });

@@ -1,6 +1,7 @@
 /** The status as text. */
 import { formatDuration, formatStatus } from '../../../src/cli/status-text';
 import { type Status } from '../../../src/engine/report/status';
+import { QUIET } from '../../support/quiet-status';
 
 const STATUS: Status = {
   version: '1.2.3',
@@ -24,6 +25,7 @@ const STATUS: Status = {
   ],
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
   fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+  ...QUIET,
   history: { state: 'off' },
 };
 

@@ -8,6 +8,7 @@ import { stateFilePath } from '../../../../src/engine/shared/state-file';
 import { composeStatus } from '../../../../src/engine/report/status';
 import { DEFAULT_LIVES } from '../../../../src/splitter/topology';
 import { TOPOLOGY } from '../../../support/rig';
+import { QUIET } from '../../../support/quiet-status';
 
 let directory: string;
 let open: HeldState[] = [];
@@ -87,6 +88,7 @@ describe('between two workers: the earlier packet count is not lost', () => {
         ...{ paused: false, splitter: state.look, eventCounts: new Float64Array(), earlier: state.earlier },
         ...{ firstQueue: 40, queues: counters(lastPacketId, waiting) },
         loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
+        ...QUIET,
         fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
       }).queues[1]!.lost;
     state.look.counters.byQueue[1] = 1500;

@@ -5,6 +5,7 @@ import { History } from '../../../../src/cli/watch/history';
 import { countText, renderLine, renderWatch, type Screen } from '../../../../src/cli/watch/render';
 import { inColour, plain } from '../../../../src/cli/watch/style';
 import { type Status } from '../../../../src/engine/report/status';
+import { QUIET } from '../../../support/quiet-status';
 
 const GOLDENS = join(__dirname, 'goldens');
 const SCREEN: Screen = { columns: 80, rows: 24, paint: plain, isAscii: false, intervalMs: 1000, clock: '22:37:04' };
@@ -57,6 +58,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
     ],
     losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    ...QUIET,
     history: { state: 'off' },
     ...more,
   };

@@ -9,6 +9,7 @@ import { type MetricsServer, serveMetrics } from '../../../../src/engine/report/
 import { Observation } from '../../../../src/engine/shared/observation';
 import { observe } from '../../../../src/engine/worker/observe';
 import { type Status } from '../../../../src/engine/report/status';
+import { QUIET } from '../../../support/quiet-status';
 
 const table = { count: 3, capacity: 64, full: 2 };
 const STATUS: Status = {
@@ -23,6 +24,7 @@ const STATUS: Status = {
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
   fastPath: { mode: 'on', carries: true, interfaces: ['eth0'], reason: null, packets: { 'carried-to-itms': 12 } },
+  ...QUIET,
   history: {
     ...{
       state: 'failing',

@@ -3,6 +3,7 @@ import { parseQueueCounters } from '../../../../src/engine/shared/queue-counters
 import { composeStatus, decidedSoFar, type StatusParts } from '../../../../src/engine/report/status';
 import { Event, EVENTS } from '../../../../src/splitter/memory/events';
 import { Reason, REASONS } from '../../../../src/splitter/reasons';
+import { QUIET } from '../../../support/quiet-status';
 
 const table = (count: number, full = 0) => ({ count, capacityEntries: 64, full });
 
@@ -36,12 +37,14 @@ function parts(given: {
     firstQueue: 40,
     queues,
     loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
+    ...QUIET,
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
   };
 }
 
 test('every key of the contract, and no other', () => {
   expect(composeStatus(parts({ proc: '   41 123456 7 2 65535 11 13 100 1\n', byQueue: [0, 90, 0, 0] }))).toEqual({
+    ...QUIET,
     version: '1.2.3',
     name: 'north',
     pid: 70,

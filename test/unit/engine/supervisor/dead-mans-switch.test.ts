@@ -29,12 +29,17 @@ function make(given: {
   let closed = false;
   const filled: { atMs: number; name: string }[] = [];
   const said: object[] = [];
-  const falls: number[] = [];
+  const begun: number[] = [];
+  const falls: { fallenMs: number; cause: string }[] = [];
   const from = performance.now();
   const nowMs = () => performance.now() - from;
   const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
   const dead = new DeadMansSwitch(
-    { sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), onFall: () => falls.push(nowMs()), log },
+    {
+      ...{ sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), log },
+      onBegin: () => begun.push(nowMs()),
+      onFall: (fallenMs, cause) => falls.push({ fallenMs, cause }),
+    },
     {
       fill: ({ name }) => {
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
@@ -45,7 +50,7 @@ function make(given: {
     },
   );
   const lastMs = () => filled.at(-1)?.atMs ?? -1;
-  return { dead, filled, said, falls, lastMs, isClosed: () => closed };
+  return { dead, filled, said, begun, falls, lastMs, isClosed: () => closed };
 }
 
 beforeEach(() => void jest.useFakeTimers());
@@ -87,30 +92,33 @@ test('one that is back within 3.5 s was never missed, at whatever moment it died
   }
 });
 
-test('a worker that is back too late logs how long the kernel served alone; one that was not missed logs nothing', () => {
+test('a worker that is back too late: the fall is told when it begins and when it ends; one that was not missed tells nothing', () => {
   const given = { isAlive: true };
-  const { dead, said } = make(given);
+  const { dead, begun, falls } = make(given);
   jest.advanceTimersByTime(10_000);
   given.isAlive = false;
   jest.advanceTimersByTime(3400);
   given.isAlive = true;
   jest.advanceTimersByTime(10_000);
-  expect(said).toEqual([]);
+  expect([begun, falls]).toEqual([[], []]);
   given.isAlive = false;
   jest.advanceTimersByTime(10_000);
+  expect(begun).toHaveLength(1);
+  expect(begun[0]).toBeGreaterThan(23_400 + 3000);
+  expect(begun[0]).toBeLessThanOrEqual(23_400 + 5000);
   given.isAlive = true;
   jest.advanceTimersByTime(2000);
   dead.stop();
   // The last renewal was up to 1.5 s after the last sign of life; the first after it, up to 0.5 s after the next.
-  expect(said).toEqual([{ event: 'fallback', fallenMs: expect.any(Number) as number, cause: 'worker' }]);
-  const { fallenMs } = said[0] as { fallenMs: number };
+  expect(falls).toEqual([{ fallenMs: expect.any(Number) as number, cause: 'worker' }]);
+  const { fallenMs } = falls[0]!;
   expect(fallenMs).toBeGreaterThanOrEqual(5500);
   expect(fallenMs).toBeLessThanOrEqual(7500);
 });
 
 test('a supervisor that was stopped says so, and that the fall was its own', () => {
   const given: { isAlive: boolean; stoppedMs?: number } = { isAlive: true };
-  const { dead, said, falls } = make(given);
+  const { dead, said, begun, falls } = make(given);
   jest.advanceTimersByTime(1000);
   given.stoppedMs = 2000;
   jest.advanceTimersByTime(1000);
@@ -118,11 +126,8 @@ test('a supervisor that was stopped says so, and that the fall was its own', () 
   given.stoppedMs = 12_000;
   jest.advanceTimersByTime(1000);
   dead.stop();
-  expect(said.slice(1)).toEqual([
-    { event: 'supervisor-stalled', stalledMs: 10_500 },
-    { event: 'fallback', fallenMs: 7500, cause: 'supervisor' },
-  ]);
-  expect(falls).toHaveLength(1);
+  expect(said.slice(1)).toEqual([{ event: 'supervisor-stalled', stalledMs: 10_500 }]);
+  expect([begun, falls]).toEqual([[], [{ fallenMs: 7500, cause: 'supervisor' }]]);
 });
 
 test('a worker that dies before each look, and has given verdicts each time, is alive', () => {

@@ -1,0 +1,10 @@
+/** The parts of a status in which nothing has happened. */
+import { type Status } from '../../src/engine/report/status';
+
+export const QUIET: Pick<Status, 'configuration' | 'fallback'> = {
+  configuration: {
+    ...{ file: '/etc/acsplit/acsplit.yaml', differs: [], error: null },
+    ...{ reloads: { done: 0, refused: 0 }, refused: false, upgraded: false },
+  },
+  fallback: { active: false, times: 0, totalMs: 0, sessions: 0 },
+};
