@@ -69,6 +69,7 @@ const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit pause --instance north': ['test/e2e/brake.test.ts', "['pause'"],
   'acsplit rules remove --instance north': ['test/e2e/rules-install.test.ts', "'--instance', 'north'"],
   'acsplit history --cpe 10.1.0.5': ['test/e2e/history.test.ts', "'history', '--json', '--cpe'"],
+  'acsplit history --kind operator --since 1d': ['test/e2e/who-and-what.test.ts', "'history', '--json', '--kind'"],
   'acsplit history --since 2h --json': ['test/e2e/history.test.ts', "'--since', '2h'"],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],

@@ -65,6 +65,8 @@ function lasting(text: string, directory: string): string {
     text
       .replaceAll(directory, 'DIRECTORY')
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:]{8}Z/g, 'TIME')
+      // Whether the engine of before was gone for so long.
+      .replaceAll(/^TIME  fallback-ended  cause=engine .*\n/gm, '')
       .replaceAll(/(?<=login=|"login": ")[^\s"]+/g, 'LOGIN')
       // `1m 6s` on a slow machine.
       .replaceAll(/\b\d+m (?=\d+s\b)/g, '')
