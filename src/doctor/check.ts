@@ -10,8 +10,10 @@ export interface Fault {
   level: Exclude<Level, 'ok'>;
   /** What was found and how it affects the traffic, on one line. */
   says: string;
-  /** The command that fixes it, ready to be typed on this host. */
-  mend: string;
+  /** The command that fixes it, ready to be typed on this host; `null` where none on this host does. */
+  mend: string | null;
+  /** Where `mend` is null: a command that shows more. */
+  see?: string;
 }
 
 /** One check: what it looks at, and how it judges that. */
@@ -30,8 +32,9 @@ export interface Finding {
   check: string;
   level: Level;
   message: string;
-  /** `null` if there is nothing to fix, or if the message itself tells what to do. */
+  /** `null` if there is nothing to fix, or if no command on this host does. */
   mend: string | null;
+  see?: string;
 }
 
 /** A check without the type of its facts, so that all checks fit into one list. */
@@ -46,7 +49,9 @@ export function row<Facts>({ name, needs = [], look, judge, fine }: Check<Facts>
     const facts = await look(host, wanted);
     const faults = judge(facts, wanted);
     if (faults.length === 0) return [{ check: name, level: 'ok', message: fine(facts, wanted), mend: null }];
-    return faults.map(({ level, says, mend }) => ({ check: name, level, message: says, mend }));
+    return faults.map(({ level, says, mend, see }) => {
+      return { check: name, level, message: says, mend, ...(see === undefined ? {} : { see }) };
+    });
   };
   return { name, needs, find };
 }

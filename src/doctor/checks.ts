@@ -10,6 +10,7 @@ import { fallback } from './fallback';
 import { fastPath } from './fast-path';
 import { firewalls } from './firewalls';
 import { type Host } from './host';
+import { withMemory } from './memory';
 import { addon, bundle, queues, rights } from './kernel';
 import { acsAddress, bigTcp, interfaces, mtu } from './links';
 import { forwarding, routes } from './routing';
@@ -61,9 +62,10 @@ export async function diagnose(
   checks: readonly Row[] = CHECKS,
   onError: (error: unknown) => void = () => undefined,
 ): Promise<Diagnosis> {
+  const remembering = withMemory(host);
   const attempt = async ({ name, find }: Row): Promise<Finding[]> => {
     try {
-      return await find(host, wanted);
+      return await find(remembering, wanted);
     } catch (error) {
       onError(error);
       return [brokenOff(name, error, wanted)];
@@ -90,5 +92,5 @@ function brokenOff(check: string, error: unknown, wanted: Configuration): Findin
   // The message itself tells what to do.
   if (error instanceof Failure) return { check, level: 'failure', message: words, mend: null };
   const message = `the check failed to run: ${words.split('\n', 1)[0]}`;
-  return { check, level: 'failure', message, mend: acsplit('doctor --debug', wanted) };
+  return { check, level: 'failure', message, mend: null, see: acsplit('doctor --debug', wanted) };
 }

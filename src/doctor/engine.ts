@@ -77,8 +77,9 @@ export const engine: Check<EngineFacts> = {
       return [{ level: 'failure', says, mend: silent.restart }];
     }
     if ('complaint' in answer) {
-      const mend = unit === undefined ? acsplit('status', wanted) : `systemctl restart ${unit}`;
-      return [{ level: 'failure', says: answer.complaint, mend }];
+      const remedy =
+        unit === undefined ? { mend: null, see: acsplit('status', wanted) } : { mend: `systemctl restart ${unit}` };
+      return [{ level: 'failure', says: answer.complaint, ...remedy }];
     }
     const faults: Fault[] = [];
     const { status } = answer;
@@ -93,7 +94,8 @@ export const engine: Check<EngineFacts> = {
       return [{ level: 'failure', says, mend: `kill -CONT ${stoppedWorker}` }];
     }
     if (!status.ready) {
-      faults.push({ level: 'warning', says: 'the engine is not ready yet', mend: acsplit('status', wanted) });
+      const see = acsplit('status', wanted);
+      faults.push({ level: 'warning', says: 'the engine is not ready yet', mend: null, see });
     }
     if (status.paused) {
       const says = 'the engine is paused: every session goes to the ITMS';

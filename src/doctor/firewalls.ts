@@ -1,175 +1,121 @@
-/**
- * Base chains that iptables does not show: those of firewalld and of nftables in general. The kernel evaluates each base
- * chain separately, so an accept in our iptables chains does not override them. Source: nft(8), "CHAINS";
- * libnftables-json(5).
- */
+/** Base chains that iptables does not show, at every hook that forwarded packets pass: firewalld's, netdev ingress, raw. */
 
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { type Host } from './host';
-import { type CpeInterface, cpeInterfaceNames } from '../splitter/topology';
+import { type Drop, dropsIn, type NftChain, parseRuleset, type Reach, type Ruleset } from './nftables';
+import { isHookOfOurs, passagesAt } from './passages';
 import { interfacesOf } from './places';
 
-type Expression = Record<string, unknown>;
-
-export interface NftChain {
-  family: string;
-  table: string;
-  name: string;
-  /** Only base chains have a hook and a policy. */
-  hook?: string;
-  policy?: string;
-  rules: Expression[][];
-}
-
-interface Listing {
-  nftables: {
-    chain?: Omit<NftChain, 'rules'>;
-    rule?: { family: string; table: string; chain: string; expr: Expression[] };
-  }[];
-}
-
-/** Tables of iptables-nft; `rules check` reads these itself. */
-const IPTABLES = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
-const FAMILIES = new Set(['ip', 'ip6', 'inet']);
-/** Hooks that forwarded packets pass, and the interfaces known at each. */
-const HOOKS: Readonly<Record<string, { in: boolean; out: boolean }>> = {
-  prerouting: { in: true, out: false },
-  forward: { in: true, out: true },
-  postrouting: { in: false, out: true },
-};
-/** Limit on nested jumps; the kernel refuses loops. */
-const MAX_DEPTH = 16;
-
-/** A packet of ours at a hook. */
-interface Passage {
-  in?: string;
-  out?: string;
-}
-
-/** @throws SyntaxError if the text is not a listing */
-export function parseListing(text: string): NftChain[] {
-  const objects = (JSON.parse(text) as Listing).nftables;
-  const chains = objects.flatMap(({ chain }) => (chain ? [{ ...chain, rules: [] as Expression[][] }] : []));
-  for (const { rule } of objects) {
-    if (!rule) continue;
-    const owner = chains.find((c) => c.family === rule.family && c.table === rule.table && c.name === rule.chain);
-    owner?.rules.push(rule.expr);
-  }
-  return chains.filter(({ family, table }) => FAMILIES.has(family) && !(family !== 'inet' && IPTABLES.has(table)));
-}
-
-/** What happens to a packet; `goes on` if no rule decides for certain. */
-type Fate = 'dropped' | 'accepted' | 'goes on';
-
-function fateIn(chain: NftChain, packet: Passage, chains: readonly NftChain[], depth = 0): Fate {
-  for (const expressions of chain.rules) {
-    const verdict = expressions.find((e) => VERDICTS.some((name) => name in e));
-    if (!verdict) continue;
-    if (!expressions.every((e) => e === verdict || isCertain(e, packet))) continue;
-    if ('accept' in verdict) return 'accepted';
-    if ('return' in verdict) return 'goes on';
-    if ('drop' in verdict || 'reject' in verdict) return 'dropped';
-    const { target } = (verdict.jump ?? verdict.goto) as { target: string };
-    const called = chains.find((c) => c.family === chain.family && c.table === chain.table && c.name === target);
-    const fate = called && depth < MAX_DEPTH ? fateIn(called, packet, chains, depth + 1) : 'goes on';
-    if (fate !== 'goes on' || 'goto' in verdict) return fate;
-  }
-  return chain.policy === 'drop' ? 'dropped' : 'goes on';
-}
-
-const VERDICTS = ['accept', 'drop', 'reject', 'return', 'jump', 'goto'];
-/** Expressions that do not match but only count, log or comment. */
-const IDLE = new Set(['counter', 'log', 'comment']);
-
-/** Whether an expression matches every packet of ours at this hook. If that is uncertain, we trust the operator's policy. */
-function isCertain(expression: Expression, packet: Passage): boolean {
-  if (Object.keys(expression).every((key) => IDLE.has(key))) return true;
-  const match = expression.match as { op: string; left: unknown; right: unknown } | undefined;
-  if (!match) return false;
-  const values = listOf(match.right);
-  const held = holds(match.left, values, packet);
-  if (held === undefined) return false;
-  return match.op === '!=' ? !held : held;
-}
-
-/** `undefined`: depends on the packet. */
-function holds(left: unknown, values: unknown[], packet: Passage): boolean | undefined {
-  const { meta, ct } = left as { meta?: { key: string }; ct?: { key: string } };
-  const one = (own: string | undefined) =>
-    own === undefined ? undefined : values.some((value) => fits(String(value), own));
-  if (meta?.key === 'iifname' || meta?.key === 'iif') return one(packet.in);
-  if (meta?.key === 'oifname' || meta?.key === 'oif') return one(packet.out);
-  if (meta?.key === 'l4proto') return one('tcp');
-  if (ct?.key === 'state') return one('untracked');
-  return undefined;
-}
-
-function fits(pattern: string, name: string): boolean {
-  return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
-}
-
-function listOf(right: unknown): unknown[] {
-  const set = (right as { set?: unknown[] } | null)?.set;
-  return Array.isArray(set) ? set : Array.isArray(right) ? (right as unknown[]) : [right];
-}
-
-/** Base chains that certainly drop a packet of ours. */
-export function droppingChains(
-  chains: readonly NftChain[],
-  sides: readonly CpeInterface[],
-  others: readonly string[],
-): NftChain[] {
-  const ways = others.flatMap((other) =>
-    sides.flatMap((side) => [
-      { in: side.in, out: other },
-      { in: other, out: side.out },
-    ]),
-  );
-  return chains.filter((chain) => {
-    const known = HOOKS[chain.hook ?? ''];
-    if (!known) return false;
-    const passages = ways.map((way): Passage => ({
-      ...(known.in ? { in: way.in } : {}),
-      ...(known.out ? { out: way.out } : {}),
-    }));
-    return passages.some((packet) => fateIn(chain, packet, chains) === 'dropped');
-  });
-}
-
-type Looked = { chains: NftChain[] } | { isMissing: true };
+type Looked = { ruleset: Ruleset; lines: ReadonlyMap<string, string> } | { isMissing: true };
 
 function lookAtNft(host: Host): Looked {
   const { status, stdout } = host.run('nft', ['-j', 'list', 'ruleset']);
-  if (status === 0) return { chains: parseListing(stdout) };
-  return { isMissing: true };
+  if (status !== 0) return { isMissing: true };
+  const ruleset = parseRuleset(stdout);
+  const hasRules = ruleset.chains.some(({ hook }) => isHookOfOurs(hook ?? ''));
+  return { ruleset, lines: hasRules ? linesOf(host.run('nft', ['-a', 'list', 'ruleset']).stdout) : new Map() };
 }
 
-function mendOf({ family, table, name, hook }: NftChain, names: readonly string[]): string {
-  // nft writes a wildcard with *.
-  const set = `{ ${names.map((name) => name.replace(/\+$/, '*')).join(', ')} }`;
-  const known = HOOKS[hook!];
-  const ends = [...(known.in ? [`iifname ${set}`] : []), ...(known.out ? [`oifname ${set}`] : [])];
-  return `nft 'insert rule ${family} ${table} ${name} ${ends.join(' ')} ct state untracked accept'`;
+const keyOf = (chain: Pick<NftChain, 'family' | 'table' | 'name'>, handle: number) =>
+  `${chain.family} ${chain.table} ${chain.name} ${handle}`;
+
+/** The rules' text, by chain and handle. */
+function linesOf(text: string): Map<string, string> {
+  const lines = new Map<string, string>();
+  let at = { family: '', table: '', name: '' };
+  for (const line of text.split('\n')) {
+    const [, family, table] = /^table (\S+) (\S+) \{/.exec(line) ?? [];
+    const name = /^\tchain (\S+) \{/.exec(line)?.[1];
+    const [, rule, handle] = /^\t\t(.*) # handle (\d+)$/.exec(line) ?? [];
+    if (family !== undefined && table !== undefined) at = { family, table, name: '' };
+    else if (name !== undefined) at = { ...at, name };
+    else if (rule !== undefined) lines.set(keyOf(at, Number(handle)), rule);
+  }
+  return lines;
+}
+
+/** A rule or policy, and all of our traffic that it takes away. */
+interface Culprit extends Drop {
+  /** Where the packet comes from: the chain may be called from several. */
+  base: NftChain;
+  whats: Set<string>;
+}
+
+export function culprits(ruleset: Ruleset, { topology }: Pick<Configuration, 'topology'>): Culprit[] {
+  const found = new Map<string, Culprit>();
+  for (const base of ruleset.chains) {
+    const { hook = '', priority, devices } = base;
+    if (!isHookOfOurs(hook)) continue;
+    for (const passage of passagesAt(topology, hook, priority, devices)) {
+      if (!carries(base.family, passage.family)) continue;
+      for (const drop of dropsIn(base, passage, ruleset)) {
+        const key = keyOf(drop.chain, drop.rule?.handle ?? -1);
+        const known = found.get(key) ?? { ...drop, base, whats: new Set<string>() };
+        if (SEVERITY.indexOf(drop.reach) > SEVERITY.indexOf(known.reach)) known.reach = drop.reach;
+        found.set(key, known);
+        known.whats.add(passage.what);
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+const SEVERITY: readonly Reach[] = ['maybe', 'part', 'always'];
+
+function carries(chain: string, packet: 'ipv4' | 'ipv6'): boolean {
+  return chain === 'inet' || chain === 'netdev' || chain === (packet === 'ipv4' ? 'ip' : 'ip6');
+}
+
+/** Not narrower: the operator may narrow it, having read the text. A policy, or a rule for all, gets an exception for us. */
+function mendOf({ chain, rule, base }: Culprit, names: readonly string[]): string {
+  const { family, table, name } = chain;
+  const isForAll = !rule || !rule.expressions.some((e) => 'match' in e || 'vmap' in e);
+  const isTracked = base.hook !== 'ingress' && base.hook !== 'egress' && base.priority > -300;
+  if (isForAll && isTracked) {
+    // nft writes a wildcard with *.
+    const set = `{ ${names.map((one) => one.replace(/\+$/, '*')).join(', ')} }`;
+    const ends = [
+      ...(base.hook === 'postrouting' ? [] : [`iifname ${set}`]),
+      ...(base.hook === 'prerouting' ? [] : [`oifname ${set}`]),
+    ];
+    return `nft 'insert rule ${base.family} ${base.table} ${base.name} ${ends.join(' ')} ct state untracked accept'`;
+  }
+  if (!rule) return `nft 'chain ${family} ${table} ${name} { policy accept ; }'`;
+  return `nft delete rule ${family} ${table} ${name} handle ${rule.handle}`;
+}
+
+function asFault(culprit: Culprit, text: string | undefined, names: readonly string[]): Fault {
+  const { chain, base, rule, reach, whats } = culprit;
+  const where = `nftables ${chain.family} ${chain.table} ${chain.name} (${base.hook})`;
+  const what = rule === undefined ? 'policy drop' : `"${text ?? `rule ${rule.handle}`}"`;
+  const effect = reach === 'maybe' ? 'may drop' : reach === 'part' ? 'drops some of the' : 'drops';
+  const [first, ...others] = whats;
+  const more = others.length === 0 ? '' : ` and ${others.length} more kinds of our traffic`;
+  const says = `${where}: ${what} ${effect} ${first}${more}, even if iptables accepts it`;
+  return { level: reach === 'maybe' ? 'warning' : 'failure', says, mend: mendOf(culprit, names) };
 }
 
 export const firewalls: Check<Looked> = {
   name: 'firewalls',
   needs: ['rights'],
   look: lookAtNft,
-  judge: (looked, { topology }: Configuration) => {
+  judge: (looked, wanted: Configuration) => {
     if ('isMissing' in looked) {
       const says =
         'nft is not available: cannot inspect chains that iptables does not show (such as those of firewalld)';
       return [{ level: 'warning', says, mend: 'apt-get install nftables' }];
     }
-    const sides = topology.cpe.interfaces;
-    const own = cpeInterfaceNames(topology);
-    const others = interfacesOf(topology).filter((name) => !own.includes(name));
-    return droppingChains(looked.chains, sides, others).map((chain): Fault => {
-      const says = `nftables chain ${chain.family} ${chain.table} ${chain.name} (${chain.hook}) drops our traffic, even if iptables accepts it`;
-      return { level: 'failure', says, mend: mendOf(chain, interfacesOf(topology)) };
-    });
+    const names = interfacesOf(wanted.topology);
+    const faults = culprits(looked.ruleset, wanted).map((culprit) =>
+      asFault(culprit, looked.lines.get(keyOf(culprit.chain, culprit.rule?.handle ?? -1)), names),
+    );
+    // One exception for all that falls through a chain.
+    return faults.filter(({ mend }, i) => faults.findIndex((other) => other.mend === mend) === i);
   },
-  fine: () => 'no nftables chain outside iptables (firewalld, …) drops our traffic',
+  fine: (looked) => {
+    const count =
+      'isMissing' in looked ? 0 : looked.ruleset.chains.filter(({ hook }) => isHookOfOurs(hook ?? '')).length;
+    return `${count} nftables chains outside iptables see forwarded packets: none drops our TCP`;
+  },
 };

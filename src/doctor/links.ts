@@ -51,8 +51,8 @@ export const interfaces: Check<{ links: Link[]; others: string[] }> = {
         return [{ level: 'failure', says: `${name} is down`, mend: `ip link set dev ${name} up` }];
       }
       if (link.flags.includes('NO-CARRIER')) {
-        const says = `${name} has no carrier: check the cable and the far end; to watch it`;
-        return [{ level: 'failure', says, mend: `ip link show dev ${name}` }];
+        const says = `${name} has no carrier: check the cable and the far end`;
+        return [{ level: 'failure', says, mend: null, see: `ip link show dev ${name}` }];
       }
       return [];
     }),
@@ -61,7 +61,7 @@ export const interfaces: Check<{ links: Link[]; others: string[] }> = {
 
 function noneOf(name: string): Fault {
   const says = `no interface is called ${name} now: rules and engine wait for the first one`;
-  return { level: 'warning', says, mend: 'ip link show' };
+  return { level: 'warning', says, mend: null, see: 'ip link show' };
 }
 
 interface Addressed {

@@ -3,7 +3,7 @@
 import { checkRules, type Difference, isOfAnyInstance, RulesError } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault, type Level } from './check';
-import { acsplit, withFile } from './command-line';
+import { withFile } from './command-line';
 import { type Host } from './host';
 import { interfacesOf } from './places';
 
@@ -51,17 +51,17 @@ function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
 }
 
 /** Splits a message of `rules check` into the finding and the command that fixes it. */
-function split({ message }: Difference): { says: string; mend: string } {
+function split({ message }: Difference): { says: string; mend: string | null } {
   const found =
     /^(.*); (?:to put ours last, )?(?:run|change it|delete it|delete or narrow it|delete them there): (.*)$/.exec(
       message,
     );
-  return found ? { says: found[1], mend: found[2] } : { says: message, mend: '' };
+  return found ? { says: found[1], mend: found[2] } : { says: message, mend: null };
 }
 
 function asFault(level: Exclude<Level, 'ok'>, difference: Difference, wanted: Configuration): Fault {
   const { says, mend } = split(difference);
-  return { level, says, mend: withFile(mend, wanted) };
+  return { level, says, mend: mend === null ? null : withFile(mend, wanted) };
 }
 
 /** A rule that names a set that does not exist makes iptables-restore refuse its table. */
@@ -75,8 +75,7 @@ export const ownRules: Check<Found | RulesError> = {
   needs: ['rights', 'interfaces'],
   look: lookAtRules,
   judge: (found, wanted) => {
-    if (found instanceof RulesError)
-      return [{ level: 'failure', says: withFile(found.message, wanted), mend: acsplit('rules check', wanted) }];
+    if (found instanceof RulesError) return [{ level: 'failure', says: withFile(found.message, wanted), mend: null }];
     const faults = found.ours.map((difference) => asFault('failure', difference, wanted));
     const distinct = faults.filter(({ mend }, i) => faults.findIndex((other) => other.mend === mend) === i);
     const told = distinct.map((fault) => {
@@ -96,10 +95,10 @@ export const foreignRules: Check<Found | RulesError> = {
     found instanceof RulesError
       ? []
       : found.foreign.map((difference) => {
-          const level = difference.kind === 'skipped' ? 'warning' : 'failure';
+          const level = ['skipped', 'mayDrop'].includes(difference.kind) ? 'warning' : 'failure';
           return asFault(level, difference, wanted);
         }),
-  fine: () => "none of the host's other rules (Docker, ufw, …) interferes",
+  fine: () => "none of the host's other iptables rules (Docker, ufw, …) interferes",
 };
 
 export const policies: Check<Found | RulesError> = {

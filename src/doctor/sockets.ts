@@ -59,11 +59,9 @@ export const queueOwner: Check<Owner[]> = {
     const faults = foreign.map(({ queue, holder, mend }): Fault => {
       const hidden = holder === undefined || 'isHidden' in holder;
       const who = hidden ? 'a process that cannot be seen from here' : `process ${holder.pid} (${holder.name})`;
-      return {
-        level: 'failure',
-        says: `queue ${queue} is held by ${who}, not by our engine`,
-        mend: mend ?? edit(wanted),
-      };
+      const says = `queue ${queue} is held by ${who}, not by our engine`;
+      if (mend !== undefined) return { level: 'failure', says, mend };
+      return { level: 'failure', says: `${says}; choose another queue.first`, mend: edit(wanted) };
     });
     return faults.filter(({ mend }, i) => faults.findIndex((fault) => fault.mend === mend) === i);
   },
@@ -144,7 +142,11 @@ export const listeners: Check<Listener[]> = {
         ? 'CPEs cannot reach it there'
         : 'it takes the answers of CPEs to Connection Requests that a server opens from that port';
       const says = `${who} listens on ${address}, port ${port}: ${effect}; move it to another address or port, or stop it`;
-      return { level: 'warning', says, mend: mend ?? `ss -Hltnp sport = :${port}` };
+      return {
+        level: 'warning',
+        says,
+        ...(mend === undefined ? { mend: null, see: `ss -Hltnp sport = :${port}` } : { mend }),
+      };
     }),
   fine: () => `no listener on the ACS address at steered ports or at ports from ${EPHEMERAL.first} up`,
 };

@@ -26,6 +26,7 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit rules check --json | jq length', /^0$/m],
   ['acsplit rules check > /dev/null || acsplit rules install', /^$/],
   ['acsplit doctor', /\n0 failures, 0 warnings\n$/],
+  ['acsplit doctor --quiet', /^0 failures, 0 warnings\n$/],
   [`acsplit doctor --json | jq -r '.findings[].mend // empty'`, /^$/],
   ['acsplit status', /^acsplit \d.*: ready/],
   ['acsplit status --json | jq .packets.byReason', /^\{\}$/m],

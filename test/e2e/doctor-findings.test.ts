@@ -243,7 +243,7 @@ const rows: [string, Planted][] = [
     {
       plant: `nft '${FIREWALLD}'`,
       ...{ level: 'failure', check: 'firewalls' },
-      says: /chain inet firewalld filter_FORWARD \(forward\) drops our traffic/,
+      says: /^nftables inet firewalld filter_FORWARD \(forward\): "reject with .*" drops sessions of CPEs/,
       mend: /^nft 'insert rule inet firewalld filter_FORWARD iifname .* ct state untracked accept'$/,
     },
   ],
@@ -252,7 +252,42 @@ const rows: [string, Planted][] = [
     {
       plant: `nft 'table ip own { chain pre { type filter hook prerouting priority 0; policy drop; tcp dport 22 accept; }; }'`,
       ...{ level: 'failure', check: 'firewalls' },
-      ...{ says: /chain ip own pre \(prerouting\)/, mend: /^nft 'insert rule ip own pre iifname [^o]* ct state/ },
+      ...{
+        says: /^nftables ip own pre \(prerouting\): policy drop drops/,
+        mend: /^nft 'insert rule ip own pre iifname [^o]* ct state/,
+      },
+    },
+  ],
+  ...['ip saddr 10.1.1.0/24', 'tcp dport 7547'].map((match): [string, Planted] => [
+    `nftables: ${match} drop`,
+    {
+      plant: `nft 'table inet own { chain pre { type filter hook prerouting priority 0; ${match} counter drop; }; }'`,
+      ...{ level: 'failure', check: 'firewalls' },
+      says: new RegExp(`^nftables inet own pre \\(prerouting\\): "${match} counter .*drop" drops `),
+      mend: /^nft delete rule inet own pre handle \d+$/,
+      after: 'nft delete table inet own',
+    },
+  ]),
+  [
+    'a drop at ingress of a device, by a set that may change',
+    {
+      plant: `nft 'table netdev own { set bad { type ipv4_addr; flags timeout; }; chain in { type filter hook ingress device eth0 priority 0; ip saddr @bad drop; }; }'`,
+      ...{ level: 'warning', check: 'firewalls' },
+      ...{
+        says: /^nftables netdev own in \(ingress\): "ip saddr @bad drop" may drop /,
+        mend: /^nft delete rule netdev own in handle \d+$/,
+      },
+      after: 'nft delete table netdev own',
+    },
+  ],
+  [
+    'a drop of what an ipset names, in raw',
+    {
+      plant: 'ipset create bad hash:ip && iptables -t raw -I PREROUTING -m set --match-set bad src -j DROP',
+      ...{ level: 'warning', check: 'foreign-rules' },
+      says: /^raw PREROUTING: "-m set --match-set bad src -j DROP" is not ours, and its set, rate or mark decides/,
+      mend: /^iptables -t raw -D PREROUTING -m set --match-set bad src -j DROP$/,
+      after: 'ipset destroy bad',
     },
   ],
   [

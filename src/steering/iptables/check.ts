@@ -286,6 +286,8 @@ function inWords({ obstacle, table, chain, rule, jump }: ForeignRule, whats: str
   switch (obstacle) {
     case 'drops':
       return `"${rule}" is not ours and may take away ${whats}; ${remedy}`;
+    case 'mayDrop':
+      return `"${rule}" is not ours, and its set, rate or mark decides whether it takes away ${whats}; ${remedy}`;
     case 'shadows':
       return `"${rule}" is not ours, comes before ${ours} and shadows it for ${whats}; ${table === 'mangle' ? remedy : MEND}`;
     case 'skipped':

@@ -8,7 +8,8 @@ import { isOfAnyInstance } from './instance';
 import { type Chain, jumpsTo, jumpsToAnyInstance, type Ruleset, type Table, targetOf } from './ruleset';
 import { type Station } from './traffic';
 
-export type Obstacle = 'shadows' | 'drops' | 'skipped';
+/** `mayDrop`: whether it drops depends on something that only a packet can tell, a set, a rate or a mark. */
+export type Obstacle = 'shadows' | 'drops' | 'mayDrop' | 'skipped';
 
 export interface ForeignRule {
   obstacle: Obstacle;
@@ -62,19 +63,27 @@ class Walk {
   }
 
   /** Follows some rules of a chain; returns whether a packet of ours can reach their end. */
-  follow(chain: Chain, rules: readonly string[], where: 'before' | 'behind', depth: number): boolean {
+  follow(
+    chain: Chain,
+    rules: readonly string[],
+    where: 'before' | 'behind',
+    depth: number,
+    isCallDynamic = false,
+  ): boolean {
     if (depth > MAX_DEPTH) return true;
     for (const rule of rules) {
       if (jumpsToAnyInstance(rule)) continue;
-      const { reach, isDynamic } = judge(rule, this.station.traffic);
+      const judged = judge(rule, this.station.traffic);
+      const { reach } = judged;
       if (reach === 'never') continue;
+      const isDynamic = judged.isDynamic || isCallDynamic;
       const target = targetOf(rule);
       const called = target === undefined ? undefined : this.table.get(target);
       if (this.isSkipped(where)) {
         // An accept that never runs changes nothing.
         if (target !== 'ACCEPT') this.note('skipped', chain.name, rule);
       } else if (called && !isOfAnyInstance(called.name)) {
-        const comesBack = this.follow(called, called.rules, where, depth + 1);
+        const comesBack = this.follow(called, called.rules, where, depth + 1, isDynamic);
         const isGoto = / ?-g \S+/.test(rule);
         if (reach === 'always' && (!comesBack || isGoto)) return comesBack;
       } else {
@@ -101,8 +110,11 @@ class Walk {
   ): Obstacle | undefined {
     const { role, table } = this.station;
     if (where === 'behind' && (role === 'decides' || role === 'admits')) return undefined;
-    // A drop by rate, set or mark is the operator's policy for some packets, and TCP copes with it.
-    if (DROPPING.has(target ?? '')) return isDynamic && target !== 'NFQUEUE' ? undefined : 'drops';
+    if (DROPPING.has(target ?? '')) {
+      if (!isDynamic || target === 'NFQUEUE') return 'drops';
+      // Nobody knows which routers send ICMP errors.
+      return this.station.traffic.protocol === 'tcp' ? 'mayDrop' : undefined;
+    }
     if (role === 'passes' || where === 'behind') return undefined;
     // An accept is equivalent where our rules only accept; in mangle it keeps the packet from our queue.
     if (role === 'admits' && table !== 'mangle') return undefined;

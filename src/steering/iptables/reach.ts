@@ -59,6 +59,13 @@ function judgePlain(name: string, values: string[], traffic: Traffic): Reach | u
       return overlap(ranges(traffic.destinations), ranges([values[0]]));
     case '-p':
       return ['all', '0', ...PROTOCOL_NAMES[traffic.protocol]].includes(values[0]) ? 'always' : 'never';
+    case '--dst-type':
+    case '--src-type':
+      // Ours are from and to single hosts.
+      return values[0].split(',').every((type) => /^(BROADCAST|MULTICAST|ANYCAST)$/.test(type)) ? 'never' : undefined;
+    case '--rt-type':
+      // No TCP of ours sends a routing header.
+      return 'never';
     case '--icmp-type':
       return judgeErrorType(values[0], IPV4_ERRORS);
     case '--icmpv6-type':

@@ -109,7 +109,7 @@ describe('an engine that is silent', () => {
   test('finds nothing when its socket has no visible owner', async () => {
     const plants = { ...hung(4), files: {} };
     expect(await findings('queue-owner', plants)).toMatchObject([{ level: 'failure', mend: 'kill 4' }]);
-    expect(await findings('engine', plants)).toMatchObject([{ message: SILENT, mend: 'acsplit status' }]);
+    expect(await findings('engine', plants)).toMatchObject([{ message: SILENT, mend: null, see: 'acsplit status' }]);
   });
 
   test.each([
@@ -190,13 +190,13 @@ describe('a check that throws', () => {
     const thrown: unknown[] = [];
     const table = [make('a', error), make('b', undefined, ['a']), make('c', 'no error at all'), make('d', undefined)];
     const { findings: found, omitted } = await diagnose(plantedHost(), CONFIGURATION, table, (e) => thrown.push(e));
-    const mend = 'acsplit doctor --debug';
+    const [mend, see] = [null, 'acsplit doctor --debug'];
     expect(found).toEqual([
       {
-        ...{ check: 'a', level: 'failure', mend },
+        ...{ check: 'a', level: 'failure', mend, see },
         message: "the check failed to run: EIO: i/o error, stat '/run/acsplit'",
       },
-      { check: 'c', level: 'failure', message: 'the check failed to run: no error at all', mend },
+      { check: 'c', level: 'failure', message: 'the check failed to run: no error at all', mend, see },
       { check: 'd', level: 'ok', message: 'fine', mend: null },
     ]);
     expect(omitted).toEqual([{ check: 'b', until: 'a' }]);

@@ -66,6 +66,22 @@ describe('foreign rules in the way', () => {
       /what CPEs send/,
     ],
     [
+      'a drop of what a set names',
+      'raw',
+      'before',
+      ['-A PREROUTING -m set --match-set offenders src -j DROP'],
+      'mayDrop',
+      /its set, rate or mark decides whether it takes away .* iptables -t raw -D PREROUTING -m set --match-set offenders src -j DROP$/,
+    ],
+    [
+      'a drop in a chain that a set leads to',
+      'filter',
+      'before',
+      [':bad - [0:0]', '-A FORWARD -m set --match-set offenders src -j bad', '-A bad -j DROP'],
+      'mayDrop',
+      /filter bad: "-j DROP"/,
+    ],
+    [
       'an accept in raw before our notrack',
       'raw',
       'before',
@@ -192,7 +208,12 @@ describe('foreign rules that are in nobody’s way are not named', () => {
       'before',
       ['-A FORWARD -i eth0', '-A FORWARD -j LOG --log-prefix "-j DROP "'],
     ],
-    ['a limit for a few offenders', 'raw', 'before', ['-A PREROUTING -m set --match-set offenders src -j DROP']],
+    [
+      'routing headers and broadcasts are dropped',
+      'raw',
+      'before',
+      ['-A PREROUTING -m addrtype --dst-type BROADCAST -j DROP'],
+    ],
     [
       'whatever stands behind our accepts',
       'filter',
