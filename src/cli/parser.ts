@@ -6,6 +6,7 @@
 import yargs, { type Argv } from 'yargs';
 import { UsageError } from '../configuration/errors';
 import { didYouMean } from '../configuration/near-miss';
+import { refuseIgnored } from './ignored';
 import { type GlobalOptions, globalOptions } from './options';
 import { readVersion } from './version';
 
@@ -33,6 +34,10 @@ export function createParser(words: readonly string[]): Argv<GlobalOptions> {
     .demandCommand(1, 1, 'which command? See acsplit --help')
     .strictCommands()
     .strict()
+    .check(() => {
+      refuseIgnored(words);
+      return true;
+    }, true)
     .version(readVersion())
     .help()
     .alias('help', 'h')

@@ -9,10 +9,13 @@ import { diagnoseBroken } from '../../doctor/configuration';
 import { LIVE_HOST } from '../../doctor/host';
 import { listEngines } from '../../engine';
 import { startedWith } from '../find-engine';
+import { countOf, formatDiagnosis } from '../doctor-text';
 import { type GlobalOptions, jsonOption } from '../options';
+import { choosePaint, plain } from '../watch/style';
 
 interface DoctorOptions extends GlobalOptions {
   json: boolean;
+  quiet: boolean;
 }
 
 export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
@@ -21,14 +24,19 @@ export const doctorCommand: CommandModule<GlobalOptions, DoctorOptions> = {
   builder: (parser) =>
     parser
       .option('json', jsonOption)
-      .example('$0 doctor', 'one line per check; exit status 1 on a failure')
+      .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'only failures and warnings' })
+      .example('$0 doctor', 'failures first; exit status 1 if there is one')
+      .example('$0 doctor --quiet', 'only what is wrong')
       .example(`$0 doctor --json | jq -r '.findings[].mend // empty'`, 'the commands that fix what it found'),
-  handler: async ({ config, debug, json }) => {
+  handler: async ({ config, debug, json, quiet }) => {
     const onError = (error: unknown) => {
       if (debug && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
     };
     const diagnosis = await diagnoseFile(config, onError);
-    process.stdout.write(json ? `${JSON.stringify(asJson(diagnosis), null, 2)}\n` : asText(diagnosis));
+    const { isTTY, columns } = process.stdout;
+    const paint = isTTY ? choosePaint(process.env) : plain;
+    const text = { paint, columns: isTTY ? columns : undefined, isQuiet: quiet };
+    process.stdout.write(json ? `${JSON.stringify(asJson(diagnosis), null, 2)}\n` : formatDiagnosis(diagnosis, text));
     if (countOf(diagnosis, 'failure') > 0) process.exitCode = 1;
   },
 };
@@ -47,31 +55,7 @@ async function diagnoseFile(config: string, onError: (error: unknown) => void): 
   return diagnose(LIVE_HOST, configuration, CHECKS, onError);
 }
 
-function countOf({ findings }: Diagnosis, level: string): number {
-  return findings.filter((finding) => finding.level === level).length;
-}
-
 function asJson(diagnosis: Diagnosis) {
   const failures = countOf(diagnosis, 'failure');
   return { ok: failures === 0, failures, warnings: countOf(diagnosis, 'warning'), ...diagnosis };
-}
-
-function asText(diagnosis: Diagnosis): string {
-  const rows = diagnosis.findings.map(({ check, level, message, mend }) => {
-    const line = mend === null ? message : `${message}; fix it: ${mend}`;
-    return [level, check, line];
-  });
-  const width = Math.max(...rows.map(([, check]) => check.length));
-  const lines = rows.map(
-    ([level, check, line]) => `${level.padEnd('failure'.length)}  ${check.padEnd(width)}  ${line}`,
-  );
-  const left = diagnosis.omitted.map(({ check, until }) => `${check} (after ${until})`);
-  const failures = countOf(diagnosis, 'failure');
-  const warnings = countOf(diagnosis, 'warning');
-  const sum = [
-    `${failures} failure${failures === 1 ? '' : 's'}`,
-    `${warnings} warning${warnings === 1 ? '' : 's'}`,
-    ...(left.length === 0 ? [] : [`skipped: ${left.join(', ')}`]),
-  ];
-  return `${lines.join('\n')}\n${sum.join(', ')}\n`;
 }
