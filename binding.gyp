@@ -13,6 +13,8 @@
         'native/notify.cc',
         'native/open.cc',
         'native/poller.cc',
+        'native/probe.cc',
+        'native/probe_functions.cc',
         'native/queue.cc',
         'native/system_error.cc',
         'native/verdict_loop.cc',

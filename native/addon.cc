@@ -1,5 +1,6 @@
 // The addon's JavaScript interface: layout, openQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
-// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, peerOf, openSetSocket, fillSet; and map_functions.h.
+// reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, peerOf, openSetSocket, fillSet;
+// map_functions.h and probe_functions.h.
 // Argument checks only.
 #include <napi.h>
 
@@ -11,6 +12,7 @@
 #include "mapping.h"
 #include "notify.h"
 #include "open.h"
+#include "probe_functions.h"
 #include "system_error.h"
 #include "verdict_loop.h"
 
@@ -255,6 +257,7 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("openSetSocket", Napi::Function::New(env, open_set_socket_from, "openSetSocket"));
   exports.Set("fillSet", Napi::Function::New(env, fill_set_from, "fillSet"));
   define_map_functions(env, exports);
+  define_probe_functions(env, exports);
   exports.Set("VerdictLoop", VerdictLoop::define(env));
   return exports;
 }

@@ -112,6 +112,23 @@ export interface Peer {
   uid: number;
 }
 
+export interface ArpQuestion {
+  interface: string;
+  address: string;
+}
+
+export interface EchoQuestion {
+  address: string;
+  /** Of the whole IP packet. */
+  bytes: number;
+}
+
+export interface EchoAnswer {
+  isAnswered: boolean;
+  /** What this host or a router on the way said would fit; 0: nothing. */
+  mtu: number;
+}
+
 export interface Addon {
   layout(capacity: number): BatchLayout;
   /** @throws QueueError */
@@ -140,6 +157,13 @@ export interface Addon {
   openSetSocket(): number;
   /** Puts every address of family 4 or 6 into the ipset (hash:net) for this many seconds. @throws SystemError */
   fillSet(fd: number, name: string, family: 4 | 6, seconds: number): void;
+  /**
+   * Who has these IPv4 addresses, by ARP: the MACs that answer each within `waitMs`, for which the caller is blocked. Tells
+   * nobody an address of ours. No answers where the interface is gone or not Ethernet. @throws SystemError
+   */
+  askArp(questions: readonly ArpQuestion[], waitMs: number): string[][];
+  /** Sends each an ICMP echo of this size, unfragmented; the caller is blocked for at most `waitMs`. @throws SystemError */
+  echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
   /** Key and value have the map's sizes. @throws SystemError; E2BIG when it is full */
   updateMap(fd: number, key: Uint8Array, value: Uint8Array): void;
   /** False when there was no such entry. @throws SystemError */
