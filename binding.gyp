@@ -40,6 +40,7 @@
             'native/fast-path/addon.cc',
             'native/fast-path/filter.cc',
             'native/fast-path/loader.cc',
+            'native/fast-path/monitor.cc',
             'native/map_functions.cc',
             'native/system_error.cc'
           ],

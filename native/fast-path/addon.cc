@@ -1,5 +1,5 @@
 // The JavaScript interface of fast_path.node, an addon of its own because it alone needs libbpf: load, pin, filters,
-// counters, test runs, the bpffs; links; and map_functions.h. Argument checks only.
+// counters, test runs, the bpffs; links and their changes; and map_functions.h. Argument checks only.
 #include <napi.h>
 
 #include <cstring>
@@ -9,6 +9,7 @@
 #include "../system_error.h"
 #include "filter.h"
 #include "loader.h"
+#include "monitor.h"
 
 namespace acsplit {
 namespace {
@@ -228,6 +229,23 @@ Napi::Value links_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
+// openMonitor() -> descriptor
+Napi::Value open_monitor_from(const Napi::CallbackInfo& call) {
+  int fd = -1;
+  const int error = open_monitor(&fd);
+  if (error != 0) throw_error(call.Env(), error, "netlink");
+  return Napi::Number::New(call.Env(), fd);
+}
+
+// drainMonitor(fd) -> whether something has changed
+Napi::Value drain_monitor_from(const Napi::CallbackInfo& call) {
+  if (!takes(call, "drainMonitor", "n")) return call.Env().Undefined();
+  bool changed = false;
+  const int error = drain_monitor(static_cast<int>(number_at(call, 0)), &changed);
+  if (error != 0) throw_error(call.Env(), error, "recv");
+  return Napi::Boolean::New(call.Env(), changed);
+}
+
 Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, load_from, "load"));
   exports.Set("pin", Napi::Function::New(env, pin_from, "pin"));
@@ -245,6 +263,8 @@ Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("unmountBpffs", Napi::Function::New(env, unmount_from, "unmountBpffs"));
   exports.Set("isBpffs", Napi::Function::New(env, is_bpffs_from, "isBpffs"));
   exports.Set("links", Napi::Function::New(env, links_from, "links"));
+  exports.Set("openMonitor", Napi::Function::New(env, open_monitor_from, "openMonitor"));
+  exports.Set("drainMonitor", Napi::Function::New(env, drain_monitor_from, "drainMonitor"));
   define_map_functions(env, exports);
   return exports;
 }

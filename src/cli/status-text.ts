@@ -61,7 +61,7 @@ function fastPath(status: Status): string {
   if (mode === 'off') return '';
   const carried = `${carriedPackets(status)} packets carried by the kernel`;
   return carries
-    ? `fast path: ${carried}, on ${interfaces.join(', ')}\n`
+    ? `fast path: ${carried}, on ${interfaces.join(', ')}${reason === null ? '' : `; not everywhere: ${reason}`}\n`
     : `fast path: ${carried}; not now: ${reason}\n`;
 }
 

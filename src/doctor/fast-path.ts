@@ -10,9 +10,11 @@ export const fastPath: Check<EngineAnswer> = {
   look: (host, wanted) => host.askEngine(wanted.stateDirectory),
   judge: (answer) => {
     const told = toldBy(answer);
-    if (told === undefined || told.mode === 'off' || told.carries) return [];
-    const says = `the kernel carries no packets, so each waits for the engine: ${told.reason}`;
-    return [{ level: 'warning', says, mend: 'set fastPath: off, or remove the reason and restart the engine' }];
+    if (told === undefined || told.mode === 'off' || told.reason === null) return [];
+    const what = told.carries ? 'does not carry everywhere' : 'carries no packets, so each waits for the engine';
+    return [
+      { level: 'warning', says: `the kernel ${what}: ${told.reason}`, mend: 'remove the reason, or set fastPath: off' },
+    ];
   },
   fine: (answer) => {
     const told = toldBy(answer);

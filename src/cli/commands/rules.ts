@@ -15,7 +15,7 @@ import {
   renderRules,
   RulesError,
 } from '../../steering/iptables';
-import { removeFastPath } from '../../steering/fast-path';
+import { prepareFastPath, removeFastPath } from '../../steering/fast-path';
 import { listEngines } from '../../engine';
 import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
@@ -83,6 +83,7 @@ const installCommand: CommandModule<GlobalOptions, GlobalOptions> = {
     inWords(config, () => {
       requireServersElsewhere(configuration.topology);
       const done = installRules(configuration.topology, steeringOf(configuration));
+      if (configuration.fastPath !== 'off') prepareFastPath(configuration.name, configuration.stateDirectory);
       process.stdout.write(`installed: ${describeDone(done)}\n`);
     });
     warnOfOtherQueues(configuration);

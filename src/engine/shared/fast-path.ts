@@ -20,7 +20,7 @@ export interface FastPathStatus {
   carries: boolean;
   /** Interfaces that it is attached to. */
   interfaces: string[];
-  /** Why it does not carry; null while it does. */
+  /** Why it does not carry, or not everywhere; otherwise null. */
   reason: string | null;
   /** Since it was loaded, by what became of them: carried, or why not. Only those that occurred. */
   packets: Partial<Record<string, number>>;
@@ -28,11 +28,13 @@ export interface FastPathStatus {
 
 export interface FastPath {
   /** Loads the program, or takes over from a dead engine. @throws Error whose message says why not */
-  open(topology: Topology, capacityEntries: number): MirrorMaps;
-  /** Carries by this topology from now on. @throws Error */
-  carry(topology: Topology): void;
-  /** Attaches again where it was lost. @throws Error */
-  look(): void;
+  open(capacityEntries: number): MirrorMaps;
+  /** What keeps it from carrying by this topology, on this host, now. */
+  obstacle(topology: Topology): Promise<string | undefined>;
+  /** Carries by this topology from now on. Answers as `look`. */
+  carry(topology: Topology): Promise<string | undefined>;
+  /** Attaches where that is missing, detaches where it must; why it does not carry, or not everywhere. @throws Error */
+  look(): Promise<string | undefined>;
   /** Packets of this CPE come to the engine until `forMs` after `nowMs`. */
   watch(cpe: Address, nowMs: number, forMs: number): void;
   status(): FastPathStatus;

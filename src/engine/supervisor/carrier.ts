@@ -17,48 +17,51 @@ export interface CarrierOptions {
 }
 
 export class Carrier {
-  /** For the workers; undefined where nothing is carried. */
+  /** For the workers; undefined where the kernel cannot carry. */
   maps: MirrorMaps | undefined;
   private timer: NodeJS.Timeout | undefined;
-  /** The last complaint, so that it is logged once. */
-  private said: string | undefined;
+  /** Looks, one after the other. */
+  private turn = Promise.resolve();
+  private isLooking = false;
+  /** What the log has last said of it: why it does not carry; null: that it does. */
+  private told: string | null | undefined;
 
   constructor(private readonly options: CarrierOptions) {}
 
   /** @throws EngineError with `on`, where the kernel cannot carry */
-  open({ topology, capacityEntries }: { topology: Topology; capacityEntries: number }): void {
+  async open({ topology, capacityEntries }: { topology: Topology; capacityEntries: number }): Promise<void> {
     const { fastPath, carrier, log } = this.options;
-    // What another engine has left would carry by tables that nobody mirrors.
-    if (fastPath === 'off') return this.attempt(() => carrier.remove());
     try {
-      this.maps = carrier.open(topology, capacityEntries);
+      // What another engine has left would carry by tables that nobody mirrors.
+      if (fastPath === 'off') return carrier.remove();
+      const obstacle = fastPath === 'on' ? await carrier.obstacle(topology) : undefined;
+      if (obstacle !== undefined) {
+        carrier.remove();
+        throw new Error(obstacle);
+      }
+      this.maps = carrier.open(capacityEntries);
     } catch (error) {
       const { message } = error as Error;
-      if (fastPath === 'on') throw new EngineError(`fastPath is on, but ${message}`, { cause: error });
+      if (fastPath === 'on') throw refusal(message);
+      this.told = message;
       log.warn({ event: 'fast-path', reason: message }, `the kernel carries nothing: ${message}`);
     }
   }
 
-  /** A worker has mirrored the report table. */
-  start(topology: Topology): void {
+  /** A worker has mirrored the report table. @throws EngineError with `on`, where it does not carry everywhere */
+  async start(topology: Topology): Promise<void> {
     if (this.maps === undefined) return;
-    const { fastPath, carrier, log } = this.options;
-    try {
-      carrier.carry(topology);
-      log.info(
-        { event: 'fast-path', interfaces: carrier.status().interfaces },
-        'the kernel carries what needs no decision',
-      );
-    } catch (error) {
-      if (fastPath === 'on') throw new EngineError(`fastPath is on, but ${(error as Error).message}`, { cause: error });
-      this.complain(error as Error);
-    }
-    this.timer = setInterval(() => this.attempt(() => carrier.look()), LOOK_MS);
+    const { fastPath, carrier } = this.options;
+    const reason = await this.attempt(() => carrier.carry(topology));
+    if (fastPath === 'on' && reason !== undefined) throw refusal(reason);
+    this.timer = setInterval(() => {
+      if (!this.isLooking) void this.attempt(() => carrier.look());
+    }, LOOK_MS);
     this.timer.unref();
   }
 
-  reload(topology: Topology): void {
-    if (this.maps !== undefined) this.attempt(() => this.options.carrier.carry(topology));
+  async reload(topology: Topology): Promise<void> {
+    if (this.maps !== undefined) await this.attempt(() => this.options.carrier.carry(topology));
   }
 
   watch(cpe: Address, nowMs: number, forMs: number): void {
@@ -79,18 +82,35 @@ export class Carrier {
     this.maps = undefined;
   }
 
-  private attempt(act: () => void): void {
-    try {
-      act();
-      this.said = undefined;
-    } catch (error) {
-      this.complain(error as Error);
-    }
+  /** In its turn. Answers why the kernel does not carry, or not everywhere. */
+  private async attempt(act: () => Promise<string | undefined>): Promise<string | undefined> {
+    let reason: string | undefined;
+    this.turn = this.turn.then(async () => {
+      this.isLooking = true;
+      try {
+        reason = await act();
+      } catch (error) {
+        reason = (error as Error).message;
+      }
+      this.isLooking = false;
+      if (this.maps !== undefined) this.tell(reason ?? null);
+    });
+    await this.turn;
+    return reason;
   }
 
-  private complain({ message }: Error): void {
-    if (this.said === message) return;
-    this.said = message;
-    this.options.log.error({ event: 'fast-path', reason: message }, `the kernel does not carry everywhere: ${message}`);
+  private tell(reason: string | null): void {
+    if (reason === this.told) return;
+    this.told = reason;
+    const { carrier, log } = this.options;
+    const { interfaces } = carrier.status();
+    if (reason === null) log.info({ event: 'fast-path', interfaces }, 'the kernel carries what needs no decision');
+    else if (interfaces.length > 0)
+      log.error({ event: 'fast-path', interfaces, reason }, `the kernel does not carry everywhere: ${reason}`);
+    else log.warn({ event: 'fast-path', reason }, `the kernel carries nothing: ${reason}`);
   }
+}
+
+function refusal(reason: string): EngineError {
+  return new EngineError(`fastPath is on, but ${reason}`);
 }

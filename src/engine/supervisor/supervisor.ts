@@ -138,7 +138,8 @@ class Supervisor implements Engine {
     this.opened = await openEngineQueues(queue, stopped);
     refuseNamesake(options.name);
     this.held = new HeldState(options);
-    this.carrier.open(options);
+    await this.carrier.open(options);
+    stopped.throwIfAborted();
     const addon = loadAddon();
     this.program = readWorkerProgram(options.version);
     this.batchFd = addon.createMemory(BATCH_MEMORY.bytes);
@@ -175,7 +176,7 @@ class Supervisor implements Engine {
       ...{ path: heartbeatPath(options.stateDirectory), clock: boottimeMs, log },
       verdictsFlow: () => this.verdictsFlow(),
     });
-    this.carrier.start(options.topology);
+    await this.carrier.start(options.topology);
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     warnOfHost(options.topology, log);
@@ -232,7 +233,7 @@ class Supervisor implements Engine {
     await this.keeper?.ask({ kind: 'reload', settings: settingsOf(options) });
     this.options = options;
     this.state.reload(options);
-    this.carrier.reload(options.topology);
+    await this.carrier.reload(options.topology);
   }
 
   verdictsFlow(): boolean {

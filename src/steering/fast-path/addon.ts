@@ -46,6 +46,10 @@ export interface FastPathAddon {
   unmountBpffs(directory: string): void;
   isBpffs(directory: string): boolean;
   links(): HostLink[];
+  /** A descriptor that hears of changes to links, routes and rules. */
+  openMonitor(): number;
+  /** Whether it has heard of one since the last call. */
+  drainMonitor(fd: number): boolean;
   updateMap(fd: number, key: Uint8Array, value: Uint8Array): void;
   /** False: it was not there. */
   deleteFromMap(fd: number, key: Uint8Array): boolean;

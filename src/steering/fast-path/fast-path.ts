@@ -2,11 +2,19 @@
  * Loads the BPF program, attaches it and keeps it attached. It stays attached when the engine stops or dies, so that
  * running connections do not stall; a new engine takes over its maps by their pins. docs/decisions/fast-path.md
  */
-import { closeSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { closeSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Address, familyOf } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
-import { type FastPathAddon, loadFastPathAddon, type LoadedProgram, OBJECT_FILE, type SystemError } from './addon';
+import {
+  type FastPathAddon,
+  type HostLink,
+  loadFastPathAddon,
+  type LoadedProgram,
+  OBJECT_FILE,
+  type SystemError,
+} from './addon';
+import { ObstacleWatch } from './obstacle-watch';
 import { findObstacle } from './obstacles';
 import {
   addressBytes,
@@ -21,7 +29,7 @@ import {
   slotOf,
   word,
 } from './layout';
-import { handleOf, isOurs, pinDirectory, pinsIn, PRIORITY, recall, remember } from './place';
+import { allowFastPath, handleOf, isOurs, mountPins, pinsIn, PRIORITY, recall, remember } from './place';
 import { probe } from './probe';
 import { detachEverywhere } from './remove';
 
@@ -43,8 +51,11 @@ export class FastPath {
   private readonly attached = new Map<number, string>();
   /** Interfaces that had no clsact qdisc before. */
   private readonly clsact = new Set<number>();
-  private reason = 'not started';
-  private isTakenAway = false;
+  /** By us or by a predecessor. */
+  private mayBeAttached = true;
+  /** Why it does not carry, or not everywhere. */
+  private reason: string | undefined = 'not started';
+  private obstacles: ObstacleWatch | undefined;
 
   constructor(
     private readonly instance: string,
@@ -56,12 +67,11 @@ export class FastPath {
    * Loads the program, with the maps that a dead engine has left. @throws Error whose message says why not, and then
    * nothing is attached
    */
-  open(topology: Topology, capacityEntries: number): Pick<LoadedProgram['maps'], 'control' | 'flows4' | 'flows6'> {
+  open(capacityEntries: number): Pick<LoadedProgram['maps'], 'control' | 'flows4' | 'flows6'> {
     try {
       const addon = this.addonOf();
-      const obstacle = findObstacle(topology, addon.links());
-      if (obstacle !== undefined) throw new Error(obstacle);
       probe(addon);
+      this.obstacles = new ObstacleWatch(addon);
       const loaded = this.load(addon, capacityEntries + SPARE_FLOWS);
       this.loaded = loaded;
       this.reason = 'not attached yet';
@@ -74,29 +84,49 @@ export class FastPath {
     }
   }
 
-  /** Carries by this topology from now on. The mirror of the report table is complete. @throws Error */
-  carry(topology: Topology): void {
-    if (this.loaded === undefined) return;
-    this.topology = topology;
-    this.configure(this.loaded, topology);
-    this.attach(this.loaded);
+  /** What keeps it from carrying by this topology, on this host, now. */
+  async obstacle(topology: Topology): Promise<string | undefined> {
+    return findObstacle(topology, this.addonOf().links());
   }
 
-  /** Attaches to interfaces that were deleted and created again. Call it every second. @throws Error */
-  look(): void {
-    const { loaded, topology } = this;
-    if (loaded === undefined || topology === undefined || this.isTakenAway) return;
+  /**
+   * Carries by this topology from now on. The mirror of the report table is complete.
+   *
+   * @returns as `look`
+   */
+  async carry(topology: Topology): Promise<string | undefined> {
+    this.topology = topology;
+    this.obstacles?.forget();
+    allowFastPath(this.stateDirectory);
+    if (this.loaded !== undefined && this.attached.size > 0) this.configure(this.loaded, topology);
+    return this.look();
+  }
+
+  /**
+   * Attaches where an interface is new, or the filter is gone; detaches while an obstacle stands. Call it every second,
+   * and not while it runs.
+   *
+   * @returns why it does not carry, or not everywhere
+   * @throws Error
+   */
+  async look(): Promise<string | undefined> {
+    const { topology } = this;
+    if (this.loaded === undefined || topology === undefined) return this.reason;
+    const links = this.addonOf().links();
+    const obstacle = await this.obstacles?.look(topology, links);
+    // Closed meanwhile.
+    if (this.loaded === undefined) return this.reason;
     if (recall(this.stateDirectory) === undefined) {
-      this.isTakenAway = true;
+      this.reason = 'removed with the rules';
       this.attached.clear();
-      this.reason = 'removed with the rules; restart the engine after rules install';
-      return;
+      this.clsact.clear();
+    } else if (obstacle !== undefined) {
+      this.reason = obstacle;
+      this.detach();
+    } else {
+      this.reason = this.attachWhereMissing(this.loaded, topology, links);
     }
-    const wanted = [...rolesOf(topology, this.addonOf().links()).keys()];
-    const isAttached = wanted.every(({ index, name }) => this.attached.get(index) === name && this.isOn(index));
-    if (isAttached && wanted.length === this.attached.size) return;
-    this.configure(loaded, topology);
-    this.attach(loaded);
+    return this.reason;
   }
 
   /** Packets of this CPE are passed to the engine for some seconds from now. @param nowMs CLOCK_BOOTTIME */
@@ -108,19 +138,18 @@ export class FastPath {
   }
 
   status() {
-    const { loaded } = this;
-    if (loaded === undefined) return { carries: false, interfaces: [], reason: this.reason, packets: {} };
+    const { loaded, reason = null } = this;
+    if (loaded === undefined) return { carries: false, interfaces: [], reason, packets: {} };
     const addon = this.addonOf();
     const isOpen = word(0);
     addon.readMap(loaded.maps.control, word(Control.Open), isOpen);
     const isMirrored = isOpen.some((byte) => byte !== 0);
-    const carries = this.attached.size > 0 && isMirrored;
     const sums = addon.readCounters(loaded.maps.counters, CARRY_REASONS.length);
     const occurred = CARRY_REASONS.map((name, i) => [name, sums[i]] as const).filter(([, sum]) => sum > 0);
     return {
-      carries,
+      carries: this.attached.size > 0 && isMirrored,
       interfaces: [...this.attached.values()],
-      reason: carries ? null : isMirrored ? this.reason : 'the report table is not mirrored',
+      reason: isMirrored ? reason : 'the report table is not mirrored',
       packets: Object.fromEntries(occurred) as Partial<Record<CarryReason, number>>,
     };
   }
@@ -129,6 +158,8 @@ export class FastPath {
   close(): void {
     const { loaded } = this;
     this.loaded = undefined;
+    this.obstacles?.close();
+    this.obstacles = undefined;
     if (loaded !== undefined) for (const fd of [loaded.program, ...Object.values(loaded.maps)]) closeSync(fd);
   }
 
@@ -148,7 +179,7 @@ export class FastPath {
   private load(addon: FastPathAddon, flows: number): LoadedProgram {
     const object = readFileSync(OBJECT_FILE);
     const sizes = { flows4: flows, flows6: flows };
-    const pins = this.makePins(addon);
+    const pins = mountPins(addon, this.instance, this.stateDirectory);
     const isSuccessor = pins !== '' && pinsIn(pins).length > 0;
     if (isSuccessor) {
       try {
@@ -163,19 +194,6 @@ export class FastPath {
     // Fresh maps: an older program would carry by its own, which nobody keeps up to date.
     detachEverywhere(addon, this.instance, this.stateDirectory, true);
     return addon.load(object, pins, sizes);
-  }
-
-  /** Where maps are pinned; '' without CAP_SYS_ADMIN, and then a new engine starts with fresh maps. */
-  private makePins(addon: FastPathAddon): string {
-    const directory = pinDirectory(this.stateDirectory);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (addon.isBpffs(directory)) return directory;
-    try {
-      addon.mountBpffs(directory, `acsplit@${this.instance}`);
-      return directory;
-    } catch {
-      return '';
-    }
   }
 
   /** Fills the slot that is not in force, then puts it in force. */
@@ -206,45 +224,77 @@ export class FastPath {
     }
   }
 
-  private attach(loaded: LoadedProgram): void {
-    const { topology } = this;
-    if (topology === undefined) return;
+  private attachWhereMissing(loaded: LoadedProgram, topology: Topology, links: HostLink[]): string | undefined {
+    const wanted = [...rolesOf(topology, links).keys()];
+    const isAttached = wanted.every(({ index, name }) => this.attached.get(index) === name && this.isOn(index));
+    if (wanted.length === 0) return 'none of its interfaces is here';
+    if (isAttached && wanted.length === this.attached.size) return undefined;
+    this.configure(loaded, topology);
+    return this.attach(loaded, wanted);
+  }
+
+  /** @returns why it could not be attached in some place */
+  private attach(loaded: LoadedProgram, wanted: readonly HostLink[]): string | undefined {
     const addon = this.addonOf();
-    const wanted = [...rolesOf(topology, addon.links()).keys()];
+    let failure: string | undefined;
+    this.mayBeAttached = true;
     this.attached.clear();
+    this.pin(addon, loaded);
     for (const { index, name } of wanted) {
-      if (this.attachTo(addon, loaded, index, name)) this.clsact.add(index);
-      this.attached.set(index, name);
+      try {
+        if (this.attachTo(addon, loaded, index, name)) this.clsact.add(index);
+        this.attached.set(index, name);
+      } catch (error) {
+        failure ??= (error as Error).message;
+      }
     }
-    this.pinProgram(addon, loaded);
     remember(this.stateDirectory, { programId: loaded.programId, clsact: [...this.clsact] });
-    this.isTakenAway = false;
-    this.reason = 'not attached';
+    return failure;
   }
 
   /** True when the interface had no clsact qdisc before. */
   private attachTo(addon: FastPathAddon, { program, programId }: LoadedProgram, index: number, name: string): boolean {
     const handle = handleOf(this.instance);
+    const taken = new Error(`${name} has another program's filter at priority ${PRIORITY}, handle ${handle}`);
     const found = addon.queryFilter(index, handle, PRIORITY);
     if (found === programId) return false;
-    if (found !== 0 && !isOurs(addon, found, this.stateDirectory)) {
-      throw new Error(`${name} has another program's filter at priority ${PRIORITY}, handle ${handle}`);
-    }
+    if (found !== 0 && !isOurs(addon, found, this.stateDirectory)) throw taken;
     const isNew = found === 0 && addon.makeClsact(index);
-    addon.attachFilter(index, handle, PRIORITY, program, found !== 0);
+    try {
+      addon.attachFilter(index, handle, PRIORITY, program, found !== 0);
+    } catch (error) {
+      // Classic BPF has no program's id.
+      throw (error as SystemError).code === 'EEXIST' ? taken : error;
+    }
     return isNew;
+  }
+
+  /** Filters, not maps: it will carry again. */
+  private detach(): void {
+    if (!this.mayBeAttached) return;
+    this.mayBeAttached = false;
+    this.attached.clear();
+    this.clsact.clear();
+    detachEverywhere(this.addonOf(), this.instance, this.stateDirectory, true);
+    allowFastPath(this.stateDirectory);
   }
 
   private isOn(index: number): boolean {
     return this.addonOf().queryFilter(index, handleOf(this.instance), PRIORITY) === this.loaded?.programId;
   }
 
-  private pinProgram(addon: FastPathAddon, { program, programId }: LoadedProgram): void {
-    const directory = pinDirectory(this.stateDirectory);
+  /** Maps are pinned when they are loaded; `rules remove` takes the pins away. */
+  private pin(addon: FastPathAddon, { program, programId, maps }: LoadedProgram): void {
+    const directory = mountPins(addon, this.instance, this.stateDirectory);
+    if (directory === '') return;
     const path = join(directory, 'program');
-    if (!addon.isBpffs(directory) || addon.pinnedProgramId(path) === programId) return;
-    if (addon.pinnedProgramId(path) !== 0) unlinkSync(path);
-    addon.pin(program, path);
+    const pinned = addon.pinnedProgramId(path);
+    if (pinned === programId) return;
+    if (pinned !== 0) unlinkSync(path);
+    const before = pinsIn(directory);
+    for (const [name, fd] of Object.entries({ ...maps, program })) {
+      if (!before.includes(join(directory, name))) addon.pin(fd, join(directory, name));
+    }
   }
 }
 

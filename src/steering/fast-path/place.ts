@@ -1,5 +1,5 @@
 /** Where an instance's filters stand, and what it remembers of them. */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FastPathAddon } from './addon';
 
@@ -20,6 +20,21 @@ export function handleOf(instance: string): number {
 /** A bpffs of our own, so that a new engine finds the maps of a dead one. */
 export function pinDirectory(stateDirectory: string): string {
   return join(stateDirectory, 'fast-path');
+}
+
+/**
+ * Makes it. Answers '' where it cannot be mounted, without CAP_SYS_ADMIN: then a new engine starts with fresh maps.
+ */
+export function mountPins(addon: FastPathAddon, instance: string, stateDirectory: string): string {
+  const directory = pinDirectory(stateDirectory);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  if (addon.isBpffs(directory)) return directory;
+  try {
+    addon.mountBpffs(directory, `acsplit@${instance}`);
+    return directory;
+  } catch {
+    return '';
+  }
 }
 
 /** What an engine pins there: the program's maps, and the program. The kernel has files of its own in a bpffs. */
@@ -61,6 +76,11 @@ export function recall(stateDirectory: string): Memory | undefined {
 
 export function remember(stateDirectory: string, memory: Omit<Memory, 'boot'>): void {
   writeFileSync(file(stateDirectory), JSON.stringify({ boot: bootId(), ...memory }), { mode: 0o600 });
+}
+
+/** `rules remove` has it forgotten, and an engine that runs then attaches nothing until this allows it. */
+export function allowFastPath(stateDirectory: string): void {
+  if (recall(stateDirectory) === undefined) remember(stateDirectory, { programId: 0, clsact: [] });
 }
 
 export function forget(stateDirectory: string): void {

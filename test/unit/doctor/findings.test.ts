@@ -271,7 +271,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
       }),
     },
     'the kernel carries no packets, so each waits for the engine: no BPF here',
-    'set fastPath: off, or remove the reason and restart the engine',
+    'remove the reason, or set fastPath: off',
   ],
   [
     'a host without sets',
