@@ -122,3 +122,16 @@ if is_older dist/.built src tsconfig.json tsconfig.build.json scripts/bundle.mjs
   node scripts/bundle.mjs >&2
   touch dist/.built
 fi
+
+# --- promtool, for the tests of the alert rules: out of its package, whose installation would start a Prometheus ---------
+
+tools=build/tools
+if [ "$what" = test ] && [ ! -x "$tools/promtool" ] && ! command -v promtool >/dev/null; then
+  say 'unpacking promtool'
+  rm -rf "$tools" && mkdir -p "$tools"
+  download() { (cd "$tools" && apt-get -q download prometheus >/dev/null 2>&1); }
+  download || { apt-get -q -o DPkg::Lock::Timeout=300 update >&2 && download; } || fail 'cannot download the package prometheus'
+  dpkg-deb --fsys-tarfile "$tools"/prometheus_*.deb | tar -xO ./usr/bin/promtool >"$tools/promtool.new"
+  chmod +x "$tools/promtool.new" && mv "$tools/promtool.new" "$tools/promtool"
+  rm -f "$tools"/*.deb
+fi

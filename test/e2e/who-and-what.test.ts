@@ -48,6 +48,12 @@ async function kept(kind: string): Promise<Record<string, unknown>[]> {
   return events.map(({ timeMs: _, kind: _kind, ...event }) => event);
 }
 
+/** Whatever these metrics show now. */
+async function metrics(...names: string[]): Promise<string[]> {
+  const text = await stage.world.run('split', ['curl', '-s', 'http://127.0.0.1:9547/metrics']);
+  return text.split('\n').filter((line) => names.some((name) => line.startsWith(`acsplit_${name}`)));
+}
+
 /** Waits until the history has so many of this kind: the recorder writes at its own pace. */
 function untilKept(kind: string, count: number): Promise<Record<string, unknown>[]> {
   return eventually(`${count} of ${kind} in the history`, async () => {
@@ -98,6 +104,13 @@ test('a reload says what it changed, one that was refused why; until it is mende
   ]);
   const { configuration } = await lookout.status();
   expect(configuration).toMatchObject({ differs: [], error: reason, reloads: { done: 1, refused: 1 }, refused: true });
+  expect(await metrics('configuration_')).toEqual([
+    'acsplit_configuration_reload_successful 0',
+    'acsplit_configuration_differing_keys 0',
+    'acsplit_configuration_unusable 1',
+    'acsplit_configuration_reloads_total{result="done"} 1',
+    'acsplit_configuration_reloads_total{result="refused"} 1',
+  ]);
   const text = await acsplit('status');
   expect(text).toContain('configuration: the last reload was refused, see the log; a restart would fail: ');
 
@@ -127,4 +140,14 @@ test('a killed worker, and a supervisor that was stopped until the kernel served
   expect(stage.engine.events('fallback')).toMatchObject([{ level: 'warn', cause: 'supervisor', sessions: 1 }]);
   const { fallback } = await lookout.status();
   expect(fallback).toMatchObject({ active: false, times: 1, sessions: 1, totalMs: fall!.fallenMs });
+  expect(
+    await metrics('worker_', 'fallbacks_', 'fallback_sessions_', 'configuration_reload_', 'history_lost_'),
+  ).toEqual([
+    'acsplit_configuration_reload_successful 1',
+    'acsplit_worker_restarts_total 1',
+    'acsplit_fallbacks_total 1',
+    'acsplit_fallback_sessions_total 1',
+    'acsplit_history_lost_connections_total 0',
+    'acsplit_history_lost_events_total 0',
+  ]);
 });

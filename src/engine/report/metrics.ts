@@ -4,8 +4,9 @@
  * docs/operations.md tells what to do about each, and docs/alerts.yaml has the alert rules.
  */
 
-import { Counter, Gauge, type Metric, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { SIDES, Verdict } from '../../packet/batch';
+import { EVENTS } from '../../splitter/memory/events';
 import { REASONS } from '../../splitter/reasons';
 import { TABLES } from '../../splitter/table-list';
 import { type LoopCounters } from '../shared/binding';
@@ -16,6 +17,10 @@ import { type Status } from './status';
 
 export interface Snapshot {
   status: Status;
+  /** Packets that each queue may hold. */
+  queueLength: number;
+  /** What may become of a packet in the fast path; none where it is off. */
+  fastPathOutcomes: readonly string[];
   observation: Observation;
   loop: LoopCounters;
 }
@@ -35,11 +40,9 @@ const one =
   (snapshot) => [[{}, read(snapshot)]];
 const flag = (is: boolean) => (is ? 1 : 0);
 
-/** Absent without a history. */
-const recorded =
-  (read: (history: RecorderStatus) => number): Read =>
-  ({ status: { history } }) =>
-    history.state === 'off' ? [] : [[{}, read(history)]];
+/** 0 without a history, as a history that has nothing to tell. */
+const recorded = (read: (history: RecorderStatus) => number): Read =>
+  one(({ status: { history } }) => (history.state === 'off' ? 0 : read(history)));
 
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['acsplit_ready', '1 while verdicts flow', one(({ status }) => flag(status.ready))],
@@ -53,6 +56,32 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     'Packets in a queue without a verdict; absent where the kernel does not tell',
     (snapshot) => queues(snapshot, 'waiting'),
   ],
+  ['acsplit_queue_capacity_packets', 'Packets that a queue may hold', queueCapacities],
+  [
+    'acsplit_fallback_active',
+    '1 while the kernel alone sends new sessions to the ITMS',
+    one(({ status }) => flag(status.fallback.active)),
+  ],
+  [
+    'acsplit_configuration_reload_successful',
+    '0 when the last reload was refused',
+    one(({ status }) => flag(!status.configuration.refused)),
+  ],
+  [
+    'acsplit_configuration_differing_keys',
+    'Keys whose value in the file is another than what runs',
+    one(({ status }) => status.configuration.differs.length),
+  ],
+  [
+    'acsplit_configuration_unusable',
+    '1 while the engine could not start again with its configuration file',
+    one(({ status }) => flag(status.configuration.error !== null)),
+  ],
+  [
+    'acsplit_upgrade_pending',
+    '1 while another version is installed than the one that runs',
+    one(({ status }) => flag(status.configuration.upgraded)),
+  ],
   [
     'acsplit_fast_path_carries',
     '1 while the kernel carries what needs no decision',
@@ -64,6 +93,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     recorded(({ state }) => flag(state === 'failing')),
   ],
   ['acsplit_history_bytes', 'Of all files of the history', recorded(({ bytes }) => bytes)],
+  [
+    'acsplit_history_waiting_changes',
+    'Changes that the recorder has not read; beyond 65535 they are lost',
+    recorded(({ waiting }) => waiting),
+  ],
 ];
 
 const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
@@ -71,7 +105,8 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   [
     'acsplit_fast_path_packets_total',
     'Packets that the fast path has seen, by what became of them',
-    ({ status }) => Object.entries(status.fastPath.packets).map(([outcome, count = 0]) => [{ outcome }, count]),
+    ({ status, fastPathOutcomes }) =>
+      fastPathOutcomes.map((outcome) => [{ outcome }, status.fastPath.packets[outcome] ?? 0]),
   ],
   ['acsplit_events_total', 'What happened to activations and connections', events],
   ['acsplit_table_full_total', 'Entries that a full table refused', (snapshot) => tables(snapshot, 'full')],
@@ -108,11 +143,33 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'Workers that died and were started again',
     one(({ status }) => status.workers.reduce((sum, { restarts }) => sum + restarts, 0)),
   ],
+  [
+    'acsplit_fallbacks_total',
+    'Times in which the kernel alone sent new sessions to the ITMS',
+    one(({ status }) => status.fallback.times),
+  ],
+  ['acsplit_fallback_seconds_total', 'How long these lasted', one(({ status }) => status.fallback.totalMs / 1000)],
+  [
+    'acsplit_fallback_sessions_total',
+    'Sessions that the kernel sent to the ITMS meanwhile; absent where the rules cannot be read',
+    ({ status: { fallback } }) => (fallback.sessions === null ? [] : [[{}, fallback.sessions]]),
+  ],
+  [
+    'acsplit_configuration_reloads_total',
+    'Reloads, by result',
+    ({ status: { configuration } }) =>
+      (['done', 'refused'] as const).map((result) => [{ result }, configuration.reloads[result]]),
+  ],
   ['acsplit_history_sessions_total', 'Sessions written to the history', recorded(({ sessions }) => sessions)],
   [
     'acsplit_history_lost_connections_total',
     'Diverted connections that are missing in the history',
     recorded(({ lost }) => lost.connections),
+  ],
+  [
+    'acsplit_history_lost_events_total',
+    'Events beside sessions that are missing in the history',
+    recorded(({ lost }) => lost.events),
   ],
   [
     'acsplit_recorder_restarts_total',
@@ -131,6 +188,8 @@ export const METRIC_NAMES: readonly string[] = [...GAUGES, ...COUNTERS, ...HISTO
 /** Renders a scrape. @param look called once per scrape */
 export function makeMetrics(look: () => Snapshot): { contentType: string; render(): Promise<string> } {
   const registry = new Registry();
+  // Of the supervisor: process_* and nodejs_*.
+  collectDefaultMetrics({ register: registry });
   let snapshot: Snapshot;
   for (const [name, help, read] of GAUGES) {
     const gauge: Gauge = new Gauge({
@@ -146,6 +205,8 @@ export function makeMetrics(look: () => Snapshot): { contentType: string; render
       ...{ name, help, labelNames: labelsOf(name), registers: [registry] },
       collect: () => {
         counter.reset();
+        // Without labels a reset sets it to 0, which is not the same as absent.
+        if (labelsOf(name).length === 0) counter.remove();
         for (const [labels, value] of read(snapshot)) counter.inc(labels, value);
       },
     });
@@ -164,6 +225,7 @@ export function labelsOf(name: string): string[] {
   if (name === 'acsplit_packets_total') return ['side', 'verdict', 'reason'];
   if (name === 'acsplit_events_total') return ['event'];
   if (name === 'acsplit_fast_path_packets_total') return ['outcome'];
+  if (name === 'acsplit_configuration_reloads_total') return ['result'];
   if (name === 'acsplit_info') return ['version', 'name', 'activation'];
   if (name.startsWith('acsplit_table_')) return ['table'];
   return name.startsWith('acsplit_queue_') ? ['side', 'queue'] : [];
@@ -173,18 +235,18 @@ function info({ version, name, activation }: Status): Labels {
   return { version, name, activation };
 }
 
-/** Every side and reason that occurred. */
+/** Every side and reason, so that the first packet of a kind is an increase. */
 function packets({ observation }: Snapshot): Sample[] {
   return SIDES.flatMap((side, queue) =>
     REASONS.map(([reason, verdict], number): Sample => [
       { side, verdict: VERDICT_NAMES[verdict], reason },
       observation.packets(queue, number),
-    ]).filter(([, count]) => count > 0),
+    ]),
   );
 }
 
 function events({ status }: Snapshot): Sample[] {
-  return Object.entries(status.events).map(([event, count]) => [{ event }, count]);
+  return EVENTS.map((event) => [{ event }, status.events[event] ?? 0]);
 }
 
 function tables({ status }: Snapshot, field: 'count' | 'capacity' | 'full'): Sample[] {
@@ -197,6 +259,10 @@ function queues({ status }: Snapshot, field: 'waiting' | 'queueDropped' | 'userD
     const value = queue[field];
     return value === null ? [] : [[{ side: queue.side, queue: String(queue.number) }, value]];
   });
+}
+
+function queueCapacities({ status, queueLength }: Snapshot): Sample[] {
+  return status.queues.map(({ side, number }) => [{ side, queue: String(number) }, queueLength]);
 }
 
 /** prom-client's histogram counts for itself; this one was counted in the verdict loop. */

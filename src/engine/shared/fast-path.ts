@@ -27,6 +27,8 @@ export interface FastPathStatus {
 }
 
 export interface FastPath {
+  /** What may become of a packet. */
+  readonly outcomes: readonly string[];
   /** Loads the program, or takes over from a dead engine. @throws Error whose message says why not */
   open(capacityEntries: number): MirrorMaps;
   /** What keeps it from carrying by this topology, on this host, now. */

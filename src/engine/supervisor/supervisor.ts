@@ -355,7 +355,12 @@ class Supervisor implements Engine {
   }
 
   private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
-    const metrics = makeMetrics(() => ({ status: this.status(), observation, loop: journal.counters() }));
+    const { queue, fastPath, carrier } = this.options;
+    const fastPathOutcomes = fastPath === 'off' ? [] : carrier.outcomes;
+    const metrics = makeMetrics(() => ({
+      ...{ status: this.status(), observation, loop: journal.counters() },
+      ...{ queueLength: queue.length, fastPathOutcomes },
+    }));
     const { listen } = this.options.metrics;
     return serveMetrics({ listen, isReady: () => this.verdictsFlow(), metrics, log: this.log });
   }

@@ -46,6 +46,7 @@ const SPARE_FLOWS = 64;
 
 /** What the engine asks of it: src/engine/shared/fast-path.ts. */
 export class FastPath {
+  readonly outcomes = CARRY_REASONS;
   private loaded: LoadedProgram | undefined;
   private topology: Topology | undefined;
   private readonly attached = new Map<number, string>();

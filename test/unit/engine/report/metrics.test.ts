@@ -9,7 +9,6 @@ import { type MetricsServer, serveMetrics } from '../../../../src/engine/report/
 import { Observation } from '../../../../src/engine/shared/observation';
 import { observe } from '../../../../src/engine/worker/observe';
 import { type Status } from '../../../../src/engine/report/status';
-import { QUIET } from '../../../support/quiet-status';
 
 const table = { count: 3, capacity: 64, full: 2 };
 const STATUS: Status = {
@@ -24,7 +23,11 @@ const STATUS: Status = {
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
   fastPath: { mode: 'on', carries: true, interfaces: ['eth0'], reason: null, packets: { 'carried-to-itms': 12 } },
-  ...QUIET,
+  configuration: {
+    ...{ file: '/a.yaml', differs: ['activation', 'ttl.armed'], error: 'unknown key' },
+    ...{ reloads: { done: 0, refused: 1 }, refused: true, upgraded: true },
+  },
+  fallback: { active: true, times: 2, totalMs: 7500, sessions: 14 },
   history: {
     ...{
       state: 'failing',
@@ -33,16 +36,21 @@ const STATUS: Status = {
       restarts: 2,
       sessions: 12,
       open: 1,
-      waiting: 0,
+      waiting: 9,
       events: 3,
       bytes: 4096,
     },
-    lost: { changes: 5, connections: 6, sessions: 0, events: 0 },
+    lost: { changes: 5, connections: 6, sessions: 0, events: 3 },
   },
 };
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
   ...{ unparsed: 9, lost: 0, recovered: 1, givenUp: 10 },
+};
+
+const SNAPSHOT = {
+  ...{ status: STATUS, loop: LOOP, queueLength: 1024 },
+  fastPathOutcomes: ['carried-to-itms', 'carried-from-itms'],
 };
 
 function observed(): Observation {
@@ -62,7 +70,7 @@ function observed(): Observation {
 
 test('every line of a scrape', async () => {
   const observation = observed();
-  const { contentType, render } = makeMetrics(() => ({ status: STATUS, observation, loop: LOOP }));
+  const { contentType, render } = makeMetrics(() => ({ ...SNAPSHOT, observation }));
   expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
   const first = await render();
   const lines = first.split('\n');
@@ -70,6 +78,18 @@ test('every line of a scrape', async () => {
     'acsplit_ready 1',
     'acsplit_info{version="1.2.3",name="north",activation="auto"} 1',
     'acsplit_uptime_seconds 1.5',
+    'acsplit_queue_capacity_packets{side="cpe",queue="0"} 1024',
+    'acsplit_fallback_active 1',
+    'acsplit_fallbacks_total 2',
+    'acsplit_fallback_seconds_total 7.5',
+    'acsplit_fallback_sessions_total 14',
+    'acsplit_configuration_reload_successful 0',
+    'acsplit_configuration_reloads_total{result="refused"} 1',
+    'acsplit_configuration_differing_keys 2',
+    'acsplit_configuration_unusable 1',
+    'acsplit_upgrade_pending 1',
+    'acsplit_history_waiting_changes 9',
+    'acsplit_history_lost_events_total 3',
     'acsplit_history_failing 1',
     'acsplit_history_bytes 4096',
     'acsplit_history_sessions_total 12',
@@ -107,12 +127,32 @@ test('every line of a scrape', async () => {
   expect([...new Set(expected.map(nameOf))].sort()).toEqual([...METRIC_NAMES].sort());
   // What the kernel does not tell is absent, and not 0.
   expect(first).not.toContain('acsplit_queue_waiting_packets{side="itms"');
+  // What has not happened yet is 0, so that its first time is an increase.
+  expect(lines).toContain('acsplit_packets_total{side="host",verdict="drop",reason="not-owner"} 0');
+  expect(lines).toContain('acsplit_events_total{event="contended"} 0');
+  expect(lines).toContain('acsplit_fast_path_packets_total{outcome="carried-from-itms"} 0');
+  expect(lines).toContain('acsplit_configuration_reloads_total{result="done"} 0');
+  // The process as prom-client sees it.
+  for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds']) {
+    expect(first).toMatch(new RegExp(`^${name} `, 'm'));
+  }
   // Counters are the engine's own sums: a second scrape adds nothing.
-  expect(await render()).toBe(first);
+  const own = (text: string) => text.split('\n').filter((line) => line.includes('acsplit_'));
+  expect(own(await render())).toEqual(own(first));
+});
+
+test('without a history its metrics are 0; an unknown number of sessions is absent', async () => {
+  const fallback = { ...STATUS.fallback, sessions: null };
+  const status: Status = { ...STATUS, history: { state: 'off' }, fallback };
+  const text = await makeMetrics(() => ({ ...SNAPSHOT, status, observation: observed() })).render();
+  const histories = text.split('\n').filter((line) => /^acsplit_(history|recorder)/.test(line));
+  expect(histories.length).toBeGreaterThan(5);
+  for (const line of histories) expect(line).toMatch(/ 0$/);
+  expect(text).not.toMatch(/^acsplit_fallback_sessions_total /m);
 });
 
 test('names follow the conventions: a prefix, base units, _total for counters alone', async () => {
-  const text = await makeMetrics(() => ({ status: STATUS, observation: observed(), loop: LOOP })).render();
+  const text = await makeMetrics(() => ({ ...SNAPSHOT, observation: observed() })).render();
   for (const name of METRIC_NAMES) {
     expect(name).toMatch(/^acsplit_[a-z]+(_[a-z]+)*$/);
     const type = new RegExp(`^# TYPE ${name} (\\w+)$`, 'm').exec(text)?.[1];
