@@ -61,3 +61,7 @@ await build({
   footer: { js: `/*\nThis file holds code of the packages below.\n\n${licences.join('\n\n')}\n*/` },
 });
 makeEnumsPlain('dist');
+
+/** For editors; `acsplit config init` names it. */
+const { schemaText } = createRequire(import.meta.url)('../dist/configuration/schema-text.js');
+writeFileSync('dist/acsplit.schema.json', schemaText());

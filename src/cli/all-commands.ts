@@ -7,6 +7,7 @@ import { runCommands } from './run-commands';
 /** Each command is loaded only when it is used, which keeps the start fast. */
 const COMMANDS: Readonly<Record<string, () => unknown>> = {
   activate: () => (require('./commands/activation') as typeof import('./commands/activation')).activateCommand,
+  config: () => (require('./commands/config') as typeof import('./commands/config')).configCommand,
   deactivate: () => (require('./commands/activation') as typeof import('./commands/activation')).deactivateCommand,
   doctor: () => (require('./commands/doctor') as typeof import('./commands/doctor')).doctorCommand,
   history: () => (require('./commands/history') as typeof import('./commands/history')).historyCommand,

@@ -39,6 +39,7 @@ export function createParser(words: readonly string[]): Argv<GlobalOptions> {
       return true;
     }, true)
     .version(readVersion())
+    .completion('completion', 'print a script for bash or zsh that completes commands with Tab', complete)
     .help()
     .alias('help', 'h')
     .wrap(100)
@@ -48,6 +49,25 @@ export function createParser(words: readonly string[]): Argv<GlobalOptions> {
       if (error && error.name !== 'YError') throw error;
       throw new UsageError(explain(error?.message ?? message, words, parser as unknown as KnownWords));
     });
+}
+
+/** What may follow on a command line: collectors' names after --collector, else what yargs knows. */
+function complete(
+  _current: string,
+  { config }: { config?: string },
+  usual: () => void,
+  done: (words: string[]) => void,
+): void {
+  const [previous] = process.argv.slice(-2);
+  if (previous !== '--collector') return usual();
+  // eslint-disable-next-line @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports -- loaded when wanted
+  const file = require('../configuration/configuration') as typeof import('../configuration/configuration');
+  try {
+    done(file.loadConfiguration(config ?? file.DEFAULT_CONFIGURATION_FILE).topology.collectors.map(({ name }) => name));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    done([]);
+  }
 }
 
 /** The error of yargs in our words, with the spelling that was probably meant. */

@@ -11,6 +11,7 @@ import {
   parseNetwork,
 } from '../packet/address';
 import { type Addresses } from '../splitter/topology';
+import { inJson } from './described';
 
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
 
@@ -39,6 +40,7 @@ export const addresses = v.pipe(
     }
     return found;
   }),
+  inJson({ anyOf: [{ type: 'string' }, { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: 2 }] }),
 );
 
 /** One address of either family. */
@@ -52,6 +54,7 @@ export const address = v.pipe(
     });
     return NEVER;
   }),
+  inJson({ type: 'string' }),
 );
 
 /** A network in CIDR notation, as canonical text. */
@@ -70,6 +73,7 @@ export const network = v.pipe(
     addIssue({ message: `a network without host bits: ${base}` });
     return NEVER;
   }),
+  inJson({ type: 'string' }),
 );
 
 /** The family of an address or network, from its text. */

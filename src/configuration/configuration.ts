@@ -14,7 +14,8 @@ import {
   type Topology,
 } from '../splitter/topology';
 import { findContradictions } from './contradictions';
-import { choicesAt, type ConfigurationShape, configurationSchema, keysAt, UNKNOWN_KEY } from './schema';
+import { described, type Described } from './described';
+import { type ConfigurationShape, configurationSchema, UNKNOWN_KEY } from './schema';
 import {
   type ConfigurationText,
   describe,
@@ -74,8 +75,17 @@ export function loadConfiguration(file: string): Configuration {
   return parseConfiguration(readText(file), file);
 }
 
+/** Every key of a file with its value in force. @throws UsageError as `loadConfiguration` */
+export function loadShape(file: string): ConfigurationShape {
+  return parseShape(readText(file), file);
+}
+
 /** `loadConfiguration` for text that has been read already; `file` is its name in error messages. */
 export function parseConfiguration(source: string, file: string): Configuration {
+  return toConfiguration(parseShape(source, file), file);
+}
+
+export function parseShape(source: string, file: string): ConfigurationShape {
   let text: ConfigurationText;
   try {
     text = parseText(source);
@@ -90,7 +100,7 @@ export function parseConfiguration(source: string, file: string): Configuration 
   }
   const contradictions = findContradictions(parsed.output);
   if (contradictions.length > 0) throw refusal(file, text, contradictions);
-  return toConfiguration(parsed.output, file);
+  return parsed.output;
 }
 
 function toConfiguration(shape: ConfigurationShape, file: string): Configuration {
@@ -176,15 +186,21 @@ function problemOf(issue: v.GenericIssue, text: ConfigurationText): Problem {
       key,
       // Computed only if it is told: a hostile file may have many thousand unknown keys.
       get message() {
-        const known = keysAt(parent);
+        const known = Object.keys(describedAt(parent)?.entries ?? {});
         return `unknown key ${describe(key)}${didYouMean(key, known) || `, expected one of ${known.join(', ')}`}`;
       },
     };
   }
   if (path.length > 0 && !text.has(path)) return { path, missing: true, message: `missing, expected ${issue.message}` };
   const found = path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)[step], text.value);
-  const spelling = typeof found === 'string' ? didYouMean(found, choicesAt(path)) : '';
+  const spelling = typeof found === 'string' ? didYouMean(found, describedAt(path)?.options ?? []) : '';
   return { path, message: `found ${describe(found)}, expected ${issue.message}${spelling}` };
+}
+
+function describedAt(path: readonly PropertyKey[]): Described | undefined {
+  let at: Described | undefined = described(configurationSchema);
+  for (const step of path) at = at?.entries?.[String(step)] ?? at?.item;
+  return at;
 }
 
 const OPEN_ERRORS: Record<string, string> = {

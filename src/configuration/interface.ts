@@ -2,6 +2,7 @@
 
 import * as v from 'valibot';
 import { type CpeInterface } from '../splitter/topology';
+import { inJson } from './described';
 
 /** The kernel allows 15 bytes. Quotes or blanks would break a rule. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/;
@@ -11,9 +12,23 @@ const EXPECTED = 'an interface name: 1 to 15 letters, digits, ".", "_" or "-", a
 const EXPECTED_CPE = `${EXPECTED}; or one with + at its end for all that begin so; or a list, or { in, out }`;
 const MAX_INTERFACES = 64;
 
+const IN_JSON = { type: 'string', pattern: NAME.source };
+const CPE_IN_JSON = {
+  anyOf: [
+    { type: 'string', pattern: `${NAME.source}|${WILDCARD.source}` },
+    {
+      type: 'object',
+      properties: { in: { type: 'string' }, out: { type: 'string' } },
+      required: ['in', 'out'],
+      additionalProperties: false,
+    },
+  ],
+};
+
 export const interfaceName = v.pipe(
   v.string(EXPECTED),
   v.check((value) => NAME.test(value), EXPECTED),
+  inJson(IN_JSON),
 );
 
 /** What the file has: `eth0`, `[vlan10, ppp+]`, `{ in: vrrp.51, out: eth0 }`. */
@@ -38,6 +53,9 @@ export const cpeInterfaces = v.pipe(
       found.push(side);
     }
     return found;
+  }),
+  inJson({
+    anyOf: [...CPE_IN_JSON.anyOf, { type: 'array', items: CPE_IN_JSON, minItems: 1, maxItems: MAX_INTERFACES }],
   }),
 );
 

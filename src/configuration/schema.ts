@@ -9,6 +9,7 @@ import * as v from 'valibot';
 import { MAX_NAME_BYTES } from '../splitter/memory/owners';
 import { ACTIVATION_MODES, DEFAULT_LIVES, type Lives } from '../splitter/topology';
 import { address, addresses, network } from './address';
+import { inJson, jsonOf } from './described';
 import { cpeInterfaces, interfaceName } from './interface';
 
 /** A rule holds fifteen ports (src/steering/iptables/render.ts), so this limits the number of rules in a chain. */
@@ -37,16 +38,13 @@ const DEFAULT_METRICS_LISTEN = '127.0.0.1:9547';
 
 /** A string accepted by `accepts`; `expected` is the error message. */
 function text(expected: string, accepts: (value: string) => boolean) {
-  return v.pipe(v.string(expected), v.check(accepts, expected));
-}
-
-function number(expected: string, accepts: (value: number) => boolean) {
-  return v.pipe(v.number(expected), v.check(accepts, expected));
+  return v.pipe(v.string(expected), v.check(accepts, expected), inJson({ type: 'string' }));
 }
 
 function integer(what: string, minimum: number, maximum: number) {
+  const expected = `${what} from ${minimum} to ${maximum}`;
   const isIn = (value: number) => Number.isInteger(value) && value >= minimum && value <= maximum;
-  return number(`${what} from ${minimum} to ${maximum}`, isIn);
+  return v.pipe(v.number(expected), v.check(isIn, expected), inJson({ type: 'integer', minimum, maximum }));
 }
 
 function list<T extends v.GenericSchema>(element: T, what: string, minimum: number, maximum: number) {
@@ -55,7 +53,13 @@ function list<T extends v.GenericSchema>(element: T, what: string, minimum: numb
   return v.pipe(
     v.array(element, expected),
     v.check(({ length }) => length >= minimum && length <= maximum, expected),
+    inJson({ type: 'array', minItems: minimum, maxItems: maximum }),
   );
+}
+
+/** What a key means. json-schema.ts, `config init` and docs/operations.md show it. */
+function key<T extends v.GenericSchema>(means: string, schema: T): T {
+  return v.pipe(schema, v.description(means)) as unknown as T;
 }
 
 /** The schema for values under unknown keys, recognized by its type. */
@@ -95,9 +99,12 @@ const instanceName = text(
 const port = integer('a port', 1, 65_535);
 
 /** The CPEs' ports for Connection Requests. */
-const requestPorts = v.custom<'any' | number[]>(
-  (value) => value === 'any' || v.is(list(port, 'ports', 1, MAX_PORTS), value),
-  `any, or a list of 1 to ${MAX_PORTS} ports`,
+const requestPorts = v.pipe(
+  v.custom<'any' | number[]>(
+    (value) => value === 'any' || v.is(list(port, 'ports', 1, MAX_PORTS), value),
+    `any, or a list of 1 to ${MAX_PORTS} ports`,
+  ),
+  inJson({ anyOf: [{ const: 'any' }, { type: 'array', items: jsonOf(port), minItems: 1, maxItems: MAX_PORTS }] }),
 );
 
 const stateDirectory = text(
@@ -119,99 +126,145 @@ const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, (
   return match[1] === undefined ? isIP(match[2]) === 4 : isIP(match[1]) === 6;
 });
 
-const seconds = number(`seconds from 0.1 to ${MAX_LIFE_SECONDS}`, (value) => value >= 0.1 && value <= MAX_LIFE_SECONDS);
+const SECONDS = `seconds from 0.1 to ${MAX_LIFE_SECONDS}`;
+const seconds = v.pipe(
+  v.number(SECONDS),
+  v.check((value) => value >= 0.1 && value <= MAX_LIFE_SECONDS, SECONDS),
+  inJson({ type: 'number', minimum: 0.1, maximum: MAX_LIFE_SECONDS }),
+);
 
-const lives = Object.fromEntries(
-  Object.entries(DEFAULT_LIVES).map(([name, life]) => [name, v.optional(seconds, life as number)]),
-) as Record<keyof Lives, v.OptionalSchema<typeof seconds, number>>;
-
-const server = {
-  interface: interfaceName,
-  address: addresses,
-  requestAddresses: v.optional(list(address, 'addresses', 0, MAX_REQUEST_ADDRESSES), []),
+const LIVES: Readonly<Record<keyof Lives, string>> = {
+  requestUnanswered: 'a Connection Request whose SYN is unanswered',
+  reportUnanswered: 'a diverted connection that its collector has not answered',
+  established: 'any answered connection, idle',
+  finOne: 'a FIN of one end seen, after the last packet',
+  finBoth: 'FINs of both ends seen',
+  reset: 'a proven RST seen; a valid packet of the side that received it lifts the mark',
+  armed: "an activation until the CPE's SYN",
+  grace: 'after the end of a diverted connection whose answers cannot be read (TLS)',
+  unfinished: 'the same, after a 2xx with a body, an unanswered request, or an idle time-out',
+  retry: 'the same, after 401, 407 or 3xx',
+  activation: 'from arming to the end of the last of these',
 };
 
-export const configurationSchema = mapping({
-  cpe: mapping({ interface: cpeInterfaces, address: addresses, networks: list(network, 'networks', 1, MAX_NETWORKS) }),
-  itms: mapping(server),
-  collectors: list(
-    mapping({
-      name: collectorName,
-      ...server,
-      networks: v.optional(list(network, 'networks', 1, MAX_CANARY_NETWORKS)),
-      maxPerSecond: v.optional(integer('a number of sessions', 1, MAX_SESSIONS_PER_SECOND)),
-    }),
-    'collectors, each { name, interface, address }',
-    1,
-    MAX_COLLECTORS,
+const lives = Object.fromEntries(
+  Object.entries(DEFAULT_LIVES).map(([name, life]) => [
+    name,
+    key(LIVES[name as keyof Lives], v.optional(seconds, life as number)),
+  ]),
+) as Record<keyof Lives, v.OptionalSchema<typeof seconds, number>>;
+
+/** Of the ITMS or a collector. @param which the server, in the text of `requestAddresses` */
+function server(place: string, which: string, requests: string) {
+  return {
+    interface: key(place, interfaceName),
+    address: key(which, addresses),
+    requestAddresses: key(requests, v.optional(list(address, 'addresses', 0, MAX_REQUEST_ADDRESSES), [])),
+  };
+}
+
+const collector = mapping({
+  name: key('in commands, logs and entries; sessions follow the name, not the place in the list', collectorName),
+  ...server(
+    "third interface; may be the ITMS's",
+    'the collection server',
+    'further addresses from which it wakes CPEs; sessions go to `address`',
   ),
-  reportPorts: list(port, 'ports', 1, MAX_PORTS),
-  itmsPorts: v.optional(list(port, 'ports', 0, MAX_PORTS), []),
-  requestPorts: v.optional(requestPorts, 'any'),
-  activation: v.optional(v.picklist(ACTIVATION_MODES, `one of ${ACTIVATION_MODES.join(', ')}`), 'auto'),
-  ttl: v.optional(mapping(lives), {}),
+  networks: key(
+    'only CPEs of these networks are ever diverted to it; all if absent',
+    v.optional(list(network, 'networks', 1, MAX_CANARY_NETWORKS)),
+  ),
+  maxPerSecond: key(
+    'sessions diverted to it per second; beyond it they go to the ITMS, counted as `collector-busy`',
+    v.optional(integer('a number of sessions', 1, MAX_SESSIONS_PER_SECOND)),
+  ),
+});
+
+export const configurationSchema = mapping({
+  cpe: mapping({
+    interface: key(
+      'first interface; or a list; `ppp+` for all whose names begin so; `{ in: vrrp.51, out: eth0 }` if packets come in and leave by different ones',
+      cpeInterfaces,
+    ),
+    address: key(
+      'the ACS address that CPEs know; `[IPv4, IPv6]` for both families, and so for every server',
+      addresses,
+    ),
+    networks: key('where CPEs live; all other traffic is left alone', list(network, 'networks', 1, MAX_NETWORKS)),
+  }),
+  itms: mapping(server('second interface', 'the ITMS', 'further addresses from which the ITMS wakes CPEs')),
+  collectors: list(collector, 'collectors, each { name, interface, address }', 1, MAX_COLLECTORS),
+  reportPorts: key(
+    "TCP ports at the ACS address whose sessions may be diverted: the ACS URL's",
+    list(port, 'ports', 1, MAX_PORTS),
+  ),
+  itmsPorts: key(
+    'further TCP ports at the ACS address that always go to the ITMS',
+    v.optional(list(port, 'ports', 0, MAX_PORTS), []),
+  ),
+  requestPorts: key(
+    "the CPEs' ports for Connection Requests, if known: other connections of servers to CPEs are left alone",
+    v.optional(requestPorts, 'any'),
+  ),
+  activation: key(
+    'what counts as a woken CPE: `auto`, `fin`, `response`, `off`',
+    v.optional(v.picklist(ACTIVATION_MODES, `one of ${ACTIVATION_MODES.join(', ')}`), 'auto'),
+  ),
+  ttl: key('the lives of entries in seconds, each by its name', v.optional(mapping(lives), {})),
   tables: v.optional(
-    mapping({ capacity: v.optional(integer('a number of entries', 16, MAX_CAPACITY), 1_048_576) }),
+    mapping({
+      capacity: key(
+        'entries of each table, for each family',
+        v.optional(integer('a number of entries', 16, MAX_CAPACITY), 1_048_576),
+      ),
+    }),
     {},
   ),
   queue: v.optional(
     mapping({
-      first: v.optional(integer('a queue number', 0, MAX_FIRST_QUEUE), 0),
-      length: v.optional(integer('a number of packets', 64, MAX_QUEUE_LENGTH), 16_384),
-      gso: v.optional(v.boolean('true or false'), true),
+      first: key('number of the first of four queues', v.optional(integer('a queue number', 0, MAX_FIRST_QUEUE), 0)),
+      length: key(
+        'packets that may wait in each',
+        v.optional(integer('a number of packets', 64, MAX_QUEUE_LENGTH), 16_384),
+      ),
+      gso: key(
+        'receive super-packets whole; `false` on a kernel that cannot',
+        v.optional(v.boolean('true or false'), true),
+      ),
     }),
     {},
   ),
-  onEngineDown: v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms'),
-  fastPath: v.optional(v.picklist(['off', 'auto', 'on'], 'one of off, auto, on'), 'off'),
-  name: v.optional(instanceName, 'default'),
-  stateDirectory: v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
-  controlGroup: v.optional(group),
-  metrics: v.optional(mapping({ listen: v.optional(listen, DEFAULT_METRICS_LISTEN) }), {}),
+  onEngineDown: key('`itms` or `hold`', v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms')),
+  fastPath: key(
+    'whether the kernel carries what needs no decision: `auto`, where it can; `on`, or the engine does not start',
+    v.optional(v.picklist(['off', 'auto', 'on'], 'one of off, auto, on'), 'off'),
+  ),
+  name: key(
+    'of the instance; a second engine on a host needs its own name, queues, stateDirectory and metrics.listen',
+    v.optional(instanceName, 'default'),
+  ),
+  stateDirectory: key(
+    'tables and control socket; must be on a file system in memory',
+    v.optional(stateDirectory, DEFAULT_STATE_DIRECTORY),
+  ),
+  controlGroup: key('who may command it, besides root', v.optional(group)),
+  metrics: v.optional(
+    mapping({ listen: key('where Prometheus may scrape', v.optional(listen, DEFAULT_METRICS_LISTEN)) }),
+    {},
+  ),
   history: v.optional(
     mapping({
-      directory: v.optional(historyDirectory, DEFAULT_HISTORY_DIRECTORY),
-      keepDays: v.optional(integer('a number of days', 1, MAX_KEEP_DAYS), 30),
-      maxMiB: v.optional(integer('a number of MiB', 16, MAX_HISTORY_MIB), 2048),
+      directory: key(
+        "where past sessions are kept, in a directory of the instance's name; without `history` nowhere",
+        v.optional(historyDirectory, DEFAULT_HISTORY_DIRECTORY),
+      ),
+      keepDays: key('a day is deleted whole after that', v.optional(integer('a number of days', 1, MAX_KEEP_DAYS), 30)),
+      maxMiB: key(
+        'or earlier, the oldest first; a session takes 12 bytes',
+        v.optional(integer('a number of MiB', 16, MAX_HISTORY_MIB), 2048),
+      ),
     }),
   ),
 });
 
 export type ConfigurationShape = v.InferOutput<typeof configurationSchema>;
-
-/** The keys of the mapping at `path`, to suggest a spelling. */
-export function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  return Object.keys(schemaAt(path)?.entries ?? {});
-}
-
-/** The allowed values of the choice at `path`; empty if it is not a choice. */
-export function choicesAt(path: readonly PropertyKey[]): readonly string[] {
-  return schemaAt(path)?.options ?? [];
-}
-
-function schemaAt(path: readonly PropertyKey[]): Described | undefined {
-  let at: Described = within(configurationSchema);
-  for (const step of path) {
-    const below = at.entries?.[String(step)] ?? at.item;
-    if (below === undefined) return undefined;
-    at = within(below);
-  }
-  return at;
-}
-
-/** The parts of a schema that tell what it allows. */
-interface Described {
-  type: string;
-  entries?: Readonly<Record<string, Described>>;
-  item?: Described;
-  options?: readonly string[];
-  /** The schema inside an optional one. */
-  wrapped?: Described;
-  /** The steps of a checked schema; the first or the second describes it. */
-  pipe?: readonly Described[];
-}
-
-function within(schema: Described): Described {
-  if (schema.wrapped) return within(schema.wrapped);
-  return schema.pipe?.find(({ entries, item, options }) => entries ?? item ?? options) ?? schema;
-}

@@ -17,6 +17,10 @@ const CAPTURE = join(ROOT, 'test/fixtures/two-connections-are-one-session');
 /** In this order on one router, whose configuration is at the default path. The expected standard output. */
 const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit --version', /^\d+\.\d+\.\d+$/m],
+  ['acsplit config check', /^\S+ is valid: 1 collector$/m],
+  ['acsplit config check -c new.yaml', /^new.yaml is valid: 1 collector$/m],
+  ['acsplit config init > new.yaml', /^$/],
+  ['acsplit config schema', /"title": "acsplit.yaml"/],
   ['acsplit rules show', /^\*filter$/m],
   ['acsplit rules show --family 6', /^\*filter$/m],
   ['acsplit rules show --family 6 | ip6tables-restore --noflush --test', /^$/],
@@ -28,6 +32,7 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit doctor', /\n0 failures, 0 warnings\n$/],
   ['acsplit doctor --quiet', /^0 failures, 0 warnings\n$/],
   [`acsplit doctor --json | jq -r '.findings[].mend // empty'`, /^$/],
+  ['acsplit config show', /^ {2}established: 7500$/m],
   ['acsplit status', /^acsplit \d.*: ready/],
   ['acsplit status --json | jq .packets.byReason', /^\{\}$/m],
   ['acsplit status --json', /"ready": ?true/],
@@ -196,6 +201,7 @@ describe('commands work as printed', () => {
       copyFileSync(`${CAPTURE}.pcap`, join(host.router.world.directory, name));
     }
     copyFileSync(`${CAPTURE}.transcript`, join(host.router.world.directory, 'day.transcript'));
+    copyFileSync(join(host.router.world.directory, 'acsplit.yaml'), join(host.router.world.directory, 'new.yaml'));
     writeFileSync(join(host.router.world.directory, 'cpes.txt'), '10.1.0.5\n10.1.0.6\n');
     host.keepConfiguration();
   });

@@ -23,6 +23,7 @@ const WAKE_PORT = 30005;
 
 /** Typed in this order; `cpe$` and `collector$` on another host than the router. */
 const COMMANDS = [
+  'acsplit config check',
   'acsplit rules show | head -n 3',
   'acsplit rules install',
   'acsplit run',

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
-import { configurationSchema, keysAt } from '../../src/configuration/schema';
+import { described, type Described } from '../../src/configuration/described';
+import { configurationSchema } from '../../src/configuration/schema';
 import { Verdict } from '../../src/packet/batch';
 import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metrics';
 import { SIDES } from '../../src/packet/batch';
@@ -56,17 +57,31 @@ describe('the configuration', () => {
   const sentence = /A restart is needed for (.*?); SIGHUP\s+applies all other keys\./s.exec(section)?.[1] ?? '';
   const needRestart = [...sentence.matchAll(/`([\w.]+)`/g)].map(([, key]) => key);
 
-  /** `cpe.interface`, `collectors[].name`, … */
-  function keysBelow(path: string[]): string[] {
-    return keysAt(path).flatMap((key) => {
-      const inner = [...keysBelow([...path, key]), ...keysBelow([...path, key, '0'])];
-      const isList = keysAt([...path, key]).length === 0 && keysAt([...path, key, '0']).length > 0;
-      return inner.length === 0 ? [key] : inner.map((name) => `${key}${isList ? '[]' : ''}.${name}`);
+  /** `cpe.interface`, `collectors[].name`, … with what each means. */
+  function keysOf({ entries = {} }: Described): [key: string, means: string][] {
+    return Object.entries(entries).flatMap(([key, entry]): [string, string][] => {
+      const inner = entry.entries ? entry : entry.item?.entries ? entry.item : undefined;
+      if (!inner) return [[key, entry.means]];
+      return keysOf(inner).map(([name, means]) => [`${key}${inner === entry ? '' : '[]'}.${name}`, means]);
     });
   }
+  const known = keysOf(described(configurationSchema));
 
   test('the page has every key, and no other', () => {
-    expect(rows.map(([key]) => key).sort()).toEqual([...new Set(keysBelow([]))].sort());
+    expect(rows.map(([key]) => key).sort()).toEqual(known.map(([key]) => key).sort());
+  });
+
+  test('in the words of the schema, and links beside them', () => {
+    const written = [...`${section}${lives}`.matchAll(/^\| `([\w.[\]]+)` +\| [^|]* \| ([^|]+?) +\|/gm)].map(
+      ([, key, words]) => [
+        key!,
+        words!
+          .replaceAll(/ \(\[[^\]]*\]\([^)]*\)\)|: \[[^\]]*\]\([^)]*\)/g, '')
+          .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1'),
+      ],
+    );
+    const wanted = known.map(([key, means]) => [key.replace(/^ttl\./, ''), means]);
+    expect(written.filter(([key]) => key !== 'ttl').sort()).toEqual(wanted.sort());
   });
 
   test('with its default', () => {
