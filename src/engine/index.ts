@@ -9,7 +9,7 @@ export { MAX_ENTRIES, type TableAnswer, type TraceAnswer, type TraceEvent } from
 export { type PacketsAnswer, type TracedPacket } from './control/packet-trace';
 export { readHistory } from './recorder/read-history';
 export { HEADS, OUTCOMES, type SessionRow, WOKEN } from './recorder/session';
-export { openSink } from './report/log-sink';
+export { isJournal, openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
 export { type QueueStatus, type Status } from './report/status';
 export { closeQueues, loadAddon, openQueues, type QueueError } from './shared/binding';

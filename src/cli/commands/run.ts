@@ -7,6 +7,7 @@ import {
   EngineError,
   type EngineLog,
   type EngineOptions,
+  isJournal,
   loadAddon,
   LogStream,
   openSink,
@@ -43,7 +44,7 @@ export const runCommand: CommandModule<GlobalOptions, GlobalOptions> = {
 async function run({ config }: GlobalOptions): Promise<void> {
   signals.listen();
   endWithoutTerminal();
-  const stream = new LogStream(openSink());
+  const stream = new LogStream(openSink(), undefined, isJournal());
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
     stream,

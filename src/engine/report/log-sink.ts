@@ -11,6 +11,12 @@ export interface Sink {
 
 const STDERR = 2;
 
+/** Whether systemd's journal reads this descriptor itself, and not what it was redirected to. systemd.exec(5) */
+export function isJournal(environment: NodeJS.ProcessEnv = process.env, descriptor = STDERR): boolean {
+  const { dev, ino } = fstatSync(descriptor);
+  return environment.JOURNAL_STREAM === `${dev}:${ino}`;
+}
+
 /**
  * O_NONBLOCK belongs to the open file description, which we share with our parent, and the parent's writes must keep
  * blocking. So a pipe or a terminal is opened a second time, for us alone. A socket cannot be reopened, but Node's

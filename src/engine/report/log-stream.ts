@@ -13,6 +13,9 @@ const RETRY_MS = 100;
 const END_MS = 1000;
 const END_INTERVAL_MS = 10;
 
+/** syslog(3)'s numbers, as the journal reads them at the beginning of a line. sd-daemon(3) */
+const PRIORITIES: Readonly<Record<string, number>> = { error: 3, warn: 4, info: 6 };
+
 interface Line {
   /** Bytes still to be written. */
   bytes: Buffer;
@@ -32,6 +35,7 @@ export class LogStream {
   constructor(
     private readonly sink: Sink,
     private readonly maxBacklogBytes = MAX_BACKLOG_BYTES,
+    private readonly isForJournal = false,
   ) {}
 
   /** @param line including its line feed */
@@ -56,9 +60,14 @@ export class LogStream {
   }
 
   private append(line: string, standsFor: number): void {
-    const bytes = Buffer.from(line);
+    const bytes = Buffer.from(this.priorityOf(line) + line);
     this.backlog.push({ bytes, isBegun: false, standsFor });
     this.backlogBytes += bytes.length;
+  }
+
+  private priorityOf(line: string): string {
+    const priority = this.isForJournal ? PRIORITIES[/^\{"level":"(\w+)"/.exec(line)?.[1] ?? ''] : undefined;
+    return priority === undefined ? '' : `<${priority}>`;
   }
 
   private tellOfLost(): void {

@@ -133,6 +133,11 @@ export function bootedUnits(): void {
     expect(answers()).toBe('c1');
   });
 
+  test('the log bears priorities', () => {
+    expect(inside('journalctl -u acsplit -p 6..6 -o cat').out).toMatch(/^\{"level":"info".*"event":"ready"/m);
+    expect(inside('journalctl -u acsplit -p 5 -o cat').out).not.toContain('"event":"ready"');
+  });
+
   test('systemd itself finds little left to take away', () => {
     expect(inside('systemd-analyze security acsplit --no-pager --threshold=25').status).toBe(0);
   });

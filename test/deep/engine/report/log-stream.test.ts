@@ -1,9 +1,9 @@
 /** The log never blocks and never fails; lines it cannot write are counted and reported later. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DescriptorSink, openAgain, type Sink } from '../../../../src/engine/report/log-sink';
+import { DescriptorSink, isJournal, openAgain, type Sink } from '../../../../src/engine/report/log-sink';
 import { LogStream } from '../../../../src/engine/report/log-stream';
 
 /** Takes so many bytes, or fails. */
@@ -38,6 +38,15 @@ class TestSink implements Sink {
   }
 }
 
+test('the journal is where JOURNAL_STREAM says, and nowhere after a redirection', () => {
+  const descriptor = openSync(__filename, 'r');
+  const { dev, ino } = fstatSync(descriptor);
+  expect(isJournal({ JOURNAL_STREAM: `${dev}:${ino}` }, descriptor)).toBe(true);
+  expect(isJournal({ JOURNAL_STREAM: `${dev}:${ino + 1}` }, descriptor)).toBe(false);
+  expect(isJournal({}, descriptor)).toBe(false);
+  closeSync(descriptor);
+});
+
 describe('lines', () => {
   let sink: TestSink;
   let log: LogStream;
@@ -52,6 +61,14 @@ describe('lines', () => {
   test('are written at once', () => {
     write('one', 'two');
     expect(sink.lines()).toEqual(['one', 'two', '']);
+  });
+
+  test('bear a priority where the journal reads them', () => {
+    const journal = new LogStream(sink, 200, true);
+    const levels = ['error', 'warn', 'info'];
+    for (const level of levels) journal.write(`{"level":"${level}"}\n`);
+    journal.write('no JSON\n');
+    expect(sink.lines()).toEqual(['<3>{"level":"error"}', '<4>{"level":"warn"}', '<6>{"level":"info"}', 'no JSON', '']);
   });
 
   test('that would have to wait follow in order, each whole, when there is room', () => {
