@@ -7,6 +7,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cli } from '../../src/lab/engine';
+import { registryDirectory } from '../../src/engine/shared/registry';
 import { type HistoryEvent } from '../../src/engine/shared/recorder-protocol';
 import { execute } from '../../src/lab/namespaces';
 import { FAMILY } from './support/family';
@@ -118,6 +119,23 @@ test('a reload says what it changed, one that was refused why; until it is mende
   process.kill(pid, 'SIGHUP');
   await untilKept('reloaded', 2);
   expect((await lookout.status()).configuration).toMatchObject({ differs: [], error: null, refused: false });
+});
+
+test('a command of another version says so, once, and is obeyed', async () => {
+  const entry = join(registryDirectory(), `${stage.engine.pid}.json`);
+  const text = readFileSync(entry, 'utf8');
+  writeFileSync(entry, text.replace(/"version":"[^"]*"/, '"version":"0.0.9"'));
+  const command = cli(stage.world, 'resume', '-c', stage.engine.configurationFile);
+  const said = await stage.world.run('split', ['sh', '-c', 'exec "$0" "$@" 2>&1', ...command]);
+  writeFileSync(entry, text);
+  // Answer and warning come by two pipes.
+  expect(said.split('\n').sort()).toEqual([
+    '',
+    expect.stringMatching(
+      /^acsplit: this is acsplit \S+, and the engine \(pid \d+\) runs 0\.0\.9: restart it when it suits$/,
+    ),
+    'was not paused',
+  ]);
 });
 
 test('a killed worker, and a supervisor that was stopped until the kernel served alone', async () => {

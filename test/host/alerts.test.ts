@@ -3,15 +3,13 @@
  * looks much like it. Scrapes are a minute apart; `0x60` is 0 for an hour, `0+5x60` five more each minute.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ALERT_RULES, ALERTS_FILE } from '../support/alert-rules';
+import { PROMTOOL } from '../support/promtool';
 
-/** Unpacked by scripts/setup.sh where the host has none. */
-const UNPACKED = join(__dirname, '../../build/tools/promtool');
-const PROMTOOL = existsSync(UNPACKED) ? UNPACKED : 'promtool';
 const OF = { job: 'acsplit', instance: 'r1:9547' };
 
 type Labels = Record<string, string>;
