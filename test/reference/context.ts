@@ -1,6 +1,6 @@
 /** What every part of the reference uses: the world, the current packet, the time, and the memory. */
 import { type Activation, isAsked, nothing } from './activations';
-import { type Connection, Memory } from './memory';
+import { type Connection, Memory, PIN_MS } from './memory';
 import { type ReadPacket } from './packet';
 
 export type Mode = 'auto' | 'fin' | 'response' | 'off';
@@ -45,6 +45,9 @@ export interface Room extends Omit<Tables, 'hasReport'>, Partial<Pick<Tables, 'h
 
 export const ITMS = 'itms';
 
+/** After this many other SYNs the pin cache (65 536 places) may have forgotten one; before, hardly ever. */
+const SURE_PINS = 400;
+
 export class Context {
   memory = new Memory();
   isPaused = false;
@@ -75,6 +78,15 @@ export class Context {
     readonly room?: Room,
     readonly tables?: Tables,
   ) {}
+
+  /** This SYN went to the ITMS before. @param observed what the core seems to remember, once it may have forgotten */
+  isPinned(cpe: string, cpePort: number, port: number, isn: number, observed: boolean): boolean {
+    const pin = this.memory.of(cpe).pinOf(cpePort, port, isn);
+    if (!pin || this.nowMs - pin.atMs > PIN_MS) return false;
+    if (this.pins - pin.serial < SURE_PINS || observed) return true;
+    this.forgottenPins++;
+    return false;
+  }
 
   isConfigured(owner: string): boolean {
     return owner === ITMS || owner in this.world.collectors;

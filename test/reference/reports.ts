@@ -1,11 +1,9 @@
 /** SYNs of CPEs to the report port: which go to a collector, and what a SYN does to an existing connection. */
 import { isAsked, phaseAt, stands } from './activations';
 import { type Context, type Decision, ITMS } from './context';
-import { type Connection, find, isOverForCpe, makeRoom, opened, PIN_MS, remove, REPORT_UNANSWERED_MS } from './memory';
+import { type Connection, find, isOverForCpe, makeRoom, opened, remove, REPORT_UNANSWERED_MS } from './memory';
 import { openedByCpe } from './numbers';
 
-/** After this many other SYNs the pin cache (65 536 places) may have forgotten one; before, hardly ever. */
-const SURE_PINS = 400;
 /** While a collector has been silent for this long, the CPE's other SYNs go to the ITMS. */
 const SILENT_MS = 3_000;
 /** TCP's rate limit of challenge ACKs, with a margin. */
@@ -103,11 +101,7 @@ export class Reports {
   private isPinned(): boolean {
     const { context } = this;
     const { source, sourcePort, destinationPort, sequence } = context.packet;
-    const pin = context.memory.of(source).pinOf(sourcePort, destinationPort, sequence);
-    if (!pin || context.nowMs - pin.atMs > PIN_MS) return false;
-    if (context.pins - pin.serial < SURE_PINS || context.wentToItms()) return true;
-    context.forgottenPins++;
-    return false;
+    return context.isPinned(source, sourcePort, destinationPort, sequence, context.wentToItms());
   }
 
   /** A new session with the ITMS: where the CPE is asked, it is the one that was asked for. */

@@ -115,8 +115,17 @@ export class Sessions {
     if ((syn || fin || rst) && !isChecksumRight) return context.asAcs('checksum-wrong');
     if (rst) return this.reset(known);
     if (syn) return this.accept(known);
+    if (!fin && !known.isAnswered && this.acknowledgesItmsSyn()) return context.drop('not-owner');
     this.spokenByServer(known);
     return context.asAcs(fin ? 'report-finished' : 'report-answered');
+  }
+
+  /** A half-open collector acknowledges the SYN of a connection that is the ITMS's by now. */
+  private acknowledgesItmsSyn(): boolean {
+    const { context } = this;
+    const { destination, destinationPort, sourcePort, acknowledgement } = context.packet;
+    const isn = plus(acknowledgement, -1);
+    return context.isPinned(destination, destinationPort, sourcePort, isn, context.observed === 'dropped');
   }
 
   /** SYN+ACK of the collector. */

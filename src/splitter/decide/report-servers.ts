@@ -55,9 +55,20 @@ export class ReportServers {
   /** ACK or data of a collector from the report port. [P7] */
   serve(sender: number, serves: boolean): Reason {
     const slot = this.slotOfServer();
-    if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
+    if (!this.isOwn(slot, sender, serves) || this.isOfItmsConnection(slot)) return Reason.NotOwner;
     this.spokenByServer(slot, 0);
     return this.forward.asAcs(Reason.ReportAnswered);
+  }
+
+  /**
+   * On a provisional entry, a collector that acknowledges a SYN of the ITMS is half-open: it once got that SYN too, and
+   * the entry's SYN, forged on the same ports, draws its challenge. The CPE must not see it. [D]
+   */
+  private isOfItmsConnection(slot: number): boolean {
+    const { view } = this;
+    const { pins, reportConnections: reports } = this.state;
+    if (reports.isAnswered(slot)) return false;
+    return pins.isPinned(view.destination, view.destinationPort, view.sourcePort, (view.acknowledgement - 1) | 0);
   }
 
   /** FIN of a collector from the report port. [P8] */

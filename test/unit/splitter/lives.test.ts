@@ -273,6 +273,16 @@ describe('the pin', () => {
     expect(rig.activation()).toBe('armed c1');
   });
 
+  test('of a SYN that a half-open collector still acknowledges keeps its challenge from the CPE', () => {
+    const rig = new Rig();
+    rig.cpe('SYN', { sequence: 1000 });
+    rig.activate('c1');
+    expect(rig.cpe('SYN', { sequence: 1_000_000 })).toBe('to c1: diverted');
+    expect(rig.from('c1', 'ACK', { sequence: 7000, acknowledgement: 1001 })).toBe('drop: not-owner');
+    // A connection that it has of old, and the CPE no longer: its challenge must draw the CPE's RST.
+    expect(rig.from('c1', 'ACK', { sequence: 7000, acknowledgement: 2001 })).toBe('as acs: report-answered');
+  });
+
   test('holds in grace as well', () => {
     const rig = new Rig().wake().divert();
     rig.cpe('SYN', { cpePort: 40002 });
