@@ -15,6 +15,7 @@ import { operations } from '../../src/engine/control/operations';
 import { packetTrace } from '../../src/engine/control/packet-trace';
 import { type Answers, COMMANDS, type CommandName, type ControlRequest } from '../../src/engine/shared/control-request';
 import { PacketRing } from '../../src/engine/shared/packet-ring';
+import { LastHour } from '../../src/engine/report/last-hour';
 import { composeStatus } from '../../src/engine/report/status';
 import { changes } from '../../src/engine/worker/commands';
 import { Splitter } from '../../src/splitter/splitter';
@@ -67,10 +68,16 @@ function engine(): Answers<CommandName> {
       ...QUIET,
       fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     });
+  const hour = new LastHour();
+  const nothing = { received: 0, waiting: 0 };
+  const before = status();
+  hour.add({ ...before, queues: before.queues.map((queue) => ({ ...queue, ...nothing })) }, 1_796_042_500_000);
+  hour.add(status(), 1_796_042_510_000);
   const run = 'd1f0a85e2b7c9364';
   const hands = Float64Array.of(NOW_MS, 0);
   return {
     status,
+    hour: () => hour.answer,
     ...operations({
       ...{ look: () => splitter, header: () => ({ id: '5c0e9b1f7a3d2846', hands }), clock: () => NOW_MS },
       ...{ run, restarts: () => 0 },

@@ -25,6 +25,7 @@ import { Heartbeat, heartbeatPath } from './heartbeat';
 import { HeldState, seed } from './held-state';
 import { requireInterfaces, warnOfHost } from './host-checks';
 import { Journal } from '../shared/journal';
+import { LastHour, SAMPLE_MS } from '../report/last-hour';
 import { Liveness } from './liveness';
 import { watchLosses } from './loss-watch';
 import { makeMetrics } from '../report/metrics';
@@ -112,6 +113,8 @@ class Supervisor implements Engine {
   private readonly carrier: Carrier;
   private readonly configuration: ConfigurationWatch;
   private fallback: FallbackWatch | undefined;
+  private readonly hour = new LastHour();
+  private hourTimer: NodeJS.Timeout | undefined;
   private keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
@@ -177,6 +180,7 @@ class Supervisor implements Engine {
       verdictsFlow: () => this.verdictsFlow(),
     });
     await this.carrier.start(options.topology);
+    this.watchHour();
     this.losses = watchLosses({ losses: () => this.status().losses, log });
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     warnOfHost(options.topology, log);
@@ -193,6 +197,13 @@ class Supervisor implements Engine {
     const [set] = this.options.aliveSets;
     const fallenMs = set === undefined || absentMs === null ? 0 : absentMs - set.seconds * 1000;
     if (fallenMs > 0) this.fallback?.endedAtStart(fallenMs);
+  }
+
+  private watchHour(): void {
+    const look = () => this.hour.add(this.status(), Date.now());
+    look();
+    this.hourTimer = setInterval(look, SAMPLE_MS);
+    this.hourTimer.unref();
   }
 
   /** The slow part of a start is the worker's own. */
@@ -251,6 +262,7 @@ class Supervisor implements Engine {
     this.heartbeat?.stop();
     this.liveness?.stop();
     this.configuration.stop();
+    clearInterval(this.hourTimer);
     this.losses?.stop();
     this.carrier.stop();
     await this.keeper?.stop();
@@ -368,6 +380,7 @@ class Supervisor implements Engine {
   private commands(keeper: WorkerKeeper): Answers<Exclude<CommandName, 'packets'>> {
     return {
       status: () => this.status(),
+      hour: () => this.hour.answer,
       ...operations({
         look: () => this.state.look,
         header: () => this.state.header,
