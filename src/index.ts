@@ -24,6 +24,7 @@ export { PacketBatch, PacketFlag, Side, type SideName, SIDES, Verdict } from './
 export { buildTcp, type TcpPacket } from './packet/builder';
 export { TcpFlag } from './packet/tcp';
 export { PacketView, Parsed } from './packet/view';
+export { Health, type HealthOptions } from './splitter/health/health';
 export { ITMS, Owners } from './splitter/memory/owners';
 export { Reason, reasonName, REASONS, VERDICTS } from './splitter/reasons';
 export { Splitter, type SplitterOptions } from './splitter/splitter';

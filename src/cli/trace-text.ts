@@ -44,6 +44,7 @@ const SENTENCES: Readonly<Record<EventName, (words: Words) => string>> = {
   diverted: ({ owner, report }) => `diverted to ${owner}: ${report}`,
   'diverted-in-grace': ({ owner, report }) => `diverted to ${owner}: ${report} continues the previous one`,
   'would-divert': ({ owner, report }) => `would be diverted to ${owner}, but activation is off: ${report}`,
+  'collector-down': ({ owner, report }) => `not diverted to ${owner}, which is down: ${report} goes to the ITMS`,
   closed: ({ owner, report }) => `closed: ${report} with ${owner}`,
   remapped: ({ owner, request }) =>
     `remapped: ${owner}'s ${request} collides with another server's and gets a different port`,

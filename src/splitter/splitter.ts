@@ -13,7 +13,8 @@ import { Cause, type FlowListener } from '../tables/flow-port';
 import { Event } from './memory/events';
 import { FamilyDecision } from './decide/family-decision';
 import { type FamilyState } from './memory/family-state';
-import { MAX_OWNERS } from './memory/owners';
+import { type WatchedServer } from './health/health';
+import { ITMS, MAX_OWNERS } from './memory/owners';
 import { Reason, VERDICTS } from './reasons';
 import { type Settings } from './settings';
 import { type Counters, type SplitterOptions, SplitterState, type TableCounts } from './memory/state';
@@ -44,7 +45,9 @@ export class Splitter {
   /** Throws RangeError on an impossible topology, and when the buffer is too small. */
   constructor(options: SplitterOptions) {
     this.state = new SplitterState(options);
-    this.settings = { activation: options.activation, isPaused: false, unusable: new Uint8Array(MAX_OWNERS) };
+    const { activation, health } = options;
+    this.settings = { activation, isPaused: false, unusable: new Uint8Array(MAX_OWNERS), watch: health };
+    health?.watch(watchedServers(this.state, options.topology));
     const { ipv4, ipv6, owners } = this.state;
     this.ipv4 = ipv4 && new FamilyDecision(this.view, ipv4, this.settings);
     this.ipv6 = ipv6 && new FamilyDecision(this.view, ipv6, this.settings);
@@ -84,6 +87,7 @@ export class Splitter {
    */
   decide(batch: PacketBatch, nowMs: number): void {
     this.state.advance(nowMs);
+    this.settings.watch?.advance(nowMs);
     const { byReason, byQueue } = this.state.counters;
     const count = batch.count;
     assert(count >= 0 && count <= batch.capacity, 'a batch holds no more packets than it has slots');
@@ -100,6 +104,8 @@ export class Splitter {
   sweep(nowMs: number): void {
     this.state.advance(nowMs);
     this.state.sweep(SWEEP_SLOTS);
+    this.settings.watch?.advance(nowMs);
+    this.settings.watch?.sweep();
   }
 
   /** True for an address in one of the CPEs' networks. */
@@ -187,4 +193,10 @@ export class Splitter {
     const decision = view.isIpv6 ? this.ipv6 : this.ipv4;
     return decision === undefined ? Reason.NotOurs : decision.decide(parsed, batch.queue[i], flags);
   }
+}
+
+/** The serving addresses of the ITMS and the collectors. */
+function watchedServers({ families, owners }: SplitterState, { collectors }: Topology): WatchedServer[] {
+  const ids = [ITMS, ...collectors.map(({ name }) => owners.idOf(name))];
+  return families.flatMap(({ servers }) => ids.map((owner) => ({ owner, address: servers.addressOf(owner) })));
 }

@@ -69,6 +69,9 @@ export function families(topology: Pick<Topology, 'cpe'>): Family[] {
  */
 export type OnEngineDown = 'itms' | 'hold';
 
+/** Where the sessions of a collector that is down go. */
+export type OnCollectorDown = 'itms' | 'divert';
+
 /** What counts as success of a Connection Request. See activation.ts. */
 export type ActivationMode = 'auto' | 'fin' | 'response' | 'off';
 

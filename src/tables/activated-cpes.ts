@@ -164,6 +164,12 @@ export class ActivatedCpes {
     return this.has(slot, State.Grace) && this.phaseRemainingMs(slot) >= 0;
   }
 
+  /** The kind of grace that its session has, or had when it expired; undefined without one. */
+  graceOf(slot: number): Grace | undefined {
+    const state = this.table.state(slot);
+    return state & State.Grace ? (state & GRACE_MASK) >>> State.GraceShift : undefined;
+  }
+
   /** Its report connection is open, or its grace is over. */
   isConsumed(slot: number): boolean {
     return this.has(slot, State.Consumed) && this.phaseRemainingMs(slot) >= 0;
@@ -220,6 +226,7 @@ export class ActivatedCpes {
   /** Ends the activation. The ask stays. */
   end(slot: number, cause = Cause.Packet): void {
     if (!this.isAsked(slot)) return this.table.remove(slot, cause);
+    this.tell(slot, Change.Disarming, cause);
     this.table.setState(slot, this.table.state(slot) & (State.Asked | State.SessionFirst));
     this.tell(slot, Change.Disarmed, cause);
   }
@@ -263,6 +270,7 @@ export class ActivatedCpes {
     const { table } = this;
     if (this.phaseRemainingMs(slot) >= 0) return;
     const wasMore = (table.state(slot) & PHASE) !== 0;
+    if (wasMore) this.tell(slot, Change.Disarming, Cause.Expired);
     table.setState(slot, (table.state(slot) & ~PHASE) | State.Asked);
     if (wasMore) this.tell(slot, Change.Disarmed, Cause.Expired);
   }

@@ -35,6 +35,8 @@ export const enum Change {
   Disarmed,
   /** The entry is removed; this call is the last about it. */
   Ended,
+  /** The activation is about to be disarmed: its owner and phase can still be read. */
+  Disarming,
 }
 
 /** The cause of a change. */
@@ -72,6 +74,10 @@ export const enum Cause {
   Takeover,
   /** A listener cannot carry the new connection. */
   NotCarried,
+  /** The collector takes no session at present: the session is the ITMS's. */
+  CollectorDown,
+  /** The session ended without a word that it is over: an error, or no answer. */
+  Failed,
 }
 
 /** The three tables by their public names. */

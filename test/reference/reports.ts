@@ -94,7 +94,9 @@ export class Reports {
     const silentMs = unheardMs === undefined ? -1 : nowMs - unheardMs;
     if (silentMs >= REPORT_UNANSWERED_MS) context.endActivation(source);
     if (silentMs >= SILENT_MS) return 'collector-silent';
-    return context.unusable.has(owner) ? 'collector-down' : undefined;
+    if (!context.unusable.has(owner)) return undefined;
+    context.endActivation(source);
+    return 'collector-down';
   }
 
   /** This SYN went to the ITMS before: its retransmission must as well. */

@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { PacketBatch } from '../../src/packet/batch';
 import { Observation } from '../../src/engine/shared/observation';
 import { observe } from '../../src/engine/worker/observe';
+import { Health } from '../../src/splitter/health/health';
 import { REASONS } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
@@ -66,7 +67,10 @@ for (let n = 0, nowMs = 0.5; n < (2 * warmUpCycles + 2 * ROUNDS * roundCycles) *
 }
 
 const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(BATCH)), BATCH);
-const splitter = new Splitter({ topology: input.topology, activation: 'auto', capacityEntries: 1024, seed: 1 });
+const splitter = new Splitter({
+  ...{ topology: input.topology, activation: 'auto', capacityEntries: 1024, seed: 1 },
+  health: new Health({ seed: 1, turnsAway: true }),
+});
 const observation = new Observation(new ArrayBuffer(Observation.BYTES));
 if (mode === 'traced') observation.ring.lease(undefined, 0, Number.MAX_VALUE);
 let decided = 0;

@@ -19,6 +19,7 @@ const CHANGES = {
   [Change.Grace]: 'grace',
   [Change.SessionFirst]: 'session-first',
   [Change.Disarmed]: 'disarmed',
+  [Change.Disarming]: 'disarming',
   [Change.Ended]: 'ended',
 } as const satisfies Record<Change, string>;
 
@@ -42,6 +43,8 @@ const CAUSES = {
   [Cause.NotDiverting]: 'not-diverting',
   [Cause.Takeover]: 'takeover',
   [Cause.NotCarried]: 'not-carried',
+  [Cause.CollectorDown]: 'collector-down',
+  [Cause.Failed]: 'failed',
 } as const satisfies Record<Cause, string>;
 
 /** The shown state of a connection: its owner, and how far it has come. */

@@ -43,6 +43,8 @@ export const enum Outcome {
   TablesReset,
   /** Still open when the recorder stopped. */
   Unfinished,
+  /** The collector was down: the session went to the ITMS. */
+  CollectorDown,
 }
 
 export const WOKEN = {
@@ -72,6 +74,7 @@ export const OUTCOMES = {
   [Outcome.ArmedAgain]: 'armed-again',
   [Outcome.TablesReset]: 'tables-reset',
   [Outcome.Unfinished]: 'unfinished',
+  [Outcome.CollectorDown]: 'collector-down',
 } as const satisfies Record<Outcome, string>;
 
 /** What the collector's answers were; see Head. */
@@ -96,6 +99,7 @@ export const OUTCOME_OF_CAUSE: Readonly<Partial<Record<Cause, Outcome>>> = {
   [Cause.Silent]: Outcome.Silent,
   [Cause.Refused]: Outcome.Refused,
   [Cause.Booted]: Outcome.Booted,
+  [Cause.CollectorDown]: Outcome.CollectorDown,
 };
 
 export const WOKEN_BY_CAUSE: Readonly<Partial<Record<Cause, Woken>>> = {

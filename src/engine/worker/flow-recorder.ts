@@ -50,7 +50,7 @@ export class FlowRecorder implements FlowListener {
   }
 
   private toldActivation(family: Family, slot: number, change: Change, cause: Cause): void {
-    if (change === Change.Asked || change === Change.SessionFirst) return;
+    if (change === Change.Asked || change === Change.SessionFirst || change === Change.Disarming) return;
     const { activatedCpes } = this.state[family]!;
     const owner = activatedCpes.owner(slot);
     // Only asked, so there is nothing to end. Disarmed comes when the owner is no longer in the entry.

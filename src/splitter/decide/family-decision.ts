@@ -16,6 +16,7 @@ import { ReportServers } from './report-servers';
 import { RequestDecisions } from './requests';
 import { Action, actionFor, Origin, PacketType, packetType } from './decision-table';
 import { PortClass, type Servers } from '../memory/servers';
+import { ServerSigns } from './server-signs';
 import { type Settings } from '../settings';
 
 /** The checksum is not final, or the packet is not whole. */
@@ -28,6 +29,7 @@ export class FamilyDecision {
   private readonly reportServers: ReportServers;
   private readonly requests: RequestDecisions;
   private readonly icmp: IcmpErrors;
+  private readonly signs: ServerSigns;
   /** Owner id of the server that sent the current packet. */
   private sender = ITMS;
 
@@ -43,7 +45,8 @@ export class FamilyDecision {
     this.reports = new ReportDecisions(view, state, settings, this.forward, ends);
     this.reportServers = new ReportServers(view, state, this.forward, ends);
     this.requests = new RequestDecisions(view, state, activation, this.forward);
-    this.icmp = new IcmpErrors(view, state, ends);
+    this.icmp = new IcmpErrors(view, state, settings, ends);
+    this.signs = new ServerSigns(view, this.servers, settings);
   }
 
   /** Decides the packet in the view. @param parsed the parser's result, Icmp or later @param flags PacketFlag bits */
@@ -59,7 +62,9 @@ export class FamilyDecision {
     const type = packetType(this.view.flags);
     if (type === PacketType.Malformed) return Reason.MalformedFlags;
     if (flags & PacketFlag.Truncated) return Reason.Truncated;
-    return this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type));
+    const reason = this.apply(actionFor(fromCpe ? this.originOfCpe() : this.originOfServer(), type));
+    this.signs.tell(type, fromCpe, reason, this.sender);
+    return reason;
   }
 
   private apply(action: Action): Reason {

@@ -34,6 +34,7 @@ import { ITMS, NOBODY } from '../memory/owners';
 import { Reason } from '../reasons';
 import { type ReportEnds } from './report-ends';
 import { PortClass } from '../memory/servers';
+import { type Settings } from '../settings';
 
 /** The checksum is not final, or the packet is not whole. */
 const UNSUMMED = PacketFlag.ChecksumNotReady | PacketFlag.Truncated | PacketFlag.Snapped;
@@ -44,6 +45,7 @@ export class IcmpErrors {
   constructor(
     private readonly view: PacketView,
     private readonly state: FamilyState,
+    private readonly settings: Settings,
     private readonly ends: ReportEnds,
   ) {
     this.error = new IcmpError(state.servers.acsAddress.length);
@@ -129,6 +131,7 @@ export class IcmpErrors {
     if (port !== ownPort) rewriteQuotedDestinationPort(error, port);
     if (servers.ownerAt(error.source) !== NOBODY) rewriteOuterSource(error, servers.acsAddress);
     if (refused < 0) return Reason.IcmpAsAcs;
+    this.settings.watch?.reset(owner, cpe, cpePort, port, error.quotedSequence);
     this.ends.refused(refused);
     return Reason.IcmpRefused;
   }

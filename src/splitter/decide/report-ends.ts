@@ -51,11 +51,16 @@ export class ReportEnds {
     const activation = this.activationOf(slot);
     if (activation < 0) return;
     const grace = this.graceAfter(slot, mark);
-    if (grace === undefined) activatedCpes.end(activation, Cause.Over);
+    if (grace === undefined) activatedCpes.end(activation, this.isOver(slot) ? Cause.Over : Cause.Failed);
     else activatedCpes.finished(activation, grace);
   }
 
-  /** Undefined: the session is over. [2] */
+  /** The collector's last answer says that the session is over. */
+  private isOver(slot: number): boolean {
+    return headOf(this.state.reportConnections.head(slot)) === Head.Empty;
+  }
+
+  /** Undefined: the session does not go on. [2] */
   private graceAfter(slot: number, mark: Seen): Grace | undefined {
     const { reportConnections: reports } = this.state;
     switch (headOf(reports.head(slot))) {

@@ -119,7 +119,7 @@ export class ReportOpening {
     const { activatedCpes, events, servers } = this.state;
     const owner = activatedCpes.owner(slot);
     if (!servers.isConfigured(owner)) return Reason.OwnerGone;
-    const { isPaused, activation, unusable } = this.settings;
+    const { isPaused, activation } = this.settings;
     // A pause breaks no session: its further connections, in grace, stay with the collector. [2]
     if (activation === 'off' || (isPaused && !activatedCpes.isGrace(slot))) {
       // The session meant by this activation goes to the ITMS, so it must not divert a later one.
@@ -133,8 +133,22 @@ export class ReportOpening {
     if (isDead) activatedCpes.end(slot, Cause.Silent);
     if (isDead || silentMs >= SILENT_MS) return Reason.CollectorSilent;
     if (!servers.mayServe(owner, view.source)) return Reason.OutsideCanary;
-    if (unusable[owner] !== 0) return Reason.CollectorDown;
+    if (this.isDown(owner)) return this.passOver(slot, owner);
     return this.isAtLimit(owner) ? Reason.CollectorBusy : undefined;
+  }
+
+  private isDown(owner: number): boolean {
+    const { unusable, watch } = this.settings;
+    return unusable[owner] !== 0 || (watch !== undefined && watch.turnsAway(owner, this.view.source));
+  }
+
+  /** The session meant by this activation goes to the ITMS, so it must not divert a later one. */
+  private passOver(slot: number, owner: number): Reason {
+    const { view } = this;
+    const { activatedCpes, events } = this.state;
+    activatedCpes.end(slot, Cause.CollectorDown);
+    events.add(Event.CollectorDown, view.source, view.sourcePort, view.destinationPort, owner);
+    return Reason.CollectorDown;
   }
 
   private isAtLimit(owner: number): boolean {

@@ -28,6 +28,8 @@ export const enum Event {
   EndedByHand,
   /** The CPE opened its session with the ITMS before its 2xx passed: the woken session is the ITMS's. */
   SessionFirst,
+  /** The collector is down: the session of the CPE that it woke is the ITMS's. */
+  CollectorDown,
 }
 
 const NAMES = {
@@ -46,6 +48,7 @@ const NAMES = {
   [Event.ArmedByHand]: 'armed-by-hand',
   [Event.EndedByHand]: 'ended-by-hand',
   [Event.SessionFirst]: 'session-first',
+  [Event.CollectorDown]: 'collector-down',
 } as const satisfies Record<Event, string>;
 
 export type EventName = (typeof NAMES)[Event];

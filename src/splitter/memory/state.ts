@@ -1,6 +1,7 @@
 /** All memory of a splitter, laid out in one buffer: owners, counters, events, then each family's tables. */
 import { type Address, type Family, familyOf } from '../../packet/address';
 import { SIDES } from '../../packet/batch';
+import { type Health } from '../health/health';
 import { EventLog } from './events';
 import { FamilyState } from './family-state';
 import { Owners } from './owners';
@@ -24,6 +25,8 @@ export interface SplitterOptions {
    * call `decide` or `sweep`.
    */
   isReader?: boolean;
+  /** Judges the servers; a collector that is down then gets no sessions. Absent: nobody does. */
+  health?: Health;
 }
 
 export interface Counters {

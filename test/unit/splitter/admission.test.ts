@@ -2,6 +2,7 @@
  * Whether a collector gets a session that it has woken: its networks, its rate, whether it is usable, and how many of its
  * Connection Requests one CPE may have. Each refusal has a reason of its own, and the session is the ITMS's. [2]
  */
+import { Event } from '../../../src/splitter/memory/events';
 import { type Topology } from '../../../src/splitter/topology';
 import { topologyIn } from '../../support/family';
 import { CPE_PORT, Rig, TOPOLOGY } from '../../support/rig';
@@ -60,8 +61,10 @@ test('a session that was refused is over for its collector: the activation diver
   rig.splitter.setUsable('c1', false);
   session(rig, FIRST);
   rig.splitter.setUsable('c1', true);
-  // Its own SYN again is pinned.
-  expect(rig.cpe('SYN', { cpe: FIRST })).toBe('to itms: pinned');
+  // Its own SYN again, and one of another session.
+  expect(rig.cpe('SYN', { cpe: FIRST })).toBe('to itms: to-itms');
+  expect(rig.cpe('SYN', { cpe: FIRST, cpePort: 40002 })).toBe('to itms: to-itms');
+  expect(rig.splitter.state.events.counts[Event.CollectorDown]).toBe(1);
 });
 
 test('one CPE has sixteen Connection Requests at the most; a closed one gives way; the ITMS’s passes unrecorded', () => {

@@ -18,11 +18,12 @@ function read(log: EventLog, since = 0): { rows: EventRow[]; next: number } {
 }
 
 test('every event has its name', () => {
-  expect([EVENTS.length, EVENTS[Event.ArmedByResponse], EVENTS[Event.SessionFirst]]).toEqual([
-    Event.SessionFirst + 1,
-    'armed-by-response',
-    'session-first',
-  ]);
+  expect([
+    EVENTS.length,
+    EVENTS[Event.ArmedByResponse],
+    EVENTS[Event.SessionFirst],
+    EVENTS[Event.CollectorDown],
+  ]).toEqual([Event.CollectorDown + 1, 'armed-by-response', 'session-first', 'collector-down']);
 });
 
 test('an event is counted, and comes back as it was noted', () => {

@@ -45,6 +45,7 @@ test('a session is told from the request to its end, each change once', () => {
     'head packet',
     'head packet',
     // A 204: no grace
+    'disarming over',
     'disarmed over',
     'closing packet',
     'closed packet',

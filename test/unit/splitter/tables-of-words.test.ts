@@ -33,7 +33,7 @@ test('foreign packets are accepted unchanged, bad or forbidden ones are dropped,
 });
 
 test('every event has a unique name', () => {
-  expect(EVENTS).toHaveLength(Event.SessionFirst + 1);
+  expect(EVENTS).toHaveLength(Event.CollectorDown + 1);
   expect(new Set(EVENTS).size).toBe(EVENTS.length);
   for (const name of EVENTS) expect(name).toMatch(NAME);
 });

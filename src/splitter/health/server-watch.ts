@@ -1,0 +1,25 @@
+/**
+ * What the decision tells of the servers, and asks about them. A splitter without a watch diverts to every collector.
+ *
+ * All calls come while a packet is decided. None may change the tables, allocate or wait.
+ */
+import { type Address } from '../../packet/address';
+
+/** Ports are the CPE's and the report port. */
+export interface ServerWatch {
+  /** The time of all that follows. @param nowMs as of `Splitter.decide` */
+  advance(nowMs: number): void;
+  /** One bounded step of what must happen without a packet. */
+  sweep(): void;
+  /** A CPE's SYN goes to the server; the same ISN again is a retransmission. */
+  opened(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
+  /** A SYN+ACK of the server. @param isn of the SYN that it acknowledges */
+  accepted(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
+  /**
+   * A RST of the server, or an ICMP error about the SYN. @param isn of the SYN that it refuses; another one: it resets an
+   * established connection
+   */
+  reset(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
+  /** True while the collector is down and takes no new session. */
+  turnsAway(owner: number, cpe: Address): boolean;
+}
