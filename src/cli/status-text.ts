@@ -4,16 +4,54 @@ import { type Status } from '../engine';
 import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
-  const parts = [headline, tables, packets, fastPath, queues, losses, historyLine, fallbackLine, configurationLine].map(
-    (part) => part(status),
-  );
-  return parts.filter((part) => part !== '').join('\n');
+  const parts = [headline, servers, collectors, tables, packets, fastPath, queues, losses];
+  const last = [historyLine, fallbackLine, configurationLine];
+  const said = [...parts, ...last].map((part) => part(status));
+  return said.filter((part) => part !== '').join('\n');
 }
 
 function headline(status: Status): string {
   const state = status.ready ? (status.paused ? 'paused' : 'ready') : 'starting';
   const workers = status.workers.map(({ pid, restarts }) => `worker ${pid}, ${restarts} restarts`).join('; ');
-  return `acsplit ${status.version}: ${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, pid ${status.pid}, ${workers}\n`;
+  return `acsplit ${status.version}: ${state}${troubleText(status)}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}, pid ${status.pid}, ${workers}\n`;
+}
+
+/** Servers that are not up, as a continuation of the state: `, but itms is down`. */
+export function troubleText(status: Status): string {
+  const said = (['down', 'degraded'] as const).flatMap((state) => {
+    const names = Object.entries(serversOf(status)).filter(([, one]) => one.state === state);
+    return names.map(([name]) => `${name} is ${state}`);
+  });
+  return said.length === 0 ? '' : `, but ${said.join(', ')}`;
+}
+
+/** An older engine has none. */
+export function serversOf({ servers }: { servers?: Status['servers'] }): Status['servers'] {
+  return servers ?? {};
+}
+
+function servers(status: Status): string {
+  const all = Object.entries(serversOf(status));
+  if (all.length === 0) return '';
+  const rows = all.map(([name, one]) => [
+    name,
+    one.state,
+    formatDuration(one.sinceMs),
+    ...[one.opened, one.answered, one.refused, one.unanswered, one.slow, one.resets],
+    one.answerMs === null ? '-' : `${one.answerMs} ms`,
+  ]);
+  const heads = ['STATE', 'SINCE', 'OPENED', 'ANSWERED', 'REFUSED', 'UNANSWERED', 'SLOW', 'RESETS', 'ANSWERS IN'];
+  const reasons = all
+    .filter(([, { why }]) => why !== null)
+    .map(([name, { state, why }]) => `${name} is ${state}: ${why}\n`);
+  return formatColumns(['SERVER', ...heads], rows) + reasons.join('');
+}
+
+function collectors(status: Status): string {
+  const all = Object.entries(serversOf(status)).filter(([name]) => name !== 'itms');
+  const rows = all.map(([name, one]) => [name, one.armed, one.opened, one.finished, one.unfinished, one.loginsRefused]);
+  const heads = ['COLLECTOR', 'ARMED', 'DIVERTED', 'FINISHED', 'UNFINISHED', 'LOGINS REFUSED'];
+  return rows.length === 0 ? '' : formatColumns(heads, rows);
 }
 
 /** `3d 4h`, `4h 5m`, `5m 6s`, `6s`: at most two units. */

@@ -10,6 +10,7 @@ import {
   type ActivationMode,
   type Addresses,
   type Lives,
+  type OnCollectorDown,
   type OnEngineDown,
   type Topology,
 } from '../splitter/topology';
@@ -47,6 +48,10 @@ export interface Configuration {
    * are dropped, and TCP retransmits them; none passes without being rewritten.
    */
   onEngineDown: OnEngineDown;
+  /** Where the sessions of a collector that is down go. */
+  onCollectorDown: OnCollectorDown;
+  /** Every so many seconds a TCP connection to each server; undefined: none. */
+  probe: { interval: number } | undefined;
   /** Whether the kernel carries what needs no decision: `auto`, where it can; `on`: or the engine does not start. */
   fastPath: 'off' | 'auto' | 'on';
   stateDirectory: string;
@@ -112,6 +117,8 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     capacityEntries: shape.tables.capacity,
     queue: shape.queue,
     onEngineDown: shape.onEngineDown,
+    onCollectorDown: shape.onCollectorDown,
+    probe: shape.probe,
     fastPath: shape.fastPath,
     stateDirectory: shape.stateDirectory,
     controlGroup: shape.controlGroup,

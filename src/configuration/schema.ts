@@ -26,6 +26,8 @@ const MAX_QUEUE_LENGTH = 131_072;
 /** Queue numbers have 16 bits; first+3, the fourth queue, is for the host's own ICMP errors. */
 const MAX_FIRST_QUEUE = 65_535 - 3;
 const MAX_LIFE_SECONDS = 7 * 86_400;
+const MAX_PROBE_SECONDS = 3600;
+const DEFAULT_PROBE_SECONDS = 10;
 const MAX_KEEP_DAYS = 3650;
 const MAX_HISTORY_MIB = 1_048_576;
 /** sun_path holds 108 bytes with its final zero. unix(7) */
@@ -235,6 +237,15 @@ export const configurationSchema = mapping({
     {},
   ),
   onEngineDown: key('`itms` or `hold`', v.optional(v.picklist(['itms', 'hold'], 'one of itms, hold'), 'itms')),
+  onCollectorDown: key('`itms` or `divert`', v.optional(v.picklist(['itms', 'divert'], 'one of itms, divert'), 'itms')),
+  probe: v.optional(
+    mapping({
+      interval: key(
+        "with `probe` (`probe: {}`): every so many seconds the engine connects to each server's first report port",
+        v.optional(integer('a number of seconds', 1, MAX_PROBE_SECONDS), DEFAULT_PROBE_SECONDS),
+      ),
+    }),
+  ),
   fastPath: key(
     'whether the kernel carries what needs no decision: `auto`, where it can; `on`, or the engine does not start',
     v.optional(v.picklist(['off', 'auto', 'on'], 'one of off, auto, on'), 'off'),

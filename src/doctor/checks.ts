@@ -9,6 +9,7 @@ import { conntrack, engine, stateDirectory } from './engine';
 import { fallback } from './fallback';
 import { fastPath } from './fast-path';
 import { firewalls } from './firewalls';
+import { health } from './health';
 import { type Host } from './host';
 import { withMemory } from './memory';
 import { addon, bundle, queues, rights } from './kernel';
@@ -44,6 +45,7 @@ export const CHECKS: readonly Row[] = [
   row(engine), //           running and answering
   row(fallback), //         seen as alive by the kernel's rules
   row(fastPath), //         carries, where it is configured to
+  row(health), //           no server is down by what CPEs meet
 ];
 
 export interface Diagnosis {

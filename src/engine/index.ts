@@ -11,6 +11,7 @@ export { readHistory } from './recorder/read-history';
 export { HEADS, OUTCOMES, type SessionRow, WOKEN } from './recorder/session';
 export { isJournal, openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
+export { type ServerStatus } from './report/servers';
 export { type QueueStatus, type Status } from './report/status';
 export { closeQueues, loadAddon, openQueues, type QueueError } from './shared/binding';
 export { type ActivateAnswer, type ControlRequest } from './shared/control-request';

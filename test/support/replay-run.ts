@@ -7,6 +7,7 @@ import { PcapngWriter } from '../../src/replay/pcapng-writer';
 import { replay, type ReplayOptions, type ReplayResult, REPLAY_SEED } from '../../src/replay/replay';
 import { type ReplaySummary, summarize } from '../../src/replay/summary';
 import { Transcript } from '../../src/replay/transcript';
+import { Health } from '../../src/splitter/health/health';
 import { Splitter } from '../../src/splitter/splitter';
 import { type ActivationMode, type Topology } from '../../src/splitter/topology';
 import { MemorySink, MemorySource } from './memory-files';
@@ -42,7 +43,8 @@ export function replayInMemory(captures: readonly Uint8Array[], options: RunOpti
     topology = TOPOLOGY,
     ...rest
   } = options;
-  const splitter = new Splitter({ topology, activation, capacityEntries: 1024, seed: REPLAY_SEED });
+  const health = new Health({ seed: REPLAY_SEED, turnsAway: true, isCapture: true });
+  const splitter = new Splitter({ topology, activation, capacityEntries: 1024, seed: REPLAY_SEED, health });
   const output = new MemorySink();
   const lines = new MemorySink();
   const result = replay({

@@ -19,6 +19,7 @@ import { LastHour } from '../../src/engine/report/last-hour';
 import { composeStatus } from '../../src/engine/report/status';
 import { changes } from '../../src/engine/worker/commands';
 import { Splitter } from '../../src/splitter/splitter';
+import { serverStatus } from '../support/server-status';
 import { type Topology } from '../../src/splitter/topology';
 import { QUIET } from '../support/quiet-status';
 
@@ -67,6 +68,7 @@ function engine(): Answers<CommandName> {
       loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
       ...QUIET,
       fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+      servers: { itms: serverStatus({ opened: 8, answered: 8, answerMs: 2, answerSumMs: 14 }) },
     });
   const hour = new LastHour();
   const nothing = { received: 0, waiting: 0 };

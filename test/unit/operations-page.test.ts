@@ -86,7 +86,7 @@ describe('the configuration', () => {
 
   test('with its default', () => {
     const yaml = /```yaml\n(.*?)```/s.exec(read('README.md'))![1];
-    const defaults = v.parse(configurationSchema, { ...(parse(yaml!) as object), history: {} }) as Record<
+    const defaults = v.parse(configurationSchema, { ...(parse(yaml!) as object), history: {}, probe: {} }) as Record<
       string,
       unknown
     >;

@@ -13,6 +13,7 @@ import { CAPTURED_SIDES, type CapturedSide } from '../../replay/side';
 import { type ReplaySummary, summarize, summaryLines, warningsOf } from '../../replay/summary';
 import { Transcript } from '../../replay/transcript';
 import { INLINING_FLAG } from '../../splitter/inlining';
+import { Health } from '../../splitter/health/health';
 import { Splitter } from '../../splitter/splitter';
 import { ACTIVATION_MODES, type ActivationMode } from '../../splitter/topology';
 import { loadConfiguration } from '../../configuration/configuration';
@@ -71,13 +72,14 @@ function describeOptions(parser: Argv<GlobalOptions>): Argv<ReplayOptions> {
 async function runReplay(options: ReplayOptions, inputs: readonly string[]): Promise<void> {
   refuseContradictions(options, inputs);
   setFlagsFromString(INLINING_FLAG);
-  const { topology, activation, lives, capacityEntries } = loadConfiguration(options.config);
+  const { topology, activation, lives, capacityEntries, onCollectorDown } = loadConfiguration(options.config);
   const splitter = new Splitter({
     topology,
     activation: options.activation ?? activation,
     lives,
     capacityEntries,
     seed: REPLAY_SEED,
+    health: new Health({ seed: REPLAY_SEED, turnsAway: onCollectorDown === 'itms', isCapture: true }),
   });
   const files = new ReplayFiles();
   files.protect(options.config);

@@ -1,7 +1,7 @@
 /** Rates of the last few minutes, computed from successive statuses, for numbers and sparklines. Reads no clock. */
 
 import { type Status } from '../../engine';
-import { carriedPackets } from '../status-text';
+import { carriedPackets, serversOf } from '../status-text';
 
 /** A status and the time it was taken, in ms of any monotonic clock. */
 export interface Sample {
@@ -18,6 +18,8 @@ export interface Rates {
   diverted: number;
   /** By the kernel. */
   carried: number;
+  /** Connections that CPEs opened, by server. */
+  opened: Record<string, number>;
 }
 
 /** More samples than any terminal has columns. */
@@ -47,6 +49,9 @@ export function ratesBetween(before: Sample, now: Sample): Rates {
     reason,
     rate(was.packets.byReason[reason], count),
   ]);
+  const opened = Object.fromEntries(
+    Object.entries(serversOf(is)).map(([name, one]) => [name, rate(serversOf(was)[name]?.opened, one.opened)]),
+  );
   const diversions = ({ packets: { byReason: counts } }: Status) =>
     (counts.diverted ?? 0) + (counts['diverted-in-grace'] ?? 0);
   return {
@@ -55,5 +60,6 @@ export function ratesBetween(before: Sample, now: Sample): Rates {
     byReason: Object.fromEntries(byReason),
     diverted: rate(diversions(was), diversions(is)),
     carried: rate(carriedPackets(was), carriedPackets(is)),
+    opened,
   };
 }

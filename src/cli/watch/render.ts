@@ -6,7 +6,16 @@
 
 import { type QueueStatus, type Status } from '../../engine';
 import { TABLES } from '../../splitter/table-list';
-import { configurationLine, fallbackLine, fastPathOf, formatDuration, historyLine, otherLosses } from '../status-text';
+import {
+  configurationLine,
+  fallbackLine,
+  fastPathOf,
+  formatDuration,
+  historyLine,
+  otherLosses,
+  serversOf,
+  troubleText,
+} from '../status-text';
 import { type History, type Rates } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
@@ -45,6 +54,7 @@ export function renderWatch(history: History, screen: Screen): string[] {
     '',
     ...sides(now.status, rates, screen),
     ...alsoLost(now.status, screen),
+    ...servers(now.status, latest, screen),
     ...remarks(now.status, screen),
     '',
     ...tables(now.status, screen),
@@ -56,9 +66,10 @@ export function renderWatch(history: History, screen: Screen): string[] {
 
 function headline(status: Status, { paint, clock, columns, notice }: Screen): string {
   const restarts = status.workers.reduce((sum, worker) => sum + worker.restarts, 0);
-  const state = !status.ready ? 'starting' : status.paused ? 'PAUSED' : 'ready';
+  const state = `${!status.ready ? 'starting' : status.paused ? 'PAUSED' : 'ready'}${troubleText(status)}`;
   const summary = notice ?? `${state}, activation ${status.activation}, up ${formatDuration(status.uptimeMs)}`;
-  const isFine = notice === undefined && status.ready && !status.paused && status.activation !== 'off';
+  const areServersUp = Object.values(serversOf(status)).every((one) => one.state === 'up');
+  const isFine = areServersUp && notice === undefined && status.ready && !status.paused && status.activation !== 'off';
   const restartText = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`;
   const name = `acsplit ${status.version}`;
   const left = `${name}  ${summary}`;
@@ -154,6 +165,39 @@ function remarks(status: Status, { paint }: Screen): string[] {
   ];
 }
 
+/** The most of a screen that servers take. */
+const MOST_SERVERS = 8;
+const STATE_COLOURS = { up: 'green', degraded: 'yellow', down: 'red' } as const;
+const BY_TROUBLE = ['down', 'degraded', 'up'];
+
+/** A line for each server, those in trouble first. */
+function servers(status: Status, latest: Rates | undefined, { paint, columns }: Screen): string[] {
+  const all = Object.entries(serversOf(status));
+  if (all.length === 0) return [];
+  all.sort(([, one], [, other]) => BY_TROUBLE.indexOf(one.state) - BY_TROUBLE.indexOf(other.state));
+  const line = (label: string, rate: string, failed: string, answer: string, state: string) =>
+    [
+      label.padEnd(LABEL),
+      columns >= ROOM.second ? `${rate}${failed}` : '',
+      columns >= ROOM.third ? answer : '',
+      `  ${state}`,
+    ].join('');
+  const lines = all.slice(0, MOST_SERVERS).map(([name, one]) => {
+    const failures = one.refused + one.unanswered;
+    const failed = right(countText(failures));
+    const said = `${one.state} ${formatDuration(one.sinceMs)}${one.why === null ? '' : `: ${one.why}`}`;
+    return line(
+      name.slice(0, LABEL - 1),
+      right(rateText(latest?.opened[name])),
+      failures > 0 ? paint('yellow', failed) : failed,
+      right(one.answerMs === null ? '-' : `${one.answerMs} ms`),
+      paint(STATE_COLOURS[one.state], said),
+    );
+  });
+  const heads = line('SERVER', right('OPENED/S'), right('FAILED'), right('ANSWERS'), 'STATE');
+  return ['', paint('dim', heads), ...lines];
+}
+
 function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
   const isWide = columns >= LABEL + 3 * NUMBER + 2 + BAR;
   const line = (label: string, count: string, capacity: string, fill: string, refused: string) =>
@@ -207,7 +251,7 @@ export function renderLine(history: History, clock: string): string {
   if (!now) return `${clock} no engine`;
   const { status } = now;
   const latest = rates.at(-1);
-  const state = !status.ready ? 'starting' : status.paused ? 'paused' : 'ready';
+  const state = `${!status.ready ? 'starting' : status.paused ? 'paused' : 'ready'}${troubleText(status)}`;
   const packets = status.queues
     .filter(({ side, received }) => side !== 'host' || received > 0)
     .map((queue) => `${queue.side} ${rateText(latest?.queues[status.queues.indexOf(queue)])}/s`);

@@ -7,12 +7,14 @@
 import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from 'prom-client';
 import { SIDES, Verdict } from '../../packet/batch';
 import { EVENTS } from '../../splitter/memory/events';
+import { SERVER_STATES } from '../../splitter/health/server-row';
 import { REASONS } from '../../splitter/reasons';
 import { TABLES } from '../../splitter/table-list';
 import { type LoopCounters } from '../shared/binding';
 import { type Histogram } from '../shared/histogram';
 import { type Observation } from '../shared/observation';
 import { type RecorderStatus } from '../shared/recorder-protocol';
+import { type AddressStatus } from './servers';
 import { type Status } from './status';
 
 export interface Snapshot {
@@ -43,6 +45,17 @@ const flag = (is: boolean) => (is ? 1 : 0);
 /** 0 without a history, as a history that has nothing to tell. */
 const recorded = (read: (history: RecorderStatus) => number): Read =>
   one(({ status: { history } }) => (history.state === 'off' ? 0 : read(history)));
+
+/** Every server in every family. */
+const servers =
+  (read: (one: AddressStatus) => Sample[]): Read =>
+  ({ status }) =>
+    Object.entries(status.servers).flatMap(([server, { addresses }]) =>
+      addresses.flatMap((one) =>
+        read(one).map(([labels, value]): Sample => [{ server, family: familyOfText(one.address), ...labels }, value]),
+      ),
+    );
+const familyOfText = (address: string) => (address.includes(':') ? 'ipv6' : 'ipv4');
 
 const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
   ['acsplit_ready', '1 while verdicts flow', one(({ status }) => flag(status.ready))],
@@ -97,6 +110,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     'acsplit_history_waiting_changes',
     'Changes that the recorder has not read; beyond 65535 they are lost',
     recorded(({ waiting }) => waiting),
+  ],
+  [
+    'acsplit_server_state',
+    '1 for the state that a server is in, 0 for the other two',
+    servers((one) => SERVER_STATES.map((state) => [{ state }, flag(one.state === state)])),
   ],
 ];
 
@@ -178,12 +196,51 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
   ],
 ];
 
+const SERVER_COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] = [
+  [
+    'acsplit_server_opened_connections_total',
+    'Connections that CPEs opened to a server; retransmitted SYNs not counted',
+    servers((one) => [[{}, one.opened]]),
+  ],
+  [
+    'acsplit_server_connections_total',
+    'What became of them: answered, refused, or unanswered for 3 s',
+    servers((one) => (['answered', 'refused', 'unanswered'] as const).map((outcome) => [{ outcome }, one[outcome]])),
+  ],
+  ['acsplit_server_slow_answers_total', 'Answered only after a second', servers((one) => [[{}, one.slow]])],
+  [
+    'acsplit_server_resets_total',
+    'RSTs of a server on connections that it had accepted',
+    servers((one) => [[{}, one.resets]]),
+  ],
+  [
+    'acsplit_server_answer_seconds_total',
+    'Sum of the times from SYN to SYN+ACK',
+    servers((one) => [[{}, one.answerSumMs / 1000]]),
+  ],
+  [
+    'acsplit_collector_sessions_total',
+    'Sessions of a collector: armed, finished, unfinished, and those of the unfinished ones whose login was refused',
+    ({ status }) =>
+      Object.entries(status.servers)
+        .filter(([server]) => server !== 'itms')
+        .flatMap(([collector, one]): Sample[] => [
+          [{ collector, outcome: 'armed' }, one.armed],
+          [{ collector, outcome: 'finished' }, one.finished],
+          [{ collector, outcome: 'unfinished' }, one.unfinished],
+          [{ collector, outcome: 'login-refused' }, one.loginsRefused],
+        ]),
+  ],
+];
+
 const HISTOGRAMS: readonly (readonly [name: string, help: string, of: (observation: Observation) => Histogram])[] = [
   ['acsplit_batch_packets', 'Packets decided in one go', ({ batchPackets }) => batchPackets],
   ['acsplit_batch_decide_seconds', 'Time to decide one batch', ({ decideSeconds }) => decideSeconds],
 ];
 
-export const METRIC_NAMES: readonly string[] = [...GAUGES, ...COUNTERS, ...HISTOGRAMS].map(([name]) => name);
+export const METRIC_NAMES: readonly string[] = [...GAUGES, ...COUNTERS, ...SERVER_COUNTERS, ...HISTOGRAMS].map(
+  ([name]) => name,
+);
 
 /** Renders a scrape. @param look called once per scrape */
 export function makeMetrics(look: () => Snapshot): { contentType: string; render(): Promise<string> } {
@@ -200,7 +257,7 @@ export function makeMetrics(look: () => Snapshot): { contentType: string; render
       },
     });
   }
-  for (const [name, help, read] of COUNTERS) {
+  for (const [name, help, read] of [...COUNTERS, ...SERVER_COUNTERS]) {
     const counter: Counter = new Counter({
       ...{ name, help, labelNames: labelsOf(name), registers: [registry] },
       collect: () => {
@@ -226,6 +283,10 @@ export function labelsOf(name: string): string[] {
   if (name === 'acsplit_events_total') return ['event'];
   if (name === 'acsplit_fast_path_packets_total') return ['outcome'];
   if (name === 'acsplit_configuration_reloads_total') return ['result'];
+  if (name === 'acsplit_server_state') return ['server', 'family', 'state'];
+  if (name === 'acsplit_server_connections_total') return ['server', 'family', 'outcome'];
+  if (name === 'acsplit_collector_sessions_total') return ['collector', 'outcome'];
+  if (name.startsWith('acsplit_server_')) return ['server', 'family'];
   if (name === 'acsplit_info') return ['version', 'name', 'activation'];
   if (name.startsWith('acsplit_table_')) return ['table'];
   return name.startsWith('acsplit_queue_') ? ['side', 'queue'] : [];

@@ -10,6 +10,7 @@ import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type LoopCounters } from '../shared/binding';
 import { type FastPathMode, type FastPathStatus } from '../shared/fast-path';
 import { type QueueCounters } from '../shared/queue-counters';
+import { type ServerStatus } from './servers';
 import { BATCH_CAPACITY } from '../shared/worker-protocol';
 
 export interface TableStatus {
@@ -71,6 +72,8 @@ export interface Status {
   history: HistoryStatus;
   configuration: ConfigurationStatus;
   fallback: FallbackStatus;
+  /** `itms`, and the collectors by name. */
+  servers: Record<string, ServerStatus>;
 }
 
 /** What is kept of past sessions. */
@@ -124,6 +127,7 @@ export interface StatusParts {
   configuration: ConfigurationStatus;
   /** Undefined before the engine has begun. */
   fallback: FallbackStatus | undefined;
+  servers: Status['servers'];
 }
 
 export function composeStatus(parts: StatusParts): Status {
@@ -147,6 +151,7 @@ export function composeStatus(parts: StatusParts): Status {
     history: parts.history ?? { state: 'off' },
     configuration: parts.configuration,
     fallback: parts.fallback ?? { active: false, times: 0, totalMs: 0, sessions: 0 },
+    servers: parts.servers,
   };
 }
 

@@ -1,6 +1,8 @@
 /** The messages between supervisor and worker on Node's IPC channel, and the descriptors that a worker inherits. */
 import { PacketBatch } from '../../packet/batch';
-import { type ActivationMode, type Lives, type Topology } from '../../splitter/topology';
+import { type Family } from '../../packet/address';
+import { Health } from '../../splitter/health/health';
+import { type ActivationMode, type Lives, type OnCollectorDown, type Topology } from '../../splitter/topology';
 import { type ChangeRequest } from './control-request';
 import { Journal } from './journal';
 import { Observation } from './observation';
@@ -24,6 +26,7 @@ export interface Reloadable {
   topology: Topology;
   activation: ActivationMode;
   lives: Lives;
+  onCollectorDown: OnCollectorDown;
 }
 
 /** The same, as a worker receives them. */
@@ -73,11 +76,19 @@ export interface WorkerTakeover {
   kind: 'takeover';
 }
 
+/** A probe has connected to a server that is down. */
+export interface WorkerProbed {
+  kind: 'probed';
+  /** `itms`, or the collector's name. */
+  server: string;
+  family: Family;
+}
+
 export interface WorkerStop {
   kind: 'stop';
 }
 
-export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerTakeover | WorkerStop;
+export type ToWorker = WorkerStart | WorkerCommand | WorkerReload | WorkerTakeover | WorkerProbed | WorkerStop;
 
 export type FromWorker =
   /** The worker waits for its instructions. */
@@ -105,12 +116,17 @@ export const BATCH_CAPACITY = 64;
 
 const PAGE = 4096;
 
-/** The supervisor's memory: the batch in hand, its journal, and the observation, each on its own pages. */
+/** The supervisor's memory: the batch in hand, its journal, observation and servers' health, each on its own pages. */
 export const BATCH_MEMORY = (() => {
   const journalAt = Math.ceil(PacketBatch.regionBytes(BATCH_CAPACITY) / PAGE) * PAGE;
   const journalBytes = Math.ceil(Journal.bytes(BATCH_CAPACITY) / PAGE) * PAGE;
   const observationAt = journalAt + journalBytes;
   const observationBytes = Math.ceil(Observation.BYTES / PAGE) * PAGE;
-  const bytes = observationAt + observationBytes;
-  return { regionBytes: journalAt, journalAt, journalBytes, observationAt, observationBytes, bytes } as const;
+  const healthAt = observationAt + observationBytes;
+  const healthBytes = Math.ceil(Health.BYTES / PAGE) * PAGE;
+  const bytes = healthAt + healthBytes;
+  return {
+    ...{ regionBytes: journalAt, journalAt, journalBytes, observationAt, observationBytes },
+    ...{ healthAt, healthBytes, bytes },
+  } as const;
 })();

@@ -32,6 +32,8 @@ export interface EngineOptions extends Reloadable {
   carrier: FastPath;
   /** Undefined: sessions are not kept. */
   history: HistorySettings | undefined;
+  /** Every so many seconds a TCP connection to each server; undefined: none. */
+  probe: { interval: number } | undefined;
   version: string;
   log: EngineLog;
 }

@@ -15,7 +15,7 @@ import { type KeptControl, keepControl } from '../control/control-keeper';
 import { ConfigurationWatch } from './configuration-watch';
 import { DeadMansSwitch, soonestTakeoverMs, takeoverMs } from './dead-mans-switch';
 import { FlowRing } from '../shared/flow-ring';
-import { lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
+import { engineTime, lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type Engine, type EngineOptions, type Reloaded } from './engine-options';
@@ -41,6 +41,7 @@ import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
 import { composeStatus, type Status } from '../report/status';
 import { type Answers, type CommandName } from '../shared/control-request';
+import { Servers } from './servers';
 import { WorkerKeeper } from './worker-keeper';
 import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram } from './worker-program';
 import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
@@ -107,6 +108,7 @@ class Supervisor implements Engine {
   private registration: Registration | undefined;
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
+  private servers: Servers | undefined;
   private liveness: Liveness | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
   private heartbeat: Heartbeat | undefined;
@@ -157,6 +159,7 @@ class Supervisor implements Engine {
       keep: (kind, details) => this.recorder?.note(kind, details),
       log,
     });
+    this.servers = this.makeServers(map(BATCH_MEMORY.healthAt, BATCH_MEMORY.healthBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
     this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness);
@@ -182,6 +185,7 @@ class Supervisor implements Engine {
     await this.carrier.start(options.topology);
     this.watchHour();
     this.losses = watchLosses({ losses: () => this.status().losses, log });
+    this.servers.start();
     this.metrics = await this.serveMetrics(this.observation, this.journal);
     warnOfHost(options.topology, log);
     warnOfReceiveBuffer(this.opened, queue, log);
@@ -245,6 +249,7 @@ class Supervisor implements Engine {
     this.options = options;
     this.state.reload(options);
     await this.carrier.reload(options.topology);
+    this.servers?.reload();
   }
 
   verdictsFlow(): boolean {
@@ -264,6 +269,7 @@ class Supervisor implements Engine {
     this.configuration.stop();
     clearInterval(this.hourTimer);
     this.losses?.stop();
+    this.servers?.stop();
     this.carrier.stop();
     await this.keeper?.stop();
     // First: a successor that gets the queues must not find us in the way.
@@ -318,6 +324,15 @@ class Supervisor implements Engine {
       onHopeless: (reason) => {
         this.stopping ??= this.takeDown().then(() => this.fail(new EngineError(reason)));
       },
+    });
+  }
+
+  private makeServers(memory: ArrayBuffer): Servers {
+    return new Servers({
+      ...{ memory, log: this.log, settings: () => this.options },
+      look: () => ({ state: this.state.look.state, nowMs: engineTime(this.state.header.hands) }),
+      note: (kind, details) => this.recorder?.note(kind, details),
+      onProbed: (server, family) => this.keeper?.tellProbed(server, family),
     });
   }
 
@@ -419,14 +434,15 @@ class Supervisor implements Engine {
       history: this.recorder?.status,
       configuration: this.configuration.status,
       fallback: this.fallback?.status,
+      servers: this.servers?.status() ?? {},
     });
   }
 }
 
-function settingsOf({ topology, activation, lives, aliveSets }: EngineOptions): WorkerSettings {
+function settingsOf({ topology, activation, lives, onCollectorDown, aliveSets }: EngineOptions): WorkerSettings {
   const kernelTakesOver = aliveSets.length > 0;
   const longestStallMs = kernelTakesOver ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
-  return { topology, activation, lives, longestStallMs, kernelTakesOver };
+  return { topology, activation, lives, onCollectorDown, longestStallMs, kernelTakesOver };
 }
 
 /** System calls of all workers so far. */

@@ -2,6 +2,7 @@
  * Keeps one worker alive: starts it, restarts it when it dies, with growing delays when it keeps dying early, and
  * passes commands to the current worker.
  */
+import { type Family } from '../../packet/address';
 import { type ChangeRequest } from '../shared/control-request';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
@@ -109,6 +110,11 @@ export class WorkerKeeper {
   /** The kernel alone has sent CPEs to the ITMS. A worker that is not up yet sees that by its clock. */
   tellTakeover(): void {
     if (this.isReady) this.worker?.tell({ kind: 'takeover' });
+  }
+
+  /** A probe has connected to a server that is down. */
+  tellProbed(server: string, family: Family): void {
+    if (this.isReady) this.worker?.tell({ kind: 'probed', server, family });
   }
 
   /** Kills a worker that lives but does nothing; it is then restarted. */

@@ -4,6 +4,10 @@
  *
  * It is the only writer of the tables; an operator's changes arrive as commands.
  */
+import { ADDRESS_WORDS } from '../../packet/address';
+import { CollectorFigures } from '../../splitter/health/collector-figures';
+import { Health } from '../../splitter/health/health';
+import { ITMS } from '../../splitter/memory/owners';
 import { Splitter } from '../../splitter/splitter';
 import { type FlowListener } from '../../tables/flow-port';
 import { loadAddon, type QueueError } from '../shared/binding';
@@ -58,6 +62,8 @@ class Worker {
   /** Where changes go for the history. */
   private readonly ring: FlowRing | undefined;
   private history: FlowRecorder | undefined;
+  /** Outlives reloads, and its memory outlives workers. */
+  private readonly health: Health;
 
   constructor(private readonly start: WorkerStart) {
     this.settings = start.settings;
@@ -66,6 +72,11 @@ class Worker {
     this.header = header;
     this.memory = memory;
     this.ring = start.hasHistory ? new FlowRing(addon.mapFile(FD.history, 0, FlowRing.BYTES)) : undefined;
+    this.health = new Health({
+      buffer: addon.mapFile(FD.batch, BATCH_MEMORY.healthAt, BATCH_MEMORY.healthBytes),
+      seed: start.seed,
+      turnsAway: false,
+    });
     try {
       this.splitter = this.takeOver(start.settings);
     } catch (error) {
@@ -124,6 +135,11 @@ class Worker {
       case 'takeover':
         this.isTakenOver = true;
         return;
+      case 'probed':
+        return this.health.probed(
+          message.server === 'itms' ? ITMS : this.splitter.state.owners.idOf(message.server),
+          ADDRESS_WORDS[message.family],
+        );
       case 'stop':
         this.loop.stop();
         process.exit(0);
@@ -140,7 +156,9 @@ class Worker {
   /** A splitter over the existing tables: diversions and activations stay; topology and lives are the new ones. */
   private takeOver(settings: Reloadable): Splitter {
     const { capacityEntries, seed } = this.start;
-    const splitter = new Splitter({ ...settings, capacityEntries, seed, buffer: this.memory });
+    const { health, memory: buffer } = this;
+    const splitter = new Splitter({ ...settings, capacityEntries, seed, buffer, health });
+    health.isTurningAway = settings.onCollectorDown === 'itms';
     splitter.paused = this.header.paused;
     return splitter;
   }
@@ -149,10 +167,11 @@ class Worker {
   private follow(): void {
     const { splitter, mirror, ring } = this;
     const history = ring && new FlowRecorder(ring, splitter.state);
+    const figures = new CollectorFigures(this.health.rows, splitter.state);
     this.history = history;
     const listen = (first: FlowListener | undefined) => {
       if (history) history.isCatchingUp = true;
-      splitter.listen(together([first, history]));
+      splitter.listen(together([first, history, figures]));
       if (history) history.isCatchingUp = false;
     };
     if (mirror) mirror.follow({ state: splitter.state, listen });

@@ -1,5 +1,6 @@
 /** The status as text. */
 import { formatDuration, formatStatus } from '../../../src/cli/status-text';
+import { serverStatus } from '../../support/server-status';
 import { type Status } from '../../../src/engine/report/status';
 import { QUIET } from '../../support/quiet-status';
 
@@ -27,6 +28,7 @@ const STATUS: Status = {
   fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
   ...QUIET,
   history: { state: 'off' },
+  servers: {},
 };
 
 test('headline, tables, packets by reason, queues', () => {
@@ -46,6 +48,29 @@ QUEUE     WAITING  QUEUE FULL  BUFFER FULL  LOST
 cpe (0)         7           0            0     0
 itms (1)        ?           ?            ?     0
 `);
+});
+
+test('each server: its state, what its CPEs met, and the sessions of collectors', () => {
+  const counts = { opened: 9, answered: 4, refused: 5, slow: 1, resets: 2 };
+  const itms = serverStatus({
+    ...counts,
+    state: 'down',
+    sinceMs: 35_000,
+    why: '5 CPEs in a row were refused',
+    answerMs: 3,
+  });
+  const c1 = serverStatus({ armed: 7, opened: 6, finished: 3, unfinished: 2, loginsRefused: 1 });
+  const [headline, , ...lines] = formatStatus({ ...STATUS, servers: { itms, c1 } }).split('\n');
+  expect(headline).toMatch(/^acsplit 1.2.3: ready, but itms is down, activation auto,/);
+  expect(lines.slice(0, 7)).toEqual([
+    'SERVER  STATE  SINCE  OPENED  ANSWERED  REFUSED  UNANSWERED  SLOW  RESETS  ANSWERS IN',
+    'itms     down    35s       9         4        5           0     1       2        3 ms',
+    'c1         up  1m 0s       6         0        0           0     0       0           -',
+    'itms is down: 5 CPEs in a row were refused',
+    '',
+    'COLLECTOR  ARMED  DIVERTED  FINISHED  UNFINISHED  LOGINS REFUSED',
+    'c1             7         6         3           2               1',
+  ]);
 });
 
 test('the history follows, with what it lacks', () => {

@@ -56,8 +56,12 @@ describe('the file to begin with', () => {
       // What has no default.
       .filter((line) => !/^ *(?:networks|maxPerSecond|controlGroup):$/.test(line))
       .join('\n');
-    const { history, ...other } = parseConfiguration(uncommented, 'a.yaml');
-    expect(other).toEqual({ ...said, history: undefined });
+    const { history, probe, keys, ...other } = parseConfiguration(uncommented, 'a.yaml');
+    // Without their section these are off.
+    const always = Object.entries(keys).filter(([key]) => !/^(?:history|probe)\./.test(key));
+    const off = { history: undefined, probe: undefined };
+    expect({ ...other, ...off, keys: Object.fromEntries(always) }).toEqual({ ...said, ...off });
+    expect(probe).toEqual({ interval: 10 });
     expect(history).toEqual({ directory: '/var/lib/acsplit', keepDays: 30, maxMiB: 2048 });
   });
 });

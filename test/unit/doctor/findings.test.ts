@@ -3,6 +3,7 @@
  * rest.
  */
 import { steeringOf } from '../../../src/configuration/configuration';
+import { serverStatus } from '../../support/server-status';
 import { type Status } from '../../../src/engine/report/status';
 import { renderRules } from '../../../src/steering/iptables';
 import { aliveSet, CONFIGURATION, done, type Plants, refused } from './planted-host';
@@ -261,6 +262,24 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     },
     'does not refresh ACSPLIT-ALIVE4: the kernel bypasses it',
     'systemctl reload acsplit',
+  ],
+  [
+    'a dead ITMS',
+    'health',
+    {
+      engine: status({
+        servers: { itms: serverStatus({ state: 'down', sinceMs: 35_000, why: '5 CPEs in a row were refused' }) },
+      }),
+    },
+    'the ITMS is down since 35 s: 5 CPEs in a row were refused; its CPEs have no server',
+    'see: acsplit status',
+  ],
+  [
+    'a dead collector',
+    'health',
+    { engine: status({ servers: { itms: serverStatus(), c1: serverStatus({ state: 'down', why: 'x' }) } }) },
+    'collector c1 is down since 60 s: x; its CPEs go to the ITMS',
+    'see: acsplit status',
   ],
   [
     'an engine whose kernel carries nothing',

@@ -27,6 +27,7 @@ function hold(capacityEntries = 64): HeldState {
   const note = (fields: object, message: string) => void lines.push([fields, message]);
   const state = new HeldState({
     ...{ topology: TOPOLOGY, activation: 'auto', lives: DEFAULT_LIVES, capacityEntries, stateDirectory: directory },
+    onCollectorDown: 'itms',
     ...{ name: 'default', queue: { first: 40 } },
     log: { info: note, warn: note, error: note },
   });
@@ -90,6 +91,7 @@ describe('between two workers: the earlier packet count is not lost', () => {
         loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
         ...QUIET,
         fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+        servers: {},
       }).queues[1]!.lost;
     state.look.counters.byQueue[1] = 1500;
     expect(lost(507, 7)).toBe(0);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { History } from '../../../../src/cli/watch/history';
 import { countText, renderLine, renderWatch, type Screen } from '../../../../src/cli/watch/render';
 import { inColour, plain } from '../../../../src/cli/watch/style';
+import { serverStatus } from '../../../support/server-status';
 import { type Status } from '../../../../src/engine/report/status';
 import { QUIET } from '../../../support/quiet-status';
 
@@ -60,6 +61,10 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     ...QUIET,
     history: { state: 'off' },
+    servers: {
+      itms: serverStatus({ opened: wave(310), answered: wave(310), sinceMs: 3_900_000, answerMs: 2 }),
+      c1: serverStatus({ opened: wave(3), answered: wave(3), sinceMs: 3_900_000, answerMs: 4 }),
+    },
     ...more,
   };
 }
@@ -93,6 +98,18 @@ const troubled = busy({
   ],
 });
 
+const failing = busy({
+  servers: {
+    itms: serverStatus({ opened: 99_000, answered: 90_000, refused: 8000, unanswered: 1000, answerMs: 12 }),
+    c1: serverStatus({
+      state: 'degraded',
+      sinceMs: 4000,
+      why: '4 of 12 connections in 30 s failed or waited a second',
+    }),
+    c2: serverStatus({ state: 'down', sinceMs: 35_000, why: '5 CPEs in a row were refused', refused: 5 }),
+  },
+});
+
 const flushed = busy({
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 1, unparsed: 23, givenUp: 4_294_967_296 },
 });
@@ -104,6 +121,8 @@ describe('on a terminal', () => {
     ['80x24-in-trouble', troubled, {}],
     ['80x24-engine-gone', busy(), { notice: 'no engine answers; waiting for one' }],
     ['80x24-without-utf8', busy(), { isAscii: true }],
+    ['80x24-servers-in-trouble', failing, {}],
+    ['40x12-servers-in-trouble', failing, { columns: 40, rows: 12 }],
     ['80x24-also-lost', flushed, {}],
     ['60x24-in-trouble', troubled, { columns: 60 }],
     ['50x24-in-trouble', troubled, { columns: 50 }],

@@ -8,6 +8,7 @@ import { makeMetrics, METRIC_NAMES } from '../../../../src/engine/report/metrics
 import { type MetricsServer, serveMetrics } from '../../../../src/engine/report/metrics-server';
 import { Observation } from '../../../../src/engine/shared/observation';
 import { observe } from '../../../../src/engine/worker/observe';
+import { serverStatus } from '../../../support/server-status';
 import { type Status } from '../../../../src/engine/report/status';
 
 const table = { count: 3, capacity: 64, full: 2 };
@@ -42,7 +43,14 @@ const STATUS: Status = {
     },
     lost: { changes: 5, connections: 6, sessions: 0, events: 3 },
   },
+  servers: {},
 };
+const DOWN = { state: 'down', opened: 9, answered: 3, refused: 5, unanswered: 1, slow: 2, resets: 4 } as const;
+const SERVERS = {
+  itms: serverStatus({ ...DOWN, answerSumMs: 1500 }),
+  c1: serverStatus({ address: '2001:db8::2', armed: 7, finished: 4, unfinished: 3, loginsRefused: 1 }),
+};
+STATUS.servers = SERVERS;
 const LOOP = {
   ...{ batches: 1, received: 3, receiveCalls: 1, sendCalls: 1, verdictErrors: 2, verdictsLate: 3, truncated: 0 },
   ...{ unparsed: 9, lost: 0, recovered: 1, givenUp: 10 },
@@ -120,6 +128,21 @@ test('every line of a scrape', async () => {
     'acsplit_given_up_packets_total 10',
     'acsplit_fast_path_carries 1',
     'acsplit_fast_path_packets_total{outcome="carried-to-itms"} 12',
+    'acsplit_server_state{server="itms",family="ipv4",state="down"} 1',
+    'acsplit_server_state{server="itms",family="ipv4",state="up"} 0',
+    'acsplit_server_state{server="c1",family="ipv6",state="up"} 1',
+    'acsplit_server_opened_connections_total{server="itms",family="ipv4"} 9',
+    'acsplit_server_connections_total{server="itms",family="ipv4",outcome="answered"} 3',
+    'acsplit_server_connections_total{server="itms",family="ipv4",outcome="refused"} 5',
+    'acsplit_server_connections_total{server="itms",family="ipv4",outcome="unanswered"} 1',
+    'acsplit_server_connections_total{server="c1",family="ipv6",outcome="refused"} 0',
+    'acsplit_server_slow_answers_total{server="itms",family="ipv4"} 2',
+    'acsplit_server_resets_total{server="itms",family="ipv4"} 4',
+    'acsplit_server_answer_seconds_total{server="itms",family="ipv4"} 1.5',
+    'acsplit_collector_sessions_total{collector="c1",outcome="armed"} 7',
+    'acsplit_collector_sessions_total{collector="c1",outcome="finished"} 4',
+    'acsplit_collector_sessions_total{collector="c1",outcome="unfinished"} 3',
+    'acsplit_collector_sessions_total{collector="c1",outcome="login-refused"} 1',
   ];
   for (const line of expected) expect(lines).toContain(line);
   // A metric without a line here could show anything.

@@ -1,6 +1,7 @@
 /** `status --json`: the keys that scripts read, and where the numbers come from. */
 import { parseQueueCounters } from '../../../../src/engine/shared/queue-counters';
 import { composeStatus, decidedSoFar, type StatusParts } from '../../../../src/engine/report/status';
+import { serverStatus } from '../../../support/server-status';
 import { Event, EVENTS } from '../../../../src/splitter/memory/events';
 import { Reason, REASONS } from '../../../../src/splitter/reasons';
 import { QUIET } from '../../../support/quiet-status';
@@ -39,6 +40,7 @@ function parts(given: {
     loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
     ...QUIET,
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    servers: { itms: serverStatus() },
   };
 }
 
@@ -69,6 +71,7 @@ test('every key of the contract, and no other', () => {
     losses: { queueDropped: 11, userDropped: 13, verdictsLate: 2, unparsed: 1, givenUp: 3 },
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     history: { state: 'off' },
+    servers: { itms: serverStatus() },
   });
 });
 

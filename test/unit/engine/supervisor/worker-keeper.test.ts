@@ -122,6 +122,7 @@ describe('a reload', () => {
       topology: TOPOLOGY,
       activation: 'auto',
       lives: DEFAULT_LIVES,
+      onCollectorDown: 'itms',
       capacityEntries: 64,
       name: 'default',
       stateDirectory: '/run/acsplit',
