@@ -2,6 +2,7 @@
 
 import { type CommandModule } from 'yargs';
 import { ConfigurationError, exitCodeOf, Failure, UsageError } from '../configuration/errors';
+import { isJournal } from '../engine';
 import { createParser } from './parser';
 
 /** @param words of the command line, the command first */
@@ -24,7 +25,9 @@ function endWith(error: unknown, isDebugging: boolean): never {
     ? message
     : `internal error: ${message.split('\n', 1)[0]} (please report it with the output of --debug)`;
   const lines = error instanceof ConfigurationError ? error.problems : [line];
-  for (const text of lines) process.stderr.write(`acsplit: ${text}\n`);
+  // sd-daemon(3): an error, where the journal reads it.
+  const priority = isJournal() ? '<3>' : '';
+  for (const text of lines) process.stderr.write(`${priority}acsplit: ${text}\n`);
   if (error instanceof ConfigurationError && error.untold > 0) {
     process.stderr.write(`acsplit: and ${error.untold} more errors\n`);
   }

@@ -145,11 +145,11 @@ export function fallbackLine({ fallback: fallen }: Partial<Pick<Status, 'fallbac
 /** One line; none where the engine runs with what its file says. */
 export function configurationLine({ configuration: kept }: Partial<Pick<Status, 'configuration'>>): string {
   if (!kept) return '';
-  const { file, differs, error, refused } = kept;
+  const { differs, error, refused } = kept;
   const words = [
     ...(refused ? ['the last reload was refused, see the log'] : []),
     ...(error === null ? [] : [`a restart would fail: ${error}`]),
-    ...(differs.length === 0 ? [] : [`${file} differs from what runs in ${differs.join(', ')}`]),
+    ...(differs.length === 0 ? [] : [`the file differs from what runs in ${differs.join(', ')}`]),
   ];
   return words.length === 0 ? '' : `configuration: ${words.join('; ')}\n`;
 }

@@ -114,6 +114,16 @@ const flushed = busy({
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 1, unparsed: 23, givenUp: 4_294_967_296 },
 });
 
+const kept = {
+  ...{ directory: '/h', pid: 8, restarts: 0, sessions: 81_204, open: 39, waiting: 0, events: 12, bytes: 3 << 20 },
+  lost: { changes: 0, connections: 0, sessions: 0, events: 0 },
+};
+const night = busy({
+  history: { ...kept, state: 'failing', lost: { ...kept.lost, connections: 7 } },
+  fallback: { active: true, times: 2, totalMs: 65_000, sessions: 14 },
+  configuration: { ...QUIET.configuration, differs: ['activation', 'itms.address'] },
+});
+
 describe('on a terminal', () => {
   const rows: [string, History, Partial<Screen>][] = [
     ['80x24', busy(), {}],
@@ -128,6 +138,8 @@ describe('on a terminal', () => {
     ['50x24-in-trouble', troubled, { columns: 50 }],
     ['40x12-narrow', busy(), { columns: 40, rows: 12 }],
     ['132x43-wide', busy(), { columns: 132, rows: 43 }],
+    ['80x24-with-history', busy({ history: { ...kept, state: 'on' } }), {}],
+    ['80x24-at-night', night, {}],
     ['80x24-nobody-yet', new History(), {}],
   ];
   test.each(rows)('%s', (name, history, more) => {
