@@ -100,6 +100,15 @@ export class Splitter {
     }
   }
 
+  /**
+   * Lets the tables learn from copies of packets that others have forwarded as this would have. No packet is counted;
+   * verdicts and rewrites in the batch mean nothing.
+   */
+  overhear(batch: PacketBatch, nowMs: number): void {
+    this.state.advance(nowMs);
+    for (let i = 0; i < batch.count; i++) this.decideOne(batch, i);
+  }
+
   /** Frees some expired entries in bounded time. Call it some forty times a second. */
   sweep(nowMs: number): void {
     this.state.advance(nowMs);

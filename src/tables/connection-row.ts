@@ -22,6 +22,8 @@ export const enum Seen {
   Waiting = 1 << 8,
   /** The source port was changed because another server had it. */
   Remapped = 1 << 9,
+  /** The flow port's listener has later numbers than the entry (docs/decisions/fast-path.md). */
+  Carried = 1 << 10,
 }
 
 /** Value words of a connection. */

@@ -124,8 +124,8 @@ export class ConnectionTable extends ConnectionNumbers {
   }
 
   /** Lets a listener that has later numbers write them into the entry. */
-  learn(slot: number): void {
-    this.port.learn(slot);
+  learn(slot: number, isOwners = false): void {
+    this.port.learn(slot, isOwners);
   }
 
   get isFull(): boolean {
@@ -233,8 +233,13 @@ export class ConnectionTable extends ConnectionNumbers {
 
   setHead(slot: number, head: number): void {
     const before = this.head(slot);
-    this.setWord(slot, Word.Marks, (this.word(slot, Word.Marks) & SCALES) | (head << HEAD_SHIFT));
+    this.countHead(slot, head);
     if (head !== before) this.port.tell(slot, Change.Head, Cause.Packet);
+  }
+
+  /** The same where nothing is known but how many segments have passed. */
+  countHead(slot: number, head: number): void {
+    this.setWord(slot, Word.Marks, (this.word(slot, Word.Marks) & SCALES) | (head << HEAD_SHIFT));
   }
 
   private tellStanding(slot: number): void {

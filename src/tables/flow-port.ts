@@ -95,7 +95,7 @@ export interface FlowListener {
   cleared(table: FlowTable): void;
   /**
    * The entry is about to expire. A listener that knows of packets that never came here touches the entry
-   * (`TtlTable.touch`) and returns true.
+   * (`TtlTable.touchAt`) and returns true.
    */
   isKept(table: FlowTable, slot: number): boolean;
   /**
@@ -105,8 +105,10 @@ export interface FlowListener {
   isCarried?(table: FlowTable, slot: number): boolean;
   /**
    * A packet of this connection is about to be judged. A listener that knows later numbers writes them into the entry.
+   *
+   * @param isOwners it is the owner's packet, which moves the numbers whatever they are
    */
-  learn(table: FlowTable, slot: number): void;
+  learn(table: FlowTable, slot: number, isOwners: boolean): void;
 }
 
 /** What a TtlTable calls: the listener together with the table's name. */
@@ -144,8 +146,8 @@ export class FlowPort {
     return this.listener?.isCarried?.(this.table, slot) ?? true;
   }
 
-  learn(slot: number): void {
-    if (this.listener !== undefined) this.listener.learn(this.table, slot);
+  learn(slot: number, isOwners: boolean): void {
+    if (this.listener !== undefined) this.listener.learn(this.table, slot, isOwners);
   }
 }
 

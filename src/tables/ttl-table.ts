@@ -131,6 +131,12 @@ export class TtlTable extends HashRows {
     this.rows[slot * this.rowWords + this.stampAt] = this.nowTick;
   }
 
+  /** A packet has passed at an earlier tick. An entry never gets older by it. */
+  touchAt(slot: number, tick: number): void {
+    const at = slot * this.rowWords + this.stampAt;
+    if (((tick - this.rows[at]) | 0) > 0) this.rows[at] = tick;
+  }
+
   /** Now, in ms as entries store it; wraps. */
   get tick(): number {
     return this.nowTick;

@@ -194,6 +194,7 @@ export class Sessions {
     const { packet, nowMs } = context;
     this.heard(known);
     this.ends.lift(known, 'cpe');
+    if (ahead(packet.acknowledgement, known.numbers.serverAck) > 0) known.answer.segments = 0;
     if (packet.payload !== '') this.read(known);
     if (!known.fins.has('cpe') && acknowledgesFin(known.numbers, packet)) this.ends.closed(known, 'fins', 'cpe');
     if (packet.fin) this.ends.closed(known, 'fins', 'server');
@@ -207,8 +208,8 @@ export class Sessions {
     const { answer, numbers } = known;
     if (isAlert(packet.payload)) return;
     if (isNewOfServer(numbers, endOf(packet))) known.dataMs = nowMs;
+    answer.segments++;
     if (!answer.isAsked || readHead(answer.text).isOver) return;
-    answer.segments = ahead(packet.acknowledgement, numbers.serverAck) > 0 ? 1 : answer.segments + 1;
     const seen = packet.payload.slice(0, SEGMENT_BYTES);
     const skip = ahead(answer.at, packet.sequence);
     if (answer.segments > MOST_SEGMENTS || skip < 0 || skip >= seen.length) return;

@@ -33,7 +33,7 @@ class Together implements FlowListener {
     return true;
   }
 
-  learn(table: FlowTable, slot: number): void {
-    for (let i = 0; i < this.listeners.length; i++) this.listeners[i].learn(table, slot);
+  learn(table: FlowTable, slot: number, isOwners: boolean): void {
+    for (let i = 0; i < this.listeners.length; i++) this.listeners[i].learn(table, slot, isOwners);
   }
 }

@@ -5,7 +5,7 @@
  *     bits 0 to 6    Stage: where in the head the next byte is
  *     bit  7         the head has Transfer-Encoding: chunked
  *     bits 8 to 10   Head of the code, Interim while a 1xx is skipped
- *     bits 11 to 13  segments read since the server's acknowledgement changed
+ *     bits 11 to 13  segments of data since the server's acknowledgement changed
  */
 
 /** What an answer means for its session. */
@@ -116,10 +116,20 @@ export function isCut(head: number): boolean {
 const MAX_SEGMENTS = 4;
 export const MAX_SEGMENT_BYTES = 255;
 
-/** Counts one more segment. An unchanged result means the limit is exceeded. */
-export function withSegment(head: number, isFirst: boolean): number {
-  const count = isFirst ? 0 : (head & SEGMENTS_MASK) >>> SEGMENTS_SHIFT;
+/** Counts one more segment, at most one above the limit. */
+export function withSegment(head: number): number {
+  const count = (head & SEGMENTS_MASK) >>> SEGMENTS_SHIFT;
   return (head & ~SEGMENTS_MASK) | (Math.min(count + 1, MAX_SEGMENTS + 1) << SEGMENTS_SHIFT);
+}
+
+/** The server's acknowledgement has changed. */
+export function withoutSegments(head: number): number {
+  return head & ~SEGMENTS_MASK;
+}
+
+/** As many segments as the other head has counted. */
+export function withSegmentsOf(head: number, other: number): number {
+  return (head & ~SEGMENTS_MASK) | (other & SEGMENTS_MASK);
 }
 
 export function isWithinSegments(head: number): boolean {
@@ -252,10 +262,14 @@ const RECORD_HEADER_BYTES = 5;
 /** TLS 1.3 hides an alert in an application-data record: two bytes, a type, and an authentication tag. */
 const MAX_HIDDEN_ALERT_BYTES = 24;
 
-/** True when a segment is exactly one TLS alert, such as close_notify (RFC 8446 sections 5.1 and 6). */
-export function isAlert(bytes: Uint8Array, at: number, length: number): boolean {
+/**
+ * True when a segment is exactly one TLS alert, such as close_notify (RFC 8446 sections 5.1 and 6).
+ *
+ * @param length of the segment's data as far as it is present @param sentLength as it was sent
+ */
+export function isAlert(bytes: Uint8Array, at: number, length: number, sentLength: number): boolean {
   if (length < RECORD_HEADER_BYTES || bytes[at + 1] !== TLS_MAJOR) return false;
   const recordBytes = (bytes[at + 3] << 8) | bytes[at + 4];
-  if (length > RECORD_HEADER_BYTES + recordBytes) return false;
+  if (sentLength > RECORD_HEADER_BYTES + recordBytes) return false;
   return bytes[at] === ALERT || (bytes[at] === APPLICATION_DATA && recordBytes <= MAX_HIDDEN_ALERT_BYTES);
 }

@@ -8,7 +8,16 @@ import { isChecksumRight } from '../../packet/verify';
 import { type PacketView } from '../../packet/view';
 import { type FamilyState } from '../memory/family-state';
 import { type Forward } from './forward';
-import { isAlert, isReading, isWithinSegments, MAX_SEGMENT_BYTES, readHead, withSegment } from './http-head';
+import {
+  isAlert,
+  isReading,
+  isWithinSegments,
+  MAX_SEGMENT_BYTES,
+  readHead,
+  withoutSegments,
+  withSegment,
+} from './http-head';
+import { ITMS } from '../memory/owners';
 import { Reason } from '../reasons';
 import { type ReportEnds } from './report-ends';
 
@@ -26,7 +35,7 @@ export class ReportServers {
   accept(sender: number, serves: boolean): Reason {
     const { view } = this;
     const { reportConnections: reports } = this.state;
-    const slot = this.slotOfServer();
+    const slot = this.slotOfServer(sender);
     if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
     if (!isChecksumRight(view)) return this.forward.asAcs(Reason.ChecksumWrong);
     const isPending = reports.has(slot, Seen.PendingSyn);
@@ -54,7 +63,7 @@ export class ReportServers {
 
   /** ACK or data of a collector from the report port. [P7] */
   serve(sender: number, serves: boolean): Reason {
-    const slot = this.slotOfServer();
+    const slot = this.slotOfServer(sender);
     if (!this.isOwn(slot, sender, serves) || this.isOfItmsConnection(slot)) return Reason.NotOwner;
     this.spokenByServer(slot, 0);
     return this.forward.asAcs(Reason.ReportAnswered);
@@ -73,7 +82,7 @@ export class ReportServers {
 
   /** FIN of a collector from the report port. [P8] */
   finish(sender: number, serves: boolean): Reason {
-    const slot = this.slotOfServer();
+    const slot = this.slotOfServer(sender);
     if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
     if (!isChecksumRight(this.view)) return this.forward.asAcs(Reason.ChecksumWrong);
     this.spokenByServer(slot, 1);
@@ -84,7 +93,7 @@ export class ReportServers {
   reset(sender: number, serves: boolean): Reason {
     const { view } = this;
     const { reportConnections: reports } = this.state;
-    const slot = this.slotOfServer();
+    const slot = this.slotOfServer(sender);
     if (!this.isOwn(slot, sender, serves)) return Reason.NotOwner;
     if (!isChecksumRight(view)) return this.forward.asAcs(Reason.ChecksumWrong);
     const isAnswered = reports.isAnswered(slot);
@@ -113,26 +122,42 @@ export class ReportServers {
     const end = (view.sequence + view.sentLength + fin) | 0;
     this.heard(slot);
     this.ends.lift(slot, Seen.RstOfCpe, Seen.RstOfServer);
-    if (view.payloadLength > 0) this.read(slot, (end - fin) | 0);
+    this.countSegment(slot);
+    if (view.sentLength > 0) this.read(slot, (end - fin) | 0);
     if (!reports.has(slot, Seen.FinOfCpe) && reports.acknowledgesFin(slot, view)) this.ends.closed(slot, Seen.FinOfCpe);
     if (fin > 0) this.ends.closed(slot, Seen.FinOfServer);
     reports.spokenByServer(slot, view, end);
     reports.keep(slot);
   }
 
+  /** How many segments of data have come since the acknowledgement changed: as the fast path counts them. */
+  private countSegment(slot: number): void {
+    const { view } = this;
+    const { reportConnections: reports } = this.state;
+    const before = reports.head(slot);
+    let head = before;
+    if (((view.acknowledgement - reports.word(slot, Word.ServerAck)) | 0) > 0) head = withoutSegments(head);
+    if (this.isData()) head = withSegment(head);
+    if (head !== before) reports.countHead(slot, head);
+  }
+
+  /** Data, and no alert. */
+  private isData(): boolean {
+    const { view } = this;
+    return view.sentLength > 0 && !isAlert(view.bytes, view.payloadAt, view.payloadLength, view.sentLength);
+  }
+
   /** The collector's answer: its head decides whether the session may continue on another connection. [2] */
   private read(slot: number, end: number): void {
     const { view } = this;
     const { reportConnections: reports } = this.state;
-    if (isAlert(view.bytes, view.payloadAt, view.payloadLength)) return;
+    if (!this.isData()) return;
     if (reports.isNewOfServer(slot, end)) reports.setWord(slot, Word.DataAt, reports.table.tick);
-    let head = reports.head(slot);
-    if (!isReading(head)) return;
-    const isFirst = ((view.acknowledgement - reports.word(slot, Word.ServerAck)) | 0) > 0;
-    head = withSegment(head, isFirst);
+    const head = reports.head(slot);
+    if (!isReading(head) || !isWithinSegments(head)) return;
     const length = Math.min(view.payloadLength, MAX_SEGMENT_BYTES);
     const skip = (reports.word(slot, Word.HeadAt) - view.sequence) | 0;
-    if (!isWithinSegments(head) || skip < 0 || skip >= length) return reports.setHead(slot, head);
+    if (skip < 0 || skip >= length) return;
     reports.setHead(slot, readHead(head, view.bytes, view.payloadAt + skip, length - skip));
     reports.setWord(slot, Word.HeadAt, (view.sequence + length) | 0);
   }
@@ -147,11 +172,11 @@ export class ReportServers {
     reports.unmark(slot, Seen.Waiting);
   }
 
-  private slotOfServer(): number {
+  private slotOfServer(sender: number): number {
     const { view } = this;
     const { reportConnections: reports } = this.state;
     const slot = reports.find(view.destination, view.destinationPort, view.sourcePort);
-    if (slot >= 0) reports.learn(slot);
+    if (slot >= 0) reports.learn(slot, sender === reports.owner(slot));
     return slot;
   }
 
@@ -166,7 +191,7 @@ export class ReportServers {
   serveItms(serves: boolean): Reason {
     if (!serves) return Reason.NotOwner;
     const { reportConnections } = this.state;
-    const slot = this.slotOfServer();
+    const slot = this.slotOfServer(ITMS);
     const isCollectors =
       slot >= 0 &&
       // Provisional: the ITMS may have a connection on these ports, and somebody forged a SYN for it.

@@ -108,7 +108,8 @@ export class ReportDecisions {
     if (!reports.isAnswered(slot)) this.confirm(slot);
     this.ends.lift(slot, Seen.RstOfServer, Seen.RstOfCpe);
     if (reports.has(slot, Seen.PendingSyn | Seen.Waiting)) reports.unmark(slot, Seen.PendingSyn | Seen.Waiting);
-    if (!reports.isNewOfCpe(slot, view) || isAlert(view.bytes, view.payloadAt, view.payloadLength)) return;
+    if (!reports.isNewOfCpe(slot, view) || isAlert(view.bytes, view.payloadAt, view.payloadLength, view.sentLength))
+      return;
     // The answer begins at the byte that the CPE expects next.
     reports.setWord(slot, Word.HeadAt, view.acknowledgement);
     reports.setHead(slot, asked(reports.head(slot)));

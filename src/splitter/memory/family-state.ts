@@ -4,7 +4,7 @@
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
 import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
-import { type ConnectionLives } from '../../tables/connection-row';
+import { type ConnectionLives, Seen } from '../../tables/connection-row';
 import { ConnectionTable } from '../../tables/connection-table';
 import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';
 import { type FlowListener, FlowPort } from '../../tables/flow-port';
@@ -87,6 +87,17 @@ export class FamilyState {
     this.connectionRequests.listen(listener);
     this.activatedCpes.listen(listener);
     this.reportConnections.listen(listener);
+  }
+
+  /** Whether the CPE has confirmed this report connection, nobody knows any more: its owner keeps it. */
+  confirmUnseen(slot: number): void {
+    const { reportConnections: reports, activatedCpes } = this;
+    const activation = activatedCpes.find(reports.cpe(slot));
+    if (activation >= 0 && activatedCpes.owner(activation) === reports.owner(slot)) {
+      activatedCpes.consume(activation, reports.cpePort(slot), reports.visiblePort(slot));
+    }
+    reports.touch(slot);
+    reports.mark(slot, Seen.Answer);
   }
 
   advance(nowMs: number): void {
