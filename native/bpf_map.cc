@@ -1,6 +1,7 @@
 #include "bpf_map.h"
 
 #include <linux/bpf.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,8 +47,9 @@ int map_shape(int fd, MapShape* shape) {
   return 0;
 }
 
-int update_entry(int fd, const void* key, const void* value) {
+int update_entry(int fd, const void* key, const void* value, uint64_t flags) {
   bpf_attr attributes = element(fd, key, value);
+  attributes.flags = flags;
   return bpf(BPF_MAP_UPDATE_ELEM, &attributes);
 }
 
@@ -56,8 +58,9 @@ int delete_entry(int fd, const void* key) {
   return bpf(BPF_MAP_DELETE_ELEM, &attributes);
 }
 
-int read_entry(int fd, const void* key, void* value) {
+int read_entry(int fd, const void* key, void* value, uint64_t flags) {
   bpf_attr attributes = element(fd, key, value);
+  attributes.flags = flags;
   return bpf(BPF_MAP_LOOKUP_ELEM, &attributes);
 }
 
@@ -72,13 +75,27 @@ int read_entries(int fd, const MapShape& shape, std::vector<uint8_t>* entries) {
     if (error != 0) return error;
     key = next;
     from = key.data();
-    error = read_entry(fd, from, value.data());
+    error = read_entry(fd, from, value.data(), 0);
     if (error == ENOENT) continue;  // It went meanwhile.
     if (error != 0) return error;
     entries->insert(entries->end(), key.begin(), key.end());
     entries->insert(entries->end(), value.begin(), value.end());
   }
   return EOVERFLOW;
+}
+
+int map_ring(int fd, size_t page, size_t bytes, void** consumer, void** producer) {
+  void* const own = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (own == MAP_FAILED) return errno;
+  void* const rest = mmap(nullptr, page + 2 * bytes, PROT_READ, MAP_SHARED, fd, static_cast<off_t>(page));
+  if (rest == MAP_FAILED) {
+    const int error = errno;
+    (void)munmap(own, page);
+    return error;
+  }
+  *consumer = own;
+  *producer = rest;
+  return 0;
 }
 
 }  // namespace acsplit

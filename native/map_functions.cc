@@ -1,5 +1,9 @@
 #include "map_functions.h"
 
+#include <linux/bpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -31,13 +35,18 @@ bool take_map(const Napi::CallbackInfo& call, const char* name, size_t arrays, i
   return false;
 }
 
-// updateMap(fd, key, value)
+// BPF_F_LOCK where the fourth argument asks for it
+uint64_t flags_of(const Napi::CallbackInfo& call) {
+  return call.Length() > 3 && call[3].ToBoolean().Value() ? BPF_F_LOCK : 0;
+}
+
+// updateMap(fd, key, value, isLocked)
 Napi::Value update_map_from(const Napi::CallbackInfo& call) {
   int fd;
   MapShape shape;
   uint8_t* given[2];
   if (!take_map(call, "updateMap", 2, &fd, &shape, given)) return call.Env().Undefined();
-  const int error = update_entry(fd, given[0], given[1]);
+  const int error = update_entry(fd, given[0], given[1], flags_of(call));
   if (error != 0) system_error(call.Env(), error, "bpf").ThrowAsJavaScriptException();
   return call.Env().Undefined();
 }
@@ -56,13 +65,13 @@ Napi::Value delete_from_map_from(const Napi::CallbackInfo& call) {
   return Napi::Boolean::New(call.Env(), error == 0);
 }
 
-// readMap(fd, key, value): fills `value`; whether there is such an entry.
+// readMap(fd, key, value, isLocked): fills `value`; whether there is such an entry.
 Napi::Value read_map_from(const Napi::CallbackInfo& call) {
   int fd;
   MapShape shape;
   uint8_t* given[2];
   if (!take_map(call, "readMap", 2, &fd, &shape, given)) return call.Env().Undefined();
-  const int error = read_entry(fd, given[0], given[1]);
+  const int error = read_entry(fd, given[0], given[1], flags_of(call));
   if (error != 0 && error != ENOENT) {
     system_error(call.Env(), error, "bpf").ThrowAsJavaScriptException();
     return call.Env().Undefined();
@@ -87,12 +96,37 @@ Napi::Value read_map_entries_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
+// mapRing(fd, bytes) -> { consumer, producer }: ArrayBuffers, unmapped when they are collected
+Napi::Value map_ring_from(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  if (call.Length() < 2 || !call[0].IsNumber() || !call[1].IsNumber()) {
+    Napi::TypeError::New(env, "mapRing: a descriptor and a size are expected").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t rest = page + 2 * static_cast<size_t>(call[1].As<Napi::Number>().Int64Value());
+  void* consumer = nullptr;
+  void* producer = nullptr;
+  const int error = map_ring(call[0].As<Napi::Number>().Int32Value(), page, (rest - page) / 2, &consumer, &producer);
+  if (error != 0) {
+    system_error(env, error, "mmap").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("consumer",
+             Napi::ArrayBuffer::New(env, consumer, page, [page](Napi::Env, void* at) { (void)munmap(at, page); }));
+  result.Set("producer",
+             Napi::ArrayBuffer::New(env, producer, rest, [rest](Napi::Env, void* at) { (void)munmap(at, rest); }));
+  return result;
+}
+
 }  // namespace
 
 void define_map_functions(Napi::Env env, Napi::Object exports) {
   exports.Set("updateMap", Napi::Function::New(env, update_map_from, "updateMap"));
   exports.Set("deleteFromMap", Napi::Function::New(env, delete_from_map_from, "deleteFromMap"));
   exports.Set("readMap", Napi::Function::New(env, read_map_from, "readMap"));
+  exports.Set("mapRing", Napi::Function::New(env, map_ring_from, "mapRing"));
   exports.Set("readMapEntries", Napi::Function::New(env, read_map_entries_from, "readMapEntries"));
 }
 

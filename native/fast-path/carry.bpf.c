@@ -1,6 +1,7 @@
-/* Carries what needs no decision: packets of undiverted connections between CPEs and the ITMS. It runs at tc ingress,
- * rewrites a packet exactly as the engine would have and sends it on. Everything else goes to the network stack, the
- * iptables bundle and the engine. In doubt, that way: slow and right. docs/decisions/fast-path.md
+/* Carries what needs no decision: packets of undiverted connections between CPEs and the ITMS, and the ACKs and data of
+ * diverted ones. It runs at tc ingress, rewrites a packet exactly as the engine would have and sends it on. Everything
+ * else goes to the network stack, the iptables bundle and the engine. In doubt, that way: slow and right.
+ * docs/decisions/fast-path.md
  *
  * Written so that it verifies without CAP_PERFMON: no pointer is chosen by a condition, no stack is read unset. */
 #include <linux/bpf.h>
@@ -51,9 +52,13 @@ MAP(BPF_MAP_TYPE_HASH, struct interface_key, __u32, MAX_INTERFACES, BPF_F_NO_PRE
 MAP(BPF_MAP_TYPE_HASH, struct port_key, __u32, MAX_PORT_KEYS, 0) ports SEC(".maps");
 MAP(BPF_MAP_TYPE_LPM_TRIE, struct network4_key, __u32, MAX_NETWORKS, BPF_F_NO_PREALLOC) networks4 SEC(".maps");
 MAP(BPF_MAP_TYPE_LPM_TRIE, struct network6_key, __u32, MAX_NETWORKS, BPF_F_NO_PREALLOC) networks6 SEC(".maps");
-/* The keys of the report table. User space sets their sizes to the table's capacity. */
-MAP(BPF_MAP_TYPE_HASH, struct flow4_key, __u32, 16, BPF_F_NO_PREALLOC) flows4 SEC(".maps");
-MAP(BPF_MAP_TYPE_HASH, struct flow6_key, __u32, 16, BPF_F_NO_PREALLOC) flows6 SEC(".maps");
+/* The report table. User space sets their sizes to the table's capacity. */
+MAP(BPF_MAP_TYPE_HASH, struct flow4_key, struct flow, 16, BPF_F_NO_PREALLOC) flows4 SEC(".maps");
+MAP(BPF_MAP_TYPE_HASH, struct flow6_key, struct flow, 16, BPF_F_NO_PREALLOC) flows6 SEC(".maps");
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, OVERHEARD_BYTES);
+} overheard SEC(".maps");
 /* Connections of CPEs to the ITMS's own address, and when the CPE last spoke, CLOCK_BOOTTIME. Their packets only take the
  * slow way, where the rules know them (docs/decisions/direct.md), so a forged packet can make nothing but slow. */
 MAP(BPF_MAP_TYPE_LRU_HASH, struct flow4_key, __u64, MAX_FOREIGN, 0) foreign4 SEC(".maps");
@@ -96,19 +101,31 @@ static __always_inline __u32 class_of(__u32 slot, __u16 port) {
   return class ? *class : 0;
 }
 
-/* What both families do with a TCP header. */
+/* What both families do with a TCP header. Numbers are in host order. */
 struct segment {
   __u16 source;
   __u16 destination;
   __u8 flags;
+  __u16 window;
+  __u32 sequence;
+  __u32 acknowledgement;
+  /* Bytes of IP and TCP header, and of data. */
+  __u32 header;
+  __u32 data;
 };
 
-/* Reads the TCP header at `at`; `rest` bytes belong to TCP. Returns 0, or the reason to pass. */
-static __always_inline __u32 read_tcp(struct tcphdr *tcp, __u32 rest, struct segment *segment) {
-  if (tcp->doff < 5 || tcp->doff * 4U > rest) return UNREADABLE;
+/* Reads the TCP header behind `ip_bytes`; `rest` bytes belong to TCP. Returns 0, or the reason to pass. */
+static __always_inline __u32 read_tcp(struct tcphdr *tcp, __u32 ip_bytes, __u32 rest, struct segment *segment) {
+  __u32 header = tcp->doff * 4U;
+  if (header < sizeof *tcp || header > rest) return UNREADABLE;
   segment->source = tcp->source;
   segment->destination = tcp->dest;
   segment->flags = ((__u8 *)tcp)[13];
+  segment->window = bpf_ntohs(tcp->window);
+  segment->sequence = bpf_ntohl(tcp->seq);
+  segment->acknowledgement = bpf_ntohl(tcp->ack_seq);
+  segment->header = ip_bytes + header;
+  segment->data = rest - header;
   __u32 kind = segment->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK);
   if (kind == 0 || ((kind & TCP_SYN) && (kind & (TCP_FIN | TCP_RST)))) return FLAGS;
   return 0;
@@ -144,6 +161,119 @@ static __always_inline int send_on(const struct bpf_fib_lookup *route, __u32 rea
   else __builtin_memcpy(hop.ipv6_nh, route->ipv6_dst, sizeof hop.ipv6_nh);
   count(reason);
   return bpf_redirect_neigh(route->ifindex, &hop, sizeof hop, 0);
+}
+
+/* ---- a diverted connection ---- */
+
+#include "numbers.h"
+
+/* The engine has to see this packet, and all others of the connection until it gives it back. */
+static __always_inline void hand_over(struct flow *flow) {
+  bpf_spin_lock(&flow->lock);
+  if (flow->numbers.state == FLOW_OFFERED || flow->numbers.state == FLOW_CARRIED) flow->numbers.state = FLOW_HANDED;
+  bpf_spin_unlock(&flow->lock);
+}
+
+/* The kernel's rules send new sessions to the ITMS. */
+static __always_inline int is_engine_dead(void) {
+  __u32 at = CONTROL_ALIVE_UNTIL;
+  __u32 *until = bpf_map_lookup_elem(&control, &at);
+  if (!until || *until == 0) return 0;
+  return (__s32)((__u32)(bpf_ktime_get_boot_ns() / 1000000) - *until) > 0;
+}
+
+/* Nothing valid has come for so long that the engine's entry has expired, swept or not. */
+static __always_inline int is_expired(const struct flow *flow) {
+  __u32 at = flow->numbers.state == FLOW_OFFERED ? CONTROL_OFFERED_MS : CONTROL_CARRIED_MS;
+  __u32 *life = bpf_map_lookup_elem(&control, &at);
+  return life && *life != 0 && (bpf_ktime_get_boot_ns() - flow->numbers.spoke) / 1000000 > *life;
+}
+
+/* Whether the engine decides this packet, whatever its numbers; 0, or the reason to pass. */
+static __always_inline __u32 is_engines(struct flow *flow, const struct segment *segment, int is_of_cpe, int is_watched) {
+  if (segment->flags & TCP_SYN) {
+    if (is_of_cpe && !(segment->flags & TCP_ACK)) {
+      /* Repeated: the engine forwards it, and nothing changes. */
+      if (segment->sequence == flow->numbers.isn) return SYN;
+      if (is_engine_dead()) {
+        flow->numbers.state = FLOW_GONE;
+        return SYN;
+      }
+    }
+    hand_over(flow);
+    return SYN;
+  }
+  if (is_watched) {
+    hand_over(flow);
+    return WATCHED;
+  }
+  __u32 state = flow->numbers.state;
+  if (state != FLOW_OFFERED && state != FLOW_CARRIED) return DIVERTED;
+  if (!is_expired(flow)) return 0;
+  hand_over(flow);
+  return DIVERTED;
+}
+
+/* One TLS alert: src/splitter/decide/http-head.ts */
+static __always_inline int is_alert(struct __sk_buff *skb, const struct segment *segment) {
+  __u8 record[5] = {};
+  if (segment->data < sizeof record) return 0;
+  if (bpf_skb_load_bytes(skb, ETH_HLEN + segment->header, record, sizeof record) || record[1] != 3) return 0;
+  __u32 bytes = ((__u32)record[3] << 8) | record[4];
+  if (segment->data > sizeof record + bytes) return 0;
+  return record[0] == 0x15 || (record[0] == 0x17 && bytes <= 24);
+}
+
+/* Copies the packet as it came. */
+static __always_inline void overhear(struct __sk_buff *skb, struct overheard *copy, const struct segment *segment,
+                                     int is_of_cpe) {
+  __u32 data = segment->data;
+  if (data > COPIED_BYTES) data = COPIED_BYTES;
+  __u32 bytes = segment->header + data;
+  asm volatile("" : "+r"(bytes));
+  if (bytes == 0 || bytes > COPY_BYTES || bpf_skb_load_bytes(skb, ETH_HLEN, copy->packet, bytes)) {
+    bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
+    count(UNHEARD);
+    return;
+  }
+  copy->is_from_server = !is_of_cpe;
+  copy->bytes = bytes;
+  bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
+}
+
+/* Moves the connection's numbers on. 0: carry the packet; else the reason to pass. */
+static __always_inline __u32 follow(struct __sk_buff *skb, struct flow *flow, const struct segment *segment, int is_of_cpe) {
+  struct numbers *numbers = &flow->numbers;
+  int is_data = segment->data > 0 && !is_alert(skb, segment);
+  int is_told = is_of_cpe ? numbers->state == FLOW_OFFERED : is_data && is_copied(numbers, segment);
+  __u64 now = bpf_ktime_get_boot_ns();
+  __u32 refused;
+  if (!is_told) {
+    bpf_spin_lock(&flow->lock);
+    /* It may have been offered meanwhile: the engine has to be told. */
+    if (is_of_cpe) refused = numbers->state == FLOW_CARRIED ? judge_cpe(numbers, segment, is_data, now) : DIVERTED;
+    else refused = judge_server(numbers, segment, is_data, now);
+    bpf_spin_unlock(&flow->lock);
+    return refused;
+  }
+  struct overheard *copy = bpf_ringbuf_reserve(&overheard, sizeof *copy, 0);
+  if (!copy) {
+    count(UNHEARD);
+    if (is_of_cpe) return DIVERTED;
+    bpf_spin_lock(&flow->lock);
+    refused = judge_server(numbers, segment, is_data, now);
+    bpf_spin_unlock(&flow->lock);
+    return refused;
+  }
+  bpf_spin_lock(&flow->lock);
+  copy->before = *numbers;
+  if (is_of_cpe) refused = judge_cpe(numbers, segment, is_data, now);
+  else refused = judge_server(numbers, segment, is_data, now);
+  if (!refused && !is_of_cpe) numbers->marks &= ~ASKED;
+  bpf_spin_unlock(&flow->lock);
+  if (refused) bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
+  else overhear(skb, copy, segment, is_of_cpe);
+  return refused;
 }
 
 /* ---- IPv4 ---- */
@@ -191,6 +321,43 @@ static __always_inline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 
   return route4(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+/* Why a packet may not be sent on the way that leads from its sender to its receiver; 0: it may, and `route` tells it. */
+static __always_inline __u32 find_way4(struct __sk_buff *skb, __u32 slot, struct bpf_fib_lookup *route,
+                                       const struct segment *segment, __u32 sender, __u32 receiver, __u32 from, __u32 to) {
+  if (!comes_from4(skb, slot, sender, receiver, from)) return SOURCE;
+  route->tot_len = routed_bytes(skb, segment->header + segment->data, segment->header);
+  route->sport = segment->source;
+  route->dport = segment->destination;
+  long found = route4(skb, route, sender, receiver);
+  return objection(found, role_of(slot, route->ifindex), to);
+}
+
+/* A packet of a diverted connection. */
+static __always_inline int follow4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, struct flow *flow,
+                                   const struct segment *segment, __u32 source, __u32 destination, __u8 tos,
+                                   __u16 life_word, int is_of_cpe) {
+  __u32 server = flow->numbers.server[0];
+  if (!is_of_cpe && source != server) return pass(NOT_STEERED);
+  __u32 refused = is_engines(flow, segment, is_of_cpe, is_watched4(is_of_cpe ? source : destination));
+  if (refused) return pass(refused);
+  struct bpf_fib_lookup route = {.tos = tos};
+  if (is_of_cpe) {
+    if (!is_local4(skb, source, destination)) return pass(STANDBY);
+    refused = find_way4(skb, slot, &route, segment, source, server, ROLE_CPE_OUT, ROLE_COLLECTOR);
+  } else {
+    refused = find_way4(skb, slot, &route, segment, source, destination, ROLE_COLLECTOR, ROLE_CPE_OUT);
+    if (refused) hand_over(flow);
+  }
+  if (!refused) refused = follow(skb, flow, segment, is_of_cpe);
+  if (refused) return pass(refused);
+  if (is_of_cpe) {
+    if (rewrite4(skb, IP4(daddr), destination, server, life_word)) return drop();
+    return send_on(&route, CARRIED_TO_COLLECTOR);
+  }
+  if (rewrite4(skb, IP4(saddr), source, now->acs4, life_word)) return drop();
+  return send_on(&route, CARRIED_FROM_COLLECTOR);
+}
+
 static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
   const __u32 headers = ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
@@ -203,7 +370,8 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   int is_to_acs = (role & ROLE_CPE_IN) && destination == now->acs4;
   int is_direct = (role & ROLE_CPE_IN) && destination == now->itms4;
   int is_of_itms = (role & ROLE_ITMS) && source == now->itms4;
-  if (now->acs4 == 0 || !(is_to_acs || is_direct || is_of_itms)) return pass(NOT_STEERED);
+  int is_of_collector = (role & ROLE_COLLECTOR) && !is_to_acs && !is_direct && !is_of_itms;
+  if (now->acs4 == 0 || !(is_to_acs || is_direct || is_of_itms || is_of_collector)) return pass(NOT_STEERED);
 
   if (ip->version != 4 || ip->ihl < 5) return pass(UNREADABLE);
   if (ip->protocol != IPPROTO_TCP) return pass(NOT_TCP);
@@ -215,42 +383,44 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   __u16 life_word = *(__u16 *)&ip->ttl;
   __u8 tos = ip->tos;
   struct tcphdr *tcp = data + ETH_HLEN + sizeof *ip;
-  __u32 header_bytes = sizeof *ip + tcp->doff * 4U;
   struct segment segment = {};
-  __u32 refused = read_tcp(tcp, bytes - sizeof *ip, &segment);
+  __u32 refused = read_tcp(tcp, sizeof *ip, bytes - sizeof *ip, &segment);
   if (refused) return pass(refused);
 
-  __u32 cpe = is_of_itms ? destination : source;
-  struct flow4_key flow = {.cpe = cpe};
-  flow.cpe_port = is_of_itms ? segment.destination : segment.source;
-  flow.port = is_of_itms ? segment.source : segment.destination;
-  __u32 class = class_of(slot, flow.port);
-  if (!class) return pass(NOT_STEERED);
+  int is_of_server = is_of_itms || is_of_collector;
+  __u32 cpe = is_of_server ? destination : source;
+  struct flow4_key key = {.cpe = cpe};
+  key.cpe_port = is_of_server ? segment.destination : segment.source;
+  key.port = is_of_server ? segment.source : segment.destination;
+  __u32 class = class_of(slot, key.port);
+  if (!class || (is_of_collector && class != PORT_REPORT)) return pass(NOT_STEERED);
   if (!is_cpe4(slot, cpe)) return pass(NOT_A_CPE);
   if (is_direct) {
     __u64 spoke = bpf_ktime_get_boot_ns();
-    bpf_map_update_elem(&foreign4, &flow, &spoke, BPF_ANY);
+    bpf_map_update_elem(&foreign4, &key, &spoke, BPF_ANY);
     return pass(DIRECT);
   }
+  if (class == PORT_REPORT) {
+    struct flow *flow = bpf_map_lookup_elem(&flows4, &key);
+    if (flow && flow->numbers.state != FLOW_GONE) {
+      if (is_of_itms) return pass(is_syn(&segment) ? SYN : DIVERTED);
+      return follow4(skb, slot, now, flow, &segment, source, destination, tos, life_word, !is_of_server);
+    }
+  }
+  if (is_of_collector) return pass(NOT_STEERED);
   if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
   if (is_watched4(cpe)) return pass(WATCHED);
-  if (class == PORT_REPORT && bpf_map_lookup_elem(&flows4, &flow)) return pass(DIVERTED);
   if (is_of_itms) {
-    __u64 *spoke = bpf_map_lookup_elem(&foreign4, &flow);
+    __u64 *spoke = bpf_map_lookup_elem(&foreign4, &key);
     if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
   } else if (!is_local4(skb, source, destination)) {
     return pass(STANDBY);
   }
 
   __u32 receiver = is_of_itms ? destination : now->itms4;
-  if (!comes_from4(skb, slot, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT)) return pass(SOURCE);
-  struct bpf_fib_lookup route = {};
-  route.tot_len = routed_bytes(skb, bytes, header_bytes);
-  route.tos = tos;
-  route.sport = segment.source;
-  route.dport = segment.destination;
-  long found = route4(skb, &route, source, receiver);
-  refused = objection(found, role_of(slot, route.ifindex), is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
+  struct bpf_fib_lookup route = {.tos = tos};
+  refused = find_way4(skb, slot, &route, &segment, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT,
+                      is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
   if (refused) return pass(refused);
 
   if (is_of_itms) {
@@ -310,6 +480,45 @@ static __always_inline int is_local6(struct __sk_buff *skb, const __u32 *sender,
   return route6(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
+static __always_inline __u32 find_way6(struct __sk_buff *skb, __u32 slot, struct bpf_fib_lookup *route,
+                                       const struct segment *segment, const __u32 *sender, const __u32 *receiver,
+                                       __u32 from, __u32 to) {
+  if (!comes_from6(skb, slot, sender, receiver, from)) return SOURCE;
+  route->tot_len = routed_bytes(skb, segment->header + segment->data, segment->header);
+  route->sport = segment->source;
+  route->dport = segment->destination;
+  long found = route6(skb, route, sender, receiver);
+  return objection(found, role_of(slot, route->ifindex), to);
+}
+
+static __always_inline int follow6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, struct flow *flow,
+                                   const struct segment *segment, __u32 *source, __u32 *destination,
+                                   __u32 flow_information, __u8 hop_limit, int is_of_cpe) {
+  __u32 server[4];
+  copy6(server, flow->numbers.server);
+  if (!is_of_cpe && !is_same6(source, server)) return pass(NOT_STEERED);
+  int is_watched = is_of_cpe ? is_watched6(source) : is_watched6(destination);
+  __u32 refused = is_engines(flow, segment, is_of_cpe, is_watched);
+  if (refused) return pass(refused);
+  struct bpf_fib_lookup route = {};
+  route.flowinfo = flow_information;
+  if (is_of_cpe) {
+    if (!is_local6(skb, source, destination)) return pass(STANDBY);
+    refused = find_way6(skb, slot, &route, segment, source, server, ROLE_CPE_OUT, ROLE_COLLECTOR);
+  } else {
+    refused = find_way6(skb, slot, &route, segment, source, destination, ROLE_COLLECTOR, ROLE_CPE_OUT);
+    if (refused) hand_over(flow);
+  }
+  if (!refused) refused = follow(skb, flow, segment, is_of_cpe);
+  if (refused) return pass(refused);
+  if (is_of_cpe) {
+    if (rewrite6(skb, IP6(daddr), destination, server, hop_limit)) return drop();
+    return send_on(&route, CARRIED_TO_COLLECTOR);
+  }
+  if (rewrite6(skb, IP6(saddr), source, now->acs6, hop_limit)) return drop();
+  return send_on(&route, CARRIED_FROM_COLLECTOR);
+}
+
 static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
   const __u32 headers = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
@@ -324,7 +533,8 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   int is_to_acs = (role & ROLE_CPE_IN) && is_same6(destination, now->acs6);
   int is_direct = (role & ROLE_CPE_IN) && is_same6(destination, now->itms6);
   int is_of_itms = (role & ROLE_ITMS) && is_same6(source, now->itms6);
-  if (now->acs6[0] == 0 || !(is_to_acs || is_direct || is_of_itms)) return pass(NOT_STEERED);
+  int is_of_collector = (role & ROLE_COLLECTOR) && !is_to_acs && !is_direct && !is_of_itms;
+  if (now->acs6[0] == 0 || !(is_to_acs || is_direct || is_of_itms || is_of_collector)) return pass(NOT_STEERED);
 
   if (ip->version != 6) return pass(UNREADABLE);
   if (ip->nexthdr != IPPROTO_TCP) return pass(ip->nexthdr == IPPROTO_ICMPV6 ? NOT_TCP : OPTIONS);
@@ -334,30 +544,37 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   __u32 bytes = sizeof *ip + payload;
   if (!is_length_right(skb, bytes)) return pass(UNREADABLE);
   struct tcphdr *tcp = data + ETH_HLEN + sizeof *ip;
-  __u32 header_bytes = sizeof *ip + tcp->doff * 4U;
   __u32 flow_information = *(__u32 *)ip & bpf_htonl(0x0fffffff);
   struct segment segment = {};
-  __u32 refused = read_tcp(tcp, payload, &segment);
+  __u32 refused = read_tcp(tcp, sizeof *ip, payload, &segment);
   if (refused) return pass(refused);
 
-  struct flow6_key flow = {};
-  flow.cpe_port = is_of_itms ? segment.destination : segment.source;
-  flow.port = is_of_itms ? segment.source : segment.destination;
-  if (is_of_itms) copy6(flow.cpe, destination);
-  else copy6(flow.cpe, source);
-  __u32 class = class_of(slot, flow.port);
-  if (!class) return pass(NOT_STEERED);
-  if (!is_cpe6(slot, flow.cpe)) return pass(NOT_A_CPE);
+  int is_of_server = is_of_itms || is_of_collector;
+  struct flow6_key key = {};
+  key.cpe_port = is_of_server ? segment.destination : segment.source;
+  key.port = is_of_server ? segment.source : segment.destination;
+  if (is_of_server) copy6(key.cpe, destination);
+  else copy6(key.cpe, source);
+  __u32 class = class_of(slot, key.port);
+  if (!class || (is_of_collector && class != PORT_REPORT)) return pass(NOT_STEERED);
+  if (!is_cpe6(slot, key.cpe)) return pass(NOT_A_CPE);
   if (is_direct) {
     __u64 spoke = bpf_ktime_get_boot_ns();
-    bpf_map_update_elem(&foreign6, &flow, &spoke, BPF_ANY);
+    bpf_map_update_elem(&foreign6, &key, &spoke, BPF_ANY);
     return pass(DIRECT);
   }
+  if (class == PORT_REPORT) {
+    struct flow *flow = bpf_map_lookup_elem(&flows6, &key);
+    if (flow && flow->numbers.state != FLOW_GONE) {
+      if (is_of_itms) return pass(is_syn(&segment) ? SYN : DIVERTED);
+      return follow6(skb, slot, now, flow, &segment, source, destination, flow_information, hop_limit, !is_of_server);
+    }
+  }
+  if (is_of_collector) return pass(NOT_STEERED);
   if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
-  if (is_watched6(flow.cpe)) return pass(WATCHED);
-  if (class == PORT_REPORT && bpf_map_lookup_elem(&flows6, &flow)) return pass(DIVERTED);
+  if (is_watched6(key.cpe)) return pass(WATCHED);
   if (is_of_itms) {
-    __u64 *spoke = bpf_map_lookup_elem(&foreign6, &flow);
+    __u64 *spoke = bpf_map_lookup_elem(&foreign6, &key);
     if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
   } else if (!is_local6(skb, source, destination)) {
     return pass(STANDBY);
@@ -366,14 +583,10 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   __u32 receiver[4];
   if (is_of_itms) copy6(receiver, destination);
   else copy6(receiver, now->itms6);
-  if (!comes_from6(skb, slot, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT)) return pass(SOURCE);
   struct bpf_fib_lookup route = {};
-  route.tot_len = routed_bytes(skb, bytes, header_bytes);
   route.flowinfo = flow_information;
-  route.sport = segment.source;
-  route.dport = segment.destination;
-  long found = route6(skb, &route, source, receiver);
-  refused = objection(found, role_of(slot, route.ifindex), is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
+  refused = find_way6(skb, slot, &route, &segment, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT,
+                      is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
   if (refused) return pass(refused);
 
   if (is_of_itms) {

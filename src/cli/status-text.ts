@@ -85,7 +85,8 @@ function packets({ packets }: Status): string {
 /** Packets that the kernel carried past the queues. */
 export function carriedPackets(status: Status): number {
   const { packets } = fastPathOf(status);
-  return (packets['carried-to-itms'] ?? 0) + (packets['carried-from-itms'] ?? 0);
+  const carried = Object.entries(packets).filter(([outcome]) => outcome.startsWith('carried-'));
+  return carried.reduce((sum, [, count]) => sum + (count ?? 0), 0);
 }
 
 /** An older engine has none. */

@@ -7,7 +7,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildTcp, type TcpPacket } from '../../src/packet/builder';
 import { PacketBatch, Side, Verdict } from '../../src/packet/batch';
-import { updateWord } from '../../src/packet/checksum';
 import { TcpFlag } from '../../src/packet/tcp';
 import { Splitter } from '../../src/splitter/splitter';
 import { DEFAULT_LIVES, type Topology } from '../../src/splitter/topology';
@@ -16,7 +15,8 @@ import { probe } from '../../src/steering/fast-path/probe';
 import { fixtureStories } from '../support/fixture-packets';
 import { TemporaryFolder } from '../support/temporary';
 import type { Carried, CarryFrame } from './support/carry-driver';
-import { ROUTER_MAC, TestNetwork } from './support/netns';
+import { type Frame, forwarded, frameOf } from './support/frames';
+import { TestNetwork } from './support/netns';
 
 const TOPOLOGY: Topology = {
   cpe: {
@@ -34,14 +34,8 @@ const TC_ACT_UNSPEC = -1;
 const TC_ACT_REDIRECT = 7;
 const ETHERNET_BYTES = 14;
 
-interface Sent {
+interface Sent extends Frame {
   side: Side;
-  packet: Uint8Array;
-  /** Of the frame: destination, other than the router's. */
-  mac?: string;
-  /** An Ethernet header other than the usual one, hex without the addresses. */
-  type?: string;
-  padding?: number;
 }
 
 const folder = new TemporaryFolder();
@@ -55,12 +49,6 @@ beforeAll(() => {
   }
 });
 afterAll(() => network?.remove());
-
-function frameOf({ packet, mac = ROUTER_MAC, type, padding = 0 }: Sent): string {
-  const ethertype = type ?? (packet[0]! >>> 4 === 6 ? '86dd' : '0800');
-  const header = `${mac.replaceAll(':', '')}020000000002${ethertype}`;
-  return header + Buffer.from(packet).toString('hex') + '00'.repeat(padding);
-}
 
 async function carry(sent: readonly Sent[], flows: string[] = [], topology = TOPOLOGY): Promise<Carried[]> {
   const frames: CarryFrame[] = sent.map((one) => ({ link: LINKS[one.side]!, frame: frameOf(one) }));
@@ -80,19 +68,6 @@ function engineSends({ side, packet }: Sent): string | undefined {
   splitter.decide(batch, 1000);
   if (batch.verdict[0] !== Verdict.AcceptRewritten) return undefined;
   return Buffer.from(forwarded(Uint8Array.from(batch.packet(0)))).toString('hex');
-}
-
-/** Forwarded by a router: RFC 1812 section 5.3.1, RFC 8200 section 3. */
-function forwarded(packet: Uint8Array): Uint8Array {
-  if (packet[0]! >>> 4 === 6) {
-    packet[7]!--;
-    return packet;
-  }
-  const view = new DataView(packet.buffer);
-  const before = view.getUint16(8);
-  packet[8]!--;
-  view.setUint16(10, updateWord(view.getUint16(10), before, view.getUint16(8)));
-  return packet;
 }
 
 function ipOf({ frame }: Carried): string {

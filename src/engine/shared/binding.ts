@@ -165,11 +165,13 @@ export interface Addon {
   /** Sends each an ICMP echo of this size, unfragmented; the caller is blocked for at most `waitMs`. @throws SystemError */
   echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
   /** Key and value have the map's sizes. @throws SystemError; E2BIG when it is full */
-  updateMap(fd: number, key: Uint8Array, value: Uint8Array): void;
+  updateMap(fd: number, key: Uint8Array, value: Uint8Array, isLocked?: boolean): void;
   /** False when there was no such entry. @throws SystemError */
   deleteFromMap(fd: number, key: Uint8Array): boolean;
   /** Fills `value`; false when there is no such entry. @throws SystemError */
-  readMap(fd: number, key: Uint8Array, value: Uint8Array): boolean;
+  readMap(fd: number, key: Uint8Array, value: Uint8Array, isLocked?: boolean): boolean;
+  /** A BPF ring buffer of that size: the consumer's page, and the producer's with the ring behind it, twice. @throws SystemError */
+  mapRing(fd: number, bytes: number): { consumer: ArrayBuffer; producer: ArrayBuffer };
   /** Keys and values of all entries, one after the other. @throws SystemError */
   readMapEntries(fd: number): Uint8Array;
   VerdictLoop: new (options: NativeLoopOptions) => NativeLoop;

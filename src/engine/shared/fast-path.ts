@@ -13,6 +13,8 @@ export interface MirrorMaps {
   control: number;
   flows4: number;
   flows6: number;
+  /** A ring buffer: copies of packets that were carried. */
+  overheard: number;
 }
 
 export interface FastPathStatus {
@@ -39,6 +41,8 @@ export interface FastPath {
   look(): Promise<string | undefined>;
   /** Packets of this CPE come to the engine until `forMs` after `nowMs`. */
   watch(cpe: Address, nowMs: number, forMs: number): void;
+  /** The engine is alive until `untilMs`, CLOCK_BOOTTIME, unless it says so again; 0: for ever. */
+  beat(untilMs: number): void;
   status(): FastPathStatus;
   /** What is attached stays. */
   close(): void;

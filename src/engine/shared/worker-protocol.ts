@@ -19,6 +19,7 @@ export const FD = {
   flows4: 10,
   flows6: 11,
   history: 12,
+  overheard: 13,
 } as const;
 
 /** What a reload may change. */

@@ -68,6 +68,11 @@ export class Carrier {
     if (this.maps !== undefined) this.options.carrier.watch(cpe, nowMs, forMs);
   }
 
+  /** While the engine does not say so again, the kernel sends new sessions to the ITMS. */
+  beat(untilMs: number): void {
+    if (this.maps !== undefined) this.options.carrier.beat(untilMs);
+  }
+
   status(): FastPathStatus & { mode: FastPathMode } {
     const { fastPath: mode, carrier } = this.options;
     if (mode === 'off')

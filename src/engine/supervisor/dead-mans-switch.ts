@@ -21,6 +21,8 @@ export interface SwitchOptions {
   sets: () => readonly SelfEmptyingSet[];
   /** When verdicts last flowed, by the given clock. See Liveness. */
   lastFlowMs: (nowMs: number) => number;
+  /** Called at each refresh: until then the kernel does not take over, ms from now; 0: it never does. */
+  onRefresh?: (forMs: number) => void;
   /** Called when the sets have become empty while we watch. */
   onBegin: () => void;
   /** Called when the sets were empty for a while: for how long, and which process caused it. */
@@ -104,6 +106,7 @@ export class DeadMansSwitch {
     const sets = this.options.sets();
     if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return this.tellBegin(nowMs, sets);
     for (const set of sets) this.refresh(set);
+    this.options.onRefresh?.(sets.length > 0 ? sets[0].seconds * 1000 : 0);
     if (sets.length > 0) this.tellFall(nowMs, sets[0].seconds);
     this.stalledMs = 0;
   }

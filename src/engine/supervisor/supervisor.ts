@@ -372,6 +372,7 @@ class Supervisor implements Engine {
     return new DeadMansSwitch({
       sets,
       lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs),
+      onRefresh: (forMs) => this.carrier.beat(forMs === 0 ? 0 : boottimeMs() + forMs),
       onBegin: () => this.fallback?.began(),
       onFall: (fallenMs, cause) => {
         this.fallback?.ended(fallenMs, cause);

@@ -40,11 +40,14 @@ export class WorkerProcess {
     stdio[FD.modules] = descriptors.program.modules;
     stdio[FD.addon] = descriptors.program.addon;
     // No holes: Node takes them for pipes.
-    for (const unused of [FD.control, FD.flows4, FD.flows6, FD.history]) stdio[unused] = 'ignore';
+    for (const unused of [FD.control, FD.flows4, FD.flows6, FD.history, FD.overheard]) {
+      stdio[unused] = 'ignore';
+    }
     if (descriptors.mirror) {
       stdio[FD.control] = descriptors.mirror.control;
       stdio[FD.flows4] = descriptors.mirror.flows4;
       stdio[FD.flows6] = descriptors.mirror.flows6;
+      stdio[FD.overheard] = descriptors.mirror.overheard;
     }
     if (descriptors.history !== undefined) stdio[FD.history] = descriptors.history;
     this.child = spawn(process.execPath, ['-e', WORKER_BOOT, WORKER_MAIN], { stdio });

@@ -17,9 +17,10 @@ import { FlowRing } from '../shared/flow-ring';
 import { Observation } from '../shared/observation';
 import { mapState } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
-import { FlowMirror } from './flow-mirror';
+import { FlowMirror, forgetCarried } from './flow-mirror';
 import { FlowRecorder } from './flow-recorder';
 import { together } from './listeners';
+import { Overheard, RING_BYTES } from './overheard';
 import { observe } from './observe';
 import { startVerdictLoop, type VerdictLoop } from './verdict-loop';
 import { changes } from './commands';
@@ -57,6 +58,7 @@ class Worker {
   /** The kernel alone may have sent CPEs to the ITMS, and no packet was decided since. */
   private isTakenOver: boolean;
   private readonly mirror: FlowMirror | undefined;
+  private readonly overheard: Overheard | undefined;
 
   private settings: WorkerSettings;
   /** Where changes go for the history. */
@@ -83,7 +85,12 @@ class Worker {
       throw new StateUnusable((error as Error).message);
     }
     // Before the first verdict.
-    if (start.mirrors) this.mirror = makeMirror();
+    if (start.mirrors) {
+      this.mirror = makeMirror();
+      this.overheard = new Overheard(addon.mapRing(FD.overheard, RING_BYTES), this.mirror);
+    } else {
+      forgetCarried(this.splitter.state.families);
+    }
     this.follow();
     const { longestStallMs } = start.settings;
     const clock = new EngineClock(header.hands, addon.boottimeMs(), longestStallMs, (ms, isLong) => {
@@ -97,10 +104,14 @@ class Worker {
       firstQueue: start.firstQueue,
       splitter: observe(
         {
-          decide: (batch, nowMs) => this.splitter.decide(batch, this.look(nowMs)),
-          sweep: (nowMs) => {
-            this.splitter.sweep(this.look(nowMs));
-            this.mirror?.mend(nowMs);
+          decide: (batch, boottimeMs) => {
+            const nowMs = this.hear(boottimeMs);
+            this.splitter.decide(batch, nowMs);
+            this.mirror?.settle();
+          },
+          sweep: (boottimeMs) => {
+            this.splitter.sweep(this.hear(boottimeMs));
+            this.mirror?.mend(boottimeMs);
           },
         },
         new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
@@ -114,13 +125,22 @@ class Worker {
     tell({ kind: 'ready' });
   }
 
+  /** The engine's time, after everything that the kernel has carried until now. */
+  private hear(boottimeMs: number): number {
+    const nowMs = this.look(boottimeMs);
+    this.overheard?.drain(this.splitter, nowMs);
+    return nowMs;
+  }
+
   /** The engine's time. After a takeover, an activation may belong to a session that the ITMS already has. [2] */
   private look(boottimeMs: number): number {
     if (this.history) this.history.nowMs = Date.now();
     const nowMs = this.clock.look(boottimeMs);
     if (!this.isTakenOver) return nowMs;
     this.isTakenOver = false;
-    if (this.settings.kernelTakesOver) this.splitter.endActivations(nowMs);
+    if (!this.settings.kernelTakesOver) return nowMs;
+    this.splitter.endActivations(nowMs);
+    this.mirror?.takenOver();
     return nowMs;
   }
 
@@ -196,7 +216,7 @@ function makeMirror(): FlowMirror {
   const addon = loadAddon();
   const flows = { ipv4: FD.flows4, ipv6: FD.flows6 };
   const onLack = (error?: Error) => tell({ kind: 'mirror', ...(error && { error: error.message }) });
-  return new FlowMirror(addon, FD.control, flows, addon.boottimeMs(), onLack);
+  return new FlowMirror(addon, FD.control, flows, addon.boottimeMs, onLack);
 }
 
 function onLoopError(error: QueueError): void {

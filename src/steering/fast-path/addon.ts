@@ -50,11 +50,14 @@ export interface FastPathAddon {
   openMonitor(): number;
   /** Whether it has heard of one since the last call. */
   drainMonitor(fd: number): boolean;
-  updateMap(fd: number, key: Uint8Array, value: Uint8Array): void;
+  /** `isLocked`: the value has a lock that the program takes. */
+  updateMap(fd: number, key: Uint8Array, value: Uint8Array, isLocked?: boolean): void;
   /** False: it was not there. */
   deleteFromMap(fd: number, key: Uint8Array): boolean;
   /** Fills `value`; false: there is no such entry. */
-  readMap(fd: number, key: Uint8Array, value: Uint8Array): boolean;
+  readMap(fd: number, key: Uint8Array, value: Uint8Array, isLocked?: boolean): boolean;
+  /** A BPF ring buffer of that size: src/engine/worker/ring-reader.ts */
+  mapRing(fd: number, bytes: number): { consumer: ArrayBuffer; producer: ArrayBuffer };
   /** Keys and values, one after the other. */
   readMapEntries(fd: number): Uint8Array;
 }

@@ -68,7 +68,7 @@ export class FastPath {
    * Loads the program, with the maps that a dead engine has left. @throws Error whose message says why not, and then
    * nothing is attached
    */
-  open(capacityEntries: number): Pick<LoadedProgram['maps'], 'control' | 'flows4' | 'flows6'> {
+  open(capacityEntries: number): Pick<LoadedProgram['maps'], 'control' | 'flows4' | 'flows6' | 'overheard'> {
     try {
       const addon = this.addonOf();
       probe(addon);
@@ -76,8 +76,8 @@ export class FastPath {
       const loaded = this.load(addon, capacityEntries + SPARE_FLOWS);
       this.loaded = loaded;
       this.reason = 'not attached yet';
-      const { control, flows4, flows6 } = loaded.maps;
-      return { control, flows4, flows6 };
+      const { control, flows4, flows6, overheard } = loaded.maps;
+      return { control, flows4, flows6, overheard };
     } catch (error) {
       this.remove();
       this.reason = explain(error as SystemError);
@@ -136,6 +136,14 @@ export class FastPath {
     const until = BigInt(Math.round((nowMs + forMs) * 1e6));
     const fd = this.loaded.maps[familyOf(cpe) === 'ipv4' ? 'watched4' : 'watched6'];
     this.addonOf().updateMap(fd, addressBytes(cpe), new Uint8Array(BigUint64Array.of(until).buffer));
+  }
+
+  /** The engine is alive until `untilMs`, CLOCK_BOOTTIME, unless it says so again; 0: for ever. */
+  beat(untilMs: number): void {
+    if (this.loaded === undefined) return;
+    // 0 has a meaning of its own.
+    const value = untilMs === 0 ? 0 : Math.floor(untilMs) % 2 ** 32 || 1;
+    this.addonOf().updateMap(this.loaded.maps.control, word(Control.AliveUntil), word(value));
   }
 
   status() {

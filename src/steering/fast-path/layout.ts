@@ -10,6 +10,8 @@ import { families, type Topology } from '../../splitter/topology';
 export const CARRY_REASONS = [
   'carried-to-itms',
   'carried-from-itms',
+  'carried-to-collector',
+  'carried-from-collector',
   'closed',
   'not-for-us',
   'vlan-tag',
@@ -22,6 +24,8 @@ export const CARRY_REASONS = [
   'flags',
   'syn',
   'diverted',
+  'ending',
+  'unproven',
   'direct',
   'foreign',
   'watched',
@@ -31,6 +35,7 @@ export const CARRY_REASONS = [
   'route',
   'mtu',
   'dropped',
+  'unheard',
 ] as const;
 export type CarryReason = (typeof CARRY_REASONS)[number];
 
@@ -38,6 +43,9 @@ export type CarryReason = (typeof CARRY_REASONS)[number];
 export const enum Control {
   Slot,
   Open,
+  AliveUntil,
+  OfferedMs,
+  CarriedMs,
 }
 
 /** Bits of an interface's role. */
@@ -45,6 +53,7 @@ export const enum Role {
   CpeIn = 1,
   CpeOut = 2,
   Itms = 4,
+  Collector = 8,
 }
 
 const enum PortClass {
@@ -154,13 +163,14 @@ function prefixLength(mask: Int32Array): number {
 }
 
 /** Roles of the host's interfaces; those without one are absent. */
-export function rolesOf<T extends Link>({ cpe, itms }: Topology, links: readonly T[]): Map<T, number> {
+export function rolesOf<T extends Link>({ cpe, itms, collectors }: Topology, links: readonly T[]): Map<T, number> {
   const roles = new Map<T, number>();
   for (const link of links) {
     const bits =
       (cpe.interfaces.some((side) => isNamed(link, side.in)) ? Role.CpeIn : 0) |
       (cpe.interfaces.some((side) => isNamed(link, side.out)) ? Role.CpeOut : 0) |
-      (isNamed(link, itms.interface) ? Role.Itms : 0);
+      (isNamed(link, itms.interface) ? Role.Itms : 0) |
+      (collectors.some((collector) => isNamed(link, collector.interface)) ? Role.Collector : 0);
     if (bits !== 0) roles.set(link, bits);
   }
   return roles;

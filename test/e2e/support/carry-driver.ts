@@ -14,14 +14,19 @@ import {
   rolesOf,
   word,
 } from '../../../src/steering/fast-path/layout';
+import { FLOW_BYTES } from '../../../src/engine/worker/flow-value';
+import { RING_BYTES } from '../../../src/engine/worker/overheard';
+import { RingReader } from '../../../src/engine/worker/ring-reader';
 import { type Topology } from '../../../src/splitter/topology';
 
 export interface CarryOptions {
   topology: Topology;
   /** File with an array of CarryFrame. */
   frames: string;
-  /** Keys of `flows4` and `flows6`, hex. */
-  flows: string[];
+  /** Entries of `flows4` and `flows6`: keys, and values where the engine does not have the connection, hex. */
+  flows: (string | { key: string; value: string })[];
+  /** CONTROL_ALIVE_UNTIL */
+  aliveUntilMs?: number;
 }
 
 export interface CarryFrame {
@@ -34,9 +39,13 @@ export interface Carried {
   verdict: number;
   reason: string;
   frame: string;
+  /** Of the flows, in their order, after this frame; hex. */
+  flows: string[];
+  /** What was copied for the engine, hex. */
+  copies: string[];
 }
 
-function run({ topology, frames, flows }: CarryOptions): Carried[] {
+function run({ topology, frames, flows, aliveUntilMs }: CarryOptions): Carried[] {
   const addon = loadFastPathAddon();
   const { program, maps } = addon.load(readFileSync(OBJECT_FILE), '', { flows4: 64, flows6: 64 });
   const links = addon.links();
@@ -48,10 +57,16 @@ function run({ topology, frames, flows }: CarryOptions): Carried[] {
     const { key, value } = interfaceEntry(1, index, role);
     addon.updateMap(maps.interfaces!, key, value);
   }
-  for (const flow of flows) {
-    const key = Uint8Array.from(Buffer.from(flow, 'hex'));
-    addon.updateMap(key.length === 8 ? maps.flows4! : maps.flows6!, key, word(0));
-  }
+  const ring = new RingReader(addon.mapRing(maps.overheard!, RING_BYTES), RING_BYTES);
+  const known = flows.map((flow) => {
+    const { key: name, value } = typeof flow === 'string' ? { key: flow, value: '' } : flow;
+    const key = Uint8Array.from(Buffer.from(name, 'hex'));
+    const bytes = value === '' ? new Uint8Array(FLOW_BYTES) : Uint8Array.from(Buffer.from(value, 'hex'));
+    const fd = key.length === 8 ? maps.flows4! : maps.flows6!;
+    addon.updateMap(fd, key, bytes, true);
+    return { fd, key };
+  });
+  if (aliveUntilMs !== undefined) addon.updateMap(maps.control!, word(Control.AliveUntil), word(aliveUntilMs));
   addon.updateMap(maps.control!, word(Control.Slot), word(1));
   addon.updateMap(maps.control!, word(Control.Open), word(1));
   const count = () => addon.readCounters(maps.counters!, CARRY_REASONS.length);
@@ -61,7 +76,13 @@ function run({ topology, frames, flows }: CarryOptions): Carried[] {
     const ran = addon.runOnce(program, Uint8Array.from(Buffer.from(frame, 'hex')), index);
     const after = count();
     const reason = CARRY_REASONS.filter((_, i) => after[i]! > before[i]!).join();
-    return { verdict: ran.verdict, reason, frame: Buffer.from(ran.frame).toString('hex') };
+    const values = known.map(({ fd, key }) => {
+      const value = new Uint8Array(FLOW_BYTES);
+      return addon.readMap(fd, key, value, true) ? Buffer.from(value).toString('hex') : '';
+    });
+    const copies: string[] = [];
+    ring.read((bytes) => copies.push(Buffer.from(bytes).toString('hex')));
+    return { verdict: ran.verdict, reason, frame: Buffer.from(ran.frame).toString('hex'), flows: values, copies };
   });
 }
 

@@ -1,9 +1,12 @@
 /** The mirror of the report table: what is in the map whenever a verdict leaves, and what a successor repairs. */
-import { FlowMirror, type Maps } from '../../../../src/engine/worker/flow-mirror';
-import { buildTcp } from '../../../../src/packet/builder';
+import { FlowMirror, forgetCarried, type Maps } from '../../../../src/engine/worker/flow-mirror';
+import { FlowWord, NUMBERS_AT } from '../../../../src/engine/worker/flow-value';
+import { buildTcp, type TcpPacket } from '../../../../src/packet/builder';
 import { PacketBatch, Side } from '../../../../src/packet/batch';
 import { TcpFlag } from '../../../../src/packet/tcp';
 import { parseAddress } from '../../../../src/packet/address';
+import { activationEntries, reportEntries } from '../../../../src/splitter/entries';
+import { Reason } from '../../../../src/splitter/reasons';
 import { Splitter } from '../../../../src/splitter/splitter';
 import { type Topology } from '../../../../src/splitter/topology';
 
@@ -18,6 +21,9 @@ const CONTROL = 9;
 const FLOWS = { ipv4: 10, ipv6: 11 };
 const CAPACITY = 16;
 const KEY = '0a0100059c411d7b';
+/** In struct flow. */
+const STATE_AT = NUMBERS_AT + FlowWord.State * 4;
+const [OF_ENGINE, OFFERED, CARRIED, GONE] = [0, 1, 2, 4];
 
 /** Maps in memory, and the cell that opens the program. */
 class FakeMaps implements Maps {
@@ -30,8 +36,7 @@ class FakeMaps implements Maps {
 
   updateMap(fd: number, key: Uint8Array, value: Uint8Array): void {
     if (fd === CONTROL) {
-      expect([...key]).toEqual([1, 0, 0, 0]);
-      this.isOpen = value[0] === 1;
+      if (key[0] === 1) this.isOpen = value[0] === 1;
       return;
     }
     if (this.isFull) throw new Error('bpf E2BIG: argument list too long');
@@ -42,6 +47,13 @@ class FakeMaps implements Maps {
     return this.flows.get(fd)!.delete(hex(key));
   }
 
+  readMap(fd: number, key: Uint8Array, value: Uint8Array): boolean {
+    const found = this.flows.get(fd)!.get(hex(key));
+    if (found === undefined) return false;
+    value.set(Buffer.from(found, 'hex'));
+    return true;
+  }
+
   readMapEntries(fd: number): Uint8Array {
     const text = [...this.flows.get(fd)!].map(([key, value]) => key + value).join('');
     return Uint8Array.from(Buffer.from(text, 'hex'));
@@ -50,6 +62,18 @@ class FakeMaps implements Maps {
   get keys(): string[] {
     return [...this.flows.get(FLOWS.ipv4)!.keys()];
   }
+}
+
+/** Sets who has a connection, as the program does. */
+function setState(state: number): void {
+  const flows = maps.flows.get(FLOWS.ipv4)!;
+  const value = Buffer.from(flows.get(KEY)!, 'hex');
+  value.writeUInt32LE(state, STATE_AT);
+  flows.set(KEY, value.toString('hex'));
+}
+
+function state(): number {
+  return Buffer.from(maps.flows.get(FLOWS.ipv4)!.get(KEY)!, 'hex').readUInt32LE(STATE_AT);
 }
 
 function hex(bytes: Uint8Array): string {
@@ -70,24 +94,43 @@ beforeEach(() => {
   lacks = [];
 });
 
-function mirror(splitter: Splitter, epoch: number): FlowMirror {
-  const made = new FlowMirror(maps, CONTROL, FLOWS, epoch, (error) => lacks.push(error?.message));
+function mirror(splitter: Splitter): FlowMirror {
+  const made = new FlowMirror(
+    maps,
+    CONTROL,
+    FLOWS,
+    () => nowMs,
+    (error) => lacks.push(error?.message),
+  );
   made.follow(splitter);
   return made;
+}
+
+function send(splitter: Splitter, side: Side, packet: TcpPacket): Reason {
+  const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
+  batch.push(side, buildTcp(packet));
+  splitter.decide(batch, nowMs);
+  return batch.reason[0]!;
 }
 
 /** A CPE's SYN, diverted when its CPE is armed. */
 function open(splitter: Splitter, cpePort = 40001): void {
   splitter.activate(parseAddress('10.1.0.5')!, 'c1', nowMs);
-  const batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
-  const ends = { source: '10.1.0.5', sourcePort: cpePort, destination: '10.1.0.1', destinationPort: 7547 };
-  batch.push(Side.Cpe, buildTcp({ ...ends, flags: TcpFlag.Syn, sequence: 1 }));
-  splitter.decide(batch, nowMs);
+  send(splitter, Side.Cpe, { ...CPE, sourcePort: cpePort, flags: TcpFlag.Syn, sequence: 1 });
+}
+
+const CPE = { source: '10.1.0.5', sourcePort: 40001, destination: '10.1.0.1', destinationPort: 7547 };
+const COLLECTOR = { source: '10.3.0.2', sourcePort: 7547, destination: '10.1.0.5', destinationPort: 40001 };
+
+/** The collector accepts. */
+function accept(splitter: Splitter, one: FlowMirror): void {
+  send(splitter, Side.Collector, { ...COLLECTOR, flags: TcpFlag.Syn | TcpFlag.Ack, sequence: 500, acknowledgement: 2 });
+  one.settle();
 }
 
 test('an entry is in the map when its SYN is decided, and gone when it has ended', () => {
   const splitter = makeSplitter();
-  mirror(splitter, 1);
+  mirror(splitter);
   expect([maps.isOpen, maps.keys]).toEqual([true, []]);
   open(splitter);
   expect(maps.keys).toEqual([KEY]);
@@ -99,26 +142,39 @@ test('an entry is in the map when its SYN is decided, and gone when it has ended
 test('a successor keeps what stands, adds what is missing and removes what is left over', () => {
   const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
   const first = makeSplitter(buffer);
-  mirror(first, 1);
+  mirror(first);
   open(first, 40001);
   open(first, 40002);
   maps.flows.get(FLOWS.ipv4)!.delete(KEY);
-  maps.flows.get(FLOWS.ipv4)!.set('0a0100090001' + '1d7b', '00000002');
+  maps.flows.get(FLOWS.ipv4)!.set('0a0100090001' + '1d7b', '00'.repeat(80));
   maps.isOpen = false;
 
-  mirror(makeSplitter(buffer), 77);
+  mirror(makeSplitter(buffer));
   expect(maps.keys.sort()).toEqual([KEY, '0a0100059c421d7b'].sort());
   expect([maps.isOpen, lacks]).toEqual([true, []]);
 });
 
-test('an entry that finds no room closes the program before its verdict leaves, until there is room', () => {
+test('an entry that finds no room is not diverted', () => {
   const splitter = makeSplitter();
-  const one = mirror(splitter, 1);
+  mirror(splitter);
   maps.isFull = true;
   open(splitter);
+  expect([maps.isOpen, lacks]).toEqual([true, []]);
+  expect(splitter.counters.byReason[Reason.ReportNotCarried]).toBe(1);
+  expect(splitter.tables.reportConnections.count).toBe(0);
+  maps.isFull = false;
+  open(splitter, 40002);
+  expect(maps.keys).toEqual([KEY.replace('9c41', '9c42')]);
+});
+
+test('a successor that finds no room carries nothing until there is some', () => {
+  const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
+  const first = makeSplitter(buffer);
+  open(first);
+  maps.isFull = true;
+  const one = mirror(makeSplitter(buffer));
   expect([maps.isOpen, lacks]).toEqual([false, ['bpf E2BIG: argument list too long']]);
   one.mend(nowMs);
-  expect([maps.isOpen, lacks.length]).toEqual([false, 1]);
   maps.isFull = false;
   one.mend(nowMs + 500);
   expect(maps.isOpen).toBe(false);
@@ -129,7 +185,7 @@ test('an entry that finds no room closes the program before its verdict leaves, 
 test('a reload follows the new splitter; entries are never missing meanwhile', () => {
   const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
   const splitter = makeSplitter(buffer);
-  const one = mirror(splitter, 1);
+  const one = mirror(splitter);
   open(splitter);
   const deleted = jest.spyOn(maps, 'deleteFromMap');
   const next = makeSplitter(buffer);
@@ -138,3 +194,60 @@ test('a reload follows the new splitter; entries are never missing meanwhile', (
   open(next, 40003);
   expect(maps.keys).toContain('0a0100059c431d7b');
 });
+
+test('a connection is offered with its SYN+ACK, and given back when it is quiet', () => {
+  const splitter = makeSplitter();
+  const one = mirror(splitter);
+  open(splitter);
+  one.settle();
+  expect(state()).toBe(OF_ENGINE);
+  accept(splitter, one);
+  expect(state()).toBe(OFFERED);
+  setState(CARRIED);
+  // What only the engine can have seen: it takes the connection.
+  send(splitter, Side.Cpe, { ...CPE, flags: TcpFlag.Ack, sequence: 2, acknowledgement: 501 });
+  one.settle();
+  expect(state()).toBe(OF_ENGINE);
+  nowMs += 19;
+  splitter.sweep(nowMs);
+  one.mend(nowMs);
+  expect(state()).toBe(OF_ENGINE);
+  nowMs += 1;
+  splitter.sweep(nowMs);
+  one.mend(nowMs);
+  expect(state()).toBe(CARRIED);
+});
+
+test('what the kernel has given to the ITMS is forgotten, and no repair brings it back', () => {
+  const splitter = makeSplitter();
+  const one = mirror(splitter);
+  open(splitter);
+  accept(splitter, one);
+  setState(GONE);
+  one.takenOver();
+  expect([maps.keys, splitter.tables.reportConnections.count]).toEqual([[], 0]);
+});
+
+test.each(['a successor without the maps', 'an engine without the fast path'])(
+  'for %s an offered connection is its collector’s, with numbers to learn',
+  (who) => {
+    const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
+    const first = makeSplitter(buffer);
+    const one = mirror(first);
+    open(first);
+    accept(first, one);
+    maps.flows.get(FLOWS.ipv4)!.clear();
+    const next = makeSplitter(buffer);
+    if (who.startsWith('a successor')) mirror(next);
+    else forgetCarried(next.state.families);
+    const data = { ...CPE, flags: TcpFlag.Ack, payload: 'more', sequence: 900, acknowledgement: 9000 };
+    expect(send(next, Side.Cpe, data)).toBe(Reason.ReportUnproven);
+    const [entry] = reportEntries(next.state, { limit: 9 }).entries;
+    expect(entry).toMatchObject({ owner: 'c1', phase: 'established' });
+    expect(activationEntries(next.state, { limit: 9 }).entries).toMatchObject([{ phase: 'consumed' }]);
+    const answer = { ...COLLECTOR, flags: TcpFlag.Ack, sequence: 9000, acknowledgement: 904 };
+    expect(send(next, Side.Collector, answer)).toBe(Reason.ReportAnswered);
+    const more = { ...data, sequence: 904 };
+    expect(send(next, Side.Cpe, more)).toBe(Reason.ReportToOwner);
+  },
+);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   CARRY_REASONS,
   configurationEntries,
+  Control,
   interfaceEntry,
   Role,
   rolesOf,
@@ -37,8 +38,26 @@ test('the reasons are those of the C header, in its order', () => {
 });
 
 test('roles are those of the C header', () => {
-  const [cpeIn, cpeOut, itms] = /ROLE_CPE_IN = (\d), ROLE_CPE_OUT = (\d), ROLE_ITMS = (\d)/.exec(HEADER)!.slice(1);
-  expect([Role.CpeIn, Role.CpeOut, Role.Itms].map(String)).toEqual([cpeIn, cpeOut, itms]);
+  const [cpeIn, cpeOut, itms, collector] =
+    /ROLE_CPE_IN = (\d), ROLE_CPE_OUT = (\d), ROLE_ITMS = (\d), ROLE_COLLECTOR = (\d)/.exec(HEADER)!.slice(1);
+  expect([Role.CpeIn, Role.CpeOut, Role.Itms, Role.Collector].map(String)).toEqual([cpeIn, cpeOut, itms, collector]);
+});
+
+test('cells of the control map are those of the C header', () => {
+  const names = /enum control \{(.*?)\};/s
+    .exec(HEADER)![1]!
+    .replaceAll(/\/\*.*?\*\//gs, '')
+    .match(/\bCONTROL_\w+/g)!;
+  expect(names).toEqual([
+    'CONTROL_SLOT',
+    'CONTROL_OPEN',
+    'CONTROL_ALIVE_UNTIL',
+    'CONTROL_OFFERED_MS',
+    'CONTROL_CARRIED_MS',
+  ]);
+  expect([Control.Slot, Control.Open, Control.AliveUntil, Control.OfferedMs, Control.CarriedMs]).toEqual([
+    0, 1, 2, 3, 4,
+  ]);
 });
 
 test('an interface has every role that the configuration gives it', () => {
@@ -47,6 +66,7 @@ test('an interface has every role that the configuration gives it', () => {
   expect(roles).toEqual([
     ['eth0', Role.CpeOut],
     ['eth1', Role.Itms],
+    ['eth2', Role.Collector],
     ['vrrp.51', Role.CpeIn],
     ['ppp7', Role.CpeIn | Role.CpeOut],
   ]);

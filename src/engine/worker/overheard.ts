@@ -1,0 +1,52 @@
+/**
+ * Copies of packets that the fast path has carried, which the engine decides as it would have decided the packets: the ACK
+ * that confirms a diverted connection, and the heads of the collectors' answers.
+ */
+import { familyOf } from '../../packet/address';
+import { PacketBatch, PacketFlag, Side } from '../../packet/batch';
+import { PacketView, Parsed } from '../../packet/view';
+import { type Splitter } from '../../splitter/splitter';
+import { type FlowMirror } from './flow-mirror';
+import { NUMBERS_BYTES } from './flow-value';
+import { type Ring, RingReader } from './ring-reader';
+
+/** native/fast-path/layout.h: OVERHEARD_BYTES */
+export const RING_BYTES = 1 << 22;
+/** struct overheard */
+const FROM_SERVER_AT = NUMBERS_BYTES / 4;
+const BYTES_AT = FROM_SERVER_AT + 1;
+const PACKET_AT = NUMBERS_BYTES + 8;
+
+export class Overheard {
+  private readonly ring: RingReader;
+  private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
+  private readonly view = new PacketView();
+
+  constructor(
+    ring: Ring,
+    private readonly mirror: FlowMirror,
+    ringBytes = RING_BYTES,
+  ) {
+    this.ring = new RingReader(ring, ringBytes);
+  }
+
+  /** Lets the splitter learn from all copies, in the order of their packets. */
+  drain(splitter: Splitter, nowMs: number): void {
+    this.ring.read((record) => this.decide(splitter, nowMs, record));
+  }
+
+  private decide(splitter: Splitter, nowMs: number, record: Uint8Array): void {
+    const words = new Int32Array(record.buffer, record.byteOffset, PACKET_AT / 4);
+    const isFromServer = words[FROM_SERVER_AT] !== 0;
+    const { batch, view } = this;
+    batch.count = 0;
+    const packet = record.subarray(PACKET_AT, PACKET_AT + words[BYTES_AT]);
+    batch.push(isFromServer ? Side.Collector : Side.Cpe, packet, PacketFlag.Snapped);
+    if (view.parse(batch.bytes, batch.offset[0], batch.length[0], true) !== Parsed.Ok) return;
+    const cpe = isFromServer ? view.destination : view.source;
+    const cpePort = isFromServer ? view.destinationPort : view.sourcePort;
+    const port = isFromServer ? view.sourcePort : view.destinationPort;
+    const decide = () => splitter.overhear(batch, nowMs);
+    this.mirror.hear({ family: familyOf(cpe), cpe, cpePort, port }, words, decide);
+  }
+}
