@@ -44,6 +44,31 @@ const ROWS: Record<string, Row> = {
     quiet: ['acsplit_ready 1x30', 'acsplit_packets_total{side="cpe"} 0+60x30'],
     at: 25,
   },
+  AcsplitItmsDown: {
+    fires: ['acsplit_server_state{server="itms",family="ipv4",state="down"} 0x5 1x5'],
+    quiet: [
+      'acsplit_server_state{server="itms",family="ipv4",state="down"} 0x10',
+      'acsplit_server_state{server="itms",family="ipv4",state="degraded"} 1x10',
+      'acsplit_server_state{server="c1",family="ipv4",state="down"} 1x10',
+    ],
+    labels: { server: 'itms', family: 'ipv4', state: 'down' },
+    at: 7,
+  },
+  AcsplitCollectorDown: {
+    fires: ['acsplit_server_state{server="c1",family="ipv6",state="down"} 0x5 1x5'],
+    quiet: [
+      'acsplit_server_state{server="c1",family="ipv6",state="up"} 1x10',
+      'acsplit_server_state{server="itms",family="ipv4",state="down"} 1x10',
+    ],
+    labels: { server: 'c1', family: 'ipv6', state: 'down' },
+    at: 7,
+  },
+  AcsplitServerDegraded: {
+    fires: ['acsplit_server_state{server="c1",family="ipv6",state="degraded"} 0x5 1x10'],
+    quiet: ['acsplit_server_state{server="c1",family="ipv6",state="degraded"} 0x7 1 0x10'],
+    labels: { server: 'c1', family: 'ipv6', state: 'degraded' },
+    at: 9,
+  },
   AcsplitDrops: {
     fires: [`acsplit_packets_total{${drop}} 0+120x40`],
     quiet: [`acsplit_packets_total{${drop}} 0+30x40`],
