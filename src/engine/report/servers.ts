@@ -6,7 +6,7 @@ import {
   rowOf,
   SERVER_STATES,
   type ServerRows,
-  ServerState,
+  type ServerState,
   type ServerStateName,
   Trouble,
 } from '../../splitter/health/server-row';
@@ -111,18 +111,35 @@ function rank({ state }: Judgement): number {
   return SERVER_STATES.indexOf(state);
 }
 
+/** Which server a row is, by row. */
+export function rowNames({ state, collectors }: Pick<ServersParts, 'state' | 'collectors'>): Map<number, string> {
+  const owners: [string, number][] = [
+    ['itms', ITMS],
+    ...collectors.map((name): [string, number] => [name, state.owners.idOf(name)]),
+  ];
+  const words = state.families.map(({ family }) => ADDRESS_WORDS[family]);
+  return new Map(
+    owners.flatMap(([name, owner]) => words.map((count): [number, string] => [rowOf(owner, count), name])),
+  );
+}
+
+/** The address of a row. */
+export function addressOfRow(rows: ServerRows, row: number): string {
+  const count = row % 2 === 0 ? ADDRESS_WORDS.ipv4 : ADDRESS_WORDS.ipv6;
+  return formatAddress(Int32Array.from({ length: count }, (_, word) => rows.get(row, Col.Address + word)));
+}
+
 function addressOf({ rows, nowMs, probes }: ServersParts, owner: number, family: Family): AddressStatus {
   const row = rowOf(owner, ADDRESS_WORDS[family]);
   const get = (column: Col) => rows.get(row, column);
-  const words = Array.from({ length: ADDRESS_WORDS[family] }, (_, word) => rows.get(row, Col.Address + word));
-  const address = formatAddress(Int32Array.from(words));
+  const address = addressOfRow(rows, row);
   const state: ServerState = get(Col.State);
   const since = get(Col.Since);
   return {
     address,
     state: SERVER_STATES[state] ?? 'up',
     sinceMs: since === 0 ? 0 : Math.max(0, Math.round(nowMs - since)),
-    why: state === ServerState.Up ? null : reasonOf(get(Col.Trouble), get(Col.Troubled), get(Col.Attempts)),
+    why: reasonOf(get(Col.Trouble), get(Col.Troubled), get(Col.Attempts)),
     answerMs: get(Col.Answered) === 0 ? null : Math.round(get(Col.AnswerMs)),
     opened: get(Col.Opened),
     answered: get(Col.Answered),
@@ -139,9 +156,12 @@ function addressOf({ rows, nowMs, probes }: ServersParts, owner: number, family:
   };
 }
 
-function reasonOf(trouble: Trouble, troubled: number, attempts: number): string {
+/** Null while it is up. */
+export function reasonOf(trouble: Trouble, troubled: number, attempts: number): string | null {
   const seconds = WINDOW_MS / 1000;
   switch (trouble) {
+    case Trouble.None:
+      return null;
     case Trouble.Refused:
       return `${troubled} CPEs in a row were refused`;
     case Trouble.Unanswered:

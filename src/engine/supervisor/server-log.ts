@@ -1,11 +1,15 @@
 /** Tells of each change of a server's state once: in the log, and in the history. */
-import { type AddressStatus, type ServerStatus } from '../report/servers';
+import { SERVER_STATES, type StateChange, type ServerStateName } from '../../splitter/health/server-row';
+import { reasonOf } from '../report/servers';
 import { type EngineLog } from '../shared/engine-log';
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 250;
 
 export interface ServerLogParts {
-  servers: () => Record<string, ServerStatus>;
+  /** Visits the changes from a number on; the number to continue from. */
+  changes: (since: number, visit: (change: StateChange) => void) => number;
+  /** Undefined for a server that is no longer configured. */
+  serverOf: (row: number) => { server: string; address: string } | undefined;
   log: EngineLog;
   /** Keeps an event in the history. */
   note: (kind: 'server', details: object) => void;
@@ -13,24 +17,28 @@ export interface ServerLogParts {
   effect: () => string;
 }
 
-/** All servers are up when this begins; what a predecessor has told is not told again. */
+/** All servers are up when this begins. */
 export function watchServers(parts: ServerLogParts): { stop(): void } {
-  const told = new Map<string, AddressStatus['state']>();
+  let next = 0;
   const look = () => {
-    for (const [server, { addresses }] of Object.entries(parts.servers())) {
-      for (const address of addresses) {
-        const key = `${server} ${address.address}`;
-        if ((told.get(key) ?? 'up') !== address.state) tell(parts, server, address);
-        told.set(key, address.state);
-      }
-    }
+    next = parts.changes(next, ({ row, state, trouble, troubled, attempts }) => {
+      const known = parts.serverOf(row);
+      if (known) tell(parts, { ...known, state: SERVER_STATES[state], why: reasonOf(trouble, troubled, attempts) });
+    });
   };
   const timer = setInterval(look, INTERVAL_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
 
-function tell({ log, note, effect }: ServerLogParts, server: string, { address, state, why }: AddressStatus): void {
+interface Change {
+  server: string;
+  address: string;
+  state: ServerStateName;
+  why: string | null;
+}
+
+function tell({ log, note, effect }: ServerLogParts, { server, address, state, why }: Change): void {
   const name = server === 'itms' ? 'the ITMS' : `collector ${server}`;
   const fields = { server, address, ...(why !== null && { why }) };
   note('server', { state, ...fields });

@@ -2,7 +2,7 @@
 import { ServerRows } from '../../splitter/health/server-row';
 import { type OnCollectorDown, type Topology } from '../../splitter/topology';
 import { type Family } from '../../packet/address';
-import { composeServers, type ServersParts, type ServerStatus } from '../report/servers';
+import { addressOfRow, composeServers, rowNames, type ServersParts, type ServerStatus } from '../report/servers';
 import { type EngineLog } from '../shared/engine-log';
 import { Probe, type ProbeTarget } from './probe';
 import { watchServers } from './server-log';
@@ -49,7 +49,11 @@ export class Servers {
       onAnswer: (target) => this.probed(target),
     });
     this.serverLog = watchServers({
-      servers: () => this.status(),
+      changes: (since, visit) => this.rows.readChanges(since, visit),
+      serverOf: (row) => {
+        const server = rowNames({ ...options.look(), collectors: this.collectors }).get(row);
+        return server === undefined ? undefined : { server, address: addressOfRow(this.rows, row) };
+      },
       log: options.log,
       note: options.note,
       effect: () => EFFECTS[options.settings().onCollectorDown],
@@ -67,8 +71,16 @@ export class Servers {
 
   status(): Record<string, ServerStatus> {
     const { options, rows, probe } = this;
-    const collectors = options.settings().topology.collectors.map(({ name }) => name);
-    return composeServers({ ...options.look(), collectors, rows, ...(probe && { probes: probe.results }) });
+    return composeServers({
+      ...options.look(),
+      collectors: this.collectors,
+      rows,
+      ...(probe && { probes: probe.results }),
+    });
+  }
+
+  private get collectors(): string[] {
+    return this.options.settings().topology.collectors.map(({ name }) => name);
   }
 
   private probed({ server, address }: ProbeTarget): void {

@@ -247,6 +247,7 @@ export class Health implements ServerWatch {
     if (values[placeOf(row, Col.State)] === state) return;
     values[placeOf(row, Col.Since)] = this.nowMs;
     values[placeOf(row, Col.State)] = state;
+    this.rows.changed(row);
   }
 
   private isDown(row: number): boolean {

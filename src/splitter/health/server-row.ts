@@ -57,6 +57,20 @@ export const enum Col {
 }
 
 const COLUMNS = 24;
+/** Of the ring of changes. */
+const CHANGES = 256;
+/** The row, and the columns up to Attempts. */
+const CHANGE_WORDS = 1 + Col.Attempts + 1;
+
+/** What a server's state became. */
+export interface StateChange {
+  row: number;
+  state: ServerState;
+  trouble: Trouble;
+  troubled: number;
+  attempts: number;
+}
+
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 export const ROWS = MAX_OWNERS * FAMILIES.length;
 
@@ -66,13 +80,16 @@ export function rowOf(owner: number, addressWords: number): number {
 }
 
 export class ServerRows {
-  static readonly BYTES = ROWS * COLUMNS * 8;
+  static readonly BYTES = (ROWS * COLUMNS + 1 + CHANGES * CHANGE_WORDS) * 8;
   /** The writer computes in place: a fraction that is handed on is an object on the heap. */
   readonly values: Float64Array;
+  /** How many changes were written; then the latest, in a ring. */
+  private readonly changes: Float64Array;
 
   /** @param buffer zeroed, or in use @param at a multiple of 8 */
   constructor(buffer: ArrayBuffer, at = 0) {
     this.values = new Float64Array(buffer, at, ROWS * COLUMNS);
+    this.changes = new Float64Array(buffer, at + ROWS * COLUMNS * 8, 1 + CHANGES * CHANGE_WORDS);
   }
 
   get(row: number, column: Col): number {
@@ -82,6 +99,29 @@ export class ServerRows {
   /** One more. */
   count(row: number, column: Col): void {
     this.values[placeOf(row, column)]++;
+  }
+
+  /** Notes that the row's state has changed. */
+  changed(row: number): void {
+    const { changes, values } = this;
+    const at = 1 + (changes[0] % CHANGES) * CHANGE_WORDS;
+    changes[at] = row;
+    for (let column: Col = 0; column < CHANGE_WORDS - 1; column++) {
+      changes[at + 1 + column] = values[placeOf(row, column)];
+    }
+    changes[0]++;
+  }
+
+  /** Visits the changes from number `since` on that are still in the ring; the number to continue from. */
+  readChanges(since: number, visit: (change: StateChange) => void): number {
+    const { changes } = this;
+    const [written] = changes;
+    for (let n = Math.max(since, written - CHANGES); n < written; n++) {
+      const at = 1 + (n % CHANGES) * CHANGE_WORDS;
+      const [row, state, , trouble, troubled, attempts] = changes.subarray(at, at + CHANGE_WORDS);
+      visit({ row, state, trouble, troubled, attempts });
+    }
+    return written;
   }
 
   /** Gives a row its address. A new address is another server: its state and counts begin again. */
