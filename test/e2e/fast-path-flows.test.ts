@@ -2,6 +2,7 @@
  * Diverted connections with the BPF program and without: whatever CPEs, servers and forgers send, every packet leaves alike,
  * and the tables are the same after it. FLOW_RUNS sets how many conversations run, FLOW_SEED repeats one.
  */
+import { textOf } from '../support/family';
 import { TestNetwork } from './support/netns';
 
 const RUNS = Number(process.env.FLOW_RUNS ?? 40);
@@ -14,11 +15,25 @@ interface Played {
 }
 
 let network: TestNetwork;
-beforeAll(() => (network = new TestNetwork(['client', 'server', 'collector'])));
+beforeAll(() => {
+  network = new TestNetwork(['client', 'server', 'collector']);
+  network.run('router', 'sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1');
+  const ends = [
+    ['cpe0', textOf('10.1.0.1', 'ipv6')],
+    ['itms0', '2001:db8:a02::1'],
+    ['coll0', '2001:db8:a03::1'],
+  ] as const;
+  for (const [link, address] of ends) {
+    network.run('router', 'ip', '-6', 'address', 'add', `${address}/48`, 'dev', link, 'nodad');
+  }
+});
 afterAll(() => network?.remove());
 
-it('what the kernel carries changes nothing but who carries it', async () => {
-  const driver = network.startScript('router', 'flow-driver.ts', { runs: RUNS, seed: SEED });
+it.each([
+  ['IPv4', 'flow-driver.ts'],
+  ['IPv6', 'flow-driver-ipv6.ts'],
+])('what the kernel carries over %s changes nothing but who carries it', async (_, script) => {
+  const driver = network.startScript('router', script, { runs: RUNS, seed: SEED });
   const { carried, reasons, error } = await driver.line<Played>();
   expect(error).toBeUndefined();
   expect(carried).toBeGreaterThan(RUNS);

@@ -138,9 +138,19 @@ it('an engine takes over the maps of a dead one by their pins, where their file 
     await talk(diverted);
     await talk(undiverted);
     expect([diverted.server, undiverted.server]).toEqual(['c1', 'itms']);
-    await hangUp(diverted);
     await hangUp(undiverted);
-    await stage.untilOver(WOKEN);
+
+    // While the kernel serves alone, the CPE boots onto the port of its diverted connection.
+    const { port } = diverted.cpe;
+    await killEngine();
+    await stage.whileDropping('cpe', `OUTPUT -p tcp -s ${WOKEN}`, () => diverted.cpe.reset());
+    const booted = await stage.connect(WOKEN, { fromPort: port });
+    expect(booted.server).toBe('itms');
+    await talk(booted);
+    stage.engine = await Engine.run(stage.world, stage.engine.configurationFile);
+    expect(await stage.entries('connections', WOKEN)).toEqual([]);
+    await talk(booted);
+    await hangUp(booted);
     await stage.expectOneServerEach();
     expect(readdirSync(pins)).toEqual(expect.arrayContaining(['flows4', 'flows6', 'foreign4', 'program']));
     await killEngine();

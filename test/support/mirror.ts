@@ -1,4 +1,5 @@
 /** A listener that keeps what it was told, and the real contents of the tables, in the same words. */
+import { withoutSegments } from '../../src/splitter/decide/http-head';
 import { ActivatedCpes } from '../../src/tables/activated-cpes';
 import { Seen, Word } from '../../src/tables/connection-row';
 import { type ConnectionTable } from '../../src/tables/connection-table';
@@ -121,5 +122,5 @@ function textOf(splitter: Splitter, table: FlowTable, slot: number): string {
   const state = entries.table.state(slot);
   if (entries instanceof ActivatedCpes) return `owner ${entries.owner(slot)}, phase ${state & PHASE}`;
   const isn = entries.word(slot, Word.Isn);
-  return `owner ${entries.owner(slot)}, isn ${isn}, seen ${state & SHOWN}, head ${entries.head(slot)}`;
+  return `owner ${entries.owner(slot)}, isn ${isn}, seen ${state & SHOWN}, head ${withoutSegments(entries.head(slot))}`;
 }

@@ -23,6 +23,7 @@ import {
 import { Seen, VALUE_WORDS } from '../../../src/tables/connection-row';
 import { type Act, acts, take } from '../../support/acts';
 import { type Outcome, type Party, Rig, TOPOLOGY } from '../../support/rig';
+import { topologyIn } from '../../support/family';
 import { forwarded, frameOf } from './frames';
 
 export interface FlowOptions {
@@ -45,7 +46,7 @@ const links = new Map(addon.links().map(({ name, index }) => [name, index]));
 const ring = addon.mapRing(maps.overheard!, RING_BYTES);
 
 function configure(): void {
-  const all = configurationEntries(topology, 1);
+  const all = configurationEntries(topologyIn(topology), 1);
   for (const name of Object.keys(all) as (keyof typeof all)[]) {
     for (const { key, value } of all[name]) addon.updateMap(maps[name]!, key, value);
   }
