@@ -188,6 +188,7 @@ export class FlowMirror implements FlowListener {
     const one = this.sides[table.family];
     const entries = one.entries!;
     if (!entries.has(slot, Seen.Carried) || !this.read(one, slot, this.kept)) return false;
+    if (this.kept.state === FlowState.Gone) return false;
     touch(entries, slot, this.kept.words, this.bootMs());
     return entries.table.remainingMs(slot) >= 0;
   }
@@ -199,7 +200,8 @@ export class FlowMirror implements FlowListener {
     if (!entries.has(slot, Seen.Carried)) return this.note(one, slot);
     const { copy, value } = this;
     if (copy) return takeNumbers(entries, slot, copy, this.bootMs());
-    if (!this.read(one, slot, value) || value.state === FlowState.Gone) return entries.unmark(slot, Seen.Carried);
+    if (!this.read(one, slot, value)) return entries.unmark(slot, Seen.Carried);
+    if (value.state === FlowState.Gone) return this.gone(entries, slot);
     if (value.state === FlowState.Offered) return;
     if (value.state === FlowState.Carried) {
       takeNumbers(entries, slot, value.words, this.bootMs());
@@ -208,6 +210,12 @@ export class FlowMirror implements FlowListener {
       return;
     }
     this.take(one, slot);
+  }
+
+  /** While the kernel served alone, the CPE has opened another connection on these ports: its next SYN is decided afresh. */
+  private gone(entries: ConnectionTable, slot: number): void {
+    entries.unmark(slot, Seen.Carried);
+    entries.mark(slot, Seen.RstOfCpe);
   }
 
   /** The engine has the connection from now on. The map's value has been read. */
@@ -236,17 +244,20 @@ export class FlowMirror implements FlowListener {
   }
 
   private giveBack(): void {
-    let count = 0;
+    let rest = Math.min(MOST_AT_ONCE, this.waiting.size);
     for (const [name, noted] of this.waiting) {
-      if (++count > MOST_AT_ONCE) return;
+      if (rest-- === 0) return;
       const slot = find(noted);
       const entries = noted.one.entries!;
+      let isWaiting = false;
       if (slot >= 0 && !entries.isClosing(slot) && !entries.has(slot, Seen.Carried)) {
         const isQuiet = entries.idleMs(slot) >= QUIET_MS;
         if (isQuiet && standing(entries, slot) === ESTABLISHED) this.give(noted.one, slot, FlowState.Carried);
-        else continue;
+        else isWaiting = true;
       }
       this.waiting.delete(name);
+      // Behind the others, so that each has its turn.
+      if (isWaiting) this.waiting.set(name, noted);
     }
   }
 

@@ -80,9 +80,9 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-function makeSplitter(buffer?: ArrayBuffer): Splitter {
+function makeSplitter(buffer?: ArrayBuffer, topology = TOPOLOGY): Splitter {
   const memory = buffer ?? new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
-  return new Splitter({ topology: TOPOLOGY, activation: 'auto', capacityEntries: CAPACITY, seed: 1, buffer: memory });
+  return new Splitter({ topology, activation: 'auto', capacityEntries: CAPACITY, seed: 1, buffer: memory });
 }
 
 let nowMs = 1_000_000;
@@ -251,3 +251,41 @@ test.each(['a successor without the maps', 'an engine without the fast path'])(
     expect(send(next, Side.Cpe, more)).toBe(Reason.ReportToOwner);
   },
 );
+
+test('before the engine hears of it, a SYN on such ports is decided afresh', () => {
+  const splitter = makeSplitter();
+  const one = mirror(splitter);
+  open(splitter);
+  accept(splitter, one);
+  setState(GONE);
+  splitter.paused = true;
+  const reason = send(splitter, Side.Cpe, { ...CPE, flags: TcpFlag.Syn, sequence: 77_000 });
+  expect(reason).toBe(Reason.Paused);
+});
+
+test('a reload that moves a collector takes its connections back, and gives them anew', () => {
+  const buffer = new ArrayBuffer(Splitter.bufferBytes(CAPACITY, TOPOLOGY));
+  const splitter = makeSplitter(buffer);
+  const one = mirror(splitter);
+  open(splitter);
+  accept(splitter, one);
+  send(splitter, Side.Cpe, { ...CPE, flags: TcpFlag.Ack, sequence: 2, acknowledgement: 501 });
+  setState(CARRIED);
+  const server = () =>
+    maps.flows
+      .get(FLOWS.ipv4)!
+      .get(KEY)!
+      .slice(2 * (NUMBERS_AT + FlowWord.Server * 4))
+      .slice(0, 8);
+  expect(server()).toBe('0a030002');
+  const moved = [{ ...TOPOLOGY.collectors[0]!, address: { ipv4: '10.3.0.77' } }];
+  const next = makeSplitter(buffer, { ...TOPOLOGY, collectors: moved });
+  one.follow(next);
+  expect(state()).toBe(OF_ENGINE);
+  nowMs += 20;
+  next.sweep(nowMs);
+  one.mend(nowMs);
+  expect([state(), server()]).toEqual([CARRIED, '0a03004d']);
+  one.follow(makeSplitter(buffer, { ...TOPOLOGY, collectors: [] }));
+  expect(state()).toBe(OF_ENGINE);
+});
