@@ -23,7 +23,7 @@
       'include_dirs': ["<!(node -p \"require('node-addon-api').include_dir\")"],
       'defines': ['NAPI_VERSION=8', 'NAPI_DISABLE_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED'],
       'cflags_cc': ['-std=c++17', '-O2', '-Wall', '-Wextra', '-fno-exceptions'],
-      'libraries': ['-lnetfilter_queue', '-lmnl']
+      'libraries': ['-lnetfilter_queue', '-lmnl', '-pthread']
     },
     {
       'target_name': 'fast_path',

@@ -1,4 +1,4 @@
-// The addon's JavaScript interface: layout, openQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
+// The addon's JavaScript interface: layout, openQueues, tryQueues, close, boottimeMs, VerdictLoop, and for memory and processes:
 // reserveFile, createMemory, mapFile, dieWithParent, isReadable, sendDatagram, peerOf, openSetSocket, fillSet;
 // map_functions.h and probe_functions.h.
 // Argument checks only.
@@ -41,9 +41,9 @@ bool read_number(Napi::Object options, const char* name, double least, double mo
   return true;
 }
 
-// openQueues({ first, count, length, gso, receiveBufferBytes }) -> { fd, receiveBufferBytes }. Throws a system error,
-// with `queue` when one particular queue was refused.
-Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
+// openQueues({ first, count, length, gso, receiveBufferBytes }) -> { fd, receiveBufferBytes }; tryQueues takes the same,
+// and its fd is -1. Throws a system error, with `queue` when one particular queue was refused.
+Napi::Value open_queues_with(const Napi::CallbackInfo& call, Opened (*open)(const OpenOptions&)) {
   Napi::Env env = call.Env();
   if (call.Length() < 1 || !call[0].IsObject()) {
     Napi::TypeError::New(env, "openQueues: an options object is expected").ThrowAsJavaScriptException();
@@ -65,7 +65,7 @@ Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
 
   const OpenOptions options = {static_cast<uint16_t>(first), static_cast<uint16_t>(count), length,
                                gso.As<Napi::Boolean>().Value(), receive_buffer_bytes, kSendBufferBytes};
-  const Opened opened = open_queues(options);
+  const Opened opened = open(options);
   if (opened.error != 0) {
     Napi::Error error = system_error(env, opened.error, opened.syscall);
     if (opened.queue >= 0) error.Set("queue", Napi::Number::New(env, opened.queue));
@@ -77,6 +77,10 @@ Napi::Value open_queues_from(const Napi::CallbackInfo& call) {
   result.Set("receiveBufferBytes", Napi::Number::New(env, opened.receive_buffer_bytes));
   return result;
 }
+
+Napi::Value open_queues_from(const Napi::CallbackInfo& call) { return open_queues_with(call, open_queues); }
+
+Napi::Value try_queues_from(const Napi::CallbackInfo& call) { return open_queues_with(call, try_queues); }
 
 // close(fd): unbinds the queues and drops what they held. May be called twice.
 Napi::Value close_from(const Napi::CallbackInfo& call) {
@@ -245,6 +249,7 @@ Napi::Value fill_set_from(const Napi::CallbackInfo& call) {
 Napi::Object define_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New(env, layout_from, "layout"));
   exports.Set("openQueues", Napi::Function::New(env, open_queues_from, "openQueues"));
+  exports.Set("tryQueues", Napi::Function::New(env, try_queues_from, "tryQueues"));
   exports.Set("close", Napi::Function::New(env, close_from, "close"));
   exports.Set("boottimeMs", Napi::Function::New(env, boottime_from, "boottimeMs"));
   exports.Set("reserveFile", Napi::Function::New(env, reserve_from, "reserveFile"));

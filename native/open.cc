@@ -8,11 +8,13 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <ctime>
+#include <thread>
 #include <vector>
 
 #include "batch.h"
@@ -126,6 +128,22 @@ Opened open_queues(const OpenOptions& options) {
     if (const int error = await_acknowledgement(fd, kAcknowledgementMs)) return failed(fd, error, "bind", queue);
   }
   return {fd, granted, 0, nullptr, -1};
+}
+
+Opened try_queues(const OpenOptions& options) {
+  Opened result = {-1, 0, 0, nullptr, -1};
+  // A thread may be in a namespace of its own.
+  std::thread trial([&] {
+    if (unshare(CLONE_NEWNET) != 0) {
+      result = failed(-1, errno, "unshare", -1);
+      return;
+    }
+    result = open_queues(options);
+    close_queues(result.fd);
+    result.fd = -1;
+  });
+  trial.join();
+  return result;
 }
 
 bool is_queue_socket(int fd) {

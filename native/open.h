@@ -26,6 +26,9 @@ struct Opened {
 // One netlink socket, non-blocking and close-on-exec, with the queues bound, ready for packets; or nothing at all.
 Opened open_queues(const OpenOptions& options);
 
+// The same in a network namespace that ends with the trial; closes what it opened, so `fd` is -1 on success, too.
+Opened try_queues(const OpenOptions& options);
+
 // Waits for the kernel's answer to a configuration message. It is on the socket when send returns, behind packets of
 // queues bound before. Those are dropped, and a flood of them does not prolong the wait. Returns 0 or errno.
 int await_acknowledgement(int fd, int64_t within_ms);

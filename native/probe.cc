@@ -87,13 +87,21 @@ struct Echo {
   uint16_t sequence = 0;
 };
 
+// Reads an address; false for what is none.
+bool read_address(const std::string& text, bool is_ipv6, sockaddr_storage* address) {
+  *address = {};
+  address->ss_family = is_ipv6 ? AF_INET6 : AF_INET;
+  void* at = is_ipv6 ? static_cast<void*>(&reinterpret_cast<sockaddr_in6*>(address)->sin6_addr)
+                     : static_cast<void*>(&reinterpret_cast<sockaddr_in*>(address)->sin_addr);
+  return inet_pton(address->ss_family, text.c_str(), at) == 1;
+}
+
 int open_echo(const EchoQuestion& question, Echo* to) {
-  sockaddr_in ipv4 = {};
-  sockaddr_in6 ipv6 = {};
-  ipv4.sin_family = AF_INET;
-  ipv6.sin6_family = AF_INET6;
-  to->is_ipv6 = inet_pton(AF_INET, question.address.c_str(), &ipv4.sin_addr) != 1;
-  if (to->is_ipv6 && inet_pton(AF_INET6, question.address.c_str(), &ipv6.sin6_addr) != 1) return EINVAL;
+  to->is_ipv6 = question.address.find(':') != std::string::npos;
+  sockaddr_storage address;
+  sockaddr_storage own;
+  if (!read_address(question.address, to->is_ipv6, &address)) return EINVAL;
+  if (!question.from.empty() && !read_address(question.from, to->is_ipv6, &own)) return EINVAL;
   const int protocol = to->is_ipv6 ? static_cast<int>(IPPROTO_ICMPV6) : static_cast<int>(IPPROTO_ICMP);
   to->fd = socket(to->is_ipv6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
   if (to->fd < 0) return errno;
@@ -107,9 +115,9 @@ int open_echo(const EchoQuestion& question, Echo* to) {
     (void)setsockopt(to->fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof probe);
     (void)setsockopt(to->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   }
-  const sockaddr* address = to->is_ipv6 ? reinterpret_cast<sockaddr*>(&ipv6) : reinterpret_cast<sockaddr*>(&ipv4);
-  const socklen_t length = to->is_ipv6 ? sizeof ipv6 : sizeof ipv4;
-  return connect(to->fd, address, length) == 0 ? 0 : errno;
+  const socklen_t length = to->is_ipv6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  if (!question.from.empty() && bind(to->fd, reinterpret_cast<sockaddr*>(&own), length) != 0) return errno;
+  return connect(to->fd, reinterpret_cast<sockaddr*>(&address), length) == 0 ? 0 : errno;
 }
 
 // The kernel writes the IP header, and the checksum of ICMPv6.

@@ -31,6 +31,8 @@ struct EchoQuestion {
   std::string address;
   // Of the whole IP packet, which is never fragmented.
   uint32_t bytes;
+  // Our address, of the same family; empty: as the route has it.
+  std::string from;
 };
 
 struct EchoAnswer {

@@ -71,7 +71,7 @@ Napi::Value ask_arp_from(const Napi::CallbackInfo& call) {
   return result;
 }
 
-// echo([{ address, bytes }], waitMs) -> [{ isAnswered, mtu }, …], in the order of the questions
+// echo([{ address, bytes, from? }], waitMs) -> [{ isAnswered, mtu }, …], in the order of the questions
 Napi::Value echo_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   Napi::Array list;
@@ -86,7 +86,7 @@ Napi::Value echo_from(const Napi::CallbackInfo& call) {
       Napi::TypeError::New(env, "echo: from 68 to 65535 bytes are expected").ThrowAsJavaScriptException();
       return env.Undefined();
     }
-    questions.push_back({text_of(given, "address"), static_cast<uint32_t>(number)});
+    questions.push_back({text_of(given, "address"), static_cast<uint32_t>(number), text_of(given, "from")});
   }
   std::vector<EchoAnswer> answers;
   const SystemResult done = echo(questions, wait_ms, &answers);

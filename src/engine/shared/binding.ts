@@ -121,6 +121,8 @@ export interface EchoQuestion {
   address: string;
   /** Of the whole IP packet. */
   bytes: number;
+  /** Our address; as the route has it, if absent. */
+  from?: string;
 }
 
 export interface EchoAnswer {
@@ -133,6 +135,8 @@ export interface Addon {
   layout(capacity: number): BatchLayout;
   /** @throws QueueError */
   openQueues(options: QueueOptions): OpenedQueues;
+  /** The same in a network namespace that ends with the trial; `fd` is -1. @throws QueueError */
+  tryQueues(options: QueueOptions): OpenedQueues;
   /** Unbinds the queues; the kernel drops what they held. May be called twice; ignores descriptors of other kinds. */
   close(fd: number): void;
   /** CLOCK_BOOTTIME: keeps counting through suspend, never jumps. */
@@ -207,8 +211,17 @@ function explainLoadError(error: NodeJS.ErrnoException, file: string): string {
  * @throws QueueError whose one-line message says what is wrong and what to do
  */
 export function openQueues(options: QueueOptions): OpenedQueues {
+  return inWords(options, () => loadAddon().openQueues(options));
+}
+
+/** Whether the queues could be opened: tried in a network namespace that ends with the trial. @throws as `openQueues` */
+export function tryQueues(options: QueueOptions): OpenedQueues {
+  return inWords(options, () => loadAddon().tryQueues(options));
+}
+
+function inWords(options: QueueOptions, open: () => OpenedQueues): OpenedQueues {
   try {
-    return loadAddon().openQueues(options);
+    return open();
   } catch (error) {
     if (isQueueError(error)) error.message = explainOpenError(error, options);
     throw error;
