@@ -6,6 +6,7 @@ import { type Finding, type Row, row } from './check';
 import { acsplit } from './command-line';
 import { configuration } from './configuration';
 import { conntrack, engine, stateDirectory } from './engine';
+import { drift } from './drift';
 import { fallback } from './fallback';
 import { fastPath } from './fast-path';
 import { firewalls } from './firewalls';
@@ -13,8 +14,11 @@ import { health } from './health';
 import { type Host } from './host';
 import { withMemory } from './memory';
 import { addon, bundle, queues, rights } from './kernel';
-import { acsAddress, bigTcp, interfaces, mtu } from './links';
+import { acsAddress, bigTcp, interfaces } from './links';
+import { neighbours } from './neighbours';
+import { mtu } from './path-mtu';
 import { forwarding, routes } from './routing';
+import { servers } from './servers';
 import { foreignRules, ownRules, policies } from './rules';
 import { listeners, queueOwner } from './sockets';
 
@@ -30,13 +34,15 @@ export const CHECKS: readonly Row[] = [
   row(acsAddress), //       an address of this host
   row(forwarding), //       on
   row(routes), //           CPEs to servers and back, through the right interface, not dropped by rp_filter
-  row(mtu), //              one for all sides
+  row(neighbours), //       next hops answer, at the MAC that the kernel knows; the ACS address is ours alone
   row(bigTcp), //           off
   // What may interfere.
   row(ownRules), //         installed, in order
   row(foreignRules), //     Docker, ufw and others do not interfere
   row(policies), //         FORWARD and the others
   row(firewalls), //        nftables outside iptables: firewalld
+  row(servers), //          take connections; their answers come back
+  row(mtu), //              one for all sides, and to the servers
   row(listeners), //        no local socket takes the CPEs' answers
   row(conntrack), //        not nearly full
   // The engine.
@@ -44,6 +50,7 @@ export const CHECKS: readonly Row[] = [
   row(stateDirectory), //   usable, with enough space
   row(engine), //           running and answering
   row(fallback), //         seen as alive by the kernel's rules
+  row(drift), //            the installed version, with the file's values
   row(fastPath), //         carries, where it is configured to
   row(health), //           no server is down by what CPEs meet
 ];

@@ -53,7 +53,8 @@ async function lookAtEngine(host: Host, wanted: Configuration): Promise<EngineFa
   return { answer, unit, silent, stoppedWorker, restart: restartIt };
 }
 
-function startOf(unit: string | undefined, wanted: Configuration): string {
+/** The command that starts it. */
+export function startOf(unit: string | undefined, wanted: Configuration): string {
   return unit === undefined ? acsplit('run', wanted) : `systemctl start ${unit}`;
 }
 

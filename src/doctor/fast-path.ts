@@ -2,19 +2,19 @@
 
 import { type Status } from '../engine';
 import { type Check } from './check';
+import { edit } from './command-line';
 import { type EngineAnswer } from './host';
 
 export const fastPath: Check<EngineAnswer> = {
   name: 'fast-path',
   needs: ['engine'],
   look: (host, wanted) => host.askEngine(wanted.stateDirectory),
-  judge: (answer) => {
+  judge: (answer, wanted) => {
     const told = toldBy(answer);
     if (told === undefined || told.mode === 'off' || told.reason === null) return [];
     const what = told.carries ? 'does not carry everywhere' : 'carries no packets, so each waits for the engine';
-    return [
-      { level: 'warning', says: `the kernel ${what}: ${told.reason}`, mend: 'remove the reason, or set fastPath: off' },
-    ];
+    const says = `the kernel ${what}: ${told.reason}; remove that, or set fastPath: off`;
+    return [{ level: 'warning', says, mend: edit(wanted) }];
   },
   fine: (answer) => {
     const told = toldBy(answer);

@@ -4,16 +4,22 @@
  */
 
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import {
+  type ArpQuestion,
   askEngine,
   controlSocketPath,
+  type EchoAnswer,
+  type EchoQuestion,
   findQueueHolder,
   findQueuePort,
   findSocketHolder,
   type Holder,
   loadAddon,
   NoEngineError,
+  type QueueOptions,
   type Status,
+  tryQueues,
 } from '../engine';
 import { lockRules, type Outcome, runProgram } from '../steering/iptables';
 
@@ -57,6 +63,13 @@ export interface Host {
   /** The process that has a socket open, by its inode in /proc/net. */
   socketHolder(inode: string): Holder | undefined;
   askEngine(stateDirectory: string): Promise<EngineAnswer>;
+  /** Connects by TCP and closes: `connected`, `silent` after `CONNECT_TIMEOUT_MS`, or the error's code. */
+  connect(address: string, port: number): Promise<string>;
+  /** See the addon: MACs that answer for each address. */
+  askArp(questions: readonly ArpQuestion[], waitMs: number): string[][];
+  echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
+  /** Binds queues in a scratch network namespace; the buffer that the kernel granted. @throws QueueError */
+  tryQueues(options: QueueOptions): { receiveBufferBytes: number };
   /** Why the native addon cannot be loaded; `undefined` when it can. */
   addonComplaint(): string | undefined;
 }
@@ -77,6 +90,10 @@ export const LIVE_HOST: Host = {
   },
   socketHolder: (inode) => findSocketHolder(inode),
   askEngine: answerOf,
+  connect: tryConnect,
+  askArp: (questions, waitMs) => loadAddon().askArp(questions, waitMs),
+  echo: (questions, waitMs) => loadAddon().echo(questions, waitMs),
+  tryQueues,
   addonComplaint: () => {
     try {
       loadAddon();
@@ -133,4 +150,22 @@ async function answerOf(stateDirectory: string): Promise<EngineAnswer> {
   } catch (error) {
     return error instanceof NoEngineError ? { isAbsent: true } : { complaint: (error as Error).message };
   }
+}
+
+/** For a second SYN to be answered, too: the first is repeated after one second. */
+const CONNECT_TIMEOUT_MS = 2000;
+
+function tryConnect(address: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port });
+    const end = (outcome: string) => {
+      socket.destroy();
+      resolve(outcome);
+    };
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end('silent'));
+    socket.once('connect', () => end('connected'));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
+      end(code === 'ETIMEDOUT' ? 'silent' : (code ?? 'silent')),
+    );
+  });
 }

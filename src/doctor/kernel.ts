@@ -1,7 +1,8 @@
 /** Rights and kernel features: tried in a scratch network namespace, never guessed from a version. */
 
 import { join } from 'node:path';
-import { wantedReceiveBufferBytes } from '../engine';
+import { SIDES } from '../packet/batch';
+import { type QueueError, wantedReceiveBufferBytes } from '../engine';
 import { type Family } from '../packet/address';
 import { type Runner, tryBundle } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
@@ -9,7 +10,6 @@ import { type Check, type Fault } from './check';
 import { acsplit, edit, sysctl } from './command-line';
 import { type Host } from './host';
 import { placesOf } from './places';
-import { type QueueTrial, type QueueTrialOptions } from './try-queues';
 
 /** Bit of CapEff in /proc/self/status; linux/capability.h. */
 const CAP_NET_ADMIN = 12n;
@@ -85,12 +85,16 @@ export const bundle: Check<BundleTrial[]> = {
     `${trials.map(({ program }) => program).join(' and ')} accepted all our rules in a scratch namespace`,
 };
 
+/** What the kernel granted, or why it refused. */
+type QueueTrial = { receiveBufferBytes: number } | { code: string; message: string };
+
 function lookAtQueues(host: Host, { queue }: Configuration): QueueTrial {
-  const options: QueueTrialOptions = { ...queue, receiveBufferBytes: wantedReceiveBufferBytes(queue) };
-  const program = join(__dirname, 'try-queues.js');
-  const { status, stdout, stderr } = host.runInScratch(process.execPath, [program, JSON.stringify(options)]);
-  if (status === 0) return JSON.parse(stdout) as QueueTrial;
-  return { code: '', message: stderr.trim().split('\n')[0] || `the trial ended with ${status}` };
+  try {
+    return host.tryQueues({ ...queue, count: SIDES.length, receiveBufferBytes: wantedReceiveBufferBytes(queue) });
+  } catch (error) {
+    const { code = '', message } = error as QueueError;
+    return { code, message };
+  }
 }
 
 export const queues: Check<QueueTrial> = {

@@ -1,5 +1,6 @@
 /** The interfaces as `ip` shows them: present, up, with the ACS address, with one MTU, without BIG TCP. */
 
+import { isInNetwork, parseAddress, parseNetwork } from '../packet/address';
 import { type Configuration } from '../configuration/configuration';
 import { localRoutes } from '../steering/iptables';
 import { askIp } from './ask-ip';
@@ -24,7 +25,7 @@ export interface Link {
 const MAX_PACKET_BYTES = 65_536;
 const SIZES = ['gso_max_size', 'gro_max_size', 'gso_ipv4_max_size', 'gro_ipv4_max_size'] as const;
 
-function lookAtLinks(host: Host, { topology }: Configuration): Link[] {
+export function lookAtLinks(host: Host, { topology }: Configuration): Link[] {
   const wanted = interfacesOf(topology);
   const present = askIp<Link[]>(host, ['-d', 'link', 'show']) ?? [];
   // In text, a veth's name is followed by its peer's; not in JSON.
@@ -71,7 +72,7 @@ interface Addressed {
 
 interface AddressFacts extends VirtualMacFacts {
   /** The ACS addresses that are not local now. */
-  elsewhere: string[];
+  elsewhere: { acs: string; mend: string }[];
 }
 
 export const acsAddress: Check<AddressFacts> = {
@@ -83,7 +84,7 @@ export const acsAddress: Check<AddressFacts> = {
     return {
       elsewhere: placesOf(topology)
         .filter(isElsewhere)
-        .map(({ acs }) => acs),
+        .map((places) => ({ acs: places.acs, mend: addition(host, places, present) })),
       holders: present.map(({ ifname, addr_info: list }) => ({
         name: ifname,
         addresses: list.map((one) => one.local),
@@ -92,12 +93,10 @@ export const acsAddress: Check<AddressFacts> = {
     };
   },
   judge: (facts, wanted) => [
-    ...placesOf(wanted.topology)
-      .filter(({ acs }) => facts.elsewhere.includes(acs))
-      .map(({ acs, networks, cpeInterface }): Fault => {
-        const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
-        return { level: 'warning', says, mend: `ip address add ${withPrefix(acs, networks)} dev ${cpeInterface}` };
-      }),
+    ...facts.elsewhere.map(({ acs, mend }): Fault => {
+      const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
+      return { level: 'warning', says, mend };
+    }),
     ...judgeVirtualMacs(facts, wanted),
   ],
   fine: (_, { topology }) =>
@@ -106,21 +105,24 @@ export const acsAddress: Check<AddressFacts> = {
       .join(' and ')} is an address of this host`,
 };
 
-export const mtu: Check<Link[]> = {
-  name: 'mtu',
-  needs: ['interfaces'],
-  look: lookAtLinks,
-  judge: (links) => {
-    const largest = Math.max(...links.map((link) => link.mtu));
-    return links
-      .filter((link) => link.mtu < largest)
-      .map(({ ifname, mtu: own }): Fault => {
-        const says = `${ifname} has MTU ${own}, but another side has ${largest}: full-sized packets depend on ICMP errors`;
-        return { level: 'warning', says, mend: `ip link set dev ${ifname} mtu ${largest}` };
-      });
-  },
-  fine: (links) => `${links[0].mtu} bytes on every side`,
-};
+/**
+ * With the prefix of the CPE network around it only where those CPEs are on the link. Behind a router it would make a route
+ * that leads to nobody.
+ */
+function addition(host: Host, { acs, family, networks, cpeInterface }: Places, present: readonly Addressed[]): string {
+  const whole = withPrefix(acs, networks);
+  const around = networks.find((network) => isInNetwork(parseAddress(acs)!, parseNetwork(network)!));
+  const option = family === 'ipv4' ? '-4' : '-6';
+  const routes = around === undefined ? [] : askIp<{ gateway?: string }[]>(host, [option, 'route', 'show', around]);
+  const hasRoute = (routes ?? []).length > 0;
+  const isRouted = (routes ?? []).some(({ gateway }) => gateway !== undefined);
+  const others = present.find(({ ifname }) => ifname === cpeInterface)?.addr_info ?? [];
+  const hasAddress = others.some(
+    ({ local }) => local.includes(':') === (family === 'ipv6') && !local.startsWith('fe80:'),
+  );
+  const isOnLink = !isRouted && (hasRoute || !hasAddress);
+  return `ip address add ${isOnLink ? whole : `${acs}/${family === 'ipv4' ? 32 : 128}`} dev ${cpeInterface}`;
+}
 
 export const bigTcp: Check<Link[]> = {
   name: 'big-tcp',

@@ -10,6 +10,7 @@ import { type Check, type Fault } from './check';
 import { sysctl } from './command-line';
 import { type Host } from './host';
 import { askIp } from './ask-ip';
+import { isOnLink, onlyNeighbour } from './reach';
 import { type Family } from '../packet/address';
 import { covers } from '../configuration/interface';
 import { type CpeInterface } from '../splitter/topology';
@@ -42,7 +43,9 @@ export interface Way {
   found: string | undefined;
   /** The reverse path filter of the incoming interface drops them. */
   isFiltered: boolean;
-  /** A gateway that other routes of the expected interface use. */
+  /** Whether an address of the expected interface has the destination on its link. */
+  isOnLink: boolean;
+  /** A gateway that other routes of the expected interface use, or the only host there. */
   gateway: string | undefined;
 }
 
@@ -87,9 +90,13 @@ function follow(host: Host, { family, source, target, in: iif, ports }: Leg): Pi
   return { found: undefined, isFiltered: isRefused && ask([]).status === 0 };
 }
 
-function gatewayOf(host: Host, family: Family, device: string): string | undefined {
-  return (askIp<Route[]>(host, [OPTION[family], 'route', 'show', 'dev', device]) ?? []).find(({ gateway }) => gateway)
-    ?.gateway;
+function remedyOf(host: Host, family: Family, destination: string, device: string): Pick<Way, 'isOnLink' | 'gateway'> {
+  const onDevice = askIp<Route[]>(host, [OPTION[family], 'route', 'show', 'dev', device]) ?? [];
+  const known = onDevice.find(({ gateway }) => gateway)?.gateway;
+  return {
+    isOnLink: isOnLink(host, device, destination),
+    gateway: known ?? onlyNeighbour(host, family, device),
+  };
 }
 
 /** The CPEs' interfaces that this host has: wildcards stand for those that are there. */
@@ -125,11 +132,13 @@ function lookAtWays(host: Host, { topology }: Configuration): Way[] {
         return [
           {
             ...{ family, what: server.what, destination: server.address, from: side.in, expected: server.interface },
-            ...{ gateway: gatewayOf(host, family, server.interface), ...follow(host, forth) },
+            ...remedyOf(host, family, server.address, server.interface),
+            ...follow(host, forth),
           },
           {
             ...{ family, what: 'the CPEs', destination: network, from: server.interface, expected: side.out },
-            ...{ gateway: gatewayOf(host, family, side.out), ...returned },
+            ...remedyOf(host, family, network, side.out),
+            ...returned,
           },
         ];
       }),
@@ -182,11 +191,18 @@ function astray({ ways, detours }: Routing): Fault[] {
   const isDetour = (way: Way) => detours.some(({ network, dev }) => network === way.destination && dev === way.found);
   return ways
     .filter((way) => !way.isFiltered && way.found !== way.expected && !isDetour(way))
-    .map(({ family, what, destination, expected, found, gateway }): Fault => {
+    .map(({ family, what, destination, expected, found, gateway, isOnLink: isNext }): Fault => {
       const where = found === undefined ? 'have no route' : `leave through ${found}`;
-      const via = gateway === undefined ? '' : ` via ${gateway}`;
+      const says = `packets for ${what} (${destination}) ${where}, expected ${expected}`;
+      const via = isNext ? '' : ` via ${gateway}`;
       const mend = `${ip(family)} route replace ${destination}${via} dev ${expected}`;
-      return { level: 'failure', says: `packets for ${what} (${destination}) ${where}, expected ${expected}`, mend };
+      if (isNext || gateway !== undefined) return { level: 'failure', says, mend };
+      const route = `${ip(family)} route add ${destination} via ROUTER dev ${expected}`;
+      return {
+        level: 'failure',
+        says: `${says}; it is not on that link: name the router in front, ${route}`,
+        mend: null,
+      };
     });
 }
 
@@ -210,5 +226,7 @@ function filtered({ ways }: Routing): Fault[] {
 
 /** Several faults may have one cause: print each remedy once. */
 function onceEach(faults: Fault[]): Fault[] {
-  return faults.filter((fault, i) => faults.findIndex(({ mend }) => mend === fault.mend) === i);
+  const isSame = (one: Fault, other: Fault) =>
+    one.mend === other.mend && (one.mend !== null || one.says === other.says);
+  return faults.filter((fault, i) => faults.findIndex((other) => isSame(other, fault)) === i);
 }

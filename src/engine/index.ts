@@ -13,7 +13,17 @@ export { isJournal, openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
 export { type ServerStatus } from './report/servers';
 export { type QueueStatus, type Status } from './report/status';
-export { closeQueues, loadAddon, openQueues, type QueueError } from './shared/binding';
+export {
+  type ArpQuestion,
+  closeQueues,
+  type EchoAnswer,
+  type EchoQuestion,
+  loadAddon,
+  openQueues,
+  type QueueError,
+  type QueueOptions,
+  tryQueues,
+} from './shared/binding';
 export { type ActivateAnswer, type ControlRequest } from './shared/control-request';
 export { EngineError } from './shared/engine-error';
 export { type EngineLog } from './shared/engine-log';
@@ -23,6 +33,8 @@ export { listEngines, type RunningEngine } from './shared/registry';
 export { stateFilePath } from './shared/state-file';
 export { findForwardingFaults, type HostFault } from './supervisor/host-checks';
 export { wantedReceiveBufferBytes } from './supervisor/queues';
+export { takesRestart } from './supervisor/reload';
+export { installedVersion } from './supervisor/worker-program';
 export { ServiceManager } from './supervisor/service-manager';
 export { type Engine, type EngineOptions };
 

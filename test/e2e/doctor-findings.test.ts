@@ -4,6 +4,7 @@ import { accessSync, constants, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { type Finding } from '../../src/doctor/check';
 import { CHECKS } from '../../src/doctor/checks';
+import { cli } from '../../src/lab/engine';
 import { DoctorHost, type Planted } from './support/doctor-host';
 import { sh } from './support/netns';
 import { systemProgram, until } from './support/rules-host';
@@ -159,6 +160,80 @@ const rows: [string, Planted][] = [
     },
   ],
   [
+    'a link without a carrier',
+    {
+      plant: () => host.at('itms', 'ip link set dev eth0 down'),
+      ...{ level: 'failure', check: 'interfaces', says: /^eth1 has no carrier/, mend: null },
+      elsewhere: ['itms', 'ip link set dev eth0 up && ip route add default via 10.2.0.1'],
+    },
+  ],
+  [
+    'a server that answers nobody',
+    {
+      plant: () => {
+        host.at('itms', 'ip link set dev eth0 arp off');
+        host.shell('ip neighbour flush dev eth1');
+      },
+      ...{ level: 'failure', check: 'neighbours', mend: null },
+      says: /^nobody answers ARP for 10\.2\.0\.2 on eth1 \(the ITMS\)/,
+      elsewhere: ['itms', 'ip link set dev eth0 arp on'],
+    },
+  ],
+  [
+    'a wrong MAC for a server',
+    {
+      plant: 'ip neighbour replace 10.2.0.2 lladdr 02:00:00:00:00:99 nud permanent dev eth1',
+      ...{ level: 'failure', check: 'neighbours' },
+      says: /^packets to 10\.2\.0\.2 on eth1 \(the ITMS\) go to MAC 02:00:00:00:00:99 \(PERMANENT\), but \S+ has the address$/,
+      mend: /^ip neighbour delete 10\.2\.0\.2 dev eth1$/,
+    },
+  ],
+  [
+    'another host with the ACS address',
+    {
+      plant: () => host.at('cpe', 'ip address add 10.1.0.1/16 dev eth0'),
+      ...{ level: 'failure', check: 'neighbours', mend: null },
+      says: /^another host \(\S+\) answers ARP for the ACS address 10\.1\.0\.1 on eth0/,
+      elsewhere: ['cpe', 'ip address delete 10.1.0.1/16 dev eth0'],
+    },
+  ],
+  [
+    'a server without a route back',
+    {
+      plant: () => host.at('itms', 'ip route delete default'),
+      ...{ level: 'failure', check: 'servers', mend: null },
+      says: /^the ITMS \(10\.2\.0\.2\) answers this host, but its answers to the ACS address do not come back: there, route 10\.1\.0\.0\/16 through this router$/,
+      elsewhere: ['itms', 'ip route add 10.1.0.0/16 via 10.2.0.1'],
+    },
+  ],
+  ...(
+    [
+      ['refuses', 'REJECT --reject-with tcp-reset', 'refuses connections to port 7547: nothing listens there'],
+      ['ignores', 'DROP', 'does not answer on port 7547, though it is up'],
+    ] as const
+  ).map(([does, target, effect]): [string, Planted] => [
+    `a server that ${does} connections`,
+    {
+      plant: () => host.at('collector', `iptables-nft -A INPUT -p tcp --dport 7547 -j ${target}`),
+      // Its CPEs go to the ITMS.
+      ...{ level: 'warning', check: 'servers', mend: null },
+      says: new RegExp(`^collector c1 \\(10\\.3\\.0\\.2\\) ${effect}`),
+      elsewhere: ['collector', 'iptables-nft -F INPUT'],
+    },
+  ]),
+  [
+    'a far link that is narrower, and loses large packets without a word',
+    {
+      plant: () => host.at('itms', 'ip link set dev eth0 mtu 1400'),
+      ...{ level: 'failure', check: 'mtu' },
+      says: /^the way to the ITMS \(10\.2\.0\.2\) loses packets of 1500 bytes without an error, those of 1400 arrive/,
+      elsewhere: ['itms', 'ip link set dev eth0 mtu 1500'],
+      mend: /^ip route replace 10\.2\.0\.2 dev eth1 mtu lock 1400 && iptables -t mangle -I FORWARD .* --clamp-mss-to-pmtu$/,
+      after:
+        'ip route delete 10.2.0.2 && iptables -t mangle -D FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+    },
+  ],
+  [
     'BIG TCP',
     {
       plant: 'ip link set dev eth1 gso_max_size 100000 gro_max_size 130000',
@@ -250,7 +325,7 @@ const rows: [string, Planted][] = [
   [
     'somebody else’s nftables chain whose policy is drop',
     {
-      plant: `nft 'table ip own { chain pre { type filter hook prerouting priority 0; policy drop; tcp dport 22 accept; }; }'`,
+      plant: `nft 'table ip own { chain pre { type filter hook prerouting priority 0; policy drop; ct state established accept; tcp dport 22 accept; }; }'`,
       ...{ level: 'failure', check: 'firewalls' },
       ...{
         says: /^nftables ip own pre \(prerouting\): policy drop drops/,
@@ -331,6 +406,14 @@ const rows: [string, Planted][] = [
     },
   ],
   [
+    'a file that was changed since: a reload',
+    {
+      plant: () => host.edit(/^ttl: .*$/m, 'ttl: { armed: 61 }'),
+      ...{ level: 'warning', check: 'drift' },
+      ...{ says: /^the engine runs with other values than the file for ttl\.armed$/, mend: /^kill -HUP \d+$/ },
+    },
+  ],
+  [
     'an engine that is paused',
     {
       plant: () => host.acsplit('pause'),
@@ -360,7 +443,9 @@ describe('one fault, one finding, one command', () => {
     expect(status).toBe(1);
     const line = /^failure +forwarding +this host does not forward packets; fix it: sysctl -w net.ipv4.ip_forward=1$/m;
     expect(stdout).toMatch(line);
-    expect(stdout).toMatch(/\n1 failure, 0 warnings, skipped: routes \(after forwarding\)\n$/);
+    expect(stdout).toMatch(
+      /\n1 failure, 0 warnings, skipped: routes \(after forwarding\), neighbours \(after routes\), /,
+    );
   });
 });
 
@@ -484,6 +569,72 @@ describe('faults that take more than a line to plant', () => {
     await host.untilHealthy();
   });
 
+  /** Follows what doctor prints until nothing else is wrong; the checks that had a finding, in order. */
+  async function follow(left?: string): Promise<string[]> {
+    const checks: string[] = [];
+    for (let step = 0; step < 8; step++) {
+      const [found] = host.complaints().filter(({ check }) => check !== left);
+      if (found === undefined) return checks;
+      checks.push(found.check);
+      if (/^(acsplit run|kill \d+ && tail)/.test(found.mend!)) {
+        host.start(found.mend!);
+        await host.untilHealthy();
+      } else host.shell(found.mend!);
+    }
+    throw new Error(checks.join());
+  }
+
+  test('a wrong address for a server: told, corrected in the file, and each next step is printed', async () => {
+    host.edit('10.2.0.2', '10.2.0.9');
+    expect(await follow('neighbours')).toEqual(['rules', 'drift']);
+    const [found, ...others] = host.complaints();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'neighbours', level: 'failure', mend: null });
+    const file = host.router.configuration;
+    expect(found.message).toBe(
+      `nobody answers ARP for 10.2.0.9 on eth1 (the ITMS): it is down, or ${file} has a wrong address`,
+    );
+    host.edit('10.2.0.9', '10.2.0.2');
+    expect(await follow()).toEqual(['rules', 'drift']);
+  });
+
+  test('CPEs behind a router: the route is printed with it, and never as on the link', async () => {
+    host.at('cpe', 'ip address add 10.7.0.1/16 dev lo');
+    host.edit('[10.1.0.0/16]', '[10.1.0.0/16, 10.7.0.0/16]');
+    host.at('cpe', 'bash -c "true </dev/tcp/10.1.0.1/22" || true');
+    const routing = () => host.complaints().find(({ check }) => check === 'routes')!;
+    expect(routing().mend).toBe('ip route replace 10.7.0.0/16 via 10.1.1.1 dev eth0');
+    expect(await follow()).toEqual(['routes', 'rules', 'drift']);
+    host.shell('ip route delete 10.7.0.0/16 && ip neighbour flush dev eth0');
+    expect(routing()).toMatchObject({ level: 'failure', mend: null });
+    expect(routing().message).toMatch(/name the router in front, ip route add 10\.7\.0\.0\/16 via ROUTER dev eth0$/);
+    host.edit('[10.1.0.0/16, 10.7.0.0/16]', '[10.1.0.0/16]');
+    expect(await follow()).toEqual(['rules', 'drift']);
+  });
+
+  test('a changed key that takes a restart, and an upgraded program', async () => {
+    host.edit('tables: { capacity: 65536 }', 'tables: { capacity: 65537 }');
+    expect(await follow()).toEqual(['drift']);
+    const copy = join(host.router.world.directory, 'upgraded');
+    const root = join(__dirname, '../..');
+    host.shell(
+      `mkdir ${copy} && cp -r ${root}/dist ${copy} && ln -s ${root}/node_modules ${root}/build ${root}/iptables ${copy}`,
+    );
+    const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    writeFileSync(join(copy, 'package.json'), JSON.stringify({ ...own, version: '9.9.9' }));
+    host.program('acsplit', `exec ${process.execPath} ${copy}/dist/cli/main.js "$@"`);
+    const { findings } = JSON.parse(host.doctor([], '--json').stdout) as { findings: Finding[] };
+    const [found, ...others] = findings.filter(({ level }) => level !== 'ok');
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'drift', level: 'warning' });
+    expect(found!.message).toBe(`version ${own.version} runs, 9.9.9 is installed: restart the engine`);
+    host.start(found!.mend!);
+    await until(() => host.doctor([], '--quiet').stdout === '0 failures, 0 warnings\n', 'the new version');
+    // Back to this version, as an upgrade as well.
+    host.program('acsplit', `exec ${cli(host.router.world).join(' ')} "$@"`);
+    expect(await follow()).toEqual(['drift']);
+  });
+
   test('another program on our queues', async () => {
     await host.stopStarted();
     host.start(`acsplit run -c ${host.configuration('intruder', 'queue: { first: 1 }')}`);
@@ -497,6 +648,63 @@ describe('faults that take more than a line to plant', () => {
     expect(found.mend).toMatch(/^kill \d+$/);
     host.shell(found.mend!);
     await host.untilHealthy();
+  });
+});
+
+describe('the night page of docs/operations.md leads to the fault', () => {
+  const page = readFileSync(join(__dirname, '../../docs/operations.md'), 'utf8');
+  const section = page.split('\n### CPEs vanish from the ITMS\n')[1]!.split('\n### ')[0]!;
+  const commands = [...section.matchAll(/`((?:acsplit|tcpdump) [^`]+)`/g)].map(([, command]) => command!);
+  const step = (beginning: string) => {
+    const command = commands.find((one) => one.startsWith(beginning))!;
+    return command.startsWith('acsplit') ? `${command} -c ${host.router.configuration}` : command;
+  };
+  /** As `acsplit doctor --quiet` prints it: the checks with a finding, and the commands. */
+  function look(): { checks: string[]; mends: string[] } {
+    const { stdout } = host.router.run(['sh', '-c', step('acsplit doctor --quiet')]);
+    const lines = stdout.split('\n').filter((line) => /^(failure|warning) /.test(line));
+    const mends = lines.flatMap((line) => /; fix it: (.*)$/.exec(line)?.[1] ?? []);
+    return { checks: lines.map((line) => line.split(/ +/)[1]!), mends };
+  }
+  /** Twenty CPEs' sessions, and what one interface of the router sees of them. */
+  async function watch(device: 'eth0' | 'eth1'): Promise<string> {
+    const command = step(`tcpdump -c 20 -nni ${device}`);
+    const child = host.router.world.start('split', ['sh', '-c', `timeout 20 ${command} -l`]);
+    let seen = '';
+    let said = '';
+    child.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await until(() => said.includes('listening on'), 'tcpdump');
+    const dial = `for (let i = 0; i < 20; i++) require('net').connect({ host: '10.1.0.1', port: 7547, localAddress: '10.1.1.1' }).on('error', () => {}); setTimeout(() => process.exit(), 1500)`;
+    await host.router.world.run('cpe', [process.execPath, '-e', dial]);
+    await until(() => child.exitCode !== null, 'its end');
+    return seen;
+  }
+
+  test('the ITMS refuses: step 1 says that it is not this router', () => {
+    host.at('itms', 'iptables-nft -A INPUT -p tcp --dport 7547 -j REJECT --reject-with tcp-reset');
+    expect(look()).toEqual({ checks: ['servers'], mends: [] });
+    host.at('itms', 'iptables-nft -F INPUT');
+    expect(look().checks).toEqual([]);
+  });
+
+  test('this router’s rules are gone, and it does not forward: step 1 mends one after the other', () => {
+    host.shell('sysctl -qw net.ipv4.ip_forward=0 && iptables -t mangle -F ACSPLIT-FROM-CPE');
+    for (let round = 0; round < 3; round++) for (const mend of look().mends) host.shell(mend);
+    expect(look().checks).toEqual([]);
+  });
+
+  test('the ITMS’s firewall drops CPEs, and answers this router: step 3 shows SYNs on both sides and no answer', async () => {
+    host.at('itms', 'iptables-nft -A INPUT -s 10.1.1.0/24 -j DROP');
+    expect(look().checks).toEqual([]);
+    expect(host.shell(step('acsplit status'))).toMatch(/: ready/);
+    for (const device of ['eth0', 'eth1'] as const) {
+      const seen = await watch(device);
+      expect(seen).toMatch(/ 10\.1\.1\.1\.\d+ > \S+: Flags \[S\]/);
+      expect(seen).not.toMatch(/Flags \[S\.\]/);
+    }
+    host.at('itms', 'iptables-nft -F INPUT');
+    expect(await watch('eth1')).toMatch(/Flags \[S\.\]/);
   });
 });
 

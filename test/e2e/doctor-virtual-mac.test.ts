@@ -29,7 +29,6 @@ beforeAll(async () => {
   host.edit('interface: eth0', 'interface: { in: vrrp.51, out: eth0 }');
   host.acsplit('rules install');
   await host.router.startEngine();
-  await host.router.listen('itms', ADDRESSES.itms, 7547);
 });
 afterAll(() => host?.close());
 

@@ -28,7 +28,6 @@ const FOUND: Record<Firewall, string[]> = {
 let host: DoctorHost;
 beforeAll(async () => {
   host = await DoctorHost.create({ ipv6: true });
-  await host.router.listen('itms', ADDRESSES.itms, 7547);
 });
 afterAll(() => host?.close());
 

@@ -3,6 +3,7 @@ import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
 import { direct } from './direct';
 import { boots, forgers, hostileCpe } from './attacks';
+import { doctor } from './doctor';
 import { habits, requestHabits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
@@ -32,6 +33,7 @@ export const PROOFS: readonly Proof[] = [
   direct,
   instances,
   keepalived,
+  doctor,
   habits,
   requestHabits,
   forgers,

@@ -19,6 +19,17 @@ export interface EngineSettings extends Reloadable {
   history: HistorySettings | undefined;
 }
 
+/** Keys of the file, without those below them, whose change needs a restart. */
+const FIXED = [
+  ...['name', 'cpe.interface', 'itms.interface', 'tables.capacity', 'queue', 'stateDirectory', 'controlGroup'],
+  ...['metrics.listen', 'fastPath', 'history'],
+];
+
+/** Whether a change of this key, as `status` names it, needs a restart. */
+export function takesRestart(key: string): boolean {
+  return FIXED.some((fixed) => key === fixed || key.startsWith(`${fixed}.`) || key.startsWith(`${fixed}[`));
+}
+
 /** @throws EngineError naming the first key whose change needs a restart */
 export function requireReloadable(now: EngineSettings, wanted: EngineSettings): void {
   const fixed = (options: EngineSettings): Record<string, unknown> => ({

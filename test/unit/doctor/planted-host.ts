@@ -34,6 +34,8 @@ export interface Plants {
   engine?: EngineAnswer;
   freeBytes?: number;
   addonComplaint?: string;
+  /** Of the queues. */
+  trial?: { receiveBufferBytes: number } | { code: string; message: string };
 }
 
 export function plantedHost(plants: Plants = {}): Host {
@@ -60,6 +62,14 @@ export function plantedHost(plants: Plants = {}): Host {
     queueHolder: (queue) => plants.holders?.[queue],
     socketHolder: (inode) => plants.holders?.[Number(inode)] as { pid: number; name: string } | undefined,
     askEngine: () => Promise.resolve(plants.engine ?? { isAbsent: true }),
+    tryQueues: () => {
+      const trial = plants.trial ?? { receiveBufferBytes: 2 ** 31 };
+      if ('receiveBufferBytes' in trial) return trial;
+      throw Object.assign(new Error(trial.message), { code: trial.code });
+    },
+    connect: () => Promise.resolve('connected'),
+    askArp: (questions) => questions.map(() => []),
+    echo: (questions) => questions.map(() => ({ isAnswered: true, mtu: 0 })),
     addonComplaint: () => plants.addonComplaint,
   };
 }
