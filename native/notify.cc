@@ -38,8 +38,8 @@ SystemResult peer_of(int fd, Peer* peer) {
   ucred found = {};
   socklen_t bytes = sizeof found;
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &bytes) != 0) return {errno, "getsockopt"};
-  // Of a socket that is not a unix socket, or not connected.
-  if (bytes != sizeof found || found.pid == 0) return {ENOTCONN, "getsockopt"};
+  // Of a socket that is not a unix socket, or not connected. pid 0 alone is a process outside our pid namespace.
+  if (bytes != sizeof found || (found.pid == 0 && found.uid == static_cast<uid_t>(-1))) return {ENOTCONN, "getsockopt"};
   *peer = {found.pid, found.uid};
   return {0, "getsockopt"};
 }

@@ -11,7 +11,7 @@ export interface Act {
   command: ChangeName;
   cpe?: string;
   collector?: string;
-  /** -1 and 0 when the caller has hung up before we could ask. */
+  /** -1 and 0 when the caller has hung up before we could ask; pid 0 also of a caller in another pid namespace. */
   uid: number;
   pid: number;
   login: string;
