@@ -4,13 +4,14 @@
 //     load MODE MILLISECONDS PORT TO_COLLECTOR TO_ITMS [NAMESPACE]
 //
 // TO_...: the address to connect to; the ACS for all but plain forwarding. NAMESPACE: the collector's, as a path.
-// Prints one line of JSON. `wrong` counts answers of the other server, and requests that broke off.
+// Prints one line of JSON. `all` counts those of the warm-up too. `wrong` counts answers of the other server, and requests that broke off.
 //
-//     churn    connections one after the other on 64 CPEs, a request each     { done, seconds, wrong }
+//     churn    connections one after the other on 64 CPEs, a request each     { done, all, seconds, wrong }
+//     calm     the same, all of them the ITMS's                               { done, all, seconds, wrong }
 //     latency  requests on two kept connections, by turns                     { done, p50, p99 (µs), wrong }
 //     bulk     two downloads at once                                          { bytes, seconds, wrong }
 //     flood    bare ACKs of 64 connections that stand, as fast as they go     { done, seconds }
-//     story    Connection Request, then the diverted session, on 64 CPEs      { done, seconds, wrong }
+//     story    Connection Request, then the diverted session, on 64 CPEs      { done, all, seconds, wrong }
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, FLOOD_PORT = 40000, WARM_UP_MS = 750, TEXT = 1 << 16, BATCH = 64 };
+enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, WARM_UP_MS = 750, TEXT = 1 << 16, BATCH = 64 };
 // Host order: the two networks of CPEs, and an offset for each mode, so that modes do not share state.
 enum { FIRST = 0x0a014000, SECOND = 0x0a016000, OF_CHURN = 0, OF_LATENCY = 256, OF_BULK = 258, OF_FLOOD = 512, OF_STORY = 4096 };
 
@@ -78,10 +79,13 @@ struct connection {
   int fd, slot, sent, answered, right;
 };
 static int turn[CPES]; // of each slot: which of its CPEs is at work
-static int is_story;
+static int is_story, is_calm;
+
+// Of `calm`, all are odd.
+static int number_of(int slot) { return is_calm ? 2 * slot + 1 : slot; }
 
 static uint32_t cpe_of(int slot) {
-  return is_story ? htonl(FIRST + OF_STORY + (uint32_t)(slot + turn[slot] * CPES) % STORY_CPES) : cpe(OF_CHURN, slot);
+  return is_story ? htonl(FIRST + OF_STORY + (uint32_t)(slot + turn[slot] * CPES) % STORY_CPES) : cpe(OF_CHURN, number_of(slot));
 }
 
 static void watch(enum kind kind, int fd, int slot) {
@@ -93,7 +97,7 @@ static void watch(enum kind kind, int fd, int slot) {
 }
 
 static void open_session(int slot) {
-  const uint32_t peer = is_story || slot % 2 == 0 ? to_collector : to_itms;
+  const uint32_t peer = is_story || number_of(slot) % 2 == 0 ? to_collector : to_itms;
   watch(SESSION, connect_from(cpe_of(slot), peer, port, SOCK_NONBLOCK), slot);
 }
 
@@ -144,7 +148,7 @@ static void on_event(struct connection *connection, uint32_t events) {
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return end(connection);
     if (connection->kind == REQUEST) return end(connection); // the whole 200: a FIN is the answer
-    if (connection->kind == SESSION) connection->right |= is_from(text, (size_t)got, !is_story && connection->slot % 2);
+    if (connection->kind == SESSION) connection->right |= is_from(text, (size_t)got, !is_story && number_of(connection->slot) % 2);
     if (connection->kind == ANSWER && send(connection->fd, yes, sizeof yes - 1, MSG_NOSIGNAL) < 0) return end(connection);
   }
 }
@@ -162,15 +166,17 @@ static void sessions(void) {
   for (int slot = 0; slot < CPES; slot++) begin(slot);
   const double warm = now() + WARM_UP_MS / 1e3;
   double started = 0, time;
+  long before = 0;
   while ((time = now()) < warm + milliseconds / 1e3) {
     if (started == 0 && time >= warm) {
       started = time;
+      before = done;
       done = 0;
     }
     const int count = epoll_wait(epoll, events, CPES, 100);
     for (int i = 0; i < count; i++) on_event(events[i].data.ptr, events[i].events);
   }
-  printf("{\"done\":%ld,\"seconds\":%.6f,\"wrong\":%ld}\n", done, time - started, wrong);
+  printf("{\"done\":%ld,\"all\":%ld,\"seconds\":%.6f,\"wrong\":%ld}\n", done, before + done, time - started, wrong);
 }
 
 // ---- kept connections ----
@@ -249,10 +255,28 @@ static uint16_t fold(const void *bytes, size_t length, uint32_t sum) {
   return (uint16_t)~sum;
 }
 
+// What the kernel sends next, or expects next, on a connection.
+static uint32_t number_in(int fd, int queue) {
+  uint32_t number;
+  socklen_t length = sizeof number;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &queue, sizeof queue) < 0) die("TCP_REPAIR_QUEUE");
+  if (getsockopt(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, &number, &length) < 0) die("TCP_QUEUE_SEQ");
+  return number;
+}
+
+// An acknowledgement as the kernel itself would send it, on a connection that stands.
 static struct packet bare(int n) {
+  const int fd = connect_from(cpe(OF_FLOOD, n), n & 1 ? to_itms : to_collector, port, 0), one = 1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof one) < 0) die("TCP_REPAIR");
+  struct sockaddr_in own;
+  socklen_t length = sizeof own;
+  getsockname(fd, (void *)&own, &length);
   struct packet packet = {
       .ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP, .tot_len = htons(sizeof packet)},
-      .tcp = {.source = htons(FLOOD_PORT), .dest = htons(port), .seq = htonl(1), .ack = 1, .doff = 5, .window = htons(1000)}};
+      .tcp = {.source = own.sin_port, .dest = htons(port), .doff = 5, .window = htons(1000)}};
+  packet.tcp.seq = htonl(number_in(fd, 2));
+  packet.tcp.ack_seq = htonl(number_in(fd, 1));
+  packet.tcp.ack = 1;
   packet.ip.saddr = cpe(OF_FLOOD, n);
   packet.ip.daddr = n & 1 ? to_itms : to_collector;
   const uint32_t sum = fold(&packet.ip.saddr, 8, 0) ^ 0xffff;
@@ -288,11 +312,12 @@ int main(int count, char **words) {
   inet_pton(AF_INET, words[4], &to_collector);
   inet_pton(AF_INET, words[5], &to_itms);
   is_story = strcmp(words[1], "story") == 0;
+  is_calm = strcmp(words[1], "calm") == 0;
   if (is_story) {
     cpe_namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     collector_namespace = open(words[6], O_RDONLY | O_CLOEXEC);
   }
-  if (is_story || strcmp(words[1], "churn") == 0) sessions();
+  if (is_story || is_calm || strcmp(words[1], "churn") == 0) sessions();
   else if (strcmp(words[1], "latency") == 0) latency();
   else if (strcmp(words[1], "bulk") == 0) bulk();
   else if (strcmp(words[1], "flood") == 0) flood();

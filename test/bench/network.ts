@@ -146,8 +146,8 @@ export class NetworkBench {
   /** What the peers' own processes took. */
   private costs(): string {
     const story = this.of(ACSPLIT, 'story').filter((one) => one !== undefined);
-    const share = median(story.map(({ cpuSeconds, seconds }) => cpuSeconds / seconds));
-    const each = median(story.map(({ cpuSeconds, done }) => (cpuSeconds / done) * 1e6));
+    const share = median(story.map(({ cpuSeconds, all, done, seconds }) => ((cpuSeconds / all) * done) / seconds));
+    const each = median(story.map(({ cpuSeconds, all }) => (cpuSeconds / all) * 1e6));
     const ratio = this.ratiosTo(NFT_CONNTRACK, ROWS[5]);
     const micros = (peer: string) =>
       figure(median(this.of(peer, 'flood').flatMap((one) => (one ? [(one.cpuSeconds / one.done) * 1e6] : []))));

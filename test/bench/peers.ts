@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { cli, configurationText } from '../../src/lab/engine';
 import { ADDRESSES, REPORT_PORT } from '../../src/lab/world';
 import { type EngineDriverOptions } from './engine-driver';
-import { ACTIVATED_CPES, FLOOD, NETWORKS } from './population';
+import { eventually } from '../e2e/support/run-host';
+import { ACTIVATED_CPES, LIVE_CAPACITY, NETWORKS } from './population';
 import { type Mode, type Rig, type Targets } from './rig';
 
 export interface Peer {
@@ -30,11 +31,6 @@ define REPORT = ${REPORT_PORT}
 function activatedElements(): string {
   const element = (n: number) => `10.1.${64 + (n >> 8)}.${n & 255} timeout 1h`;
   return `elements = { ${Array.from({ length: ACTIVATED_CPES }, (_, n) => element(n)).join(', ')} }`;
-}
-
-function floodElements(): string {
-  const element = (n: number) => `10.1.66.${n} . ${FLOOD.port} timeout 1h : ${ADDRESSES.collector}`;
-  return `elements = { ${Array.from({ length: FLOOD.cpes }, (_, n) => element(n)).join(', ')} }`;
 }
 
 const conntrackNat = `${DEFINITIONS}
@@ -81,7 +77,6 @@ table ip sl {${remembered}
     size 1048576
     flags dynamic,timeout
     timeout 60s
-    ${floodElements()}
   }
   chain steer {
     type filter hook prerouting priority raw; policy accept;
@@ -140,7 +135,41 @@ async function startDriver(rig: Rig, binding: EngineDriverOptions['binding']): P
   return rig.startPeer([process.execPath, program, JSON.stringify(options)]);
 }
 
+/** The whole product: supervisor and worker, 100 000 live entries in each table. */
+function product(name: string, fastPath: 'on' | 'off'): Peer {
+  const start = async (rig: Rig) => {
+    const file = rig.path('acsplit.yaml');
+    const lines = [
+      `cpe: { interface: eth0, address: ${ADDRESSES.acs}, networks: [10.0.0.0/8] }`,
+      `itms: { interface: eth1, address: ${ADDRESSES.itms} }`,
+      `collectors: [{ name: c1, interface: eth2, address: ${ADDRESSES.collector} }]`,
+      `reportPorts: [${REPORT_PORT}]`,
+      `ttl: { armed: 3600 }`,
+      `tables: { capacity: ${LIVE_CAPACITY} }`,
+      'onEngineDown: hold',
+      `fastPath: ${fastPath}`,
+      `stateDirectory: ${rig.path('state')}`,
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    await rig.world.run('split', [process.execPath, rig.program('test/bench/prepare-state.js'), file]);
+    await rig.world.run('split', cli(rig.world, 'rules', 'install', '-c', file));
+    const child = rig.world.start('split', cli(rig.world, 'run', '-c', file));
+    child.stdout!.resume();
+    let said = '';
+    child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await eventually('the engine', () => {
+      if (child.exitCode !== null) throw new Error(said);
+      return said.includes('"event":"ready"') || undefined;
+    });
+    return child;
+  };
+  return { name, modes: [...EVERYTHING, 'calm', 'story'], targets: TO_ACS, start };
+}
+
 export const ACSPLIT = 'acsplit';
+export const PLAIN = 'plain forwarding (the limit)';
+export const CARRIED = 'acsplit, fastPath on';
+export const UNCARRIED = 'acsplit, fastPath off';
 export const C = 'C, libnetfilter_queue';
 export const HAPROXY = 'HAProxy, TCP mode';
 export const KERNEL_NAT = 'kernel conntrack NAT';
@@ -149,7 +178,7 @@ export const NFT_STATELESS = 'nft ruleset, stateless';
 
 export const PEERS: readonly Peer[] = [
   {
-    name: 'plain forwarding (the limit)',
+    name: PLAIN,
     modes: EVERYTHING,
     targets: [ADDRESSES.collector, ADDRESSES.itms],
     start: () => Promise.resolve(undefined),
@@ -171,6 +200,14 @@ export const PEERS: readonly Peer[] = [
   },
   { name: ACSPLIT, modes: [...EVERYTHING, 'story'], targets: TO_ACS, start: (rig) => startDriver(rig, 'addon') },
   { name: 'npm nfqueue', modes: EVERYTHING, targets: TO_ACS, start: (rig) => startDriver(rig, 'nfqueue') },
+];
+
+/** Those of the fast path's own benchmark. */
+export const CARRYING_PEERS: readonly Peer[] = [
+  ...PEERS.filter(({ name }) => [PLAIN, KERNEL_NAT, NFT_STATELESS].includes(name)),
+  ruleset(NFT_CONNTRACK, ['story'], nftConntrack),
+  product(CARRIED, 'on'),
+  product(UNCARRIED, 'off'),
 ];
 
 function ruleset(name: string, modes: readonly Mode[], rules: string): Peer {

@@ -13,9 +13,6 @@ export const PORTS = { cpe: 40_001, report: 7547, request: 7170, collector: 50_0
 export const NETWORKS = { all: '10.1.64.0/18', collectors: '10.1.64.0/19' } as const;
 /** CPEs of the first network, from its beginning, that load.c uses without waking them: to be activated beforehand. */
 export const ACTIVATED_CPES = 1024;
-/** Connections of the first network that exist when the flood begins: CPEs from here on, and their port. */
-export const FLOOD = { firstCpe: '10.1.66.0', cpes: 32, port: 40_000 } as const;
-
 /** The lab's addresses. */
 export const TOPOLOGY: Topology = topologyOf(1);
 
@@ -75,15 +72,8 @@ export function populate(splitter: Splitter, entries: number, nowMs: number, col
   }
 }
 
-/** Activates the CPEs of load.c that should reach the collector, and opens the connections that its flood belongs to. */
+/** Activates the CPEs of load.c that should reach the collector. */
 export function prepareForLoad(splitter: Splitter, nowMs: number): void {
   const [first] = NETWORKS.collectors.split('/');
   for (let n = 0; n < ACTIVATED_CPES; n++) splitter.activate(Int32Array.of(parseIpv4(first)! + n), 'c1', nowMs);
-  const { reportConnections: reports } = splitter.state.ipv4!;
-  for (let n = 0; n < FLOOD.cpes; n++) {
-    reports.mark(
-      reports.open(Int32Array.of(parseIpv4(FLOOD.firstCpe)! + n), FLOOD.port, PORTS.report, 1, 0),
-      Seen.Answer,
-    );
-  }
 }

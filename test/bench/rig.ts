@@ -17,17 +17,21 @@ const BULK_BYTES = 64 << 20;
 const TICK_SECONDS = 0.01;
 const CORES = { sender: '0', engine: '1', any: '0,1' } as const;
 
-export type Mode = 'bulk' | 'churn' | 'flood' | 'latency' | 'story';
+export type Mode = 'bulk' | 'churn' | 'calm' | 'flood' | 'latency' | 'story';
 export type Targets = [toCollector: string, toItms: string];
 export interface Measured {
   done: number;
+  /** Of sessions, also those before `seconds` began: `cpuSeconds` and `machineSeconds` are of these. */
+  all: number;
   seconds: number;
   bytes: number;
   p50: number;
   p99: number;
   wrong: number;
-  /** CPU time of the peer's own process, user and system. */
+  /** CPU time of the peer's own processes, user and system. */
   cpuSeconds: number;
+  /** Of all cores of the machine together, whatever they did. */
+  machineSeconds: number;
 }
 
 export class Rig {
@@ -105,10 +109,13 @@ export class Rig {
     const collectors = `/run/netns/${this.world.namespace('collector')}`;
     const cpuBefore = pid === undefined ? 0 : cpuSeconds(pid);
     const pinned = mode === 'flood' ? ['taskset', '-c', CORES.sender] : [];
+    const machineBefore = machineSeconds();
     const said = await this.world.run('cpe', [...pinned, this.program('load'), ...words, collectors]);
-    const measured = { ...(JSON.parse(said) as Measured), cpuSeconds: 0 };
+    const measured = { ...(JSON.parse(said) as Measured), cpuSeconds: 0, machineSeconds: 0 };
+    measured.all ??= measured.done;
+    measured.machineSeconds = machineSeconds() - machineBefore;
     if (pid !== undefined) measured.cpuSeconds = cpuSeconds(pid) - cpuBefore;
-    if (flooded) measured.done = await flooded();
+    if (flooded) measured.done = measured.all = await flooded();
     if (measured.wrong > 0)
       process.stderr.write(`${mode}: ${measured.wrong} of ${measured.done} at the wrong server\n`);
     return measured;
@@ -117,7 +124,8 @@ export class Rig {
   /** The servers must not answer; answers how to count what reached them, and what the sender left in the queue too. */
   private async prepareFlood(pid?: number): Promise<() => Promise<number>> {
     const roles = ['itms', 'collector'] as const;
-    const drop = 'table ip deaf { chain mute { type filter hook prerouting priority raw; policy drop; }; }';
+    // What it sends is shorter than what opens its connections.
+    const drop = 'table ip deaf { chain mute { type filter hook prerouting priority raw; ip length 40 drop; }; }';
     for (const role of roles) await this.world.run(role, ['nft', drop]);
     await this.pin(pid, CORES.engine);
     const count = async (role: 'itms' | 'collector') =>
@@ -133,7 +141,8 @@ export class Rig {
   }
 
   private async pin(pid: number | undefined, cores: string): Promise<void> {
-    if (pid !== undefined) await this.world.run('split', ['taskset', '-acp', cores, `${pid}`]);
+    if (pid === undefined) return;
+    for (const one of [pid, ...childrenOf(pid)]) await this.world.run('split', ['taskset', '-acp', cores, `${one}`]);
   }
 }
 
@@ -149,7 +158,21 @@ export async function firstLine(child: ChildProcess): Promise<string> {
   return line;
 }
 
+/** A process and its children. */
 function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
+  const own = (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
+  return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own);
+}
+
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+  return children.filter((text) => text !== '').map(Number);
+}
+
+/** Time in which no core was idle. proc(5) */
+function machineSeconds(): number {
+  const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1, 9).map(Number);
+  const [user, nice, system, , , irq, softirq] = fields;
+  return (user + nice + system + irq + softirq) * TICK_SECONDS;
 }
