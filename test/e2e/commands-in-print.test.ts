@@ -94,6 +94,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run test:watch': 'never ends',
   'npm run check': 'npm test makes the same checks',
   'npm run lint:fix': 'changes the checkout',
+  'npm run prove carried': 'takes half an hour; `npm test` runs some of its paths, transfer-carried',
   'npm run prove direct': 'takes minutes; `npm test` runs one instance, rules-direct',
   'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
@@ -144,6 +145,7 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit trace --cpe ADDRESS': 'a synopsis',
   'acsplit trace --cpe': 'a synopsis',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
+  'npm run bench -- carried': 'takes minutes on an idle machine, and checks nothing',
   'npm run soak': 'takes half an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',

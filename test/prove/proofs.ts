@@ -1,6 +1,7 @@
 /** All proofs, in the order in which `npm run prove` lists them. */
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
+import { carried } from './carried';
 import { direct } from './direct';
 import { boots, forgers, hostileCpe } from './attacks';
 import { doctor } from './doctor';
@@ -23,6 +24,7 @@ export const PROOFS: readonly Proof[] = [
   benchmarks,
   replaySpeed,
   kills,
+  carried,
   faults,
   flood,
   soak,

@@ -29,7 +29,7 @@ import {
   slotOf,
   word,
 } from './layout';
-import { allowFastPath, handleOf, isOurs, mountPins, pinsIn, PRIORITY, recall, remember } from './place';
+import { allowFastPath, handleOf, isOurs, mountPins, pinDirectory, pinsIn, PRIORITY, recall, remember } from './place';
 import { probe } from './probe';
 import { detachEverywhere } from './remove';
 
@@ -247,8 +247,9 @@ export class FastPath {
     const addon = this.addonOf();
     let failure: string | undefined;
     this.mayBeAttached = true;
+    this.detachFrom([...this.attached.keys()].filter((index) => !wanted.some((link) => link.index === index)));
     this.attached.clear();
-    this.pin(addon, loaded);
+    this.pinMaps(addon, loaded);
     for (const { index, name } of wanted) {
       try {
         if (this.attachTo(addon, loaded, index, name)) this.clsact.add(index);
@@ -257,6 +258,7 @@ export class FastPath {
         failure ??= (error as Error).message;
       }
     }
+    if (failure === undefined) this.pinProgram(addon, loaded);
     remember(this.stateDirectory, { programId: loaded.programId, clsact: [...this.clsact] });
     return failure;
   }
@@ -278,6 +280,13 @@ export class FastPath {
     return isNew;
   }
 
+  /** An interface that has another name now. */
+  private detachFrom(indexes: readonly number[]): void {
+    for (const index of indexes) {
+      if (this.isOn(index)) this.addonOf().detachFilter(index, handleOf(this.instance), PRIORITY);
+    }
+  }
+
   /** Filters, not maps: it will carry again. */
   private detach(): void {
     if (!this.mayBeAttached) return;
@@ -292,18 +301,23 @@ export class FastPath {
     return this.addonOf().queryFilter(index, handleOf(this.instance), PRIORITY) === this.loaded?.programId;
   }
 
-  /** Maps are pinned when they are loaded; `rules remove` takes the pins away. */
-  private pin(addon: FastPathAddon, { program, programId, maps }: LoadedProgram): void {
+  /** Maps are pinned when they are loaded, but `rules remove` takes the pins away. */
+  private pinMaps(addon: FastPathAddon, { maps }: LoadedProgram): void {
     const directory = mountPins(addon, this.instance, this.stateDirectory);
     if (directory === '') return;
-    const path = join(directory, 'program');
-    const pinned = addon.pinnedProgramId(path);
-    if (pinned === programId) return;
-    if (pinned !== 0) unlinkSync(path);
     const before = pinsIn(directory);
-    for (const [name, fd] of Object.entries({ ...maps, program })) {
+    for (const [name, fd] of Object.entries(maps)) {
       if (!before.includes(join(directory, name))) addon.pin(fd, join(directory, name));
     }
+  }
+
+  /** Only once it has taken the place of the one before, which is known by its pin. */
+  private pinProgram(addon: FastPathAddon, { program, programId }: LoadedProgram): void {
+    const directory = pinDirectory(this.stateDirectory);
+    const path = join(directory, 'program');
+    if (!addon.isBpffs(directory) || addon.pinnedProgramId(path) === programId) return;
+    if (addon.pinnedProgramId(path) !== 0) unlinkSync(path);
+    addon.pin(program, path);
   }
 }
 

@@ -7,11 +7,14 @@ import { findObstacle } from './obstacles';
 /** Where routes change all the time: so long between two looks, and looking takes this part of the time at most. */
 const PAUSE_MS = 1000;
 const MOST_PART = 1 / 20;
+/** Of a changed sysctl nobody tells. */
+const LONGEST_MS = 30_000;
 
 export class ObstacleWatch {
   private readonly monitor: number;
   private isStale = true;
   private notBeforeMs = 0;
+  private lookedMs = 0;
   private found: string | undefined;
 
   /** @throws SystemError */
@@ -27,10 +30,11 @@ export class ObstacleWatch {
   async look(topology: Topology, links: readonly HostLink[]): Promise<string | undefined> {
     if (this.addon.drainMonitor(this.monitor)) this.isStale = true;
     const startedMs = this.now();
+    if (startedMs - this.lookedMs > LONGEST_MS) this.isStale = true;
     if (!this.isStale || startedMs < this.notBeforeMs) return this.found;
     this.isStale = false;
     this.found = await this.find(topology, links);
-    const endedMs = this.now();
+    const endedMs = (this.lookedMs = this.now());
     this.notBeforeMs = endedMs + Math.max(PAUSE_MS, (endedMs - startedMs) / MOST_PART);
     return this.found;
   }

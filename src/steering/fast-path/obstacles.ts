@@ -1,7 +1,8 @@
 /** What keeps the BPF program from doing exactly what the network stack would do. */
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { type Topology } from '../../splitter/topology';
+import { families, type Topology } from '../../splitter/topology';
 import { type HostLink } from './addon';
 import { rolesOf } from './layout';
 
@@ -9,6 +10,8 @@ import { rolesOf } from './layout';
 export async function findObstacle(topology: Topology, links: readonly HostLink[]): Promise<string | undefined> {
   const bare = [...rolesOf(topology, links).keys()].find(({ isEthernet }) => !isEthernet);
   if (bare !== undefined) return `${bare.name} has no Ethernet header`;
+  const bridge = await filteredBridge(topology, links);
+  if (bridge !== undefined) return bridge;
   // Marks are set by netfilter, behind us.
   for (const family of ['-4', '-6']) {
     if ((await ip([family, 'rule', 'show'])).includes('fwmark')) return 'an ip rule routes by fwmark';
@@ -19,10 +22,32 @@ export async function findObstacle(topology: Topology, links: readonly HostLink[
   return narrow === undefined ? undefined : `a route has an MTU that is not locked (mtu lock): ${narrow.trim()}`;
 }
 
-/** The IPv4 routes to CPEs and ITMS. */
-async function routes({ cpe, itms }: Topology): Promise<string[]> {
+/** There, iptables, and with it the engine, comes before the filter of the bridge. */
+async function filteredBridge(topology: Topology, links: readonly HostLink[]): Promise<string | undefined> {
+  const isOn = (name: string) => {
+    try {
+      return readFileSync(`/proc/sys/net/bridge/${name}`, 'utf8').trim() === '1';
+    } catch {
+      return false; // br_netfilter is not loaded.
+    }
+  };
+  const setting = families(topology)
+    .map((family) => `bridge-nf-call-${family === 'ipv4' ? 'iptables' : 'ip6tables'}`)
+    .find(isOn);
+  if (setting === undefined) return undefined;
+  const bridges = new Set((await ip(['-o', 'link', 'show', 'type', 'bridge'])).match(/(?<=^\d+: )[^:@]+/gm));
+  const one = [...rolesOf(topology, links).keys()].find(({ name }) => bridges.has(name));
+  return one && `${one.name} is a bridge that iptables filters (net.bridge.${setting}=1)`;
+}
+
+/** The IPv4 routes to CPEs and servers. */
+async function routes({ cpe, itms, collectors }: Topology): Promise<string[]> {
   const networks = cpe.networks.filter((network) => !network.includes(':'));
-  const addresses = [itms.address.ipv4, ...networks.map((network) => network.split('/')[0])];
+  const addresses = [
+    itms.address.ipv4,
+    ...collectors.map(({ address }) => address.ipv4),
+    ...networks.map((network) => network.split('/')[0]),
+  ];
   const questions = [
     ...addresses.filter((address) => address !== undefined).map((address) => `route get ${address}`),
     ...networks.map((network) => `route show table all root ${network}`),

@@ -4,6 +4,7 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
+    stream   so many random bytes, then a half-close; what was sent, and what `receive` swallows, as SHA-256
     acknowledged   waits until the other end has acknowledged this end's FIN
     packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source; packets: a list of them
     watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
@@ -12,8 +13,10 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
 A call that waits has a thread of its own, so that others go on meanwhile. Errors are named as errno names them.
 """
 import errno
+import hashlib
 import itertools
 import json
+import random
 import socket
 import struct
 import sys
@@ -133,7 +136,7 @@ def receive(order):
     """So many bytes, or what came before the end; a reset is an end like any other. `all`: until the end, counted."""
     connection = sockets[order['socket']]
     wanted = order.get('bytes', 0)
-    count, text, ended = 0, b'', None
+    count, text, ended, digest = 0, b'', None, hashlib.sha256()
     try:
         while order.get('all') or count < wanted:
             piece = connection.recv(65536 if order.get('all') else wanted - count)
@@ -141,10 +144,21 @@ def receive(order):
                 ended = 'finished'
                 break
             count += len(piece)
-            text += piece if not order.get('all') else b''
+            if order.get('all'):
+                digest.update(piece)
+            else:
+                text += piece
     except ConnectionError as error:
         ended = errno.errorcode[error.errno]
-    return {'text': text.decode(), 'bytes': count, 'ended': ended}
+    seen = {'sha256': digest.hexdigest()} if order.get('all') else {}
+    return {'text': text.decode(), 'bytes': count, 'ended': ended, **seen}
+
+
+def stream(order):
+    content = random.Random(order['seed']).randbytes(order['bytes'])
+    sockets[order['socket']].sendall(content)
+    finish(order)
+    return {'sha256': hashlib.sha256(content).hexdigest()}
 
 
 def finish(order):
@@ -211,7 +225,7 @@ def look(wire, wanted, at, size):
 
 ACTS = {
     act.__name__: act
-    for act in (listen, unlisten, connect, send, receive, finish, acknowledged, close, reset, option, packet, packets, watch)
+    for act in (listen, unlisten, connect, send, receive, stream, finish, acknowledged, close, reset, option, packet, packets, watch)
 }
 ACTS['settle'] = lambda order: None
 
@@ -230,7 +244,7 @@ def perform(order):
 tell('ready')
 for line in sys.stdin:
     order = json.loads(line)
-    if order['do'] in ('connect', 'receive', 'send', 'acknowledged'):
+    if order['do'] in ('connect', 'receive', 'send', 'stream', 'acknowledged'):
         threading.Thread(target=perform, args=(order,), daemon=True).start()
     else:
         perform(order)

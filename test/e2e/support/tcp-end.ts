@@ -17,6 +17,8 @@ export interface Received {
   text: string;
   bytes: number;
   ended: null | 'finished' | 'ECONNRESET' | string;
+  /** Of `receiveAll`. */
+  sha256?: string;
 }
 
 /** A host's kernel at command: test/e2e/support/peer.py. */
@@ -43,6 +45,11 @@ export class End {
   /** Swallows everything until the end. */
   receiveAll(): Promise<Received> {
     return this.ask('receive', { all: true });
+  }
+
+  /** Sends random bytes and half-closes. */
+  async stream(bytes: number, seed: number): Promise<string> {
+    return (await this.ask<{ sha256: string }>('stream', { bytes, seed })).sha256;
   }
 
   /** Half-close: a FIN, and still an ear. */

@@ -1,0 +1,41 @@
+/** Transfers that the kernel carries, over every path; and an engine that dies again and again beside them. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Path } from '../e2e/support/carried';
+import { tests } from './programs';
+import type { Proof } from './proof';
+import { byResult, type Run } from './rows';
+
+const PATHS_TEST = 'test/e2e/transfer-carried.test.ts';
+
+export const carried: Proof = {
+  name: 'carried',
+  shows: 'transfers that the kernel carries arrive unchanged over narrow paths, bridges and macvlans, with loss',
+  takes: '30 minutes, root',
+  needsRoot: true,
+  section: { file: 'docs/reliability.md', name: 'carried' },
+  smallest: { tests: [PATHS_TEST] },
+  full: async (say) => {
+    const folder = mkdtempSync(join(tmpdir(), 'acsplit-carried-'));
+    const failures: string[] = [];
+    const runs: Run[] = [];
+    try {
+      for (const family of ['4', '6']) {
+        const file = join(folder, family);
+        const environment = { ACSPLIT_FAMILY: family, ACSPLIT_CARRIED: 'all', ACSPLIT_CARRIED_RESULTS: file };
+        const found = await tests([PATHS_TEST], environment)(say);
+        failures.push(...found.failures);
+        for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
+          const { mtu, place, device, offloads, loses } = JSON.parse(line) as Path;
+          const at = [`IPv${family}`, device, `MTU ${mtu}`, place];
+          at.push(offloads ? 'offloads' : 'no offloads', loses ? 'loss' : 'no loss');
+          runs.push({ at, result: 'the same bytes, carried' });
+        }
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    return { failures, text: byResult(runs) };
+  },
+};
