@@ -1,6 +1,6 @@
 /** The tables' entries as plain objects, for people. Walks whole tables, so it is not for the packet path. */
 import { type Address, formatAddress, isSameAddress } from '../packet/address';
-import { type ActivatedCpes } from '../tables/activated-cpes';
+import { ActivatedCpes } from '../tables/activated-cpes';
 import { Seen } from '../tables/connection-row';
 import { type ConnectionTable } from '../tables/connection-table';
 import { type TtlTable } from '../tables/ttl-table';
@@ -37,6 +37,8 @@ export interface Search {
   limit: number;
   /** Only entries of this CPE. */
   cpe?: Address | undefined;
+  /** Only entries of this server, by its id: the ITMS's requests, a collector's sessions. */
+  owner?: number | undefined;
   /** The slot to start from: `next` of the previous page. */
   from?: number;
   /** Most slots to scan: a table may be large and empty. */
@@ -84,15 +86,21 @@ export function activationEntries(state: SplitterState, search: Search): Page<Ac
   );
 }
 
+/** An activation that is over may stay, because its CPE is asked. */
+function hasOwner(rows: Rows, slot: number): boolean {
+  return !(rows instanceof ActivatedCpes) || isStanding(rows, slot);
+}
+
 interface Rows {
   table: TtlTable;
   cpe(slot: number): Address;
+  owner(slot: number): number;
 }
 
 /** IPv4's entries, then IPv6's, with consecutive slot numbers. */
 function walk<R extends Rows, T>(
   state: SplitterState,
-  { limit, cpe, from = 0, slots = Infinity }: Search,
+  { limit, cpe, owner, from = 0, slots = Infinity }: Search,
   rowsOf: (family: FamilyState) => R,
   entryOf: (rows: R, slot: number, family: FamilyState) => T,
 ): Page<T> {
@@ -104,6 +112,7 @@ function walk<R extends Rows, T>(
     for (let slot = Math.max(0, from - first); slot < table.slotCount; slot++) {
       if (entries.length >= limit || first + slot - from >= slots) return { entries, next: first + slot };
       if (!table.isLive(slot) || (cpe && !isSameAddress(rows.cpe(slot), cpe))) continue;
+      if (owner !== undefined && (rows.owner(slot) !== owner || !hasOwner(rows, slot))) continue;
       entries.push(entryOf(rows, slot, family));
     }
     first += table.slotCount;

@@ -7,13 +7,17 @@ import { type ActivationEntry, type ConnectionEntry } from '../../splitter/entri
 import { requireAddress } from '../addresses';
 import { asker } from '../ask';
 import { Columns } from '../columns';
-import { UsageError } from '../../configuration/errors';
+import { Failure, UsageError } from '../../configuration/errors';
 import { engineOptions, type EngineOptions, type GlobalOptions, jsonOption } from '../options';
+import { SORT_KEYS, sortEntries, type SortKey } from '../sort-entries';
 import { endpoint } from '../trace-text';
 
 interface TablesOptions extends EngineOptions {
   table: TableWord;
   cpe?: string | undefined;
+  collector?: string | undefined;
+  sort?: SortKey | undefined;
+  reverse: boolean;
   limit: number;
   json: boolean;
 }
@@ -27,6 +31,17 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
       .positional('table', { choices: TABLES.map(({ word }) => word), demandOption: true, describe: 'which table' })
       .options(engineOptions)
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only the entries of this CPE' })
+      .option('collector', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'only the entries of this collector, or itms',
+      })
+      .option('sort', {
+        choices: SORT_KEYS,
+        requiresArg: true,
+        describe: 'by this column, the least first; reads the whole table',
+      })
+      .option('reverse', { type: 'boolean', default: false, describe: 'with --sort: the greatest first' })
       .option('limit', {
         type: 'number',
         requiresArg: true,
@@ -35,14 +50,20 @@ export const tablesCommand: CommandModule<GlobalOptions, TablesOptions> = {
       })
       .option('json', jsonOption)
       .example('$0 tables activated', 'which CPEs are armed, and for which collector')
-      .example('$0 tables connections --cpe 10.1.0.5', 'the diverted connections of one CPE'),
+      .example('$0 tables connections --cpe 10.1.0.5', 'the diverted connections of one CPE')
+      .example('$0 tables connections --collector c1 --sort idle', 'those of one collector, the busiest first'),
   handler: printTable,
 };
 
 async function printTable(options: TablesOptions): Promise<void> {
   const { table, cpe, limit, json } = options;
   if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageError('--limit must be a whole number of 1 or more');
-  const filter = cpe === undefined ? {} : { cpe: requireAddress(cpe) };
+  if (options.reverse && options.sort === undefined) throw new UsageError('--reverse needs --sort');
+  const filter = {
+    ...(cpe === undefined ? {} : { cpe: requireAddress(cpe) }),
+    ...(options.collector === undefined ? {} : { collector: options.collector }),
+  };
+  if (options.sort !== undefined) return printSorted(options, options.sort, filter);
   const { ask } = asker(options);
   const print = json ? jsonPrinter() : textPrinter(table);
   let count = 0;
@@ -54,11 +75,34 @@ async function printTable(options: TablesOptions): Promise<void> {
     count += page.entries.length;
     from = page.next;
     if (count <= limit) continue;
-    const more = cpe === undefined ? `the table holds up to ${page.count}` : 'this CPE has more';
+    const more = Object.keys(filter).length === 0 ? `the table holds up to ${page.count}` : 'there are more';
     process.stderr.write(`only ${limit} shown, ${more}; raise --limit\n`);
     break;
   }
   print.end();
+}
+
+/** All of them must fit into memory. */
+const MOST_SORTED = 200_000;
+
+/** @throws Failure when there are too many */
+async function printSorted(options: TablesOptions, key: SortKey, filter: object): Promise<void> {
+  const { table, limit, json, reverse } = options;
+  const { ask } = asker(options);
+  const entries: TableAnswer['entries'] = [];
+  for (let from: number | undefined = 0; from !== undefined;) {
+    const page = (await ask({ command: 'tables', table, from, limit: MAX_ENTRIES, ...filter })) as TableAnswer;
+    for (const entry of page.entries) entries.push(entry);
+    from = page.next;
+    if (entries.length > MOST_SORTED) {
+      throw new Failure(`more than ${MOST_SORTED} entries cannot be sorted; select some with --cpe or --collector`);
+    }
+  }
+  sortEntries(entries, key, reverse);
+  const print = json ? jsonPrinter() : textPrinter(table);
+  print.entries(entries.slice(0, limit));
+  print.end();
+  if (entries.length > limit) process.stderr.write(`only ${limit} of ${entries.length} shown; raise --limit\n`);
 }
 
 /** Prints entries page by page: a table may be too large to hold in memory. */

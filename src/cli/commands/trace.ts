@@ -16,6 +16,7 @@ import { formatTime, formatTraceEvent } from '../trace-text';
 
 interface TraceOptions extends EngineOptions {
   cpe?: string | undefined;
+  collector?: string | undefined;
   write?: string | undefined;
   json: boolean;
 }
@@ -31,6 +32,7 @@ export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
     parser
       .options(engineOptions)
       .option('cpe', { type: 'string', requiresArg: true, describe: 'only this CPE, with one line per packet' })
+      .option('collector', { type: 'string', requiresArg: true, describe: 'only events of this collector, or itms' })
       .option('write', {
         type: 'string',
         requiresArg: true,
@@ -38,6 +40,7 @@ export const traceCommand: CommandModule<GlobalOptions, TraceOptions> = {
       })
       .option('json', jsonOption)
       .example('$0 trace', 'armed (and why), diverted, closed, contended, remapped')
+      .example('$0 trace --collector c1', 'who is armed for one collector, and what becomes of them')
       .example('$0 trace --cpe 10.1.0.5', 'every packet of one CPE, with its reason')
       .example('$0 trace --cpe 10.1.0.5 --write cpe.pcapng', 'for Wireshark, and for acsplit replay'),
   handler: async (options) => {
@@ -126,7 +129,10 @@ class Tracer {
     else if (answer.restarts !== before.restarts) this.tellRestart('worker', areTablesLost);
     this.events = answer;
     if (answer.missed > 0) process.stderr.write(`${count(answer.missed, 'event')} skipped: the trace fell behind\n`);
-    const ours = answer.events.filter(({ cpe }) => this.only === undefined || cpe === this.only);
+    const { collector } = this.options;
+    const isOurs = ({ cpe, owner }: TraceEvent) =>
+      (this.only === undefined || cpe === this.only) && (collector === undefined || owner === collector);
+    const ours = answer.events.filter(isOurs);
     return ours.map((event) => ({ timeMs: event.timeMs, format: (time) => this.eventLine(event, time) }));
   }
 

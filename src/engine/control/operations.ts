@@ -6,6 +6,7 @@
 import { formatAddress } from '../../packet/address';
 import { type ActivationEntry, type ConnectionEntry, ENTRIES, type Page } from '../../splitter/entries';
 import { EVENTS, type EventRow } from '../../splitter/memory/events';
+import { NOBODY } from '../../splitter/memory/owners';
 import { type Splitter } from '../../splitter/splitter';
 import { tableOfWord, TABLES } from '../../splitter/table-list';
 import { type Answers, type ControlRequest, cpeOf, refuseStranger } from '../shared/control-request';
@@ -78,10 +79,18 @@ function readTable(splitter: Splitter, request: ControlRequest, nowMs: number): 
   const limit = Math.min(wholeNumber(request, 'limit', MAX_ENTRIES, 1), MAX_ENTRIES);
   const { state, tables } = splitter;
   state.advance(nowMs);
-  const search = { cpe, from, limit, slots: MAX_SLOTS };
+  const search = { cpe, owner: ownerOf(splitter, request), from, limit, slots: MAX_SLOTS };
   const table = tableOfWord(request.table);
   if (table === undefined) throw new EngineError(`a table is one of ${TABLES.map(({ word }) => word).join(', ')}`);
   return { ...ENTRIES[table](state, search), count: tables[table].count };
+}
+
+/** @throws EngineError for a name that no server ever had */
+function ownerOf({ state: { owners } }: Splitter, { collector }: ControlRequest): number | undefined {
+  if (collector === undefined) return undefined;
+  const owner = typeof collector === 'string' ? owners.find(collector) : NOBODY;
+  if (owner === NOBODY) throw new EngineError(`no collector is named ${JSON.stringify(collector)}`);
+  return owner;
 }
 
 function wholeNumber(request: ControlRequest, name: string, absent: number, least: number): number {

@@ -41,6 +41,16 @@ export class Owners {
     throw new RangeError(`more than ${MAX_OWNERS - 1} collectors over the life of the tables`);
   }
 
+  /** The id of a name, which may no longer be configured; NOBODY when it was never known. */
+  find(name: string): number {
+    for (let id = ITMS; id < MAX_OWNERS; id++) {
+      const known = this.name(id);
+      if (known === name) return id;
+      if (known === '') return NOBODY;
+    }
+    return NOBODY;
+  }
+
   /** The name of an id; 'itms' for the ITMS, '' when unknown. */
   name(id: number): string {
     if (id === ITMS) return 'itms';

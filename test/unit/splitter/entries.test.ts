@@ -1,4 +1,5 @@
 /** The tables' entries for people: every word of an entry, searches by CPE, and pages that join without a gap. */
+import { ITMS, NOBODY } from '../../../src/splitter/memory/owners';
 import { addressNamed, textOf } from '../../support/family';
 import { parseAddress } from '../../../src/packet/address';
 import { activationEntries, reportEntries, requestEntries, type Search } from '../../../src/splitter/entries';
@@ -35,6 +36,21 @@ test('a remapped request has the port that the CPE sees, and the server’s own'
     ['c1', 50001, 50001],
     ['c2', 61000, 50001],
   ]);
+});
+
+test('only those of one server; an activation that is over is nobody’s', () => {
+  const rig = new Rig().ask('c1').ask('c2', 50002);
+  const { state } = rig.splitter;
+  const [c1, c2] = [state.owners.find('c1'), state.owners.find('c2')];
+  expect(requestEntries(state, { limit: 9, owner: c2 }).entries.map(({ owner }) => owner)).toEqual(['c2']);
+  rig.activate('c1');
+  const armed = (owner: number) =>
+    activationEntries(state, { limit: 9, owner }).entries.map(({ collector }) => collector);
+  expect([armed(c1), armed(c2), armed(ITMS)]).toEqual([['c1'], [], []]);
+  rig.wait(61_000);
+  state.advance(rig.nowMs);
+  expect([armed(c1), activationEntries(state, { limit: 9 }).entries[0]?.phase]).toEqual([[], 'asked']);
+  expect([state.owners.find('itms'), state.owners.find('nobody')]).toEqual([ITMS, NOBODY]);
 });
 
 test('the phases of a connection, the strongest sign first', () => {
