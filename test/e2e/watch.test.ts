@@ -68,7 +68,7 @@ test('the picture in the README is what a terminal shows', async () => {
     if (n % 3 === 0) await stage.wake(n % 2 === 0 ? 'c1' : 'c2', cpe);
     await stage.session(cpe);
   }
-  const picture = await seen(terminal, /^diverted +/m);
+  const picture = await seen(terminal, /^report-to-itms +/m);
   terminal.interrupt();
   await terminal.ended;
   if (process.env.CAPTURE === '1')
@@ -78,7 +78,7 @@ test('the picture in the README is what a terminal shows', async () => {
     );
   const heads = (lines: readonly string[]) =>
     lines
-      .filter((line) => /^(PACKETS|TABLE|VERDICTS|from|[a-z]+ [a-zCPE]+ )/.test(line))
+      .filter((line) => /^(PACKETS|SERVER|TABLE|VERDICTS|from|[a-z]+ [a-zCPE]+ )/.test(line))
       .map((line) => line.split(/ {2,}/)[0]);
   const isLabel = (label: string | undefined) =>
     label !== undefined && !/^[a-z-]+$/.test(label) && !label.startsWith('acsplit');
