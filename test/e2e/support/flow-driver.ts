@@ -8,7 +8,7 @@ import * as fc from 'fast-check';
 import { FLOW_BYTES, NUMBERS_AT } from '../../../src/engine/worker/flow-value';
 import { FlowMirror } from '../../../src/engine/worker/flow-mirror';
 import { Overheard, RING_BYTES } from '../../../src/engine/worker/overheard';
-import { Verdict } from '../../../src/packet/batch';
+import { Side, Verdict } from '../../../src/packet/batch';
 import { type Splitter } from '../../../src/splitter/splitter';
 import { type FamilyState } from '../../../src/splitter/memory/family-state';
 import { loadFastPathAddon, OBJECT_FILE } from '../../../src/steering/fast-path/addon';
@@ -36,6 +36,9 @@ const topology = {
   ...TOPOLOGY,
   collectors: TOPOLOGY.collectors.map((collector) => ({ ...collector, interface: 'coll0' })),
 };
+const SIDES: Record<Party, Side> = { cpe: Side.Cpe, itms: Side.Itms, c1: Side.Collector, c2: Side.Collector };
+/** Of a packet, in which a bit may be turned over: its headers, and a little. */
+const FLIPPED_BYTES = 64;
 const TC_ACT_REDIRECT = 7;
 const ETHERNET_DIGITS = 28;
 const NS_PER_MS = 1e6;
@@ -56,6 +59,8 @@ function configure(): void {
   }
   addon.updateMap(maps.control!, word(Control.Slot), word(1));
 }
+
+type Left = Pick<Outcome, 'verdict' | 'reason' | 'bytes'>;
 
 /** The splitter with the program in front of it. Time is the rig's: what the program has stamped is stamped again. */
 class CarriedRig extends Rig {
@@ -93,24 +98,38 @@ class CarriedRig extends Rig {
   }
 
   override sendBytes(from: Party, packet: Uint8Array): Outcome {
+    return this.carry(from, packet) ?? this.queued(() => super.sendBytes(from, packet));
+  }
+
+  /** Any bytes, which need not be a packet. */
+  decideAny(from: Party, packet: Uint8Array): Left {
+    return this.carry(from, packet) ?? this.queued(() => this.decideBytes(SIDES[from], packet, 0));
+  }
+
+  private carry(from: Party, packet: Uint8Array): Outcome | undefined {
     const ran = runAt(this.bootMs, from, packet);
     this.left = undefined;
-    if (ran.verdict === TC_ACT_REDIRECT) {
-      this.carried++;
-      this.left = Buffer.from(ran.frame).toString('hex').slice(ETHERNET_DIGITS);
-      return { verdict: Verdict.AcceptRewritten, reason: 'carried', before: packet, bytes: packet, text: 'carried' };
-    }
+    if (ran.verdict !== TC_ACT_REDIRECT) return undefined;
+    this.carried++;
+    this.left = Buffer.from(ran.frame).toString('hex').slice(ETHERNET_DIGITS);
+    return { verdict: Verdict.AcceptRewritten, reason: 'carried', before: packet, bytes: packet, text: 'carried' };
+  }
+
+  private queued<T>(decide: () => T): T {
     this.hear();
-    const outcome = super.sendBytes(from, packet);
+    const outcome = decide();
     this.mirror.settle();
     return outcome;
   }
 
   /** How the last packet left, a router further, or why it did not. */
-  outcome({ verdict, reason, bytes }: Outcome): string {
-    if (this.left !== undefined) return this.left;
-    return verdict === Verdict.AcceptRewritten ? Buffer.from(forwarded(bytes)).toString('hex') : reason;
+  outcome(of: Left): string {
+    return this.left ?? outcomeOf(of);
   }
+}
+
+function outcomeOf({ verdict, reason, bytes }: Left): string {
+  return verdict === Verdict.AcceptRewritten ? Buffer.from(forwarded(bytes)).toString('hex') : reason;
 }
 
 /** Both families' entries: keys with their values. */
@@ -193,19 +212,33 @@ function play(sequence: readonly Act[]): number {
     take(rig, act, () => rig.follow());
     const [one, other] = last;
     if (one && other) {
-      const wanted =
-        one.verdict === Verdict.AcceptRewritten ? Buffer.from(forwarded(one.bytes)).toString('hex') : one.reason;
-      const got = rig.outcome(other);
-      if (wanted !== got)
-        throw new Error(`${done.join('\n')}\nalone: ${one.text}\ncarried: ${other.text}\n${wanted}\n${got}`);
+      same(done, outcomeOf(one), rig.outcome(other));
+      const flipped = withFlippedBit(one.before, done.length);
+      const from = act.what as Party;
+      done.push(`bit ${done.length}`);
+      same(
+        done,
+        outcomeOf(alone.decideBytes(SIDES[from], flipped.slice(), 0)),
+        rig.outcome(rig.decideAny(from, flipped)),
+      );
     }
     rig.hear();
     for (const { splitter, nowMs } of [alone, rig]) splitter.state.advance(nowMs);
-    const [a, b] = [remembered(alone.splitter), remembered(rig.splitter, rig.mirror)];
-    if (a.join() !== b.join())
-      throw new Error(`${done.join('\n')}\nalone:\n${a.join('\n')}\ncarried:\n${b.join('\n')}`);
+    same(done, remembered(alone.splitter).join('\n'), remembered(rig.splitter, rig.mirror).join('\n'));
   }
   return rig.carried;
+}
+
+function same(done: readonly string[], alone: string, carried: string): void {
+  if (alone !== carried) throw new Error(`${done.join('\n')}\nalone:\n${alone}\ncarried:\n${carried}`);
+}
+
+/** Another bit in each packet. */
+function withFlippedBit(packet: Uint8Array, round: number): Uint8Array {
+  const flipped = Uint8Array.from(packet);
+  const bit = Math.imul(round + 1, 2654435761) >>> 0;
+  flipped[(bit >>> 3) % Math.min(FLIPPED_BYTES, packet.length)]! ^= 1 << (bit & 7);
+  return flipped;
 }
 
 function run({ runs, seed }: FlowOptions): { carried: number; reasons: Record<string, number>; error?: string } {
