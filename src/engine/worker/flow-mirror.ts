@@ -30,6 +30,9 @@ const RETRY_MS = 1000;
 const QUIET_MS = 20;
 /** Given back in one step. */
 const MOST_AT_ONCE = 256;
+/** Slots looked at in one step for carried connections, and how many of these are read. */
+const LOOKED_AT = 512;
+const REFRESHED = 64;
 
 /** The bits that say where a connection stands; below are those of its life, above its owner. */
 const STANDING = 0xffff & ~(Seen.Remapped | Seen.Carried);
@@ -61,6 +64,8 @@ interface Side {
   state: MirroredFamily | undefined;
   entries: ConnectionTable | undefined;
   servers: Servers | undefined;
+  /** The slot last refreshed. */
+  cursor: number;
 }
 
 export interface Connection {
@@ -143,6 +148,7 @@ export class FlowMirror implements FlowListener {
   /** Gives back what is quiet, and tries again to complete the mirror. Call it often. */
   mend(nowMs: number): void {
     this.giveBack();
+    for (const one of Object.values(this.sides)) this.refresh(one);
     if (this.lack === undefined || nowMs - this.triedMs < RETRY_MS) return;
     this.triedMs = nowMs;
     this.repair();
@@ -258,6 +264,19 @@ export class FlowMirror implements FlowListener {
       this.waiting.delete(name);
       // Behind the others, so that each has its turn.
       if (isWaiting) this.waiting.set(name, noted);
+    }
+  }
+
+  /** Tells those who read the table when some carried connections had their last packet. */
+  private refresh(one: Side): void {
+    const { entries } = one;
+    if (entries === undefined) return;
+    let rest = REFRESHED;
+    for (let looked = 0; looked < LOOKED_AT && rest > 0; looked++) {
+      one.cursor = one.cursor + 1 < entries.table.slotCount ? one.cursor + 1 : 0;
+      if (entries.table.state(one.cursor) === 0 || !entries.has(one.cursor, Seen.Carried)) continue;
+      if (this.read(one, one.cursor, this.kept)) touch(entries, one.cursor, this.kept.words, this.bootMs());
+      rest--;
     }
   }
 
@@ -401,6 +420,7 @@ function side(fd: number, words: number): Side {
     state: undefined,
     entries: undefined,
     servers: undefined,
+    cursor: 0,
   };
 }
 

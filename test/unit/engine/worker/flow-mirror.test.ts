@@ -289,3 +289,18 @@ test('a reload that moves a collector takes its connections back, and gives them
   one.follow(makeSplitter(buffer, { ...TOPOLOGY, collectors: [] }));
   expect(state()).toBe(OF_ENGINE);
 });
+
+test('a table tells when a carried connection had its last packet', () => {
+  const splitter = makeSplitter();
+  const one = mirror(splitter);
+  open(splitter);
+  accept(splitter, one);
+  nowMs += 5000;
+  const flows = maps.flows.get(FLOWS.ipv4)!;
+  const value = Buffer.from(flows.get(KEY)!, 'hex');
+  value.writeBigUInt64LE(BigInt(nowMs - 1200) * 1_000_000n, NUMBERS_AT + FlowWord.Spoke * 4);
+  flows.set(KEY, value.toString('hex'));
+  splitter.sweep(nowMs);
+  one.mend(nowMs);
+  expect(reportEntries(splitter.state, { limit: 9 }).entries).toMatchObject([{ idleMs: 1200 }]);
+});
