@@ -4,6 +4,7 @@
 #     sh scripts/setup.sh         what the product needs
 #     sh scripts/setup.sh test    and what the tests need
 #     sh scripts/setup.sh bench   or what the benchmarks need
+#     sh scripts/setup.sh deb     or what builds the Debian packages
 #
 # Installs system packages as root only; anybody else gets the line to run. Says what it does on stderr.
 set -eu
@@ -49,6 +50,7 @@ find_missing() {
     command_from tcprewrite tcpreplay
     grep -qs '^ID=debian' /etc/os-release && command_from perf linux-perf # elsewhere it goes by the kernel's version
   fi
+  [ "$1" != deb ] || command_from dh debhelper
   [ "$1" = test ] || return 0
   command_from clang clang # builds native/fast-path/carry.bpf.o again, to compare
   command_from bpftool bpftool

@@ -68,6 +68,17 @@ export function startFile(interfaces: Interfaces, schemaFile: string): string {
   ].join('\n');
 }
 
+/** The same for a router that has three interfaces: an example, of which the servers' addresses are still to be put in. */
+export function exampleFile(schemaFile: string): string {
+  const [cpe, itms, collector] = ['10.1.0.1', '10.2.0.1', '10.3.0.1'].map((address) => [exampleOf(address)]);
+  return startFile({ eth0: cpe, eth1: itms, eth2: collector }, schemaFile);
+}
+
+function exampleOf(address: string): NetworkInterfaceInfo {
+  const mac = '02:00:00:00:00:01';
+  return { address, netmask: '255.255.0.0', family: 'IPv4', mac, internal: false, cidr: `${address}/16` };
+}
+
 /** The network of an address, without host bits. */
 function networkOf(info: NetworkInterfaceInfo | undefined): string | undefined {
   if (info?.family !== 'IPv4' || info.cidr === null) return undefined;
