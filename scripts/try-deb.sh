@@ -77,8 +77,6 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
   on_router acsplit status >/dev/null 2>&1 && break
   sleep 1
 done
-expect 'doctor' '0 failures, 0 warnings' "$(on_router acsplit doctor || true)"
-
 serve() { # HOST ADDRESS PORT
   mkdir -p "$root/tmp/$1"
   echo "this is the $1" >"$root/tmp/$1/index.html"
@@ -87,7 +85,14 @@ serve() { # HOST ADDRESS PORT
 serve itms 10.2.0.2 7547
 serve collector 10.3.0.2 7547
 serve cpe 10.1.1.1 30005
+for host in itms collector; do
+  for _ in 1 2 3 4 5; do
+    [ -z "$(on "$host" 'ss -Hltn sport = :7547')" ] || break
+    sleep 1
+  done
+done
 fetch() { on "$1" "curl -s -m 5 --retry 5 --retry-connrefused http://$2/"; }
+expect 'doctor' '0 failures, 0 warnings' "$(on_router acsplit doctor || true)"
 expect 'a session' 'the itms' "$(fetch cpe 10.1.0.1:7547)"
 expect 'a Connection Request' 'the cpe' "$(fetch collector 10.1.1.1:30005)"
 expect 'the next session' 'the collector' "$(fetch cpe 10.1.0.1:7547)"

@@ -116,6 +116,8 @@ const NOT_TYPED: Record<string, string> = {
   'npm test -- PATH': 'a synopsis; is what runs this',
   'install -m 644 "$(npm root --global)"/acsplit/systemd/* /etc/systemd/system/':
     'test/e2e/systemd.test.ts looks at the units, package.test.ts at where they lie',
+  'npm run deb': 'takes minutes, mostly to compress Node',
+  'sh scripts/try-deb.sh': 'takes debootstrap and a mirror',
   'npm ci && npm pack': 'test/e2e/package.test.ts packs',
   'npm install --global ./acsplit-*.tgz': 'test/e2e/package.test.ts lays it out and builds it, asking no registry',
   'systemctl daemon-reload': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
