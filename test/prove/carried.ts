@@ -9,6 +9,17 @@ import { byResult, type Run } from './rows';
 
 const PATHS_TEST = 'test/e2e/transfer-carried.test.ts';
 
+const KILLS_TEST = 'test/e2e/kills-carried.test.ts';
+
+export const carriedKills: Proof = {
+  name: 'carried-kills',
+  shows: 'worker, supervisor and both are killed 100 times each while the kernel carries; no engine for 30 s',
+  takes: '20 minutes, root',
+  needsRoot: true,
+  smallest: { tests: [KILLS_TEST] },
+  full: tests([KILLS_TEST], { ACSPLIT_KILLS_CARRIED: '100' }),
+};
+
 export const carried: Proof = {
   name: 'carried',
   shows: 'transfers that the kernel carries arrive unchanged over narrow paths, bridges and macvlans, with loss',

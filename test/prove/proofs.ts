@@ -1,7 +1,7 @@
 /** All proofs, in the order in which `npm run prove` lists them. */
 import type { Proof } from './proof';
 import { benchmarks, replaySpeed } from './benchmarks';
-import { carried } from './carried';
+import { carried, carriedKills } from './carried';
 import { direct } from './direct';
 import { boots, forgers, hostileCpe } from './attacks';
 import { doctor } from './doctor';
@@ -25,6 +25,7 @@ export const PROOFS: readonly Proof[] = [
   replaySpeed,
   kills,
   carried,
+  carriedKills,
   faults,
   flood,
   soak,
