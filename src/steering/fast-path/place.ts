@@ -27,6 +27,8 @@ export function pinDirectory(stateDirectory: string): string {
  */
 export function mountPins(addon: FastPathAddon, instance: string, stateDirectory: string): string {
   const directory = pinDirectory(stateDirectory);
+  // As the engine makes it: other users may pass through to the control socket.
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (addon.isBpffs(directory)) return directory;
   try {
