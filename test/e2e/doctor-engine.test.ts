@@ -22,7 +22,10 @@ beforeAll(async () => {
 afterAll(() => host?.close());
 
 beforeEach(() => expect(host.complaints()).toEqual([]));
-afterEach(() => expect(host.complaints()).toEqual([]));
+afterEach(() => {
+  expect(host.complaints()).toEqual([]);
+  host.note();
+});
 
 /** Root's files are an ordinary user's own to a root without capabilities: modes hold for him. */
 const without = (...capabilities: string[]): string[] => {

@@ -460,7 +460,10 @@ function isWritable(file: string): boolean {
 
 describe('faults that take more than a line to plant', () => {
   beforeEach(() => expect(host.complaints()).toEqual([]));
-  afterEach(() => expect(host.complaints()).toEqual([]));
+  afterEach(() => {
+    expect(host.complaints()).toEqual([]);
+    host.note();
+  });
 
   test('missing rights: what needs them is not looked at, and said so', () => {
     const dropped = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];

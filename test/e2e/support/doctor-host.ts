@@ -43,8 +43,8 @@ export class DoctorHost {
   private readonly started: ChildProcess[] = [];
   /** A fault was planted and perhaps not mended. */
   private isSpoiled = false;
-  /** The last diagnosis. */
-  private tookMs = 0;
+  /** The first finding of a test. */
+  private first: { finding: Finding; ms: number } | undefined;
 
   private constructor(readonly router: RulesHost) {
     this.program('acsplit', `exec ${cli(router.world).join(' ')} "$@"`);
@@ -119,7 +119,6 @@ export class DoctorHost {
       { check, level, message: expect.stringMatching(says) as string, mend: command },
     ]);
     if (see !== undefined) this.shell(see);
-    const { tookMs } = this;
     if (found[0].mend !== null) {
       this.shell(found[0].mend);
       await this.untilHealthy();
@@ -131,15 +130,21 @@ export class DoctorHost {
       await this.untilHealthy();
     }
     this.isSpoiled = false;
-    this.note(found[0], mend !== null, tookMs);
+    this.note();
   }
 
-  /** One line for `npm run prove doctor`, where it asks for them: this test's fault, told and mended. */
-  note({ check, level }: Finding, isByCommand: boolean, ms = this.tookMs): void {
+  /** One line for `npm run prove doctor`, where it asks for them: this test's fault, which is mended now. */
+  note(): void {
+    const { first } = this;
+    this.first = undefined;
     const file = process.env.ACSPLIT_DOCTOR_FAULTS;
-    if (file === undefined) return;
+    if (file === undefined || first === undefined) return;
+    const { finding, ms } = first;
     const fault = expect.getState().currentTestName;
-    appendFileSync(file, `${JSON.stringify({ fault, check, level, ms, isByCommand })}\n`);
+    appendFileSync(
+      file,
+      `${JSON.stringify({ fault, check: finding.check, ms, isByCommand: finding.mend !== null })}\n`,
+    );
   }
 
   /** Waits until doctor finds no fault: an engine that was just started takes a moment. */
@@ -161,10 +166,12 @@ export class DoctorHost {
     const begunMs = performance.now();
     const { status, stdout, stderr } =
       wrapper.length === 0 ? this.router.acsplit('doctor', '--json') : this.doctor([...wrapper], '--json');
-    this.tookMs = performance.now() - begunMs;
+    const ms = performance.now() - begunMs;
     if (stderr !== '') throw new Error(stderr);
     const diagnosed = JSON.parse(stdout) as Diagnosed;
     expect(status).toBe(diagnosed.ok ? 0 : 1);
+    const finding = diagnosed.findings.find(({ level }) => level !== 'ok');
+    if (finding !== undefined) this.first ??= { finding, ms };
     return diagnosed;
   }
 
