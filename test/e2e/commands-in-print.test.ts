@@ -46,6 +46,7 @@ const TYPED: [line: string, prints: RegExp][] = [
   ['acsplit deactivate - < cpes.txt', /^the next session of 10\.1\.0\.6 goes to the ITMS$/m],
   ['acsplit tables connections', /^CPE /],
   ['acsplit tables connections --cpe 10.1.0.5', /^CPE /],
+  ['acsplit tables connections --collector c1 --sort idle', /^CPE /],
   ['acsplit pause', /./],
   ['acsplit resume', /./],
   ['acsplit replay day.pcap --transcript -', /diverted/],
@@ -59,6 +60,11 @@ const TYPED: [line: string, prints: RegExp][] = [
 const STAYING: [line: string, prints: RegExp, meanwhile: string][] = [
   ['acsplit status --watch', /\n.*\d.*\n/, 'true'],
   ['acsplit trace', /10\.1\.0\.5/, 'acsplit activate 10.1.0.5 --collector c1 && acsplit deactivate 10.1.0.5'],
+  [
+    'acsplit trace --collector c1',
+    /10\.1\.0\.5/,
+    'acsplit activate 10.1.0.5 --collector c1 && acsplit deactivate 10.1.0.5',
+  ],
   [
     'acsplit trace --cpe 10.1.0.5',
     /10\.1\.0\.5/,
