@@ -216,6 +216,24 @@ test.each([2 ** 31 - 20_000, 2 ** 32 - 20_000, 2 ** 31 + 5_000_000_000])('at %d 
   expect(traffic.state).toBe('up');
 });
 
+test('what happened while it was down makes it degraded no more', () => {
+  const traffic = new Traffic();
+  for (const n of five) traffic.meet(n, 'refused');
+  for (let n = 10; n < 28; n++) traffic.wait(10).meet(n, 'accepted');
+  for (const n of five.slice(0, 3)) traffic.meet(n, 'refused');
+  traffic.meet(9, 'accepted').wait(1000);
+  expect([traffic.state, traffic.get(Col.Refused)]).toEqual(['up', 8]);
+});
+
+test('a new worker waits with no trial, however long the host is up', () => {
+  const buffer = new ArrayBuffer(Health.BYTES);
+  const traffic = new Traffic(C1, 1, true, { buffer });
+  for (const n of five) traffic.meet(n, 'refused');
+  const next = new Traffic(C1, 1, true, { buffer });
+  next.nowMs = 2 ** 31 + 1_000_000;
+  expect([next.state, next.isTurnedAway()]).toEqual(['down', false]);
+});
+
 test('after a month in which nobody called, five CPEs make it down all the same', () => {
   const traffic = new Traffic();
   traffic.meet(9, 'accepted');
