@@ -121,6 +121,7 @@ describe.each(BACK_ENDS)('with the rights that the unit gives, and iptables-%s',
   beforeAll(() => void (host = hosts.get(backEnd)!));
 
   test('the bundle is installed, the engine runs, a session passes, and all is taken back', async () => {
+    host.configure(host.configurationText.replace('fastPath: off', 'fastPath: on'));
     // With all of root's rights, as `+` says.
     expect(setting('ExecStartPre')).toBe('+acsplit rules install');
     expect(host.rules('install')).toMatchObject({ status: 0, stderr: '' });
@@ -128,13 +129,14 @@ describe.each(BACK_ENDS)('with the rights that the unit gives, and iptables-%s',
     expect(host.rules('check')).toMatchObject({ status: 0, stderr: '' });
     const engine = host.world.start('split', run);
     await until(() => readStatus(host)?.ready === true, 'the engine to be ready');
+    expect(readStatus(host)?.fastPath).toMatchObject({ carries: true, reason: null });
     const service = await host.listen('itms', itms, 7547);
     await host.talk('cpe', CPE, acs, 7547);
     expect(readStatus(host)?.packets.byReason).toMatchObject({ 'to-itms': expect.any(Number) as number });
     for (const pid of [engine.pid!, readStatus(host)!.workers[0].pid]) {
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       expect(status).toMatch(/^NoNewPrivs:\t1$/m);
-      expect(/^CapEff:\t(\w+)$/m.exec(status)?.[1]).toBe('0000000000001000');
+      expect(/^CapEff:\t(\w+)$/m.exec(status)?.[1]).toBe('0000008000001000');
     }
     await service.stop();
     await end(engine);
@@ -182,7 +184,7 @@ describe('the control socket of a group', () => {
 
   test('without membership, and without CAP_CHOWN, the engine names what is missing', () => {
     const run = cli(host.world, 'run', '-c', host.configuration);
-    const { status, stderr } = host.run([...bounded('CAP_NET_ADMIN'), ...run]);
+    const { status, stderr } = host.run([...bounded(setting('CapabilityBoundingSet')), ...run]);
     expect([status, stderr]).toEqual([
       1,
       expect.stringMatching(/^acsplit: controlGroup: [^\n]+SupplementaryGroups=\n$/),
@@ -192,7 +194,7 @@ describe('the control socket of a group', () => {
 
   test('as a member it serves root and the group only', async () => {
     const engine = host.world.start('split', [
-      ...bounded('CAP_NET_ADMIN', GROUP),
+      ...bounded(setting('CapabilityBoundingSet'), GROUP),
       ...cli(host.world, 'run', '-c', host.configuration),
     ]);
     await until(() => readStatus(host)?.ready === true, 'the engine to be ready');

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Status } from '../../../src/engine/report/status';
 import { pause } from './lookout';
 
 const ROOT = join(__dirname, '../../../build/systemd-root');
@@ -22,6 +23,7 @@ itms: { interface: eth1, address: 10.2.0.2 }
 collectors: [{ name: c1, interface: eth2, address: 10.3.0.2 }]
 reportPorts: [7547]
 tables: { capacity: 65536 }
+fastPath: on
 `;
 /** Its activations outlive an engine that is away for longer than the kernel waits. */
 const HOLDING = `${CONFIGURATION}onEngineDown: hold\n`;
@@ -37,6 +39,7 @@ tables: { capacity: 65536 }
 queue: { first: 4 }
 stateDirectory: /run/acsplit-north
 metrics: { listen: 127.0.0.1:9548 }
+fastPath: on
 `;
 const NORTH_CPE = '10.11.0.5';
 
@@ -83,6 +86,7 @@ export function bootedUnits(): void {
   /** The server that answers the CPE; '' when none does. */
   const answers = (): string => inside(session('cpe', '10.1.0.1')).out;
   const northAnswers = (): string => inside(session('north-cpe', '10.11.0.1')).out;
+  const fastPath = (): Status['fastPath'] => (JSON.parse(inside('acsplit status --json').out) as Status).fastPath;
   const configure = (name: string, text: string): void => writeFileSync(join(ROOT, 'etc/acsplit', name), text);
 
   async function until(what: string, limitMs: number, holds: () => boolean): Promise<void> {
@@ -101,7 +105,11 @@ export function bootedUnits(): void {
     configure('acsplit.yaml', CONFIGURATION);
     configure('north.yaml', NORTH);
     const words = ['-D', ROOT, '--boot', '--private-network', '--register=no', '--keep-unit', '--machine=acsplit-test'];
-    container = spawn('systemd-nspawn', [...words, '--capability=CAP_NET_ADMIN,CAP_NET_RAW'], { stdio: 'pipe' });
+    container = spawn(
+      'systemd-nspawn',
+      [...words, '--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_BPF', '--system-call-filter=bpf'],
+      { stdio: 'pipe' },
+    );
     for (const stream of [container.stdout!, container.stderr!]) {
       stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4000)));
     }
@@ -123,12 +131,13 @@ export function bootedUnits(): void {
     clearTimeout(killer);
   });
 
-  test('it is enabled as the manual says: active once verdicts flow, with one capability', async () => {
+  test('it is enabled as the manual says: active once verdicts flow, with two capabilities', async () => {
     expect(inside('systemctl daemon-reload && systemctl enable --now acsplit acsplit-rules.timer').status).toBe(0);
     expect(shown('ActiveState')).toBe('active');
     expect(answers()).toBe('itms');
     expect(inside('acsplit status --json').out).toContain('"to-itms"');
-    expect(inside(`cat /proc/${shown('MainPID')}/status`).out).toMatch(/^CapEff:\t0000000000001000$/m);
+    expect(inside(`cat /proc/${shown('MainPID')}/status`).out).toMatch(/^CapEff:\t0000008000001000$/m);
+    expect(fastPath()).toMatchObject({ carries: true, interfaces: ['eth0', 'eth1'], reason: null });
     expect(inside(`acsplit activate ${CPE} --collector c1`).status).toBe(0);
     expect(answers()).toBe('c1');
   });
@@ -136,6 +145,29 @@ export function bootedUnits(): void {
   test('the log bears priorities', () => {
     expect(inside('journalctl -u acsplit -p 6..6 -o cat').out).toMatch(/^\{"level":"info".*"event":"ready"/m);
     expect(inside('journalctl -u acsplit -p 5 -o cat').out).not.toContain('"event":"ready"');
+  });
+
+  test('the maps that the kernel carries by outlive the engine, and its mounts', async () => {
+    const pid = shown('MainPID');
+    answers();
+    const before = fastPath().packets['carried-to-itms']!;
+    inside('systemctl restart acsplit');
+    await untilActive();
+    expect(shown('MainPID')).not.toBe(pid);
+    expect(before).toBeGreaterThan(0);
+    expect(fastPath().packets['carried-to-itms']).toBeGreaterThanOrEqual(before);
+    expect(inside('ls /run/acsplit/fast-path').out).toContain('program');
+  });
+
+  test('its rules removed and installed again: it carries again, without a restart', async () => {
+    const pid = shown('MainPID');
+    expect(inside('systemctl stop acsplit-rules.timer; acsplit rules remove').out).toContain('from 2 interfaces');
+    await until('none', START_MS, () => !fastPath().carries);
+    expect(inside('ls /run/acsplit').out).not.toMatch(/^fast-path$/m);
+    expect(inside('acsplit rules install; systemctl start acsplit-rules.timer').status).toBe(0);
+    await until('the kernel', START_MS, () => fastPath().carries);
+    expect(inside('ls /run/acsplit/fast-path').out).toContain('program');
+    expect([answers(), shown('MainPID')]).toEqual(['itms', pid]);
   });
 
   test('systemd itself finds little left to take away', () => {
@@ -217,7 +249,7 @@ export function bootedUnits(): void {
     test('is enabled as the manual says, and each serves its own CPEs', () => {
       const before = first();
       expect(inside(`systemctl enable --now ${north} acsplit-rules@north.timer`).status).toBe(0);
-      expect(inside(`cat /proc/${shown('MainPID', north)}/status`).out).toMatch(/^CapEff:\t0000000000001000$/m);
+      expect(inside(`cat /proc/${shown('MainPID', north)}/status`).out).toMatch(/^CapEff:\t0000008000001000$/m);
       expect([answers(), northAnswers()]).toEqual(['itms', 'north-itms']);
       expect(inside(`acsplit activate ${NORTH_CPE} --collector c1 --instance north`).status).toBe(0);
       expect([answers(), northAnswers()]).toEqual(['itms', 'north-c1']);

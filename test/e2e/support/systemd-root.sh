@@ -10,7 +10,7 @@ if [ ! -e "$root/usr/bin/systemctl" ]; then
   rm -rf "$root"
   mkdir -p "$root"
   debootstrap --variant=minbase \
-    --include=systemd,systemd-sysv,dbus,iproute2,iptables,ipset,procps,kmod,libstdc++6,libnetfilter-queue1,libmnl0 \
+    --include=systemd,systemd-sysv,dbus,iproute2,iptables,ipset,procps,kmod,libstdc++6,libnetfilter-queue1,libmnl0,libbpf1 \
     bookworm "$root" >"$root.log" || {
     tail -n 5 "$root.log"
     exit 1
