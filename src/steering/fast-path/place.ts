@@ -1,5 +1,5 @@
 /** Where an instance's filters stand, and what it remembers of them. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FastPathAddon } from './addon';
 
@@ -83,6 +83,11 @@ export function remember(stateDirectory: string, memory: Omit<Memory, 'boot'>): 
 /** `rules remove` has it forgotten, and an engine that runs then attaches nothing until this allows it. */
 export function allowFastPath(stateDirectory: string): void {
   if (recall(stateDirectory) === undefined) remember(stateDirectory, { programId: 0, clsact: [] });
+}
+
+/** Also of another boot, or of what a container calls one: its programs may still be attached. */
+export function isRemembered(stateDirectory: string): boolean {
+  return existsSync(file(stateDirectory));
 }
 
 export function forget(stateDirectory: string): void {

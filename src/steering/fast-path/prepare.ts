@@ -1,6 +1,6 @@
 /** What `acsplit rules install` does for an engine that may not mount, such as a systemd unit's. */
 import { loadFastPathAddon } from './addon';
-import { allowFastPath, mountPins } from './place';
+import { allowFastPath, isRemembered, mountPins } from './place';
 
 /**
  * Mounts the bpffs of an instance's pins where this process may, and lets an engine that runs attach again after
@@ -9,7 +9,7 @@ import { allowFastPath, mountPins } from './place';
 export function prepareFastPath(instance: string, stateDirectory: string): void {
   try {
     mountPins(loadFastPathAddon(), instance, stateDirectory);
-    allowFastPath(stateDirectory);
+    if (!isRemembered(stateDirectory)) allowFastPath(stateDirectory);
   } catch {
     // The engine says why it cannot carry.
   }
