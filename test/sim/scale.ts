@@ -17,6 +17,7 @@ const DETAILS = [
   'packets a batch',
   'share of one core, sweeping',
   'the same, in the busiest second',
+  'memory of the tables',
 ];
 
 export function describeFigures(figures: Figures): string {
@@ -65,7 +66,7 @@ function rowsOf(figures: Figures): Row[] {
     ['`connectionRequests` at the most', entries(peaks.requests)],
     ['`activatedCpes` at the most', entries(peaks.activations)],
     ['`reportConnections` at the most', entries(peaks.reports)],
-    [`memory of tables of ${whole(capacityEntries)} entries`, `${whole(figures.tableBytes / MEBIBYTE)} MiB`],
+    ['memory of the tables', `${whole(figures.tableBytes / MEBIBYTE)} MiB for ${whole(capacityEntries)} entries each`],
   ];
 }
 
