@@ -121,6 +121,12 @@ async function untilWokenAt(cpe: CpeSettings, server: string): Promise<void> {
 /** Every command of the installation, and what must come of it; `isRunning`: after the engine's start. */
 const WALK: Record<string, (isRunning: boolean) => unknown> = {
   'acsplit --version': () => expect(acsplit('--version').stdout).toMatch(/^\d+\.\d+\.\d+/),
+  'acsplit config init > new.yaml': () => {
+    const begun = output('config init');
+    expect(begun).toContain('activation: off');
+    expect(begun).toMatch(/^ {2}interface: eth0$/m);
+  },
+  'acsplit config check -c new.yaml': () => expect(output('config check')).toMatch(/ is valid: \d collectors?$/m),
   'acsplit doctor': (isRunning) => {
     const { findings } = JSON.parse(acsplit('doctor --json').stdout) as { findings: Finding[] };
     const bad = findings.filter(({ level }) => level !== 'ok').map(({ check }) => check);
