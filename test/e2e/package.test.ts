@@ -111,7 +111,8 @@ describe('npm pack', () => {
     const compiled = filesBelow('src').flatMap((path) =>
       ['.js', '.d.ts'].map((extension) => path.replace(/^src/, 'dist').replace(/\.ts$/, extension)),
     );
-    expect(files.filter((path) => path.startsWith('dist/'))).toEqual(compiled.sort());
+    // And the JSON Schema of the configuration, which comes of it.
+    expect(files.filter((path) => path.startsWith('dist/'))).toEqual(['dist/acsplit.schema.json', ...compiled].sort());
   });
 
   test.each(['native', 'iptables', 'docs', 'systemd'])('%s/ is whole', (folder) => {
