@@ -32,6 +32,8 @@ const SMOOTHING = 1 / 8;
 /** Most SYNs judged in one sweep. */
 const JUDGED_PER_SWEEP = 1024;
 const EVALUATE_MS = 250;
+/** An engine that has not swept for so long stood still; answers may lie in its queues. It sweeps forty times a second. */
+const STALL_MS = 500;
 
 /** A server's serving address. */
 export interface WatchedServer {
@@ -63,6 +65,7 @@ export class Health implements ServerWatch {
   /** The same as int32, modulo 2^32: no object on the heap. */
   private tick = 0;
   private evaluatedTick = 0;
+  private sweptTick = 0;
   /** By row: when the next trial session may begin, and when it last accepted a connection, if `hasAccepted`. */
   private readonly trialAt = new Int32Array(ROWS);
   private readonly acceptedAt = new Int32Array(ROWS);
@@ -199,6 +202,10 @@ export class Health implements ServerWatch {
 
   sweep(): void {
     const { pending, rows, tick, watched } = this;
+    const isStalled = !this.isCapture && ((tick - this.sweptTick) | 0) > STALL_MS;
+    this.sweptTick = tick;
+    // Their servers may have answered in time.
+    if (isStalled) pending.forgive();
     for (let judged = 0; judged < JUDGED_PER_SWEEP; judged++) {
       const slot = pending.judge(tick);
       if (slot < 0) break;

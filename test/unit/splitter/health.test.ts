@@ -123,6 +123,16 @@ describe.each([
   });
 });
 
+test('an engine that stood still blames no server for the silence', () => {
+  const traffic = new Traffic();
+  for (const n of five) traffic.syn(n);
+  traffic.nowMs += 10_000;
+  expect(traffic.wait(5000).state).toBe('up');
+  expect(traffic.counts).toEqual([5, 0, 0, 0]);
+  for (const n of five) traffic.meet(n + 10, 'silent');
+  expect(traffic.wait(3000).state).toBe('down');
+});
+
 test('four CPEs do not make it down, however often they fail', () => {
   const traffic = new Traffic();
   for (let round = 0; round < 20; round++) for (const n of five.slice(0, 4)) traffic.meet(n, 'refused').wait(100);
