@@ -1,24 +1,16 @@
-/** Options that would do nothing in the company they are in: refused, because whoever types one expects an effect. */
+/** Options that would do nothing in the company they are in: refused, because they were typed for an effect. */
 
 import { UsageError } from '../configuration/errors';
 
-/** By command; `*` for all. */
+/** By command. */
 type Row = readonly [command: string, option: string, other: string];
 
 const NEEDS: readonly Row[] = [
   ['status', 'interval', 'watch'],
   ['replay', 'keep-dropped', 'output'],
 ];
-const EXCLUDES: readonly Row[] = [
-  ['doctor', 'quiet', 'json'],
-  ['*', 'config', 'socket'],
-  // `rules remove --instance` also reads the configuration.
-  ...['status', 'tables', 'trace', 'history', 'activate', 'deactivate', 'pause', 'resume'].map((command): Row => [
-    command,
-    'config',
-    'instance',
-  ]),
-];
+/** Not --config beside --socket: who pauses an engine at night must not be told to type it again. */
+const EXCLUDES: readonly Row[] = [['doctor', 'quiet', 'json']];
 /** Commands that read no configuration. */
 const WITHOUT_CONFIGURATION = ['lab'];
 
@@ -28,7 +20,7 @@ const LETTERS: Readonly<Record<string, string>> = { config: 'c', watch: 'w', out
 /** @param words of the command line, the command first. @throws UsageError */
 export function refuseIgnored(words: readonly string[]): void {
   const [command] = words;
-  const isFor = ([of]: Row) => of === '*' || of === command;
+  const isFor = ([of]: Row) => of === command;
   const has = (option: string) => words.some((word) => isOption(word, option));
   for (const [, option, other] of NEEDS.filter(isFor)) {
     if (has(option) && !has(other)) throw new UsageError(`--${option} does nothing without --${other}`);
