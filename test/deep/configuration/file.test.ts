@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfiguration, parseConfiguration } from '../../../src/configuration/configuration';
 import { ConfigurationError, UsageError } from '../../../src/configuration/errors';
-import { SMALLEST } from './sources';
+import { SMALLEST } from '../../unit/configuration/sources';
 
 describe('a file that cannot be read is refused in one line', () => {
   const directory = mkdtempSync(join(tmpdir(), 'acsplit-configuration-'));

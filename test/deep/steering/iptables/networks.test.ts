@@ -4,7 +4,7 @@ import { formatIpv4, parseNetwork } from '../../../../src/packet/address';
 import { renderRules } from '../../../../src/steering/iptables';
 import { asText, contains } from '../../../../src/steering/iptables/family';
 import { quotable, setEntries } from '../../../../src/steering/iptables/networks';
-import { ITMS, plain } from './topologies';
+import { ITMS, plain } from '../../../unit/steering/iptables/topologies';
 
 const networks = (...texts: string[]) => texts.map((text) => parseNetwork(text)!);
 const MANY = Array.from({ length: 4096 }, (_, index) => `${formatIpv4((100 << 24) | (index << 9))}/24`);

@@ -5,8 +5,15 @@
 
 import { type Family } from '../../../../src/packet/address';
 import { renderRules } from '../../../../src/steering/iptables';
-import { HOLD, ITMS, plain } from './topologies';
-import { type Connection, KernelSets, type Router, trace, type Trace, type TracedPacket } from './tracer';
+import { HOLD, ITMS, plain } from '../../../unit/steering/iptables/topologies';
+import {
+  type Connection,
+  KernelSets,
+  type Router,
+  trace,
+  type Trace,
+  type TracedPacket,
+} from '../../../unit/steering/iptables/tracer';
 
 interface Places {
   family: Family;
