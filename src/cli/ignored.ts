@@ -1,4 +1,4 @@
-/** Options that would do nothing in the company they are in: refused, because they were typed for an effect. */
+/** Refuses options that would do nothing beside, or without, others: they were typed for an effect. */
 
 import { UsageError } from '../configuration/errors';
 
@@ -9,7 +9,7 @@ const NEEDS: readonly Row[] = [
   ['status', 'interval', 'watch'],
   ['replay', 'keep-dropped', 'output'],
 ];
-/** Not --config beside --socket: who pauses an engine at night must not be told to type it again. */
+/** Not --config beside --socket: in an emergency, nobody should have to type `pause` twice. */
 const EXCLUDES: readonly Row[] = [['doctor', 'quiet', 'json']];
 /** Commands that read no configuration. */
 const WITHOUT_CONFIGURATION = ['lab'];

@@ -1,7 +1,7 @@
 /**
  * Mirrors the report table into the maps of the fast path. The table is the truth of which connections there are: each
- * change reaches the map while the packet is decided, before its verdict leaves. Whoever has a connection, the engine or
- * the program, writes its numbers (FlowState):
+ * change reaches the map while the packet is decided, before its verdict leaves. Either the engine or the program has a
+ * connection, and writes its numbers (FlowState):
  *
  *     SYN of the CPE      the engine's
  *     SYN+ACK             offered; the CPE's valid ACK makes it the program's, which carries ACKs and data
