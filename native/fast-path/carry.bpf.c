@@ -30,7 +30,8 @@
 #define TCP_RST 4
 #define TCP_ACK 16
 /* As long as the engine keeps an idle connection (ttl.established). */
-#define FOREIGN_NS (7500ULL * 1000000000ULL)
+#define FOREIGN_NS (7500LL * 1000000000LL)
+#define NS_PER_MS 1000000LL
 #define MAX_INTERFACES 8192
 #define MAX_PORT_KEYS 256
 #define MAX_NETWORKS 16384
@@ -72,6 +73,11 @@ MAP(BPF_MAP_TYPE_LRU_HASH, struct address6, __u64, MAX_WATCHED, 0) watched6 SEC(
 MAP(BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, REASONS, 0) counters SEC(".maps");
 
 char program_license[] SEC("license") = "GPL";
+
+/* Since a time that another core may have noted a moment after this one looked at the clock: then below 0. */
+static __always_inline __s64 since(__u64 time) {
+  return (__s64)(bpf_ktime_get_boot_ns() - time);
+}
 
 static __always_inline void count(__u32 reason) {
   __u64 *counter = bpf_map_lookup_elem(&counters, &reason);
@@ -186,7 +192,7 @@ static __always_inline int is_engine_dead(void) {
 static __always_inline int is_expired(const struct flow *flow) {
   __u32 at = flow->numbers.state == FLOW_OFFERED ? CONTROL_OFFERED_MS : CONTROL_CARRIED_MS;
   __u32 *life = bpf_map_lookup_elem(&control, &at);
-  return life && *life != 0 && (bpf_ktime_get_boot_ns() - flow->numbers.spoke) / 1000000 > *life;
+  return life && *life != 0 && since(flow->numbers.spoke) > *life * NS_PER_MS;
 }
 
 /* Whether the engine decides this packet, whatever its numbers; 0, or the reason to pass. */
@@ -412,7 +418,7 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   if (is_watched4(cpe)) return pass(WATCHED);
   if (is_of_itms) {
     __u64 *spoke = bpf_map_lookup_elem(&foreign4, &key);
-    if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
+    if (spoke && since(*spoke) < FOREIGN_NS) return pass(FOREIGN);
   } else if (!is_local4(skb, source, destination)) {
     return pass(STANDBY);
   }
@@ -575,7 +581,7 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   if (is_watched6(key.cpe)) return pass(WATCHED);
   if (is_of_itms) {
     __u64 *spoke = bpf_map_lookup_elem(&foreign6, &key);
-    if (spoke && bpf_ktime_get_boot_ns() - *spoke < FOREIGN_NS) return pass(FOREIGN);
+    if (spoke && since(*spoke) < FOREIGN_NS) return pass(FOREIGN);
   } else if (!is_local6(skb, source, destination)) {
     return pass(STANDBY);
   }

@@ -5,6 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { boottimeMs } from '../../src/engine/shared/binding';
+import { FLOW_BYTES, FlowState, FlowWord, NUMBERS_AT } from '../../src/engine/worker/flow-value';
 import { buildTcp, type TcpPacket } from '../../src/packet/builder';
 import { PacketBatch, Side, Verdict } from '../../src/packet/batch';
 import { TcpFlag } from '../../src/packet/tcp';
@@ -14,7 +16,7 @@ import { loadFastPathAddon } from '../../src/steering/fast-path/addon';
 import { probe } from '../../src/steering/fast-path/probe';
 import { fixtureStories } from '../support/fixture-packets';
 import { TemporaryFolder } from '../support/temporary';
-import type { Carried, CarryFrame } from './support/carry-driver';
+import type { Carried, CarryFrame, CarryOptions } from './support/carry-driver';
 import { type Frame, forwarded, frameOf } from './support/frames';
 import { TestNetwork } from './support/netns';
 
@@ -50,10 +52,11 @@ beforeAll(() => {
 });
 afterAll(() => network?.remove());
 
-async function carry(sent: readonly Sent[], flows: string[] = [], topology = TOPOLOGY): Promise<Carried[]> {
+async function carry(sent: readonly Sent[], flows: CarryOptions['flows'] = [], carriedMs?: number): Promise<Carried[]> {
   const frames: CarryFrame[] = sent.map((one) => ({ link: LINKS[one.side]!, frame: frameOf(one) }));
   const file = folder.file('frames.json', JSON.stringify(frames));
-  const driver = network.startScript('router', 'carry-driver.ts', { topology, frames: file, flows });
+  const options: CarryOptions = { topology: TOPOLOGY, frames: file, flows, ...(carriedMs && { carriedMs }) };
+  const driver = network.startScript('router', 'carry-driver.ts', options);
   return driver.line<Carried[]>();
 }
 
@@ -253,6 +256,42 @@ describe('everything else is passed on untouched, for a reason', () => {
       ['ip', 'address', 'add', '10.1.0.1/16', 'dev', 'cpe0'],
     );
     expect((await carry([fromCpe()])).map(({ reason }) => reason)).toEqual(['carried-to-itms']);
+  });
+});
+
+describe('a diverted connection', () => {
+  /** As the program keeps it, its last packet so long ago. */
+  function carriedFlow(silentMs: number): Uint8Array {
+    const value = new Uint8Array(FLOW_BYTES);
+    const words = new DataView(value.buffer, NUMBERS_AT);
+    words.setBigUint64(FlowWord.Spoke * 4, BigInt(Math.round((boottimeMs() - silentMs) * 1e6)), true);
+    words.setInt32(FlowWord.State * 4, FlowState.Carried, true);
+    words.setUint32(FlowWord.Server * 4, 0x0a030002);
+    const { sequence, acknowledgement } = CPE4;
+    const numbers = [
+      0,
+      acknowledgement,
+      sequence,
+      sequence! + 9999,
+      sequence,
+      acknowledgement,
+      acknowledgement! + 9999,
+    ];
+    numbers.forEach((number, i) => words.setUint32((FlowWord.Isn + i) * 4, number!, true));
+    return value;
+  }
+
+  it('is the engine’s once it has been silent for its life, but not when another core has just noted a later time', async () => {
+    const key = '0a0102039c411d7b';
+    const reasonAfter = async (silentMs: number) => {
+      const value = Buffer.from(carriedFlow(silentMs)).toString('hex');
+      return (await carry([fromCpe()], [{ key, value }], 600_000))[0]!.reason;
+    };
+    expect([await reasonAfter(500_000), await reasonAfter(700_000), await reasonAfter(-5000)]).toEqual([
+      'carried-to-collector',
+      'diverted',
+      'carried-to-collector',
+    ]);
   });
 });
 

@@ -27,6 +27,8 @@ export interface CarryOptions {
   flows: (string | { key: string; value: string })[];
   /** CONTROL_ALIVE_UNTIL */
   aliveUntilMs?: number;
+  /** CONTROL_CARRIED_MS */
+  carriedMs?: number;
 }
 
 export interface CarryFrame {
@@ -45,7 +47,7 @@ export interface Carried {
   copies: string[];
 }
 
-function run({ topology, frames, flows, aliveUntilMs }: CarryOptions): Carried[] {
+function run({ topology, frames, flows, aliveUntilMs, carriedMs }: CarryOptions): Carried[] {
   const addon = loadFastPathAddon();
   const { program, maps } = addon.load(readFileSync(OBJECT_FILE), '', { flows4: 64, flows6: 64 });
   const links = addon.links();
@@ -67,6 +69,7 @@ function run({ topology, frames, flows, aliveUntilMs }: CarryOptions): Carried[]
     return { fd, key };
   });
   if (aliveUntilMs !== undefined) addon.updateMap(maps.control!, word(Control.AliveUntil), word(aliveUntilMs));
+  if (carriedMs !== undefined) addon.updateMap(maps.control!, word(Control.CarriedMs), word(carriedMs));
   addon.updateMap(maps.control!, word(Control.Slot), word(1));
   addon.updateMap(maps.control!, word(Control.Open), word(1));
   const count = () => addon.readCounters(maps.counters!, CARRY_REASONS.length);
