@@ -60,6 +60,8 @@ find_missing() {
   command_from nginx nginx-light # a server with habits
   command_from openssl openssl
   command_from keepalived keepalived
+  command_from redis-server redis-server
+  command_from conntrackd conntrackd # the rival of two routers
   command_from nft nftables
   command_from shellcheck shellcheck
   command_from systemd-analyze systemd

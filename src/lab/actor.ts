@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import { readLines, type Answer, type Happening, type Line } from './lines';
-import { end, type Role, type World } from './world';
+import { end, type Launcher } from './rooms';
+import { type Role } from './world';
 
 /** Limit for one command or one awaited event; far longer than any that succeeds. */
 const PATIENCE_MS = 60_000;
@@ -43,7 +44,7 @@ export class Actor<E extends Happening> {
    * @param settings its one argument, as JSON
    */
   static async start<E extends Happening>(
-    world: World,
+    world: Launcher,
     role: Role,
     name: string,
     program: string,
@@ -58,7 +59,7 @@ export class Actor<E extends Happening> {
 
   /** Starts any program that speaks the actors' protocol, and waits until it is ready. */
   static async launch<E extends Happening>(
-    world: World,
+    world: Launcher,
     role: Role,
     name: string,
     argv: readonly string[],

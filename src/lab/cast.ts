@@ -4,7 +4,11 @@ import { Actor } from './actor';
 import type { ConnectionRequestOrder, ConnectionRequestOutcome } from './connection-request';
 import type { CpeEvent, CpesSettings } from './cpe-actor';
 import type { CpeSettings, Session } from './cpe';
-import { REPORT_PORT, type Role, type World } from './world';
+import { type Launcher } from './rooms';
+import { type Places, REPORT_PORT, type Role } from './world';
+
+/** A world, as far as the hosts must know it. */
+export type Scene = Launcher & { readonly places: Places };
 
 export type Sighting = Extract<AcsEvent, { event: 'inform' }>;
 export type WakeOptions = Omit<ConnectionRequestOrder, 'url' | 'from'>;
@@ -13,7 +17,7 @@ export type WakeOptions = Omit<ConnectionRequestOrder, 'url' | 'from'>;
 export class Acs {
   private constructor(readonly actor: Actor<AcsEvent>) {}
 
-  static async start(world: World, role: Role, name: string, address: string): Promise<Acs> {
+  static async start(world: Launcher, role: Role, name: string, address: string): Promise<Acs> {
     const settings: AcsSettings = { name, address, reportPort: REPORT_PORT };
     return new Acs(await Actor.start<AcsEvent>(world, role, name, 'acs-actor', settings));
   }
@@ -58,7 +62,7 @@ export class Cpes {
     readonly settings: readonly CpeSettings[],
   ) {}
 
-  static async start(world: World, cpes: readonly CpeSettings[]): Promise<Cpes> {
+  static async start(world: Scene, cpes: readonly CpeSettings[]): Promise<Cpes> {
     const settings: CpesSettings = { acs: { address: world.places.acs, port: REPORT_PORT }, cpes: [...cpes] };
     return new Cpes(await Actor.start<CpeEvent>(world, 'cpe', 'cpes', 'cpe-actor', settings), cpes);
   }
@@ -103,7 +107,7 @@ export interface Cast {
 }
 
 export async function startCast(
-  world: World,
+  world: Scene,
   cpes: readonly CpeSettings[],
   options: { secondCollector?: boolean } = {},
 ): Promise<Cast> {

@@ -9,12 +9,11 @@
  * The splitter's namespace forwards, with strict reverse path filtering, as routers do. The outside namespace, a fourth
  * network unrelated to TR-069, is created on demand.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Family } from '../packet/address';
-import { execute, ipBatch, isAlive, isStale, nextPrefix, removeNamespaces, removeStaleNamespaces } from './namespaces';
+import { ipBatch } from './namespaces';
+import { FORWARD, Rooms } from './rooms';
+
+export { end } from './rooms';
 
 export type Role = 'cpe' | 'split' | 'itms' | 'collector' | 'outside';
 /** Hosts that may have a router in front of them. */
@@ -77,44 +76,24 @@ export interface WorldOptions {
   programs?: string;
 }
 
-/** Turns a namespace into a router; IPv4 only if the kernel has no IPv6. */
-const FORWARD = [
-  'echo 1 > /proc/sys/net/ipv4/ip_forward',
-  'if [ -e /proc/sys/net/ipv6 ]; then echo 1 > /proc/sys/net/ipv6/conf/all/forwarding; fi',
-].join('\n');
-
-/** Time a process has to end after SIGTERM before it is killed. */
-const END_TIMEOUT_MS = 10_000;
-
-export class World {
-  readonly prefix = nextPrefix();
-  /** Files of this run: configuration, state, captures. Removed with the world. */
-  readonly directory = mkdtempSync(join(tmpdir(), `${this.prefix}-`));
-  readonly programs: string;
+export class World extends Rooms<Room> {
   readonly family: Family;
   /** All addresses except those of the CPEs. */
   readonly places: Places;
-  private readonly roles: Room[];
-  private readonly children = new Set<ChildProcess>();
-  private readonly exitTrap = (): void => this.closeNow();
 
   private constructor(private readonly options: WorldOptions) {
-    this.programs = options.programs ?? __dirname;
-    this.family = options.family ?? 'ipv4';
-    this.places = PLACES[this.family];
     const hops = options.hops === true ? (['cpehop', 'itmshop', 'collectorhop'] as const) : [];
     const outside = options.outside === true ? (['outside'] as const) : [];
-    this.roles = ['cpe', 'split', 'itms', 'collector', ...outside, ...hops];
-    process.once('exit', this.exitTrap);
+    super(['cpe', 'split', 'itms', 'collector', ...outside, ...hops], options.programs ?? __dirname);
+    this.family = options.family ?? 'ipv4';
+    this.places = PLACES[this.family];
   }
 
   /** Builds the world. First removes what dead runs left behind. Cleans up if it fails half way. */
   static async create(options: WorldOptions): Promise<World> {
-    removeStaleNamespaces();
-    removeStaleDirectories();
     const world = new World(options);
     try {
-      await ipBatch(world.roles.map((role) => `netns add ${world.namespace(role)}`));
+      await world.found();
       if (world.family === 'ipv6') await world.trustAddresses();
       await world.wire();
       await world.tune();
@@ -125,54 +104,10 @@ export class World {
     }
   }
 
-  namespace(role: Room): string {
-    return `${this.prefix}-${role}`;
-  }
-
-  /**
-   * The command line that runs `argv` in a namespace. `ip netns exec` replaces itself, so the pid of the child is the pid
-   * of the program. The death signal ends it if this process is killed before it can clean up.
-   */
-  inside(role: Room, argv: readonly string[]): string[] {
-    return ['setpriv', '--pdeathsig', 'TERM', 'ip', 'netns', 'exec', this.namespace(role), ...argv];
-  }
-
-  /** Runs a command in a namespace to its end; resolves with its standard output, or rejects with its error message. */
-  run(role: Room, argv: readonly string[], timeoutMs?: number): Promise<string> {
-    return execute(this.inside(role, argv), timeoutMs);
-  }
-
-  /**
-   * Starts a program in a namespace with its three streams piped. It gets its own process group, so that Ctrl-C on a
-   * terminal reaches only this process, which then ends the others in order.
-   */
-  start(role: Room, argv: readonly string[]): ChildProcess {
-    const [file, ...rest] = this.inside(role, argv) as [string, ...string[]];
-    const child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    child.stdin?.on('error', () => {}); // It ended while we were writing; the exit event reports that.
-    this.children.add(child);
-    child.once('exit', () => this.children.delete(child));
-    child.once('error', () => this.children.delete(child));
-    return child;
-  }
-
-  /** Ends all programs (SIGTERM, then SIGKILL), then removes namespaces and files. May be called twice. */
-  async close(): Promise<void> {
-    await Promise.all([...this.children].map((child) => end(child)));
-    this.closeNow();
-  }
-
-  private closeNow(): void {
-    process.removeListener('exit', this.exitTrap);
-    for (const child of this.children) child.kill('SIGKILL');
-    removeNamespaces(this.roles.map((role) => this.namespace(role)));
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-
   /** Disables duplicate address detection: a tentative link-local address cannot resolve neighbours for a second or two. */
   private async trustAddresses(): Promise<void> {
     const script = 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad';
-    await Promise.all(this.roles.map((role) => this.run(role, ['sh', '-c', script])));
+    await Promise.all(this.rooms.map((role) => this.run(role, ['sh', '-c', script])));
   }
 
   private async wire(): Promise<void> {
@@ -265,25 +200,4 @@ export class World {
     const script = [FORWARD, 'for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 > "$filter"; done'];
     await this.run('split', ['sh', '-e', '-c', script.join('\n')]);
   }
-}
-
-function removeStaleDirectories(): void {
-  for (const name of readdirSync(tmpdir())) {
-    if (!isStale(name, isAlive)) continue;
-    try {
-      rmSync(join(tmpdir(), name), { recursive: true });
-    } catch {
-      // It belongs to another user, who will remove it.
-    }
-  }
-}
-
-/** Asks a program to end and waits for it; kills it if it does not end. */
-export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const killer = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);
-  child.kill(signal);
-  await gone;
-  clearTimeout(killer);
 }
