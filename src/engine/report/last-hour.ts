@@ -33,8 +33,21 @@ export class LastHour {
   /** The oldest first. */
   readonly samples: HourSample[] = [];
   private before: Seen | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
-  /** Call it every SAMPLE_MS. */
+  /** Looks now, and then until `stop`. */
+  watch(status: () => Status): void {
+    const look = () => this.add(status(), Date.now());
+    look();
+    this.timer = setInterval(look, SAMPLE_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Adds a sample. Call it every SAMPLE_MS. */
   add(status: Pick<Status, 'queues' | 'packets' | 'tables'>, timeMs: number): void {
     const { queues, packets, tables } = status;
     const { byReason } = packets;

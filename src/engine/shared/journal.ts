@@ -55,6 +55,12 @@ export class Journal {
     return this.words[PHASE_AT / 4] === HOLDING;
   }
 
+  /** On the queue socket, by all workers so far. */
+  get systemCalls(): number {
+    const { receiveCalls, sendCalls } = this.counters();
+    return receiveCalls + sendCalls;
+  }
+
   counters(): LoopCounters {
     const counters = {} as LoopCounters;
     for (const [index, name] of COUNTER_NAMES.entries()) counters[name] = Number(this.values[index]);

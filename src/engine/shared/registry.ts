@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { EngineError } from './engine-error';
 import { type EngineLog } from './engine-log';
 
 /** An engine's own entry. */
@@ -67,6 +68,17 @@ export function listEngines(directory = registryDirectory()): RunningEngine[] {
     .filter((entry) => isLiving(entry) && (network === undefined || entry.network === network))
     .map(({ startTicks: _ticks, network: _network, ...engine }) => engine)
     .sort((a, b) => a.name.localeCompare(b.name) || a.pid - b.pid);
+}
+
+/**
+ * Two engines of one name in a network namespace would share the kernel's chains and sets.
+ * @throws EngineError
+ */
+export function refuseNamesake(name: string): void {
+  const namesake = listEngines().find((engine) => engine.name === name && engine.pid !== process.pid);
+  if (!namesake) return;
+  const { pid, file } = namesake;
+  throw new EngineError(`instance "${name}" runs already (pid ${pid}, ${file}): give this one another name`);
 }
 
 export interface Registration {

@@ -2,6 +2,7 @@
  * Reloads, and whether the engine runs with what its configuration file says now. A difference is logged once, when it has
  * stood for a while: somebody who edits the file is about to reload.
  */
+import { statSync } from 'node:fs';
 import { type ConfigurationStatus } from '../report/status';
 import { type EngineLog } from '../shared/engine-log';
 
@@ -116,4 +117,10 @@ export class ConfigurationWatch {
 function differences(some: Keys, others: Keys): string[] {
   const keys = new Set([...Object.keys(some), ...Object.keys(others)]);
   return [...keys].filter((key) => some[key] !== others[key]).sort();
+}
+
+/** Changes with the file's content. @throws SystemError */
+export function markOf(file: string): string {
+  const { ino, size, mtimeNs } = statSync(file, { bigint: true });
+  return [ino, size, mtimeNs].join();
 }

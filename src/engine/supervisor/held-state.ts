@@ -7,7 +7,7 @@ import { closeSync } from 'node:fs';
 import { adoptEarlier, earlierBytes } from '../../splitter/memory/earlier-layout';
 import { Splitter } from '../../splitter/splitter';
 import { families } from '../../splitter/topology';
-import { engineTime } from '../shared/engine-clock';
+import { engineTime, lastLookMs } from '../shared/engine-clock';
 import { type EngineLog } from '../shared/engine-log';
 import { type QueueCounters, readQueueCounters } from '../shared/queue-counters';
 import { resetTables, openState, type StateFile, type StateOptions } from '../shared/state-file';
@@ -56,6 +56,13 @@ export class HeldState {
 
   get header(): StateHeader {
     return this.file.header;
+  }
+
+  /** For how long no worker had looked, ms; null when none ever has, as after a boot. */
+  absentMs(boottimeMs: number): number | null {
+    const lookedMs = lastLookMs(this.header.hands);
+    const absentMs = Math.round(boottimeMs - lookedMs);
+    return lookedMs > 0 && absentMs >= 0 ? absentMs : null;
   }
 
   /** `look`, set to the time of the worker's last look. */

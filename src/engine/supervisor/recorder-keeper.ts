@@ -3,12 +3,16 @@
  * and passes events on. Events wait here, bounded, until the recorder has written them; sessions wait in the flow ring.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadAddon } from '../shared/binding';
 import { type EngineLog } from '../shared/engine-log';
-import { Count, type FlowRing } from '../shared/flow-ring';
+import { Count, FlowRing } from '../shared/flow-ring';
 import {
   type EventKind,
   type FromRecorder,
   type HistoryEvent,
+  type HistorySettings,
   type Lost,
   type RecorderStart,
   type RecorderStatus,
@@ -29,11 +33,28 @@ const LOOK_MS = 5000;
 
 export interface RecorderOptions {
   log: EngineLog;
-  /** Of the ring's memory. */
+  /** Of the ring's memory; ours to close. */
   descriptor: number;
   ring: FlowRing;
   program: WorkerProgram;
   start: Omit<RecorderStart, 'kind' | 'parent'>;
+}
+
+/** @returns undefined when sessions are not kept */
+export function keepRecorder(options: {
+  history: HistorySettings | undefined;
+  name: string;
+  run: string;
+  program: WorkerProgram;
+  log: EngineLog;
+}): RecorderKeeper | undefined {
+  const { history, name, run, program, log } = options;
+  if (!history) return undefined;
+  const { createMemory, mapFile } = loadAddon();
+  const descriptor = createMemory(FlowRing.BYTES);
+  const ring = new FlowRing(mapFile(descriptor, 0, FlowRing.BYTES));
+  const start = { run, settings: history, directory: join(history.directory, name) };
+  return new RecorderKeeper({ log, descriptor, ring, program, start });
 }
 
 export class RecorderKeeper {
@@ -55,6 +76,11 @@ export class RecorderKeeper {
     this.launch();
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
+  }
+
+  /** Of the ring's memory, which outlives workers and recorders. */
+  get descriptor(): number {
+    return this.options.descriptor;
   }
 
   /** Keeps an event that happened now. */
@@ -84,13 +110,17 @@ export class RecorderKeeper {
     };
   }
 
-  /** Lets the recorder write what it has, for 2 s at most. */
+  /** Lets the recorder write what it has, for 2 s at most, and closes the ring's memory. */
   async stop(): Promise<void> {
     this.isStopping = true;
     clearInterval(this.timer);
     clearTimeout(this.restart);
     const { child } = this;
-    if (!child) return;
+    if (child) await this.end(child);
+    closeSync(this.descriptor);
+  }
+
+  private async end(child: ChildProcess): Promise<void> {
     const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
     const limit = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     this.tell({ kind: 'stop' });

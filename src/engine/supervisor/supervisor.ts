@@ -5,17 +5,13 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { Splitter } from '../../splitter/splitter';
+import { closeSync } from 'node:fs';
 import { boottimeMs, closeQueues, loadAddon, type OpenedQueues } from '../shared/binding';
 import { controlSocketPath, refuseLivingEngine } from '../control/ask';
-import { audited } from '../control/audit';
 import { type KeptControl, keepControl } from '../control/control-keeper';
-import { ConfigurationWatch } from './configuration-watch';
-import { DeadMansSwitch, soonestTakeoverMs, takeoverMs } from './dead-mans-switch';
-import { FlowRing } from '../shared/flow-ring';
-import { engineTime, lastLookMs, LONGEST_STALL_MS } from '../shared/engine-clock';
+import { ConfigurationWatch, markOf } from './configuration-watch';
+import { DeadMansSwitch, soonestTakeoverMs } from './dead-mans-switch';
+import { engineTime, lastLookMs } from '../shared/engine-clock';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type Engine, type EngineOptions, type Reloaded } from './engine-options';
@@ -25,26 +21,24 @@ import { Heartbeat, heartbeatPath } from './heartbeat';
 import { HeldState, seed } from './held-state';
 import { requireInterfaces, warnOfHost } from './host-checks';
 import { Journal } from '../shared/journal';
-import { LastHour, SAMPLE_MS } from '../report/last-hour';
+import { LastHour } from '../report/last-hour';
 import { Liveness } from './liveness';
 import { watchLosses } from './loss-watch';
-import { makeMetrics } from '../report/metrics';
-import { type MetricsServer, serveMetrics } from '../report/metrics-server';
+import { type MetricsServer } from '../report/metrics-server';
 import { Observation } from '../shared/observation';
-import { operations } from '../control/operations';
 import { packetTrace } from '../control/packet-trace';
-import { RecorderKeeper } from './recorder-keeper';
+import { keepRecorder, type RecorderKeeper } from './recorder-keeper';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
-import { listEngines, type Registration, register } from '../shared/registry';
-import { readQueueCounters } from '../shared/queue-counters';
+import { refuseNamesake, type Registration, register } from '../shared/registry';
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
-import { composeStatus, type Status } from '../report/status';
 import { type Answers, type CommandName } from '../shared/control-request';
 import { Servers } from './servers';
+import { commandsOf, metricsOf, type Parts, statusOf } from './told';
 import { WorkerKeeper } from './worker-keeper';
 import { closeProgram, installedVersion, readWorkerProgram, type WorkerProgram } from './worker-program';
-import { BATCH_MEMORY, type Reloadable, type WorkerSettings } from '../shared/worker-protocol';
+import { BATCH_MEMORY } from '../shared/worker-protocol';
+import { requireSound, settingsOf } from './worker-settings';
 
 /**
  * @param stopped aborts the start at once, at any step
@@ -65,59 +59,34 @@ export async function startEngine(options: EngineOptions, stopped: AbortSignal):
   return supervisor;
 }
 
-/** Refuses an impossible topology once here, instead of in every worker. */
-function requireSound(settings: Reloadable): void {
-  try {
-    new Splitter({ ...settings, capacityEntries: 16, seed: 0 });
-  } catch (error) {
-    throw new EngineError((error as Error).message, { cause: error });
-  }
-}
-
-/**
- * Two engines of one name in a network namespace would share the kernel's chains and sets.
- * @throws EngineError
- */
-function refuseNamesake(name: string): void {
-  const namesake = listEngines().find((engine) => engine.name === name && engine.pid !== process.pid);
-  if (!namesake) return;
-  const { pid, file } = namesake;
-  throw new EngineError(`instance "${name}" runs already (pid ${pid}, ${file}): give this one another name`);
-}
-
-/** The loop's losses before the loop exists. */
-const NOTHING_LOST = { verdictsLate: 0, unparsed: 0, givenUp: 0 };
-
-class Supervisor implements Engine {
+class Supervisor implements Engine, Parts {
   readonly finished: Promise<void>;
-  private options: EngineOptions;
-  private readonly startedMs = performance.now();
+  options: EngineOptions;
+  readonly startedMs = performance.now();
   /** Identifies this run of the engine to clients that trace it. */
-  private readonly run = randomBytes(8).toString('hex');
+  readonly run = randomBytes(8).toString('hex');
   private readonly log: EngineLog;
   /** Set once we own the queues: another owner of the queues may have the file mapped. */
   private held: HeldState | undefined;
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
-  private historyFd: number | undefined;
-  private recorder: RecorderKeeper | undefined;
+  recorder: RecorderKeeper | undefined;
   private program: WorkerProgram | undefined;
-  private journal: Journal | undefined;
+  journal: Journal | undefined;
   private observation: Observation | undefined;
   private control: KeptControl | undefined;
   private registration: Registration | undefined;
   private metrics: MetricsServer | undefined;
   private losses: { stop(): void } | undefined;
-  private servers: Servers | undefined;
+  servers: Servers | undefined;
   private liveness: Liveness | undefined;
   private aliveSwitch: DeadMansSwitch | undefined;
   private heartbeat: Heartbeat | undefined;
-  private readonly carrier: Carrier;
-  private readonly configuration: ConfigurationWatch;
-  private fallback: FallbackWatch | undefined;
-  private readonly hour = new LastHour();
-  private hourTimer: NodeJS.Timeout | undefined;
-  private keeper: WorkerKeeper | undefined;
+  readonly carrier: Carrier;
+  readonly configuration: ConfigurationWatch;
+  fallback: FallbackWatch | undefined;
+  readonly hour = new LastHour();
+  keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
   private isDown: Promise<void> | undefined;
   private finish: () => void = () => undefined;
@@ -128,8 +97,15 @@ class Supervisor implements Engine {
     this.log = options.log;
     this.carrier = new Carrier(options);
     const { file, keys, readKeys, version, log } = options;
-    const mark = () => markOf(file);
-    this.configuration = new ConfigurationWatch({ file, keys, mark, readKeys, installedVersion, version, log });
+    this.configuration = new ConfigurationWatch({
+      file,
+      keys,
+      mark: () => markOf(file),
+      readKeys,
+      installedVersion,
+      version,
+      log,
+    });
     this.finished = new Promise((resolve, reject) => {
       this.finish = resolve;
       this.fail = reject;
@@ -151,8 +127,8 @@ class Supervisor implements Engine {
     const map = (at: number, bytes: number) => addon.mapFile(this.batchFd, at, bytes);
     this.journal = new Journal(map(BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes));
     this.observation = new Observation(map(BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes));
-    this.recorder = this.makeRecorder(this.program);
-    const absentMs = absenceOf(lastLookMs(this.held.header.hands));
+    this.recorder = keepRecorder({ ...options, program: this.program, run: this.run });
+    const absentMs = this.held.absentMs(boottimeMs());
     this.recorder?.note('engine-started', { version: options.version, absentMs });
     this.fallback = new FallbackWatch({
       countSessions: options.countFallbackSessions,
@@ -170,7 +146,7 @@ class Supervisor implements Engine {
       isCpe: (address) => this.state.look.isCpe(address),
       watch: (cpe, nowMs, forMs) => this.carrier.watch(cpe, nowMs, forMs),
     });
-    const commands: Answers<CommandName> = { ...this.commands(this.keeper), ...trace };
+    const commands: Answers<CommandName> = { ...commandsOf(this, this.keeper), ...trace };
     this.control = await keepControl({ path, commands, group: options.controlGroup, log });
     const { name, file, stateDirectory, version } = options;
     this.registration = register({ name, file, socket: path, stateDirectory, firstQueue: queue.first, version }, log);
@@ -183,10 +159,10 @@ class Supervisor implements Engine {
       verdictsFlow: () => this.verdictsFlow(),
     });
     await this.carrier.start(options.topology);
-    this.watchHour();
-    this.losses = watchLosses({ losses: () => this.status().losses, log });
+    this.hour.watch(() => statusOf(this));
+    this.losses = watchLosses({ losses: () => statusOf(this).losses, log });
     this.servers.start();
-    this.metrics = await this.serveMetrics(this.observation, this.journal);
+    this.metrics = await metricsOf(this, this.observation, this.journal);
     warnOfHost(options.topology, log);
     warnOfReceiveBuffer(this.opened, queue, log);
     const queues = SIDES.map((_, i) => queue.first + i);
@@ -201,13 +177,6 @@ class Supervisor implements Engine {
     const [set] = this.options.aliveSets;
     const fallenMs = set === undefined || absentMs === null ? 0 : absentMs - set.seconds * 1000;
     if (fallenMs > 0) this.fallback?.endedAtStart(fallenMs);
-  }
-
-  private watchHour(): void {
-    const look = () => this.hour.add(this.status(), Date.now());
-    look();
-    this.hourTimer = setInterval(look, SAMPLE_MS);
-    this.hourTimer.unref();
   }
 
   /** The slow part of a start is the worker's own. */
@@ -267,7 +236,7 @@ class Supervisor implements Engine {
     this.heartbeat?.stop();
     this.liveness?.stop();
     this.configuration.stop();
-    clearInterval(this.hourTimer);
+    this.hour.stop();
     this.losses?.stop();
     this.servers?.stop();
     this.carrier.stop();
@@ -280,12 +249,11 @@ class Supervisor implements Engine {
     this.recorder?.note('engine-stopped');
     await this.recorder?.stop();
     if (this.batchFd >= 0) closeSync(this.batchFd);
-    if (this.historyFd !== undefined) closeSync(this.historyFd);
     if (this.program) closeProgram(this.program);
     this.held?.close();
   }
 
-  private get state(): HeldState {
+  get state(): HeldState {
     if (!this.held) throw new EngineError('the engine is still starting');
     return this.held;
   }
@@ -299,7 +267,7 @@ class Supervisor implements Engine {
         state: this.state.fd,
         program,
         mirror: this.carrier.maps,
-        history: this.historyFd,
+        history: this.recorder?.descriptor,
       }),
       start: () => {
         const { capacityEntries, queue } = this.options;
@@ -310,9 +278,9 @@ class Supervisor implements Engine {
           capacityEntries,
           firstQueue: queue.first,
           seed: seed(),
-          takeoverMs: this.takeoverMs(settings),
+          takeoverMs: this.takeoverMs(settings.longestStallMs),
           mirrors: this.carrier.maps !== undefined,
-          hasHistory: this.historyFd !== undefined,
+          hasHistory: this.recorder !== undefined,
         };
       },
       liveness,
@@ -336,20 +304,8 @@ class Supervisor implements Engine {
     });
   }
 
-  /** The ring outlives workers and recorders. */
-  private makeRecorder(program: WorkerProgram): RecorderKeeper | undefined {
-    const { history, name, log } = this.options;
-    if (!history) return undefined;
-    const { createMemory, mapFile } = loadAddon();
-    const descriptor = (this.historyFd = createMemory(FlowRing.BYTES));
-    const ring = new FlowRing(mapFile(descriptor, 0, FlowRing.BYTES));
-    const start = { run: this.run, settings: history, directory: join(history.directory, name) };
-    const recorder = new RecorderKeeper({ log, descriptor, ring, program, start });
-    return recorder;
-  }
-
   /** Before the first worker is ready nobody refreshes the sets; afterwards we do, for longer than a worker takes to start. */
-  private takeoverMs({ longestStallMs }: WorkerSettings): number {
+  private takeoverMs(longestStallMs: number): number {
     const { aliveSets } = this.options;
     if (this.aliveSwitch !== undefined || aliveSets.length === 0) return longestStallMs;
     return soonestTakeoverMs(aliveSets[0]);
@@ -360,7 +316,7 @@ class Supervisor implements Engine {
     const watched = {
       hasUnread: () => isReadable(queueFd),
       isHolding: () => journal.isHolding,
-      steps: () => steps(journal),
+      steps: () => journal.systemCalls,
       decided: () => observation.decidedBatches,
       lookedMs: () => lastLookMs(this.state.header.hands),
     };
@@ -381,85 +337,4 @@ class Supervisor implements Engine {
       log: this.log,
     });
   }
-
-  private serveMetrics(observation: Observation, journal: Journal): Promise<MetricsServer> {
-    const { queue, fastPath, carrier } = this.options;
-    const fastPathOutcomes = fastPath === 'off' ? [] : carrier.outcomes;
-    const metrics = makeMetrics(() => ({
-      ...{ status: this.status(), observation, loop: journal.counters() },
-      ...{ queueLength: queue.length, fastPathOutcomes },
-    }));
-    const { listen } = this.options.metrics;
-    return serveMetrics({ listen, isReady: () => this.verdictsFlow(), metrics, log: this.log });
-  }
-
-  private commands(keeper: WorkerKeeper): Answers<Exclude<CommandName, 'packets'>> {
-    return {
-      status: () => this.status(),
-      hour: () => this.hour.answer,
-      ...operations({
-        look: () => this.state.look,
-        header: () => this.state.header,
-        clock: boottimeMs,
-        run: this.run,
-        restarts: () => keeper.restarts,
-      }),
-      ...audited({
-        act: (request) => keeper.ask({ kind: 'command', request }),
-        peerOf: (descriptor) => loadAddon().peerOf(descriptor),
-        keep: (act) => this.recorder?.note('operator', act),
-        log: this.log,
-      }),
-    };
-  }
-
-  private status(): Status {
-    const { options, keeper, state, journal } = this;
-    const look = state.asOfNow();
-    return composeStatus({
-      version: options.version,
-      name: options.name,
-      isReady: this.verdictsFlow(),
-      uptimeMs: performance.now() - this.startedMs,
-      pid: process.pid,
-      worker: { pid: keeper?.pid ?? 0, restarts: keeper?.restarts ?? 0 },
-      paused: state.header.paused,
-      activation: options.activation,
-      splitter: look,
-      eventCounts: look.state.events.counts,
-      earlier: state.earlier,
-      firstQueue: options.queue.first,
-      queues: readQueueCounters(),
-      loop: journal?.counters() ?? NOTHING_LOST,
-      fastPath: this.carrier.status(),
-      history: this.recorder?.status,
-      configuration: this.configuration.status,
-      fallback: this.fallback?.status,
-      servers: this.servers?.status() ?? {},
-    });
-  }
-}
-
-function settingsOf({ topology, activation, lives, onCollectorDown, aliveSets }: EngineOptions): WorkerSettings {
-  const kernelTakesOver = aliveSets.length > 0;
-  const longestStallMs = kernelTakesOver ? takeoverMs(aliveSets[0]) : LONGEST_STALL_MS;
-  return { topology, activation, lives, onCollectorDown, longestStallMs, kernelTakesOver };
-}
-
-/** System calls of all workers so far. */
-function steps(journal: Journal): number {
-  const { receiveCalls, sendCalls } = journal.counters();
-  return receiveCalls + sendCalls;
-}
-
-/** For how long no worker had looked; null when none ever has, as after a boot. */
-function absenceOf(lookedMs: number): number | null {
-  const absentMs = Math.round(boottimeMs() - lookedMs);
-  return lookedMs > 0 && absentMs >= 0 ? absentMs : null;
-}
-
-/** Changes with the file's content. @throws SystemError */
-function markOf(file: string): string {
-  const { ino, size, mtimeNs } = statSync(file, { bigint: true });
-  return [ino, size, mtimeNs].join();
 }
