@@ -76,11 +76,25 @@ install_missing() {
 }
 
 what="${1:-product}"
+
 find_missing "$what"
+line="apt-get update && apt-get install -y --no-install-recommends$missing"
 if [ -n "$missing" ]; then
   command -v apt-get >/dev/null || fail "install what your system calls these Debian packages:$missing"
-  line="apt-get update && apt-get install -y --no-install-recommends$missing"
   [ "$(id -u)" = 0 ] || fail "system packages are missing; run: sudo sh -c '$line'"
+fi
+
+# --- npm packages, beside the system packages. No install scripts run: the addons are built below ----------------------
+
+installed=node_modules/.package-lock.json
+packages=''
+trap '[ -z "$packages" ] || kill "$packages" 2>/dev/null' EXIT
+if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
+  say 'npm ci'
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 &
+  packages=$!
+fi
+if [ -n "$missing" ]; then
   say "installing$missing"
   # Lists that were never fetched, or are out of date, are the usual reason to fail: fetch them then, and only then.
   install_missing 2>/dev/null || {
@@ -90,24 +104,13 @@ if [ -n "$missing" ]; then
   find_missing "$what"
   [ -z "$missing" ] || fail "still missing after the installation:$missing"
 fi
-
-# --- npm packages; their install scripts build the two addons -------------------------------------------------------
-
-# Node's own headers, where they came with it: node-gyp then has nothing to download.
-prefix="$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")"
-if [ -e "$prefix/include/node/node_api.h" ]; then
-  npm_package_config_node_gyp_nodedir="$prefix"
-  export npm_package_config_node_gyp_nodedir
-fi
-
-installed=node_modules/.package-lock.json
-if [ ! -e "$installed" ] || [ -n "$(find package-lock.json -newer "$installed")" ]; then
-  say 'npm ci'
-  npm ci --no-audit --no-fund --loglevel=error >&2
+if [ -n "$packages" ]; then
+  wait "$packages" || fail 'npm ci failed'
+  packages=''
   touch "$installed"
 fi
 
-# --- Build -------------------------------------------------------------------------------------------------------
+# --- Build: the addons beside the compiler --------------------------------------------------------------------------
 
 is_older() { # FILE SOURCE...: FILE is missing, or older than anything under the sources
   file="$1"
@@ -115,17 +118,15 @@ is_older() { # FILE SOURCE...: FILE is missing, or older than anything under the
   [ ! -e "$file" ] || [ -n "$(find "$@" -newer "$file" | head -n 1)" ]
 }
 
-if is_older build/Release/acsplit.node native binding.gyp; then
-  say 'building the addon'
-  node_modules/.bin/node-gyp --silent rebuild >&2
-  touch build/Release/acsplit.node
-fi
+sh scripts/addons.sh "$what" &
+addons=$!
 if is_older dist/.built src tsconfig.json tsconfig.build.json scripts/bundle.mjs; then
   say 'compiling'
   node_modules/.bin/tsc -p tsconfig.build.json >&2
   node scripts/bundle.mjs >&2
   touch dist/.built
 fi
+wait "$addons" || fail 'the addons could not be built'
 
 # --- promtool, for the tests of the alert rules: out of its package, whose installation would start a Prometheus ---------
 

@@ -1,6 +1,6 @@
 /**
- * What `npm pack` ships: exactly what it must, built afresh; and that it builds where it is installed and then works,
- * with nothing beside it but the packages it depends on.
+ * What `npm pack` ships: exactly what it must, built afresh; and that it works where it is installed, with nothing beside it
+ * but the packages it depends on, and builds its addons where the shipped ones do not load.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -35,6 +35,7 @@ const SOURCES = [
   'src',
   'systemd',
 ];
+const ADDONS = ['build/Release/acsplit.node', 'build/Release/fast_path.node'];
 /** What stands beside them in a checkout, and what building takes. */
 const MORE = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'test/support', 'jest.config.js'];
 
@@ -50,7 +51,9 @@ let installed: string;
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), 'acsplit-package-'));
   const checkout = join(scratch, 'checkout');
-  for (const name of [...SOURCES, ...MORE]) cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
+  // With their times, so that addons that are up to date are not built again.
+  for (const name of [...SOURCES, ...MORE, ...ADDONS])
+    cpSync(join(ROOT, name), join(checkout, name), { recursive: true, preserveTimestamps: true });
   // What an earlier build may have left behind.
   mkdirSync(join(checkout, 'dist'));
   writeFileSync(join(checkout, 'dist', 'stale.js'), '');
@@ -103,7 +106,7 @@ function filesBelow(folder: string): string[] {
 describe('npm pack', () => {
   test('its top level', () => {
     expect([...new Set(files.map((path) => path.split('/')[0]))]).toEqual(
-      [...SOURCES.filter((name) => name !== 'src'), 'dist', 'package.json'].sort(),
+      [...SOURCES.filter((name) => name !== 'src'), 'build', 'dist', 'package.json'].sort(),
     );
   });
 
@@ -119,9 +122,10 @@ describe('npm pack', () => {
     expect(files.filter((path) => path.startsWith(`${folder}/`))).toEqual(filesBelow(folder).sort());
   });
 
-  test('no test, no capture, no key, nothing built natively', () => {
-    // The BPF programs are for every machine alike, and users need no clang.
+  test('no test, no capture, no key, nothing built natively but the addons and the BPF programs', () => {
+    // The BPF programs are for every machine alike, the addons for this architecture: users need neither clang nor g++.
     expect(files.filter((path) => /\.(test\.\w+|pcap(ng)?|pem|key|node|o|map|env)$/.test(path))).toEqual([
+      ...ADDONS,
       'native/fast-path/carry.bpf.o',
       'native/fast-path/probe.bpf.o',
     ]);
@@ -266,13 +270,49 @@ describe('installed elsewhere', () => {
     });
   });
 
-  test('without the addon doctor says so, and its command builds it', () => {
-    const configuration = join(scratch, 'acsplit.yaml');
-    writeFileSync(configuration, /```yaml\n(.*?)```/s.exec(readFileSync(join(installed, 'README.md'), 'utf8'))![1]);
-    const [found, ...others] = addonFinding(configuration);
-    expect(others).toEqual([]);
-    expect(found).toMatchObject({ level: 'failure', mend: `npm --prefix ${installed} run install` });
-    run('sh', ['-c', found.mend], scratch, UNOPTIMIZED);
-    expect(addonFinding(configuration)).toMatchObject([{ level: 'ok' }]);
+  describe('its addon', () => {
+    /** As npm runs it, where there is no compiler. */
+    const installation = (npm_command: string) => {
+      const env = { PATH: '/nowhere', npm_command };
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['native/install.js'], {
+        encoding: 'utf8',
+        cwd: installed,
+        env,
+      });
+      return { status, said: (stdout + stderr).replace(/^.*node-gyp.*\n/m, '') };
+    };
+    let configuration: string;
+    beforeAll(() => {
+      configuration = join(scratch, 'acsplit.yaml');
+      const example = /```yaml\n(.*?)```/s.exec(readFileSync(join(installed, 'README.md'), 'utf8'))![1];
+      writeFileSync(configuration, example);
+    });
+
+    test('loads as it is shipped: nothing is built', () => {
+      expect(installation('install')).toEqual({ status: 0, said: '' });
+      expect(addonFinding(configuration)).toMatchObject([{ level: 'ok' }]);
+    });
+
+    test('asks for no newer system than docs/operations.md says', () => {
+      const [, floor] = /glibc (2\.\d+) or newer/.exec(readFileSync(join(installed, 'docs/operations.md'), 'utf8'))!;
+      const symbols = ADDONS.map((name) => readFileSync(join(installed, name), 'latin1')).join('');
+      const asked = [...symbols.matchAll(/GLIBC_2\.(\d+)\b/g)].map(([, minor]) => Number(minor));
+      expect(`2.${Math.max(...asked)}`).toBe(floor);
+    });
+
+    test('that is not there, and cannot be built, does not keep the rest from being installed', () => {
+      rmSync(join(installed, 'build'), { recursive: true });
+      const said = `acsplit: no prebuilt addon for this linux-${process.arch}, and it could not be built (docs/operations.md says what building takes). \`acsplit run\` needs the addon; the library and \`acsplit replay\` do not.\n`;
+      expect(installation('install')).toEqual({ status: 0, said });
+      expect(installation('run')).toEqual({ status: 1, said });
+    });
+
+    test('is missed by doctor, whose command builds it', () => {
+      const [found, ...others] = addonFinding(configuration);
+      expect(others).toEqual([]);
+      expect(found).toMatchObject({ level: 'failure', mend: `npm --prefix ${installed} run install` });
+      run('sh', ['-c', found.mend], scratch, UNOPTIMIZED);
+      expect(addonFinding(configuration)).toMatchObject([{ level: 'ok' }]);
+    });
   });
 });
