@@ -7,6 +7,7 @@ import { type OnEngineDown } from '../splitter/topology';
 import type { TableName } from '../splitter/table-list';
 import type { ActivationMode } from '../splitter/topology';
 import { execute } from './namespaces';
+import { type Launcher } from './rooms';
 import { end, PLACES, REPORT_PORT, type World } from './world';
 
 export interface EngineOptions {
@@ -125,7 +126,7 @@ export class Engine {
 }
 
 /** The command line of an acsplit command, from the same build as this file. */
-export function cli(world: World, ...argv: string[]): string[] {
+export function cli(world: Pick<Launcher, 'programs'>, ...argv: string[]): string[] {
   return [process.execPath, join(world.programs, '..', 'cli', 'main.js'), ...argv];
 }
 

@@ -1,0 +1,220 @@
+/**
+ * Two or three routers under load, and what each switch between them cost. Knows no test framework: test/e2e/routers.test.ts
+ * plays each switch once, `npm run prove routers` a hundred times.
+ */
+import { join } from 'node:path';
+import { Actor } from '../../../src/lab/actor';
+import { pause } from '../../../src/lab/engine';
+import { type Happening } from '../../../src/lab/lines';
+import { bothOf } from '../../../src/lab/routers/places';
+import { Router, type RouterOptions } from '../../../src/lab/routers/router';
+import { begin, mend, type Switch, untilMaster } from '../../../src/lab/routers/switches';
+import { RouterWorld } from '../../../src/lab/routers/world';
+import { REPORT_PORT } from '../../../src/lab/world';
+import { DIST } from './stage';
+
+const PROGRAM = join(__dirname, 'routers-load.py');
+const PROBE_MS = 10;
+/** Of each kind and family. */
+const MANY = 6;
+/** Between two Connection Requests to a CPE. */
+const WAKE_SECONDS = 1.5;
+/** After the addresses have moved: lost packets are repeated by then. */
+const CALM_MS = 3500;
+const BEFORE_MS = 400;
+const PATIENCE_MS = 20_000;
+
+const cpes = (kind: number, count = MANY): string[] =>
+  Array.from({ length: count }, (_, n) => [`10.1.${kind}.${n + 1}`, `2001:db8:1::${kind}:${n + 1}`]).flat();
+/** Every other pair is the second collector's. */
+const collectorOf = (cpe: string): string => (/[13579]$/.test(cpe) ? 'c1' : 'c2');
+
+/** By what they do: probe, keep a connection to the ITMS, keep a diverted one, be woken again and again. */
+const PROBING = cpes(1, 10);
+const KEEPING = cpes(2);
+const DIVERTED = cpes(3);
+const WOKEN = cpes(4);
+
+interface CpeReport {
+  probes: number;
+  stuck: number;
+  failures: number;
+  failed: [string, string][];
+  strays: [string, string][];
+  interruption: { ipv4: number; ipv6: number };
+  sessions: { cpe: string; server: string | null }[];
+  broken: [cpe: string, server: string, error: string][];
+  mixed: string[][];
+  kept: Record<string, string>;
+  silence: number;
+}
+
+interface ServerReport {
+  seen: [server: string, peer: string, port: number][];
+  requests: { answered: number; failed: number };
+}
+
+/** What a switch cost. */
+export interface Turn {
+  kind: Switch;
+  /** Milliseconds in which no new connection passed; the longer of both families. */
+  interruptionMs: number;
+  /** Probes, whose connections are the ITMS's, and those that came to no end. */
+  probes: number;
+  probesFailed: number;
+  /** Connections that two servers answered, and sessions at a collector that had not woken the CPE: in words. */
+  twoServers: string[];
+  wrongCollector: string[];
+  /** Kept connections, and those that broke. */
+  own: number;
+  ownBroken: string[];
+  diverted: number;
+  divertedBroken: string[];
+  /** Sessions of woken CPEs, those at the ITMS, and those that came to no end. */
+  woken: number;
+  wokenAtItms: number;
+  wokenFailed: number;
+  /** The longest a kept connection waited for an answer. */
+  silenceMs: number;
+  requestsFailed: number;
+}
+
+export interface RoutersOptions extends RouterOptions {
+  routers?: 2 | 3;
+  /** Instead of acsplit. */
+  rival?: (router: Router) => Promise<void>;
+}
+
+export class Routers {
+  readonly routers: readonly Router[];
+  private cpes!: Actor<Happening>;
+  private itms!: Actor<Happening>;
+  private collectors!: Actor<Happening>;
+
+  private constructor(
+    readonly world: RouterWorld,
+    private readonly options: RoutersOptions,
+  ) {
+    this.routers = world.routers.map((name) => new Router(world, name, options));
+  }
+
+  static async open(options: RoutersOptions = {}): Promise<Routers> {
+    const world = await RouterWorld.create({
+      cpes: [...PROBING, ...KEEPING, ...DIVERTED, ...WOKEN],
+      routers: options.routers ?? 2,
+      programs: join(DIST, 'lab'),
+    });
+    const routers = new Routers(world, options);
+    try {
+      await routers.start();
+      return routers;
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.world.close();
+  }
+
+  private async start(): Promise<void> {
+    const { cluster, rival } = this.options;
+    const launch = (role: 'cpe' | 'itms' | 'collector', settings: object) =>
+      Actor.launch(this.world, role, role, ['python3', PROGRAM, JSON.stringify({ port: REPORT_PORT, ...settings })]);
+    const servers = (settings: object) => ({ role: 'servers', servers: settings });
+    const woken = Object.fromEntries([...DIVERTED.map((cpe) => [cpe, 'kept']), ...WOKEN.map((cpe) => [cpe, 'churn'])]);
+    const acs = bothOf((places) => places.acs);
+    [this.itms, this.collectors, this.cpes] = await Promise.all([
+      launch('itms', servers({ itms: bothOf((places) => places.itms) })),
+      launch(
+        'collector',
+        servers({ c1: bothOf((places) => places.collector), c2: bothOf((places) => places.secondCollector) }),
+      ),
+      launch('cpe', { role: 'cpes', acs, probes: PROBING, woken, probeMs: PROBE_MS }),
+      ...(cluster === true ? this.routers.slice(0, 2).map((router) => router.startStore()) : []),
+    ]);
+    for (const router of this.routers) await (rival?.(router) ?? router.startEngine());
+    for (const router of this.routers) router.startKeeper();
+    await untilMaster(this.routers);
+    await this.cpes.ask('probe');
+    await this.collectors.ask('keepWaking', {
+      pairs: WOKEN.map((cpe) => [collectorOf(cpe), cpe]),
+      seconds: WAKE_SECONDS,
+    });
+    await this.fill();
+  }
+
+  /** Opens those kept connections that are not open. */
+  private async fill(): Promise<void> {
+    await this.cpes.ask('keep', { cpes: KEEPING });
+    for (const deadline = Date.now() + PATIENCE_MS; ; await pause(500)) {
+      const kept = await this.cpes.ask<Record<string, string>>('kept');
+      const missing = DIVERTED.filter((cpe) => kept[cpe] === undefined);
+      if (missing.length === 0 && KEEPING.every((cpe) => kept[cpe] !== undefined)) return;
+      if (Date.now() > deadline) throw new Error(`no connection of ${missing.join()} within ${PATIENCE_MS} ms`);
+      await this.collectors.ask('wake', { pairs: missing.map((cpe) => [collectorOf(cpe), cpe]) });
+    }
+  }
+
+  private async reports(): Promise<{ cpes: CpeReport; seen: ServerReport['seen']; requestsFailed: number }> {
+    const cpes = await this.cpes.ask<CpeReport>('report');
+    const [itms, collectors] = await Promise.all(
+      [this.itms, this.collectors].map((server) => server.ask<ServerReport>('report')),
+    );
+    return {
+      cpes,
+      seen: [...itms!.seen, ...collectors!.seen],
+      requestsFailed: collectors!.requests.failed,
+    };
+  }
+
+  /** One switch from the router that has the addresses, under load; the other has them afterwards, and both are whole. */
+  async turn(kind: Switch): Promise<Turn> {
+    await this.fill();
+    const from = await untilMaster(this.routers);
+    await this.reports();
+    await pause(BEFORE_MS);
+    await begin(kind, from);
+    if (kind === 'keepalived killed') await mend(kind, from, false);
+    await untilMaster(this.routers, from);
+    await pause(CALM_MS);
+    const turn = this.judge(kind, await this.reports());
+    if (kind !== 'keepalived killed') await mend(kind, from, this.options.cluster === true);
+    return turn;
+  }
+
+  private judge(kind: Switch, { cpes, seen, requestsFailed }: Awaited<ReturnType<Routers['reports']>>): Turn {
+    const servers = new Map<string, Set<string>>();
+    for (const [server, peer, port] of seen) {
+      const key = `${peer} ${port}`;
+      servers.set(key, (servers.get(key) ?? new Set()).add(server));
+    }
+    const twice = [...servers]
+      .filter(([, names]) => names.size > 1)
+      .map(([key, names]) => `${key}: ${[...names].join()}`);
+    const owed = (cpe: string) => (DIVERTED.includes(cpe) || WOKEN.includes(cpe) ? collectorOf(cpe) : 'itms');
+    const wrong = seen.filter(([server, peer]) => server !== 'itms' && server !== owed(peer));
+    const broken = (some: readonly string[]) =>
+      cpes.broken.filter(([cpe]) => some.includes(cpe)).map(([cpe, server, error]) => `${cpe} at ${server}: ${error}`);
+    const ended = cpes.sessions.filter(({ server }) => server !== null);
+    const misled = Object.entries(cpes.kept).filter(([cpe, server]) => server !== owed(cpe) && server !== 'itms');
+    return {
+      kind,
+      interruptionMs: Math.round(Math.max(cpes.interruption.ipv4, cpes.interruption.ipv6) * 1000),
+      probes: cpes.probes,
+      probesFailed: cpes.failures,
+      twoServers: [...twice, ...cpes.mixed.map((one) => one.join(' '))],
+      wrongCollector: [...wrong.map((one) => one.join(' ')), ...misled.map((one) => one.join(' '))],
+      own: KEEPING.length,
+      ownBroken: broken(KEEPING),
+      diverted: DIVERTED.length,
+      divertedBroken: broken(DIVERTED),
+      woken: cpes.sessions.length,
+      wokenAtItms: ended.filter(({ server }) => server === 'itms').length,
+      wokenFailed: cpes.sessions.length - ended.length,
+      silenceMs: Math.round(cpes.silence * 1000),
+      requestsFailed,
+    };
+  }
+}
