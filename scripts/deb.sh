@@ -33,7 +33,7 @@ cp -R debian README.md SECURITY.md docs systemd "$work"
 } >"$work/debian/changelog"
 
 lib="$work/tree/lib"
-cp -R dist iptables package.json "$lib"
+cp -R dist iptables cluster package.json "$lib"
 cp build/Release/*.node "$lib/build/Release"
 cp native/fast-path/*.o "$lib/native/fast-path"
 # What `npm install --omit=dev` would bring, without asking the registry. node-addon-api is for building alone.

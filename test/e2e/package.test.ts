@@ -29,6 +29,7 @@ const SOURCES = [
   'README.md',
   'SECURITY.md',
   'binding.gyp',
+  'cluster',
   'docs',
   'iptables',
   'native',
@@ -118,7 +119,7 @@ describe('npm pack', () => {
     expect(files.filter((path) => path.startsWith('dist/'))).toEqual(['dist/acsplit.schema.json', ...compiled].sort());
   });
 
-  test.each(['native', 'iptables', 'docs', 'systemd'])('%s/ is whole', (folder) => {
+  test.each(['native', 'iptables', 'docs', 'systemd', 'cluster'])('%s/ is whole', (folder) => {
     expect(files.filter((path) => path.startsWith(`${folder}/`))).toEqual(filesBelow(folder).sort());
   });
 

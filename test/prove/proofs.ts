@@ -9,6 +9,7 @@ import { habits, requestHabits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
+import { routers } from './routers';
 import { untouched } from './untouched';
 import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
 import { mutants } from './mutants';
@@ -36,6 +37,7 @@ export const PROOFS: readonly Proof[] = [
   direct,
   instances,
   keepalived,
+  routers,
   doctor,
   habits,
   requestHabits,

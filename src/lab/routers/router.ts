@@ -14,6 +14,8 @@ export interface RouterOptions {
   /** Configuration lines to add. */
   more?: readonly string[];
   onEngineDown?: 'itms' | 'hold';
+  /** Changes the shipped configuration of keepalived. */
+  editKeepalived?: (router: Router, text: string) => string;
 }
 
 /** What `status --json` says of the cluster. docs/control-socket.md */
@@ -93,14 +95,14 @@ export class Router {
   }
 
   async startStore(...words: string[]): Promise<void> {
-    this.start('store', ['redis-server', join(this.directory, 'redis.conf'), '--dir', this.directory, ...words]);
+    this.run('store', ['redis-server', join(this.directory, 'redis.conf'), '--dir', this.directory, ...words]);
     await this.until(() => this.said.store.includes('Ready to accept connections'), 'store');
   }
 
   /** @param installs whether the rules are installed first */
   async startEngine(installs = true): Promise<void> {
     if (installs) await this.acsplit('rules', 'install');
-    this.start('engine', cli(this.world, 'run', '-c', this.configurationFile));
+    this.run('engine', cli(this.world, 'run', '-c', this.configurationFile));
     await this.until(() => this.said.engine.includes('"event":"ready"'), 'engine');
   }
 
@@ -108,7 +110,7 @@ export class Router {
   startKeeper(): void {
     const at = (name: string) => join(this.directory, name);
     const files = ['-f', at('keepalived.conf'), '-p', at('main.pid'), '-r', at('vrrp.pid'), '-c', at('checkers.pid')];
-    this.start('keeper', ['keepalived', '-n', '-l', '-D', '-P', ...files]);
+    this.run('keeper', ['keepalived', '-n', '-l', '-D', '-P', ...files]);
   }
 
   async stop(part: Part, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -142,7 +144,8 @@ export class Router {
     );
   }
 
-  private start(part: Part, argv: readonly string[]): void {
+  /** Starts a program as a part of this router. */
+  run(part: Part, argv: readonly string[]): void {
     this.said[part] = '';
     const child = this.world.start(this.name, argv);
     const listen = (chunk: Buffer): void => {
@@ -170,7 +173,7 @@ export class Router {
       .replace('/usr/lib/acsplit/cluster/', join(this.world.programs, '..', '..', 'cluster') + '/')
       .replace('/run/acsplit', state)
       .replace('file "/etc/keepalived/standby"', `file "${this.standbyFile}"`);
-    write('keepalived.conf', keepalived);
+    write('keepalived.conf', this.options.editKeepalived?.(this, keepalived) ?? keepalived);
     const acl = join(this.directory, 'acsplit.acl');
     write(
       'redis.conf',

@@ -19,16 +19,18 @@ export async function begin(kind: Switch, router: Router): Promise<void> {
   if (kind === 'keepalived killed') await killKeeper(router);
 }
 
-/** Mends what `begin` has broken. The addresses stay with the other router. */
-export async function mend(kind: Switch, router: Router, hasStore: boolean): Promise<void> {
+/**
+ * Mends what `begin` has broken. The addresses stay with the other router.
+ * @param boot what starts on a router that has been without power, keepalived aside
+ */
+export async function mend(kind: Switch, router: Router, boot: () => Promise<void>): Promise<void> {
   if (kind === 'planned') writeFileSync(router.standbyFile, '0\n');
   if (kind === 'CPE link down') await router.world.cable(router.name, [0], 'up');
   if (kind === 'engine killed') await router.startEngine(false);
   if (kind === 'keepalived killed') router.startKeeper();
   if (kind !== 'power loss') return;
   await router.regainPower();
-  if (hasStore) await router.startStore();
-  await router.startEngine();
+  await boot();
   router.startKeeper();
 }
 

@@ -19,6 +19,8 @@ LINE_SECONDS = 0.05
 # A SYN that is repeated takes a second.
 FIRST_TRY_SECONDS = 0.7
 PATIENCE_SECONDS = 8
+# Longer than ttl.grace.
+GRACE_SECONDS = 4.5
 tasks = set()
 
 
@@ -103,6 +105,8 @@ class Cpes:
     def __init__(self):
         self.reset()
         self.kept = {}
+        # Between a Connection Request and the end of what it has led to.
+        self.busy = set()
         # CPE -> 'kept' or 'churn': what it does when it is woken, and by whom.
         self.woken = settings['woken']
 
@@ -118,23 +122,30 @@ class Cpes:
             await asyncio.start_server(lambda r, w, cpe=cpe: self.answer(cpe, r, w), cpe, REQUEST_PORT)
 
     async def answer(self, cpe, reader, writer):
+        is_busy = cpe in self.busy or cpe in self.kept
+        status = b'503 Service Unavailable' if is_busy else b'200 OK'
         try:
             await reader.readuntil(b'\r\n\r\n')
-            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+            writer.write(b'HTTP/1.1 ' + status + b'\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             pass
         writer.close()
-        if not (self.woken[cpe] == 'kept' and cpe in self.kept):
-            spawn(self.session(cpe))
+        if not is_busy:
+            self.busy.add(cpe)
+            await spawn(self.session(cpe))
+            self.busy.discard(cpe)
 
     async def session(self, cpe):
+        """The session that it is woken for, and after its grace one of its own, which is the ITMS's."""
         await asyncio.sleep(random.uniform(0.02, 0.3))
         if self.woken[cpe] == 'kept':
             return await self.keep(cpe)
-        began = time.monotonic()
-        server = await self.lines(cpe, 3)
-        self.sessions.append({'cpe': cpe, 'server': server, 'at': began})
+        for kind in ('woken', 'own'):
+            server = await self.lines(cpe, 3)
+            self.sessions.append({'cpe': cpe, 'kind': kind, 'server': server})
+            if kind == 'woken':
+                await asyncio.sleep(GRACE_SECONDS)
 
     async def connect(self, cpe):
         acs = settings['acs'][1 if is_v6(cpe) else 0]

@@ -18,7 +18,7 @@ const PROBE_MS = 10;
 /** Of each kind and family. */
 const MANY = 6;
 /** Between two Connection Requests to a CPE. */
-const WAKE_SECONDS = 1.5;
+const WAKE_SECONDS = 6;
 /** After the addresses have moved: lost packets are repeated by then. */
 const CALM_MS = 3500;
 const BEFORE_MS = 400;
@@ -33,7 +33,7 @@ const collectorOf = (cpe: string): string => (/[13579]$/.test(cpe) ? 'c1' : 'c2'
 const PROBING = cpes(1, 10);
 const KEEPING = cpes(2);
 const DIVERTED = cpes(3);
-const WOKEN = cpes(4);
+const WOKEN = cpes(4, 20);
 
 interface CpeReport {
   probes: number;
@@ -42,7 +42,7 @@ interface CpeReport {
   failed: [string, string][];
   strays: [string, string][];
   interruption: { ipv4: number; ipv6: number };
-  sessions: { cpe: string; server: string | null }[];
+  sessions: { cpe: string; kind: 'woken' | 'own'; server: string | null }[];
   broken: [cpe: string, server: string, error: string][];
   mixed: string[][];
   kept: Record<string, string>;
@@ -70,10 +70,11 @@ export interface Turn {
   ownBroken: string[];
   diverted: number;
   divertedBroken: string[];
-  /** Sessions of woken CPEs, those at the ITMS, and those that came to no end. */
+  /** Sessions that CPEs were woken for, those of them at the ITMS; sessions of their own after them; and what came to no end. */
   woken: number;
   wokenAtItms: number;
-  wokenFailed: number;
+  ownSessions: number;
+  sessionsFailed: number;
   /** The longest a kept connection waited for an answer. */
   silenceMs: number;
   requestsFailed: number;
@@ -119,7 +120,6 @@ export class Routers {
   }
 
   private async start(): Promise<void> {
-    const { cluster, rival } = this.options;
     const launch = (role: 'cpe' | 'itms' | 'collector', settings: object) =>
       Actor.launch(this.world, role, role, ['python3', PROGRAM, JSON.stringify({ port: REPORT_PORT, ...settings })]);
     const servers = (settings: object) => ({ role: 'servers', servers: settings });
@@ -132,9 +132,8 @@ export class Routers {
         servers({ c1: bothOf((places) => places.collector), c2: bothOf((places) => places.secondCollector) }),
       ),
       launch('cpe', { role: 'cpes', acs, probes: PROBING, woken, probeMs: PROBE_MS }),
-      ...(cluster === true ? this.routers.slice(0, 2).map((router) => router.startStore()) : []),
+      ...this.routers.map((router) => this.boot(router)),
     ]);
-    for (const router of this.routers) await (rival?.(router) ?? router.startEngine());
     for (const router of this.routers) router.startKeeper();
     await untilMaster(this.routers);
     await this.cpes.ask('probe');
@@ -143,6 +142,14 @@ export class Routers {
       seconds: WAKE_SECONDS,
     });
     await this.fill();
+  }
+
+  /** All but keepalived. The third router has no store. */
+  private async boot(router: Router): Promise<void> {
+    const { cluster, rival } = this.options;
+    if (rival !== undefined) return rival(router);
+    if (cluster === true && router.name !== 'c') await router.startStore();
+    await router.startEngine();
   }
 
   /** Opens those kept connections that are not open. */
@@ -173,14 +180,13 @@ export class Routers {
   async turn(kind: Switch): Promise<Turn> {
     await this.fill();
     const from = await untilMaster(this.routers);
-    await this.reports();
     await pause(BEFORE_MS);
     await begin(kind, from);
-    if (kind === 'keepalived killed') await mend(kind, from, false);
+    if (kind === 'keepalived killed') await mend(kind, from, () => Promise.resolve());
     await untilMaster(this.routers, from);
     await pause(CALM_MS);
     const turn = this.judge(kind, await this.reports());
-    if (kind !== 'keepalived killed') await mend(kind, from, this.options.cluster === true);
+    if (kind !== 'keepalived killed') await mend(kind, from, () => this.boot(from));
     return turn;
   }
 
@@ -198,6 +204,10 @@ export class Routers {
     const broken = (some: readonly string[]) =>
       cpes.broken.filter(([cpe]) => some.includes(cpe)).map(([cpe, server, error]) => `${cpe} at ${server}: ${error}`);
     const ended = cpes.sessions.filter(({ server }) => server !== null);
+    const [woken, own] = (['woken', 'own'] as const).map((kind) => ended.filter((one) => one.kind === kind));
+    const outlived = own!
+      .filter(({ server }) => server !== 'itms')
+      .map(({ cpe, server }) => `own session of ${cpe} at ${server}`);
     const misled = Object.entries(cpes.kept).filter(([cpe, server]) => server !== owed(cpe) && server !== 'itms');
     return {
       kind,
@@ -205,14 +215,15 @@ export class Routers {
       probes: cpes.probes,
       probesFailed: cpes.failures,
       twoServers: [...twice, ...cpes.mixed.map((one) => one.join(' '))],
-      wrongCollector: [...wrong.map((one) => one.join(' ')), ...misled.map((one) => one.join(' '))],
+      wrongCollector: [...wrong.map((one) => one.join(' ')), ...misled.map((one) => one.join(' ')), ...outlived],
       own: KEEPING.length,
       ownBroken: broken(KEEPING),
       diverted: DIVERTED.length,
       divertedBroken: broken(DIVERTED),
-      woken: cpes.sessions.length,
-      wokenAtItms: ended.filter(({ server }) => server === 'itms').length,
-      wokenFailed: cpes.sessions.length - ended.length,
+      woken: woken!.length,
+      wokenAtItms: woken!.filter(({ server }) => server === 'itms').length,
+      ownSessions: own!.length,
+      sessionsFailed: cpes.sessions.length - ended.length,
       silenceMs: Math.round(cpes.silence * 1000),
       requestsFailed,
     };

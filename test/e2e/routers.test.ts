@@ -1,0 +1,20 @@
+/**
+ * Two routers with real keepalived, both families, under load: each switch once. What must hold in any case holds for
+ * each; how long a switch interrupts is measured by `npm run prove routers`.
+ */
+import { SWITCHES } from '../../src/lab/routers/switches';
+import { Routers } from './support/routers';
+
+jest.setTimeout(120_000);
+
+let routers: Routers;
+beforeAll(async () => {
+  routers = await Routers.open();
+});
+afterAll(() => routers?.close());
+
+test.each(SWITCHES)('%s', async (kind) => {
+  const turn = await routers.turn(kind);
+  expect(turn).toMatchObject({ twoServers: [], ownBroken: [], probesFailed: 0 });
+  expect(turn.probes).toBeGreaterThan(100);
+});

@@ -1,0 +1,108 @@
+/** Each switch between two routers, many times under load; and the same between two plain routers with conntrackd. */
+import { type Switch, SWITCHES } from '../../src/lab/routers/switches';
+import { Routers, type RoutersOptions, type Turn } from '../e2e/support/routers';
+import { RIVAL } from '../e2e/support/routers-rival';
+import { median, table } from '../bench/numbers';
+import type { Proof } from './proof';
+
+/** For less than an hour and a half. */
+const TIMES = Number(process.env.ROUTERS_TIMES ?? 100);
+/** Milliseconds. docs/cluster.md */
+const MOST_MS: Partial<Record<Switch, number>> = { 'power loss': 800, 'engine killed': 2500 };
+
+export const routers: Proof = {
+  name: 'routers',
+  shows:
+    'two routers with real keepalived and redis-server: each switch 100 times under load, beside two with conntrackd ' +
+    '(ROUTERS_TIMES=10: ten times)',
+  takes: '90 minutes, root, keepalived, redis-server, conntrackd',
+  needsRoot: true,
+  section: { file: 'docs/reliability.md', name: 'routers' },
+  smallest: { tests: ['test/e2e/routers.test.ts'] },
+  full: async (say) => {
+    const own = await play('acsplit', { cluster: true }, SWITCHES, say);
+    const noEngine = SWITCHES.filter((kind) => kind !== 'engine killed');
+    const rival = await play('conntrackd', RIVAL, noEngine, say);
+    const text = table(
+      [
+        '',
+        'switch',
+        'times',
+        'no new connection passed for, ms: median, most',
+        'undiverted broken',
+        'diverted broken',
+        'woken CPEs at the ITMS',
+        'sessions at a collector that did not wake them',
+        'connections at two servers',
+      ],
+      [...own, ...rival].map(rowOf),
+    );
+    return { failures: own.flatMap(({ turns }) => turns.flatMap(failuresOf)), text };
+  },
+};
+
+interface Played {
+  by: string;
+  kind: Switch;
+  turns: Turn[];
+}
+
+/** The kinds in turn, so that a disturbance of the machine meets all alike. */
+async function play(
+  by: string,
+  options: RoutersOptions,
+  kinds: readonly Switch[],
+  say: (line: string) => void,
+): Promise<Played[]> {
+  const played = kinds.map((kind): Played => ({ by, kind, turns: [] }));
+  const stage = await Routers.open(options);
+  try {
+    for (let time = 0; time < TIMES; time++) {
+      for (const { kind, turns } of played) {
+        const turn = await stage.turn(kind);
+        turns.push(turn);
+        say(`${by} ${time + 1}, ${JSON.stringify(turn)}`);
+      }
+    }
+  } finally {
+    await stage.close();
+  }
+  return played;
+}
+
+function failuresOf(turn: Turn): string[] {
+  const { kind, interruptionMs, twoServers, wrongCollector, ownBroken } = turn;
+  const most = MOST_MS[kind] ?? Infinity;
+  return [
+    ...twoServers.map((one) => `two servers: ${one}`),
+    ...wrongCollector.map((one) => `not woken by it: ${one}`),
+    ...ownBroken.map((one) => `undiverted: ${one}`),
+    ...(interruptionMs > most ? [`interrupted for ${interruptionMs} ms, more than ${most}`] : []),
+  ].map((what) => `${kind}: ${what}`);
+}
+
+function rowOf({ by, kind, turns }: Played): string[] {
+  const sum = (pick: (turn: Turn) => number) => turns.reduce((total, turn) => total + pick(turn), 0);
+  const of = (part: number, whole: number) => `${part} of ${whole}`;
+  const interruptions = turns.map(({ interruptionMs }) => interruptionMs);
+  return [
+    by,
+    kind,
+    `${turns.length}`,
+    `${median(interruptions)}, ${Math.max(...interruptions)}`,
+    of(
+      sum(({ ownBroken }) => ownBroken.length),
+      sum(({ own }) => own),
+    ),
+    of(
+      sum(({ divertedBroken }) => divertedBroken.length),
+      sum(({ diverted }) => diverted),
+    ),
+    of(
+      sum(({ wokenAtItms }) => wokenAtItms),
+      sum(({ woken }) => woken),
+    ),
+    `${sum(({ wrongCollector }) => wrongCollector.length)}`,
+    `${sum(({ twoServers }) => twoServers.length)}`,
+  ];
+}
