@@ -282,6 +282,10 @@ static __always_inline __u32 follow(struct __sk_buff *skb, struct flow *flow, co
   return refused;
 }
 
+/* ---- a connection to the ITMS ---- */
+
+#include "opening.h"
+
 /* ---- IPv4 ---- */
 
 /* A header whose sum is wrong is the stack's to drop. RFC 1071 */
@@ -414,7 +418,11 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
     }
   }
   if (is_of_collector) return pass(NOT_STEERED);
-  if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
+  __u32 hash = opening_hash4(&key);
+  if (is_syn(&segment) && class == PORT_REPORT) {
+    opens(hash, &segment, is_of_itms);
+    return pass(SYN);
+  }
   if (is_watched4(cpe)) return pass(WATCHED);
   if (is_of_itms) {
     __u64 *spoke = bpf_map_lookup_elem(&foreign4, &key);
@@ -422,6 +430,7 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   } else if (!is_local4(skb, source, destination)) {
     return pass(STANDBY);
   }
+  if (class == PORT_REPORT && could_overtake(hash, is_of_itms)) return pass(OVERTAKING);
 
   __u32 receiver = is_of_itms ? destination : now->itms4;
   struct bpf_fib_lookup route = {.tos = tos};
@@ -577,7 +586,11 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
     }
   }
   if (is_of_collector) return pass(NOT_STEERED);
-  if (is_syn(&segment) && (class == PORT_REPORT || is_of_itms)) return pass(SYN);
+  __u32 hash = opening_hash6(&key);
+  if (is_syn(&segment) && class == PORT_REPORT) {
+    opens(hash, &segment, is_of_itms);
+    return pass(SYN);
+  }
   if (is_watched6(key.cpe)) return pass(WATCHED);
   if (is_of_itms) {
     __u64 *spoke = bpf_map_lookup_elem(&foreign6, &key);
@@ -585,6 +598,7 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   } else if (!is_local6(skb, source, destination)) {
     return pass(STANDBY);
   }
+  if (class == PORT_REPORT && could_overtake(hash, is_of_itms)) return pass(OVERTAKING);
 
   __u32 receiver[4];
   if (is_of_itms) copy6(receiver, destination);

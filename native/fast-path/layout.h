@@ -37,6 +37,8 @@ enum reason {
   ENDING,
   /* Not proven to be the CPE's: docs/decisions/proof.md */
   UNPROVEN,
+  /* An earlier packet of the connection may still wait in the queue: opening.h */
+  OVERTAKING,
   /* The CPE speaks to the ITMS's own address. */
   DIRECT,
   /* The ITMS answers on a connection to its own address. */
@@ -120,6 +122,27 @@ struct flow6_key {
   __u32 cpe[4];
   __u16 cpe_port;
   __u16 port;
+};
+
+/* A connection to the ITMS, by a hash of the CPE's address and both ports. */
+#define OPENINGS_BITS 16
+#define MAX_OPENINGS (1 << OPENINGS_BITS)
+struct opening {
+  __u32 hash;
+  __u32 isn;
+  __u32 state;
+  __u32 ms; /* of the last SYN or SYN+ACK, CLOCK_BOOTTIME */
+};
+enum opening_state {
+  OPENING_NONE,
+  /* The engine has the CPE's SYN. */
+  OPENING_ASKED,
+  /* And the ITMS's SYN+ACK. */
+  OPENING_ANSWERED,
+  /* The CPE has gone on. */
+  OPENING_OPEN,
+  /* One of them was repeated, or something came between: all packets go to the engine. */
+  OPENING_REPEATED,
 };
 
 /* Who has a diverted connection. Only the one who has it writes its numbers. */

@@ -52,11 +52,14 @@ beforeAll(() => {
 });
 afterAll(() => network?.remove());
 
-async function carry(sent: readonly Sent[], flows: CarryOptions['flows'] = [], carriedMs?: number): Promise<Carried[]> {
+async function carry(
+  sent: readonly Sent[],
+  flows: CarryOptions['flows'] = [],
+  more: Partial<CarryOptions> = {},
+): Promise<Carried[]> {
   const frames: CarryFrame[] = sent.map((one) => ({ link: LINKS[one.side]!, frame: frameOf(one) }));
   const file = folder.file('frames.json', JSON.stringify(frames));
-  const options: CarryOptions = { topology: TOPOLOGY, frames: file, flows, ...(carriedMs && { carriedMs }) };
-  const driver = network.startScript('router', 'carry-driver.ts', options);
+  const driver = network.startScript('router', 'carry-driver.ts', { topology: TOPOLOGY, frames: file, flows, ...more });
   return driver.line<Carried[]>();
 }
 
@@ -285,13 +288,126 @@ describe('a diverted connection', () => {
     const key = '0a0102039c411d7b';
     const reasonAfter = async (silentMs: number) => {
       const value = Buffer.from(carriedFlow(silentMs)).toString('hex');
-      return (await carry([fromCpe()], [{ key, value }], 600_000))[0]!.reason;
+      return (await carry([fromCpe()], [{ key, value }], { carriedMs: 600_000 }))[0]!.reason;
     };
     expect([await reasonAfter(500_000), await reasonAfter(700_000), await reasonAfter(-5000)]).toEqual([
       'carried-to-collector',
       'diverted',
       'carried-to-collector',
     ]);
+  });
+});
+
+describe('a packet of a connection that opens overtakes none that may wait in the queue', () => {
+  const syn = { flags: TcpFlag.Syn, sequence: 7000, acknowledgement: 0, payload: '' };
+  const synAck = { flags: TcpFlag.Syn | TcpFlag.Ack, sequence: 1, acknowledgement: 7001, payload: '' };
+  const rst = { flags: TcpFlag.Rst | TcpFlag.Ack, sequence: 0, acknowledgement: 7001, payload: '' };
+  const older = { ...synAck, acknowledgement: 5001 };
+  const next = { ...syn, sequence: 9000 };
+  const nextSynAck = { ...synAck, acknowledgement: 9001 };
+  const [toItms, ofItms] = ['carried-to-itms', 'carried-from-itms'];
+  const [cpe, itms] = [Side.Cpe, Side.Itms];
+
+  type Step = [from: Side, reason: string, fields?: Fields];
+  const rows: [name: string, steps: Step[]][] = [
+    [
+      'one that opens as usual is carried from the third packet on',
+      [
+        [cpe, 'syn', syn],
+        [itms, 'syn', synAck],
+        [cpe, toItms],
+        [itms, ofItms],
+        [cpe, toItms],
+      ],
+    ],
+    [
+      'after a repeated SYN',
+      [
+        [cpe, 'syn', syn],
+        [cpe, 'syn', syn],
+        [itms, 'syn', synAck],
+        [cpe, 'overtaking'],
+        [itms, 'overtaking'],
+      ],
+    ],
+    [
+      'after a repeated SYN+ACK',
+      [
+        [cpe, 'syn', syn],
+        [itms, 'syn', synAck],
+        [cpe, toItms],
+        [itms, 'syn', synAck],
+        [cpe, 'overtaking'],
+      ],
+    ],
+    [
+      'after a SYN+ACK that takes another SYN',
+      [
+        [cpe, 'syn', syn],
+        [itms, 'syn', older],
+        [cpe, 'overtaking'],
+        [itms, 'overtaking'],
+      ],
+    ],
+    [
+      'a RST that answers the SYN',
+      [
+        [cpe, 'syn', syn],
+        [itms, 'overtaking', rst],
+        [cpe, 'overtaking'],
+      ],
+    ],
+    [
+      'what the CPE sends before the SYN+ACK',
+      [
+        [cpe, 'syn', syn],
+        [cpe, 'overtaking'],
+        [itms, 'overtaking'],
+      ],
+    ],
+    [
+      'the ports’ next connection opens as usual',
+      [
+        [cpe, 'syn', syn],
+        [cpe, 'syn', syn],
+        [cpe, 'syn', next],
+        [itms, 'syn', nextSynAck],
+        [cpe, toItms],
+        [itms, ofItms],
+      ],
+    ],
+    [
+      'a connection whose SYN nobody saw is carried',
+      [
+        [itms, 'syn', synAck],
+        [itms, ofItms],
+        [cpe, toItms],
+      ],
+    ],
+  ];
+  // Each has ports of its own, and all pass through one program.
+  const portOf = (row: number) => 40001 + row;
+  const packetOf = (row: number, [from, , fields]: Step, [ofCpe, ofItms]: [typeof fromCpe, typeof fromItms]): Sent =>
+    from === cpe ? ofCpe({ sourcePort: portOf(row), ...fields }) : ofItms({ destinationPort: portOf(row), ...fields });
+
+  it.each([
+    ['IPv4', [fromCpe, fromItms]],
+    ['IPv6', [fromCpe6, fromItms6]],
+  ] as [string, [typeof fromCpe, typeof fromItms]][])('%s', async (_, ends) => {
+    const sent = rows.flatMap(([, steps], row) => steps.map((step) => packetOf(row, step, ends)));
+    const carried = (await carry(sent)).map(({ reason }) => reason);
+    expect(rows.map(([name, steps]) => [name, carried.splice(0, steps.length)])).toEqual(
+      rows.map(([name, steps]) => [name, steps.map(([, reason]) => reason)]),
+    );
+    // With the engine dead, nothing waits.
+    const dead = (await carry(sent, [], { aliveUntilMs: 1 })).map(({ reason }) => reason);
+    expect(dead).not.toContain('overtaking');
+  });
+
+  it('on a port of itmsPorts, nothing goes to the engine', async () => {
+    const [to, from] = [{ destinationPort: 443 }, { sourcePort: 443 }];
+    const sent = [fromCpe({ ...syn, ...to }), fromItms({ ...synAck, ...from }), fromCpe(to), fromItms(from)];
+    expect((await carry(sent)).map(({ reason }) => reason)).toEqual([toItms, ofItms, toItms, ofItms]);
   });
 });
 
@@ -313,7 +429,7 @@ it('no packet of the fixtures, nor one with a bit turned over, leaves otherwise 
       }
     }
   }
-  const carried = await carry(sent);
+  const carried = await carry(sent, [], { areApart: true });
   const wrong = carried.filter(({ verdict, frame }, i) => {
     if (verdict === TC_ACT_REDIRECT) return ipOf(carried[i]!) !== engineSends(sent[i]!);
     return verdict !== TC_ACT_UNSPEC || frame !== frameOf(sent[i]!);

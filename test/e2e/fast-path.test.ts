@@ -11,7 +11,7 @@ import { PRIORITY } from '../../src/steering/fast-path/place';
 import { ADDRESSES, cpeAddress, FAMILY } from './support/family';
 import { eventually } from './support/run-host';
 import { End, hangUp, talk } from './support/tcp-end';
-import { TcpStage } from './support/tcp-stage';
+import { type ReportConnection, TcpStage } from './support/tcp-stage';
 
 jest.setTimeout(180_000);
 
@@ -179,6 +179,30 @@ it('a worker that dies changes nothing', async () => {
   await hangUp(diverted);
   await stage.untilOver(WOKEN);
   expect(await stage.session(WOKEN)).toBe('itms');
+  await stage.expectOneServerEach();
+});
+
+it('a session whose SYN was repeated while the engine stood still goes through the engine, in order', async () => {
+  const before = await counted('overtaking');
+  const { pid } = (await stage.status()).workers[0]!;
+  process.kill(pid, 'SIGSTOP');
+  let connecting: Promise<ReportConnection>;
+  try {
+    connecting = stage.connect(CPE);
+    await eventually('the SYN to be repeated', async () => {
+      const { queues } = await stage.status();
+      return queues.some(({ side, waiting }) => side === 'cpe' && waiting! >= 2) || undefined;
+    });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const connection = await connecting;
+  await talk(connection);
+  expect(await counted('overtaking')).toBeGreaterThan(before);
+  const carried = await counted('carried-to-itms');
+  await talk(connection);
+  expect(await counted('carried-to-itms')).toBe(carried);
+  await hangUp(connection);
   await stage.expectOneServerEach();
 });
 

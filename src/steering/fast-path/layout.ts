@@ -26,6 +26,7 @@ export const CARRY_REASONS = [
   'diverted',
   'ending',
   'unproven',
+  'overtaking',
   'direct',
   'foreign',
   'watched',

@@ -29,6 +29,8 @@ export interface CarryOptions {
   aliveUntilMs?: number;
   /** CONTROL_CARRIED_MS */
   carriedMs?: number;
+  /** No frame follows an earlier one: the program remembers no connection that opens. */
+  areApart?: boolean;
 }
 
 export interface CarryFrame {
@@ -47,9 +49,12 @@ export interface Carried {
   copies: string[];
 }
 
-function run({ topology, frames, flows, aliveUntilMs, carriedMs }: CarryOptions): Carried[] {
+function run({ topology, frames, flows, aliveUntilMs, carriedMs, areApart }: CarryOptions): Carried[] {
   const addon = loadFastPathAddon();
-  const { program, maps } = addon.load(readFileSync(OBJECT_FILE), '', { flows4: 64, flows6: 64 });
+  const { program, maps } = addon.load(readFileSync(OBJECT_FILE), '', {
+    ...{ flows4: 64, flows6: 64 },
+    ...(areApart === true && { openings: 1 }),
+  });
   const links = addon.links();
   const entries = configurationEntries(topology, 1);
   for (const name of Object.keys(entries) as Exclude<MapName, 'interfaces'>[]) {
