@@ -124,8 +124,7 @@ const NOT_TYPED: Record<string, string> = {
   'install -m 644 "$(npm root --global)"/acsplit/systemd/* /etc/systemd/system/':
     'test/e2e/systemd.test.ts looks at the units, package.test.ts at where they lie',
   'npm run deb': 'takes minutes, mostly to compress Node',
-  'sh scripts/try-deb.sh': 'takes debootstrap and a mirror',
-  'npm ci && npm pack': 'test/e2e/package.test.ts packs',
+  'sh scripts/try-package.sh deb': 'takes debootstrap and a mirror',
   'npm install --global ./acsplit-*.tgz': 'test/e2e/package.test.ts lays it out and builds it, asking no registry',
   'systemctl daemon-reload': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
   'systemctl enable --now acsplit acsplit-rules.timer': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
@@ -154,7 +153,6 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit trace --cpe ADDRESS': 'a synopsis',
   'acsplit trace --cpe': 'a synopsis',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
-  'npm run bench -- carried': 'takes minutes on an idle machine, and checks nothing',
   'npm run soak': 'takes half an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',
@@ -168,12 +166,32 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove replay-speed': 'a benchmark: needs an idle machine',
   'acsplit replay IN...': 'a synopsis',
   'acsplit rules': 'a synopsis',
+  'acsplit replay': 'a synopsis',
+  'npm install': 'a synopsis',
   'npm run fuzz -- --seconds 60': 'by hand, a minute; test/fuzz runs a bounded part of it each time',
   'mkdir -p build/fuzz/corpus': 'fuzzing by hand, needs clang',
   'clang++-14 -std=c++17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-exceptions -o build/fuzz/message test/native/fuzz/message_fuzz.cc native/checksum.cc native/message.cc native/verdicts.cc -lmnl':
     'fuzzing by hand, needs clang',
   'build/fuzz/message -max_total_time=600 build/fuzz/corpus test/native/fuzz/corpus': 'fuzzing by hand, ten minutes',
 };
+
+/** Under "Without network": typed by scripts/try-package.sh, as they are printed, in a Debian of its own. */
+const OFFLINE = [
+  'dpkg -i acsplit*.deb',
+  'cp /usr/share/doc/acsplit/examples/sysctl.conf /etc/sysctl.d/acsplit.conf',
+  'npm install --global --prefix ./filled --cache ./npm-cache ./acsplit-*.tgz',
+  'npm install --global --offline --cache ./npm-cache ./acsplit-*.tgz',
+  'mkdir -p /etc/acsplit /etc/sysctl.d',
+  'echo net.ipv4.ip_forward=1 > /etc/sysctl.d/acsplit.conf',
+  'sysctl -p /etc/sysctl.d/acsplit.conf',
+  'acsplit config init > /etc/acsplit/acsplit.yaml',
+  'editor /etc/acsplit/acsplit.yaml',
+  'acsplit run &',
+  'dpkg --purge acsplit acsplit-node',
+  'rm /etc/sysctl.d/acsplit.conf',
+  'npm uninstall --global acsplit',
+  'rm -r /etc/acsplit /run/acsplit* /etc/sysctl.d/acsplit.conf',
+];
 
 const printed = commandsInPrint();
 
@@ -183,6 +201,7 @@ describe('printed commands', () => {
     ...ENGINE,
     ...Object.keys(ELSEWHERE),
     ...Object.keys(NOT_TYPED),
+    ...OFFLINE,
   ]);
 
   test('there is something in print', () => expect(printed.length).toBeGreaterThan(40));
