@@ -1,5 +1,6 @@
 #include "map_functions.h"
 
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "bpf_map.h"
@@ -15,12 +17,22 @@
 namespace acsplit {
 namespace {
 
+// Shapes of the descriptors that hold_map has made.
+thread_local std::unordered_map<int, MapShape> held;
+
+int shape_of(int fd, MapShape* shape) {
+  const auto known = held.find(fd);
+  if (known == held.end()) return map_shape(fd, shape);
+  *shape = known->second;
+  return 0;
+}
+
 // Takes a map's descriptor and `values` arrays of its key's and value's sizes; throws and returns false when one is wrong.
 bool take_map(const Napi::CallbackInfo& call, const char* name, size_t arrays, int* fd, MapShape* shape,
               uint8_t** taken) {
   const double given = call.Length() > 0 && call[0].IsNumber() ? call[0].As<Napi::Number>().DoubleValue() : -1;
   *fd = given >= 0 && given <= INT32_MAX ? static_cast<int>(given) : -1;
-  bool is_right = *fd >= 0 && map_shape(*fd, shape) == 0;
+  bool is_right = *fd >= 0 && shape_of(*fd, shape) == 0;
   for (size_t i = 0; i < arrays && is_right; i++) {
     is_right = call.Length() > i + 1 && call[i + 1].IsTypedArray();
     if (!is_right) break;
@@ -79,6 +91,21 @@ Napi::Value read_map_from(const Napi::CallbackInfo& call) {
   return Napi::Boolean::New(call.Env(), error == 0);
 }
 
+// holdMap(fd) -> a descriptor of our own, for as long as the process lives. Its map need not be asked for its shape at
+// each call, which would be a second system call.
+Napi::Value hold_map_from(const Napi::CallbackInfo& call) {
+  int fd;
+  MapShape shape;
+  if (!take_map(call, "holdMap", 0, &fd, &shape, nullptr)) return call.Env().Undefined();
+  const int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) {
+    system_error(call.Env(), errno, "fcntl").ThrowAsJavaScriptException();
+    return call.Env().Undefined();
+  }
+  held[own] = shape;
+  return Napi::Number::New(call.Env(), own);
+}
+
 // readMapEntries(fd) -> Uint8Array: keys and values of all entries, one after the other
 Napi::Value read_map_entries_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
@@ -123,6 +150,7 @@ Napi::Value map_ring_from(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void define_map_functions(Napi::Env env, Napi::Object exports) {
+  exports.Set("holdMap", Napi::Function::New(env, hold_map_from, "holdMap"));
   exports.Set("updateMap", Napi::Function::New(env, update_map_from, "updateMap"));
   exports.Set("deleteFromMap", Napi::Function::New(env, delete_from_map_from, "deleteFromMap"));
   exports.Set("readMap", Napi::Function::New(env, read_map_from, "readMap"));

@@ -168,6 +168,8 @@ export interface Addon {
   askArp(questions: readonly ArpQuestion[], waitMs: number): string[][];
   /** Sends each an ICMP echo of this size, unfragmented; the caller is blocked for at most `waitMs`. @throws SystemError */
   echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
+  /** A descriptor of the same map for as long as the process lives: calls with it are cheaper. @throws SystemError */
+  holdMap(fd: number): number;
   /** Key and value have the map's sizes. @throws SystemError; E2BIG when it is full */
   updateMap(fd: number, key: Uint8Array, value: Uint8Array, isLocked?: boolean): void;
   /** False when there was no such entry. @throws SystemError */

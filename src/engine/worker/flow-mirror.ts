@@ -10,13 +10,13 @@
  *
  * A worker that takes over repairs what its predecessor left half done. docs/decisions/fast-path.md
  */
-import { type Family } from '../../packet/address';
-import { type FamilyState } from '../../splitter/memory/family-state';
-import { type Servers } from '../../splitter/memory/servers';
+import { type Address, type Family, familyOf } from '../../packet/address';
 import { Seen } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
 import { FLOW_BYTES, NUMBERS_AT, FlowState, FlowValue, FlowWord, takeNumbers, touch } from './flow-value';
+import { GiveBack } from './give-back';
+import { type MirroredFamily, MirroredTable } from './mirrored-table';
 
 /** Cells of the map `control`: enum control in native/fast-path/layout.h. */
 const enum Cell {
@@ -26,18 +26,9 @@ const enum Cell {
 }
 /** Between two attempts to complete the mirror. */
 const RETRY_MS = 1000;
-/** A connection without packets for so long is given back: none of its packets waits in a queue. */
-const QUIET_MS = 20;
-/** Given back in one step. */
-const MOST_AT_ONCE = 256;
 /** Slots looked at in one step for carried connections, and how many of these are read. */
 const LOOKED_AT = 512;
 const REFRESHED = 64;
-
-/** The bits that say where a connection stands; below are those of its life, above its owner. */
-const STANDING = 0xffff & ~(Seen.Remapped | Seen.Carried);
-const ACCEPTED = Seen.Syn | Seen.Learned;
-const ESTABLISHED = ACCEPTED | Seen.Answer;
 
 /** BPF maps by descriptor. `isLocked`: the value has a lock that the program takes. */
 export interface Maps {
@@ -47,42 +38,15 @@ export interface Maps {
   readMapEntries(fd: number): Uint8Array;
 }
 
-type MirroredFamily = Pick<FamilyState, 'family' | 'reportConnections' | 'servers' | 'lives' | 'confirmUnseen'>;
-
 /** What the mirror follows. */
 export interface Mirrored {
   listen(listener: FlowListener | undefined): void;
   state: { families: readonly MirroredFamily[] };
 }
 
-/** One family's map, and what it mirrors. */
-interface Side {
-  fd: number;
-  words: number;
-  key: Uint8Array;
-  keyView: DataView;
-  state: MirroredFamily | undefined;
-  entries: ConnectionTable | undefined;
-  servers: Servers | undefined;
-  /** The slot last refreshed. */
-  cursor: number;
-}
-
-export interface Connection {
-  family: Family;
-  cpe: Int32Array;
-  cpePort: number;
-  port: number;
-}
-
-/** A connection by its key. */
-interface Noted {
-  one: Side;
-  key: Uint8Array;
-}
-
 export class FlowMirror implements FlowListener {
-  private readonly sides: Record<Family, Side>;
+  private readonly mirrored: Record<Family, MirroredTable>;
+  private readonly tables: readonly MirroredTable[];
   private followed: Mirrored | undefined;
   private readonly value = new FlowValue();
   /** For expiry, which may come in the middle of everything. */
@@ -95,10 +59,7 @@ export class FlowMirror implements FlowListener {
   private triedMs = 0;
   /** A copy of a packet is being decided: the numbers before it. */
   private copy: Int32Array | undefined;
-  /** The engine's connections that had a packet in this batch. */
-  private readonly fresh: Noted[] = [];
-  /** Those to give back once they are quiet. */
-  private readonly waiting = new Map<string, Noted>();
+  private readonly givingBack = new GiveBack((one, slot, state) => this.give(one, slot, state));
 
   /**
    * @param bootMs CLOCK_BOOTTIME @param onLack told once when the mirror cannot be complete, and with undefined when it is
@@ -111,17 +72,15 @@ export class FlowMirror implements FlowListener {
     private readonly bootMs: () => number,
     private readonly onLack: (error: Error | undefined) => void,
   ) {
-    this.sides = { ipv4: side(flows.ipv4, 1), ipv6: side(flows.ipv6, 4) };
+    this.mirrored = { ipv4: new MirroredTable(flows.ipv4, 1), ipv6: new MirroredTable(flows.ipv6, 4) };
+    this.tables = Object.values(this.mirrored);
   }
 
   /** Mirrors this splitter's table from now on. */
   follow(splitter: Mirrored): void {
     this.followed = splitter;
     for (const state of splitter.state.families) {
-      const one = this.sides[state.family];
-      one.state = state;
-      one.entries = state.reportConnections;
-      one.servers = state.servers;
+      this.mirrored[state.family].follow(state);
       this.set(Cell.OfferedMs, state.lives.reports.unansweredMs);
       this.set(Cell.CarriedMs, state.lives.reports.establishedMs);
     }
@@ -135,46 +94,38 @@ export class FlowMirror implements FlowListener {
 
   /** Before the verdicts of a batch leave: offers the connections that it has opened. */
   settle(): void {
-    for (const noted of this.fresh) {
-      const slot = find(noted);
-      if (slot < 0) continue;
-      const entries = noted.one.entries!;
-      if (standing(entries, slot) === ACCEPTED) this.give(noted.one, slot, FlowState.Offered);
-      else if (!entries.isClosing(slot)) this.waiting.set(Buffer.from(noted.key).toString('latin1'), noted);
-    }
-    this.fresh.length = 0;
+    this.givingBack.settle();
   }
 
   /** Gives back what is quiet, and tries again to complete the mirror. Call it often. */
   mend(nowMs: number): void {
-    this.giveBack();
-    for (const one of Object.values(this.sides)) this.refresh(one);
+    this.givingBack.mend(this.tables);
+    for (const one of this.tables) this.refresh(one);
     if (this.lack === undefined || nowMs - this.triedMs < RETRY_MS) return;
     this.triedMs = nowMs;
     this.repair();
   }
 
   /**
-   * Lets `decide` learn from a copy of a packet that was carried. @param words the numbers before it
+   * From now to `heard`, the splitter decides a copy of a packet that was carried. @param words the numbers before it
    *
    * @returns false for a connection that is no longer there
    */
-  hear({ family, cpe, cpePort, port }: Connection, words: Int32Array, decide: () => void): boolean {
-    const { entries } = this.sides[family];
+  hears(cpe: Address, cpePort: number, port: number, words: Int32Array): boolean {
+    const { entries } = this.mirrored[familyOf(cpe)];
     const slot = entries?.find(cpe, cpePort, port) ?? -1;
     if (slot < 0 || entries!.isn(slot) !== words[FlowWord.Isn]) return false;
     this.copy = words;
-    try {
-      decide();
-    } finally {
-      this.copy = undefined;
-    }
     return true;
+  }
+
+  heard(): void {
+    this.copy = undefined;
   }
 
   told(table: FlowTable, slot: number, change: Change, cause: Cause): void {
     if (table.name !== 'reportConnections') return;
-    const one = this.sides[table.family];
+    const one = this.mirrored[table.family];
     if (change === Change.Ended) this.drop(one, slot);
     else if (change === Change.Opened && cause === Cause.Standing) this.stands(one, slot);
     else if (change === Change.Opened) this.isRefused = !this.put(one, slot);
@@ -191,7 +142,7 @@ export class FlowMirror implements FlowListener {
 
   isKept(table: FlowTable, slot: number): boolean {
     if (table.name !== 'reportConnections') return false;
-    const one = this.sides[table.family];
+    const one = this.mirrored[table.family];
     const entries = one.entries!;
     if (!entries.has(slot, Seen.Carried) || !this.read(one, slot, this.kept)) return false;
     if (this.kept.state === FlowState.Gone) return false;
@@ -201,9 +152,9 @@ export class FlowMirror implements FlowListener {
 
   learn(table: FlowTable, slot: number, isOwners: boolean): void {
     if (table.name !== 'reportConnections') return;
-    const one = this.sides[table.family];
+    const one = this.mirrored[table.family];
     const entries = one.entries!;
-    if (!entries.has(slot, Seen.Carried)) return this.note(one, slot);
+    if (!entries.has(slot, Seen.Carried)) return this.givingBack.note(one, slot);
     const { copy, value } = this;
     if (copy) return takeNumbers(entries, slot, copy, this.bootMs());
     if (!this.read(one, slot, value)) return entries.unmark(slot, Seen.Carried);
@@ -225,7 +176,7 @@ export class FlowMirror implements FlowListener {
   }
 
   /** The engine has the connection from now on. The map's value has been read. */
-  private take(one: Side, slot: number): void {
+  private take(one: MirroredTable, slot: number): void {
     const { value } = this;
     const entries = one.entries!;
     if (value.state !== FlowState.OfEngine) {
@@ -234,48 +185,30 @@ export class FlowMirror implements FlowListener {
       this.maps.updateMap(one.fd, one.key, value.bytes, true);
     }
     entries.unmark(slot, Seen.Carried);
-    this.note(one, slot);
+    this.givingBack.note(one, slot);
   }
 
   /** The program has it, or will have it. */
-  private give(one: Side, slot: number, state: FlowState): void {
+  private give(one: MirroredTable, slot: number, state: FlowState): void {
     const entries = one.entries!;
     const owner = entries.owner(slot);
     if (!one.servers!.isConfigured(owner)) return;
-    this.setKey(one, slot);
+    one.setKey(slot);
     this.value.fill(entries, slot, state, one.servers!.addressOf(owner), this.bootMs());
     // First: a worker that is killed in between must not take the row's numbers for the latest.
     entries.mark(slot, Seen.Carried);
     this.maps.updateMap(one.fd, one.key, this.value.bytes, true);
   }
 
-  private giveBack(): void {
-    let rest = Math.min(MOST_AT_ONCE, this.waiting.size);
-    for (const [name, noted] of this.waiting) {
-      if (rest-- === 0) return;
-      const slot = find(noted);
-      const entries = noted.one.entries!;
-      let isWaiting = false;
-      if (slot >= 0 && !entries.isClosing(slot) && !entries.has(slot, Seen.Carried)) {
-        const isQuiet = entries.idleMs(slot) >= QUIET_MS;
-        if (isQuiet && standing(entries, slot) === ESTABLISHED) this.give(noted.one, slot, FlowState.Carried);
-        else isWaiting = true;
-      }
-      this.waiting.delete(name);
-      // Behind the others, so that each has its turn.
-      if (isWaiting) this.waiting.set(name, noted);
-    }
-  }
-
   /** Tells those who read the table when some carried connections had their last packet. */
-  private refresh(one: Side): void {
+  private refresh(one: MirroredTable): void {
     const { entries } = one;
     if (entries === undefined) return;
     let rest = REFRESHED;
     for (let looked = 0; looked < LOOKED_AT && rest > 0; looked++) {
-      one.cursor = one.cursor + 1 < entries.table.slotCount ? one.cursor + 1 : 0;
-      if (entries.table.state(one.cursor) === 0 || !entries.has(one.cursor, Seen.Carried)) continue;
-      if (this.read(one, one.cursor, this.kept)) touch(entries, one.cursor, this.kept.words, this.bootMs());
+      const slot = (one.refreshed = one.refreshed + 1 < entries.table.slotCount ? one.refreshed + 1 : 0);
+      if (entries.table.state(slot) === 0 || !entries.has(slot, Seen.Carried)) continue;
+      if (this.read(one, slot, this.kept)) touch(entries, slot, this.kept.words, this.bootMs());
       rest--;
     }
   }
@@ -290,8 +223,8 @@ export class FlowMirror implements FlowListener {
     this.isRepairing = true;
     try {
       this.followed?.listen(this);
-      for (const one of Object.values(this.sides)) this.sweep(one);
-      this.settle();
+      for (const one of this.tables) this.sweep(one);
+      for (const one of this.tables) this.givingBack.scan(one);
     } catch (error) {
       this.lack = error as Error;
     } finally {
@@ -302,7 +235,7 @@ export class FlowMirror implements FlowListener {
   }
 
   /** An entry of a table that was there before. */
-  private stands(one: Side, slot: number): void {
+  private stands(one: MirroredTable, slot: number): void {
     const { value } = this;
     const entries = one.entries!;
     if (!this.read(one, slot, value) || value.words[FlowWord.Isn] !== entries.isn(slot)) {
@@ -316,16 +249,15 @@ export class FlowMirror implements FlowListener {
       const isSame = one.servers!.isConfigured(owner) && value.isAt(one.servers!.addressOf(owner));
       if (!isSame) this.take(one, slot);
     }
-    if (!entries.has(slot, Seen.Carried)) this.note(one, slot);
   }
 
-  private sweep(one: Side): void {
+  private sweep(one: MirroredTable): void {
     const all = this.maps.readMapEntries(one.fd);
     const step = one.key.length + FLOW_BYTES;
     for (let at = 0; at < all.length; at += step) {
       const key = all.slice(at, at + one.key.length);
       const words = new Int32Array(all.slice(at + one.key.length + NUMBERS_AT, at + step).buffer);
-      const slot = one.entries ? find({ one, key }) : -1;
+      const slot = one.find(key);
       const isGone = (words[FlowWord.State] as FlowState) === FlowState.Gone;
       if (slot < 0) this.maps.deleteFromMap(one.fd, key);
       else if (isGone && words[FlowWord.Isn] === one.entries!.isn(slot)) one.entries!.remove(slot, Cause.Takeover);
@@ -333,12 +265,12 @@ export class FlowMirror implements FlowListener {
   }
 
   /** False when the map has no room for it. */
-  private put(one: Side, slot: number): boolean {
+  private put(one: MirroredTable, slot: number): boolean {
     const entries = one.entries!;
     const owner = entries.owner(slot);
     const servers = one.servers!;
     const server = servers.isConfigured(owner) ? servers.addressOf(owner) : servers.itmsAddress;
-    this.setKey(one, slot);
+    one.setKey(slot);
     this.value.fill(entries, slot, FlowState.OfEngine, server, this.bootMs());
     try {
       this.maps.updateMap(one.fd, one.key, this.value.bytes, true);
@@ -351,32 +283,18 @@ export class FlowMirror implements FlowListener {
   }
 
   /** An entry that stays too long only makes its packets slow. */
-  private drop(one: Side, slot: number): void {
-    this.setKey(one, slot);
+  private drop(one: MirroredTable, slot: number): void {
+    one.setKey(slot);
     this.maps.deleteFromMap(one.fd, one.key);
-  }
-
-  private note(one: Side, slot: number): void {
-    this.setKey(one, slot);
-    this.fresh.push({ one, key: one.key.slice() });
   }
 
   private set(cell: Cell, value: number): void {
     this.maps.updateMap(this.control, nativeWord(cell), nativeWord(value));
   }
 
-  private read(one: Side, slot: number, value: FlowValue): boolean {
-    this.setKey(one, slot);
+  private read(one: MirroredTable, slot: number, value: FlowValue): boolean {
+    one.setKey(slot);
     return this.maps.readMap(one.fd, one.key, value.bytes, true);
-  }
-
-  /** struct flow4_key and flow6_key, in network order. */
-  private setKey({ keyView, entries }: Side, slot: number): void {
-    if (entries === undefined) throw new Error('told of a family that is not configured');
-    const cpe = entries.cpe(slot);
-    for (let word = 0; word < cpe.length; word++) keyView.setInt32(word * 4, cpe[word]);
-    keyView.setUint16(cpe.length * 4, entries.cpePort(slot));
-    keyView.setUint16(cpe.length * 4 + 2, entries.visiblePort(slot));
   }
 }
 
@@ -396,32 +314,6 @@ function forget(state: MirroredFamily, slot: number): void {
   entries.unmark(slot, Seen.Carried | Seen.Learned);
   // The program may have confirmed it, and nobody has told.
   if (!entries.isAnswered(slot)) state.confirmUnseen(slot);
-}
-
-function standing(entries: ConnectionTable, slot: number): number {
-  return entries.table.state(slot) & STANDING;
-}
-
-/** Slot of a noted connection, or -1. */
-function find({ one, key }: Noted): number {
-  const view = new DataView(key.buffer, key.byteOffset);
-  const cpe = new Int32Array(one.words);
-  for (let word = 0; word < one.words; word++) cpe[word] = view.getInt32(word * 4);
-  return one.entries!.find(cpe, view.getUint16(one.words * 4), view.getUint16(one.words * 4 + 2));
-}
-
-function side(fd: number, words: number): Side {
-  const key = new Uint8Array(words * 4 + 4);
-  return {
-    fd,
-    words,
-    key,
-    keyView: new DataView(key.buffer),
-    state: undefined,
-    entries: undefined,
-    servers: undefined,
-    cursor: 0,
-  };
 }
 
 function nativeWord(value: number): Uint8Array {

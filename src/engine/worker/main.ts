@@ -214,7 +214,7 @@ class Worker {
 
 function makeMirror(): FlowMirror {
   const addon = loadAddon();
-  const flows = { ipv4: FD.flows4, ipv6: FD.flows6 };
+  const flows = { ipv4: addon.holdMap(FD.flows4), ipv6: addon.holdMap(FD.flows6) };
   const onLack = (error?: Error) => tell({ kind: 'mirror', ...(error && { error: error.message }) });
   return new FlowMirror(addon, FD.control, flows, addon.boottimeMs, onLack);
 }

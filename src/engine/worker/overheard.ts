@@ -2,7 +2,6 @@
  * Copies of packets that the fast path has carried, which the engine decides as it would have decided the packets: the ACK
  * that confirms a diverted connection, and the heads of the collectors' answers.
  */
-import { familyOf } from '../../packet/address';
 import { PacketBatch, PacketFlag, Side } from '../../packet/batch';
 import { PacketView, Parsed } from '../../packet/view';
 import { type Splitter } from '../../splitter/splitter';
@@ -21,6 +20,9 @@ export class Overheard {
   private readonly ring: RingReader;
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
   private readonly view = new PacketView();
+  /** What stands before the packet in a record. */
+  private readonly words = new Int32Array(PACKET_AT / 4);
+  private readonly bytes = new Uint8Array(this.words.buffer);
 
   constructor(
     ring: Ring,
@@ -36,9 +38,9 @@ export class Overheard {
   }
 
   private decide(splitter: Splitter, nowMs: number, record: Uint8Array): void {
-    const words = new Int32Array(record.buffer, record.byteOffset, PACKET_AT / 4);
+    const { batch, view, words, bytes } = this;
+    bytes.set(record.subarray(0, PACKET_AT));
     const isFromServer = words[FROM_SERVER_AT] !== 0;
-    const { batch, view } = this;
     batch.count = 0;
     const packet = record.subarray(PACKET_AT, PACKET_AT + words[BYTES_AT]);
     batch.push(isFromServer ? Side.Collector : Side.Cpe, packet, PacketFlag.Snapped);
@@ -46,7 +48,11 @@ export class Overheard {
     const cpe = isFromServer ? view.destination : view.source;
     const cpePort = isFromServer ? view.destinationPort : view.sourcePort;
     const port = isFromServer ? view.sourcePort : view.destinationPort;
-    const decide = () => splitter.overhear(batch, nowMs);
-    this.mirror.hear({ family: familyOf(cpe), cpe, cpePort, port }, words, decide);
+    if (!this.mirror.hears(cpe, cpePort, port, words)) return;
+    try {
+      splitter.overhear(batch, nowMs);
+    } finally {
+      this.mirror.heard();
+    }
   }
 }
