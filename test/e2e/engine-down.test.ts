@@ -1,6 +1,7 @@
 /**
  * All our processes killed, or stopped: the kernel's rules alone send the CPEs' new connections to the ITMS, and hand
- * back when the engine returns; with `hold` nothing passes, and TCP waits. On a router that forwards nothing by itself,
+ * back when the engine returns; with `hold` no new one passes, and TCP waits. Running connections go on where the kernel
+ * carries them, and wait where it does not. On a router that forwards nothing by itself,
  * drops what conntrack calls INVALID, and would hide the addresses of hosts that talk to the ITMS.
  * docs/decisions/engine-down.md
  */
@@ -12,6 +13,7 @@ import { isAlive } from '../../src/lab/namespaces';
 import { BACK_ENDS, type BackEnd, linkBackEnd, withoutEmptyTables } from './support/back-end';
 import { hasFlag, type Sight } from './support/capture';
 import { ADDRESSES, IPTABLES, street } from './support/family';
+import { FAST_PATH } from './support/fast-path';
 import { eventually } from './support/run-host';
 import { hangUp, talk, type Ends } from './support/tcp-end';
 import { type ServerName, TcpStage } from './support/tcp-stage';
@@ -115,6 +117,8 @@ async function sendBothWays({ cpe, far }: Ends): Promise<() => Promise<string[]>
   };
 }
 const BOTH_WAYS = ['from the CPE', 'to the CPE'];
+/** The kernel carries running connections, the engine's death or not. */
+const isCarried = FAST_PATH !== 'off';
 
 interface Story {
   secondsLeft: number[];
@@ -122,6 +126,8 @@ interface Story {
   opened: { server: ServerName; syns: number; ms: number };
   kept: ServerName;
   hasWokenMeanwhile: boolean;
+  /** What arrived of that of the undiverted and the diverted connection before the engine returned; then of all. */
+  meanwhile: string[][];
   stalled: string[][];
   servers: ServerName[];
   afterwards: ServerName[];
@@ -138,6 +144,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
   try {
     const router = new Router(stage, backEnd);
     const before = await router.takeOver();
+    await stage.untilCarried();
     let syns = 0;
     const isOpening = (s: Sight) => s.source === OPENING && s.destination === ADDRESSES.acs && hasFlag(s, SYN);
     // SYNs at 0, 1, 3, 7 s, and not at every second in the beginning, as newer kernels do.
@@ -158,6 +165,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     let hasWoken = false;
     void waking.then(() => (hasWoken = true));
     const arriving = await Promise.all([running, diverted, asked].map(sendBothWays));
+    const meanwhile = isCarried ? await Promise.all(arriving.slice(0, 2).map((arrived) => arrived())) : [];
     const opened = await stage.connect(OPENING);
     const ms = performance.now() - from;
     await talk(opened);
@@ -171,7 +179,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
     const hasWokenMeanwhile = hasWoken;
 
     await begin(stage);
-    const stalled = await Promise.all(arriving.map((arrived) => arrived()));
+    const stalled = await Promise.all(arriving.slice(meanwhile.length).map((arrived) => arrived()));
     for (const ends of [running, diverted, asked, opened, kept]) await talk(ends);
     // The engine has no entry of what the ITMS opened through nat, and drops it [2]: the ITMS asks again.
     await askedNow.far.send('to the CPE');
@@ -204,6 +212,7 @@ async function killAndReturn(backEnd: BackEnd): Promise<Story> {
       opened: { server: opened.server, syns, ms },
       kept: kept.server,
       hasWokenMeanwhile,
+      meanwhile,
       stalled,
       servers: [running.server, diverted.server],
       afterwards,
@@ -247,9 +256,11 @@ describe.each(BACK_ENDS)('killed, with `itms` and iptables-%s', (backEnd) => {
 
   test('and so are those after it', () => expect(story.kept).toBe('itms'));
 
-  test('running connections stall, undiverted, diverted, and a Connection Request, and continue when the engine returns', () => {
+  const stalling = `${isCarried ? '' : 'undiverted and diverted connections, and '}a Connection Request`;
+  test(`${stalling}: stalled, and continued when the engine returned; what is carried goes on meanwhile`, () => {
     expect(story.servers).toEqual(['itms', 'c1']);
-    expect(story.stalled).toEqual([BOTH_WAYS, BOTH_WAYS, BOTH_WAYS]);
+    expect(story.meanwhile).toEqual(isCarried ? [BOTH_WAYS, BOTH_WAYS] : []);
+    expect(story.stalled).toEqual(isCarried ? [BOTH_WAYS] : [BOTH_WAYS, BOTH_WAYS, BOTH_WAYS]);
   });
 
   test('the collector’s Connection Request waits, and its CPE is diverted as ever; all others are the ITMS’s', () => {
@@ -278,16 +289,24 @@ async function holdAndReturn(): Promise<Sight[]> {
   const stage = await TcpStage.open({ cpes: CPES, onEngineDown: 'hold', lossy: true });
   try {
     const running = await stage.connect(RUNNING);
-    await talk(running);
+    await stage.wake('c1', DIVERTED);
+    const diverted = await stage.connect(DIVERTED);
+    const before = [running, diverted];
+    for (const ends of before) await talk(ends);
     await kill(stage);
     await stage.wires.catchUp();
+    const isBefore = ({ source, destination }: Sight) =>
+      [RUNNING, DIVERTED].some((cpe) => source === cpe || destination === cpe);
     stage.wires.keepSights(
-      ({ source, destination }) =>
+      (sight) =>
+        !(isCarried && isBefore(sight)) &&
         // What no host of the wire has sent has come through the router.
-        (CPES.includes(source) && destination !== ADDRESSES.acs) ||
-        (CPES.includes(destination) && source === ADDRESSES.acs),
+        ((CPES.includes(sight.source) && sight.destination !== ADDRESSES.acs) ||
+          (CPES.includes(sight.destination) && sight.source === ADDRESSES.acs)),
     );
-    const arriving = await sendBothWays(running);
+    const arriving = await Promise.all(before.map(sendBothWays));
+    const arrived = () => Promise.all(arriving.map((one) => one()));
+    if (isCarried) expect(await arrived()).toEqual([BOTH_WAYS, BOTH_WAYS]);
     const opening = stage.connect(OPENING);
     const asking = stage.request('itms', ASKED);
     const waking = stage.request('c1', WOKEN);
@@ -296,10 +315,10 @@ async function holdAndReturn(): Promise<Sight[]> {
     await stage.wires.catchUp();
     const leaked = [...stage.wires.sights];
     await begin(stage);
-    expect(await arriving()).toEqual(BOTH_WAYS);
+    if (!isCarried) expect(await arrived()).toEqual([BOTH_WAYS, BOTH_WAYS]);
     const [opened, asked, woken] = await Promise.all([opening, asking, waking]);
     expect(opened.server).toBe('itms');
-    for (const ends of [running, opened, asked]) await talk(ends);
+    for (const ends of [...before, opened, asked]) await talk(ends);
     await stage.ask(woken, 200);
     expect(await stage.session(WOKEN)).toBe('c1');
     await stage.expectOneServerEach();
@@ -311,7 +330,7 @@ async function holdAndReturn(): Promise<Sight[]> {
 }
 
 describe('killed, with `hold`', () => {
-  test('nothing leaks, and TCP waits and completes when the engine returns', async () => {
+  test('nothing new passes, and TCP waits and completes when the engine returns', async () => {
     expect(await told.get('hold')).toEqual([]);
   });
 });

@@ -151,6 +151,8 @@ describe.each(SERVERS)('with %s', (server) => {
   test('both ends close at once: their FINs cross', async () => {
     const cpe = fresh();
     const { cpe: near, far } = await open(cpe, server);
+    // A traced CPE's packets all come to the engine.
+    await stage.control('packets', { cpe });
     await stage.whileHeld(async () => {
       await near.finish();
       await far.finish();

@@ -1,6 +1,6 @@
 /**
  * 100 MiB up and 100 MiB down through connections that were diverted and others that were not, with super-packets
- * (GSO) in the queue and without: what arrives is what was sent.
+ * (GSO) in the queue and without: what arrives is what was sent. Data that the kernel carries: transfer-carried.test.ts
  */
 import type { Bulk } from '../../src/lab/bulk';
 import type { Acs } from '../../src/lab/cast';
@@ -25,7 +25,7 @@ describe.each([
   let stage: Stage;
 
   beforeAll(async () => {
-    stage = await Stage.open({ cpes: [diverted, undiverted], gso });
+    stage = await Stage.open({ cpes: [diverted, undiverted], gso, fastPath: 'off' });
   });
   afterAll(() => stage?.close());
   afterEach(() => stage?.expectCleanWires());

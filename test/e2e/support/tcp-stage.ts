@@ -284,6 +284,15 @@ export class TcpStage {
     }
   }
 
+  /** In a run with the fast path: the kernel carries, on all interfaces. */
+  async untilCarried(): Promise<void> {
+    if (FAST_PATH === 'off') return;
+    await eventually('the kernel to carry', async () => {
+      const { carries, reason } = (await this.status()).fastPath;
+      return (carries && reason === null) || undefined;
+    });
+  }
+
   // ---- the kernels of the hosts ----
 
   /** Runs `happen` while a rule of a host's own drops what fits it. */
