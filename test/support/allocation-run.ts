@@ -34,9 +34,9 @@ export interface AllocationResult {
 }
 
 const BATCH = 64;
-const WARM_UP_PACKETS = 500_000;
+const WARM_UP_PACKETS = 250_000;
 const ROUND_PACKETS = 100_000;
-const ROUNDS = 7;
+const ROUNDS = 4;
 const ONCE_CYCLES = 20;
 const STEP_MS = 25;
 const PAUSE_MS = 3 * 3_600_000;

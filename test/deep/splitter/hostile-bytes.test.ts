@@ -30,7 +30,7 @@ function* spoilt(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Packets of a story that are alike in this are spoilt once: queue, length and everything but identification, numbers, checksums. */
+/** Packets of all stories that are alike in this are spoilt once: queue, length and everything but identification, numbers, checksums. */
 function likeness({ bytes, queue }: QueuedPacket): string {
   const tcpAt = carriedAt(bytes);
   const addresses = bytes[0] >> 4 === 4 ? bytes.subarray(12, 20) : bytes.subarray(8, 40);
@@ -76,11 +76,11 @@ function withErrors({ name, packets }: Story): Story {
 
 const STORIES = fixtureStories().map(inFamily).map(withErrors);
 const allReasons = new Set<string>();
+const seen = new Set<string>();
 
 describe('every prefix and every flipped bit of every packet, on every queue, while the story runs', () => {
   test.each(STORIES.map((story) => [story.name, story] as const))('%s', (_name, story) => {
     const targets = new Targets(IN_FAMILY);
-    const seen = new Set<string>();
     for (const packet of story.packets) {
       if (!seen.has(likeness(packet))) {
         seen.add(likeness(packet));

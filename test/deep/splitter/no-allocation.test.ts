@@ -159,7 +159,7 @@ test.each([
   (_, mode) => {
     const result = measured(mode);
     expect(leastGrowth(result)).toBeLessThan(MOST_BYTES);
-    expect(result.observed).toBeGreaterThan(7 * result.packetsPerRound);
+    expect(result.observed).toBeGreaterThan(2 * result.roundBytes.length * result.packetsPerRound);
     expect(result.traced).toBe(mode === 'traced' ? result.observed : 0);
   },
   60_000,
