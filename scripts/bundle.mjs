@@ -1,11 +1,11 @@
 /**
  * Bundles dist/cli/replay-alone.js, the program behind `acsplit replay`, with the libraries it needs into one file. A
- * replay in CI is short, and finding its libraries would take most of the time (docs/replay.md, "Speed"). Also turns
- * const enums in the type declarations into plain ones. Everything else in dist/ stays as tsc wrote it. Run after tsc,
+ * replay in CI is short, and finding its libraries would take most of the time (docs/replay.md, "Speed"). Bundles the
+ * page (page/) for browsers into dist/page. Each bundle ends with its libraries' licences. Also turns const enums in the type declarations into plain ones. Everything else in dist/ stays as tsc wrote it. Run after tsc,
  * in the checkout: node scripts/bundle.mjs
  */
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -20,8 +20,6 @@ const options = {
   format: 'cjs',
   // The variant of yargs that `require` finds; the other one wants a file name of its own.
   alias: { yargs: createRequire(import.meta.url).resolve('yargs') },
-  metafile: true,
-  write: false,
 };
 
 /** `node_modules/NAME` of everything that went into the bundle. */
@@ -51,15 +49,30 @@ function makeEnumsPlain(folder) {
   }
 }
 
-const { metafile } = await build(options);
-const licences = packagesOf(Object.keys(metafile.inputs)).map(licenceOf);
-await build({
-  ...options,
-  write: true,
-  metafile: false,
-  outfile: OUTPUT,
-  footer: { js: `/*\nThis file holds code of the packages below.\n\n${licences.join('\n\n')}\n*/` },
-});
+/** Builds, and puts the licences of what went in at the end. */
+async function bundle(options, outfile) {
+  const { metafile } = await build({ ...options, metafile: true, write: false });
+  const licences = packagesOf(Object.keys(metafile.inputs)).map(licenceOf);
+  const footer = `/*\nThis file holds code of the packages below.\n\n${licences.join('\n\n')}\n*/`;
+  const key = outfile.endsWith('.css') ? 'css' : 'js';
+  await build({ ...options, outfile, footer: { [key]: footer } });
+}
+
+await bundle(options, OUTPUT);
+
+const PAGE = 'dist/page';
+const forBrowsers = {
+  bundle: true,
+  minify: true,
+  target: ['chrome109', 'firefox115', 'safari16'],
+  legalComments: 'none',
+};
+mkdirSync(PAGE, { recursive: true });
+const jsx = { jsx: 'automatic', jsxImportSource: 'preact', format: 'iife', charset: 'utf8' };
+await bundle({ ...forBrowsers, ...jsx, entryPoints: ['page/main.tsx'] }, `${PAGE}/page.js`);
+await bundle({ ...forBrowsers, entryPoints: ['page/page.css'] }, `${PAGE}/page.css`);
+for (const name of ['index.html', 'icon.svg']) copyFileSync(`page/${name}`, `${PAGE}/${name}`);
+
 makeEnumsPlain('dist');
 
 /** For editors; `acsplit config init` names it. */

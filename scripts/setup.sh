@@ -68,6 +68,8 @@ find_missing() {
   command_from tcpdump tcpdump
   command_from tcprewrite tcpreplay
   command_from tshark tshark # with dumpcap
+  grep -qs '^ID=debian' /etc/os-release && command_from chromium chromium # elsewhere it is no Debian package
+  return 0
 }
 
 install_missing() {
@@ -120,7 +122,7 @@ is_older() { # FILE SOURCE...: FILE is missing, or older than anything under the
 
 sh scripts/addons.sh "$what" &
 addons=$!
-if is_older dist/.built src tsconfig.json tsconfig.build.json scripts/bundle.mjs; then
+if is_older dist/.built src page tsconfig.json tsconfig.build.json scripts/bundle.mjs package-lock.json; then
   say 'compiling'
   node_modules/.bin/tsc -p tsconfig.build.json >&2
   node scripts/bundle.mjs >&2

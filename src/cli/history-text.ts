@@ -1,5 +1,5 @@
 /** Past sessions and events as text and as JSON. Times are UTC. */
-import { HEADS, type HistoryEvent, OUTCOMES, type SessionRow, WOKEN } from '../engine';
+import { headsOf, type HistoryEvent, OUTCOMES, type SessionRow, WOKEN } from '../engine';
 import { formatAddress } from '../packet/address';
 import { formatColumns } from './columns';
 
@@ -28,28 +28,9 @@ function printable(value: unknown): string {
   return String(value ?? '-').replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
 }
 
-/** A session with names instead of numbers. */
-export function sessionJson(row: SessionRow): Record<string, unknown> {
-  const { cpe, woken, outcome, lastHead, ...rest } = row;
-  return {
-    cpe: formatAddress(cpe),
-    ...rest,
-    woken: WOKEN[woken],
-    outcome: OUTCOMES[outcome],
-    heads: headsOf(row),
-    lastHead: HEADS[lastHead],
-  };
-}
-
 /** 2026-11-30T12:31:05Z */
 function formatTime(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
-}
-
-function headsOf({ heads }: SessionRow): string[] {
-  return Object.entries(HEADS)
-    .filter(([head]) => heads & (1 << Number(head)))
-    .map(([, name]) => name);
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

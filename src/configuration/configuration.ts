@@ -57,7 +57,7 @@ export interface Configuration {
   stateDirectory: string;
   /** The group whose members may command the engine; undefined: only root. */
   controlGroup: string | undefined;
-  metrics: { listen: string };
+  metrics: { listen: string; tokenFile?: string | undefined };
   /** Where past sessions are kept; undefined: nowhere. */
   history: { directory: string; keepDays: number; maxMiB: number } | undefined;
   /** Absolute path of the file this was read from. */

@@ -117,7 +117,7 @@ const stateDirectory = text(
     Buffer.byteLength(`${value}/${CONTROL_SOCKET_NAME}`) <= MAX_SOCKET_PATH_BYTES,
 );
 
-const historyDirectory = text('an absolute path', (value) => isAbsolute(value) && !value.includes('\0'));
+const absolutePath = text('an absolute path', (value) => isAbsolute(value) && !value.includes('\0'));
 
 /** A group name as groupadd(8) accepts it, or a number. */
 const group = text('the name of a group of this host', (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value));
@@ -260,14 +260,20 @@ export const configurationSchema = mapping({
   ),
   controlGroup: key('who may command it, besides root', v.optional(group)),
   metrics: v.optional(
-    mapping({ listen: key('where Prometheus may scrape', v.optional(listen, DEFAULT_METRICS_LISTEN)) }),
+    mapping({
+      listen: key('where Prometheus may scrape, and where the page is', v.optional(listen, DEFAULT_METRICS_LISTEN)),
+      tokenFile: key(
+        'a file with a token of 16 characters or more, without which the page shows no names',
+        v.optional(absolutePath),
+      ),
+    }),
     {},
   ),
   history: v.optional(
     mapping({
       directory: key(
         "where past sessions are kept, in a directory of the instance's name; without `history` nowhere",
-        v.optional(historyDirectory, DEFAULT_HISTORY_DIRECTORY),
+        v.optional(absolutePath, DEFAULT_HISTORY_DIRECTORY),
       ),
       keepDays: key('a day is deleted whole after that', v.optional(integer('a number of days', 1, MAX_KEEP_DAYS), 30)),
       maxMiB: key(

@@ -8,9 +8,11 @@ export { askEngine, controlSocketPath, NoEngineError } from './control/ask';
 export { MAX_ENTRIES, type TableAnswer, type TraceAnswer, type TraceEvent } from './control/operations';
 export { type PacketsAnswer, type TracedPacket } from './control/packet-trace';
 export { readHistory } from './recorder/read-history';
-export { HEADS, OUTCOMES, type SessionRow, WOKEN } from './recorder/session';
+export { OUTCOMES, type SessionRow, WOKEN } from './recorder/session';
+export { headsOf, sessionJson } from './recorder/session-json';
 export { isJournal, openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
+export { RecentLog } from './report/recent-log';
 export { type ServerStatus } from './report/servers';
 export { type QueueStatus, type Status } from './report/status';
 export {

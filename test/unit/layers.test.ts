@@ -23,8 +23,9 @@ const ENGINE_ROOMS: Record<string, readonly string[]> = {
   worker: ['shared'],
   control: ['shared'],
   report: ['shared'],
+  page: ['shared', 'control', 'report'],
   recorder: ['shared'],
-  supervisor: ['shared', 'control', 'report'],
+  supervisor: ['shared', 'control', 'report', 'page'],
 };
 /** Folders with a face, and how many words its path has: others import that, never a file inside. */
 const FACES: Record<string, number> = { engine: 1, steering: 2 };

@@ -6,6 +6,7 @@ import {
   type EventKind,
   type HistoryEvent,
   readHistory,
+  sessionJson,
   type SessionRow,
   type Status,
 } from '../../engine';
@@ -13,7 +14,7 @@ import { Failure, UsageError } from '../../configuration/errors';
 import { formatAddress, parseAddress } from '../../packet/address';
 import { requireAddress } from '../addresses';
 import { asker } from '../ask';
-import { formatHistory, parseTime, sessionJson } from '../history-text';
+import { formatHistory, parseTime } from '../history-text';
 import { engineOptions, type EngineOptions, type GlobalOptions, jsonOption } from '../options';
 
 interface HistoryOptions extends EngineOptions {

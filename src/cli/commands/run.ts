@@ -5,12 +5,12 @@ import { type CommandModule } from 'yargs';
 import {
   type Engine,
   EngineError,
-  type EngineLog,
   type EngineOptions,
   isJournal,
   loadAddon,
   LogStream,
   openSink,
+  RecentLog,
   ServiceManager,
   startEngine,
 } from '../../engine';
@@ -45,9 +45,11 @@ async function run({ config }: GlobalOptions): Promise<void> {
   signals.listen();
   endWithoutTerminal();
   const stream = new LogStream(openSink(), undefined, isJournal());
-  const log = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    stream,
+  const log = new RecentLog(
+    pino(
+      { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+      stream,
+    ),
   );
   let failure: Error | undefined;
   try {
@@ -61,7 +63,7 @@ async function run({ config }: GlobalOptions): Promise<void> {
 }
 
 /** Runs until the signal or a failure. */
-async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): Promise<void> {
+async function runEngine(config: string, log: RecentLog, stopped: AbortSignal): Promise<void> {
   const manager = new ServiceManager({
     environment: process.env,
     pid: process.pid,
@@ -89,7 +91,7 @@ async function runEngine(config: string, log: EngineLog, stopped: AbortSignal): 
   await engine.finished;
 }
 
-function readOptions(config: string, log: EngineLog): EngineOptions {
+function readOptions(config: string, log: RecentLog): EngineOptions {
   const configuration = loadConfiguration(config);
   requireServersElsewhere(configuration.topology);
   const sets = aliveSets(configuration.topology, steeringOf(configuration));
@@ -97,7 +99,7 @@ function readOptions(config: string, log: EngineLog): EngineOptions {
   const families = familiesOf(configuration.topology);
   return {
     ...configuration,
-    ...{ aliveSets: sets, carrier, version: readVersion(), log },
+    ...{ aliveSets: sets, carrier, version: readVersion(), log, recentLog: log },
     readKeys: () => loadConfiguration(config).keys,
     countFallbackSessions: () => countFallbackSessions(configuration.name, families),
   };
@@ -121,7 +123,7 @@ async function warnOfStandby({ topology, log }: EngineOptions): Promise<void> {
 }
 
 /** If the new configuration is refused, the running one stays in force. */
-async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: EngineLog): Promise<void> {
+async function reloadFrom(config: string, engine: Engine, manager: ServiceManager, log: RecentLog): Promise<void> {
   manager.reloading();
   try {
     const { options, changed } = await engine.reload(() => readOptions(config, log));

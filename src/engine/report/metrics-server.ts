@@ -1,6 +1,6 @@
 /**
- * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers) and `/readyz` (verdicts flow).
- * GET only, and on loopback unless configured otherwise. Everything is bounded: one request per connection, a few
+ * HTTP on `metrics.listen`: `/metrics` for Prometheus, `/healthz` (this process answers), `/readyz` (verdicts flow) and the
+ * page. GET only, and on loopback unless configured otherwise. Everything is bounded: one request per connection, a few
  * seconds to complete it, and a limited number of connections; a new one replaces the oldest. So idle connections
  * cannot lock Prometheus out. Scrapes cannot delay packets, which another process decides. An address in use causes a
  * warning only; it must not leave the CPEs without an engine.
@@ -22,6 +22,8 @@ export interface MetricsOptions {
   listen: string;
   isReady: () => boolean;
   metrics: { contentType: string; render(): Promise<string> };
+  /** Answers what is its own; false for other paths. */
+  page?: { answer(request: IncomingMessage, response: ServerResponse): boolean } | undefined;
   log: EngineLog;
 }
 
@@ -90,7 +92,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     case '/metrics':
       break;
     default:
-      return say(404, 'there is /metrics, /healthz and /readyz\n');
+      if (options.page?.answer(request, response)) return;
+      return say(404, 'there is /, /metrics, /healthz and /readyz\n');
   }
   try {
     say(200, await options.metrics.render(), options.metrics.contentType);

@@ -1,5 +1,6 @@
 /** The options that an engine starts with, and what it offers to the process that started it. */
 import { type FastPath, type FastPathMode } from '../shared/fast-path';
+import { type RecentLog } from '../report/recent-log';
 import { type EngineLog } from '../shared/engine-log';
 import { type HistorySettings } from '../shared/recorder-protocol';
 import { type Reloadable } from '../shared/worker-protocol';
@@ -25,8 +26,8 @@ export interface EngineOptions extends Reloadable {
   readKeys: () => Keys;
   /** Connections that the rules have sent to the ITMS without the engine; undefined where they cannot be read. */
   countFallbackSessions: () => Promise<number | undefined>;
-  /** Where Prometheus scrapes. */
-  metrics: { listen: string };
+  /** Where Prometheus scrapes and the page is; `tokenFile` holds what the page's readers must know to see names. */
+  metrics: { listen: string; tokenFile?: string | undefined };
   fastPath: FastPathMode;
   /** Made for this instance. */
   carrier: FastPath;
@@ -36,6 +37,8 @@ export interface EngineOptions extends Reloadable {
   probe: { interval: number } | undefined;
   version: string;
   log: EngineLog;
+  /** The same log, with its newest lines. */
+  recentLog?: RecentLog | undefined;
 }
 
 export interface Reloaded {

@@ -14,7 +14,7 @@ export interface EngineSettings extends Reloadable {
   queue: QueueSettings;
   stateDirectory: string;
   controlGroup: string | undefined;
-  metrics: { listen: string };
+  metrics: { listen: string; tokenFile?: string | undefined };
   fastPath: FastPathMode;
   history: HistorySettings | undefined;
 }
@@ -22,7 +22,7 @@ export interface EngineSettings extends Reloadable {
 /** Keys of the file, without those below them, whose change needs a restart. */
 const FIXED = [
   ...['name', 'cpe.interface', 'itms.interface', 'tables.capacity', 'queue', 'stateDirectory', 'controlGroup'],
-  ...['metrics.listen', 'fastPath', 'history'],
+  ...['metrics', 'fastPath', 'history'],
 ];
 
 /** Whether a change of this key, as `status` names it, needs a restart. */
@@ -44,6 +44,7 @@ export function requireReloadable(now: EngineSettings, wanted: EngineSettings): 
     stateDirectory: options.stateDirectory,
     controlGroup: options.controlGroup,
     'metrics.listen': options.metrics.listen,
+    'metrics.tokenFile': options.metrics.tokenFile ?? 'none',
     fastPath: options.fastPath,
     'history.directory': options.history?.directory ?? 'none',
     'history.keepDays': options.history?.keepDays,

@@ -26,6 +26,7 @@ import { Liveness } from './liveness';
 import { watchLosses } from './loss-watch';
 import { type MetricsServer } from '../report/metrics-server';
 import { Observation } from '../shared/observation';
+import { makePage } from './page';
 import { packetTrace } from '../control/packet-trace';
 import { keepRecorder, type RecorderKeeper } from './recorder-keeper';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
@@ -162,7 +163,8 @@ class Supervisor implements Engine, Parts {
     this.hour.watch(() => statusOf(this));
     this.losses = watchLosses({ losses: () => statusOf(this).losses, log });
     this.servers.start();
-    this.metrics = await metricsOf(this, this.observation, this.journal);
+    const page = makePage(this, this.program, commands);
+    this.metrics = await metricsOf(this, this.observation, this.journal, page);
     warnOfHost(options.topology, log);
     warnOfReceiveBuffer(this.opened, queue, log);
     const queues = SIDES.map((_, i) => queue.first + i);

@@ -1,6 +1,7 @@
 /** What an engine tells of itself: its status, the answers to commands, the metrics. */
 import { audited } from '../control/audit';
 import { operations } from '../control/operations';
+import { type Page } from '../page/page';
 import { makeMetrics } from '../report/metrics';
 import { type MetricsServer, serveMetrics } from '../report/metrics-server';
 import { type LastHour } from '../report/last-hour';
@@ -89,11 +90,16 @@ export function commandsOf(parts: Parts, keeper: WorkerKeeper): Answers<Exclude<
   };
 }
 
-export function metricsOf(parts: Parts, observation: Observation, journal: Journal): Promise<MetricsServer> {
+export function metricsOf(
+  parts: Parts,
+  observation: Observation,
+  journal: Journal,
+  page: Page,
+): Promise<MetricsServer> {
   const { queue, fastPath, carrier, metrics, log } = parts.options;
   const text = makeMetrics(() => ({
     ...{ status: statusOf(parts), observation, loop: journal.counters() },
     ...{ queueLength: queue.length, fastPathOutcomes: fastPath === 'off' ? [] : carrier.outcomes },
   }));
-  return serveMetrics({ listen: metrics.listen, isReady: () => parts.verdictsFlow(), metrics: text, log });
+  return serveMetrics({ listen: metrics.listen, isReady: () => parts.verdictsFlow(), metrics: text, page, log });
 }

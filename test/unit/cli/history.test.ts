@@ -1,5 +1,6 @@
 /** `acsplit history`: its text and JSON, and the times it takes. */
-import { formatHistory, parseTime, sessionJson } from '../../../src/cli/history-text';
+import { formatHistory, parseTime } from '../../../src/cli/history-text';
+import { sessionJson } from '../../../src/engine/recorder/session-json';
 import { Outcome, type SessionRow, Woken } from '../../../src/engine/recorder/session';
 import { parseAddress } from '../../../src/packet/address';
 import { Head } from '../../../src/splitter/decide/http-head';
