@@ -109,6 +109,10 @@ describe('the history', () => {
     expect(await asked('history', '--json')).toMatchObject({ sessions: [told], events: [{ kind: 'engine-started' }] });
     expect(await asked('history', '--json', '--cpe', cpe!.address)).toMatchObject({ sessions: [told], events: [] });
     expect(await asked('history', '--json', '--since', '2h', '--collector', 'c2')).toMatchObject({ sessions: [] });
+    // The page's search, a process of its own.
+    const url = `http://127.0.0.1:9547/api/history?address=${cpe!.address}`;
+    const page = JSON.parse(await stage.world.run('split', ['curl', '-s', url])) as object;
+    expect(page).toMatchObject({ sessions: [told], events: [], seen: 1, damaged: 0 });
   });
 
   it('a stopped recorder costs the engine nothing, and reads what it missed when it goes on', async () => {

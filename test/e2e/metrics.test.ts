@@ -1,4 +1,4 @@
-/** What Prometheus gets from a running engine, and that no client can block it. */
+/** What Prometheus and the page get from a running engine. */
 import { METRIC_NAMES } from '../../src/engine/report/metrics';
 import { hangUp } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
@@ -16,7 +16,7 @@ afterEach(() => stage?.expectOneServerEach());
 
 /** From inside the splitter's namespace, whose loopback is its own. */
 async function get(path: string, ...words: string[]): Promise<{ code: string; body: string }> {
-  const url = `http://127.0.0.1:9547${path}`;
+  const url = path.startsWith('/') ? `http://127.0.0.1:9547${path}` : path;
   const text = await stage.world.run('split', ['curl', '-s', '-w', '\n%{http_code}', ...words, url]);
   const end = text.trimEnd().lastIndexOf('\n');
   return { code: text.trimEnd().slice(end + 1), body: text.slice(0, end) };
@@ -49,6 +49,27 @@ test('a session shows in the counters, by side, verdict and reason; every metric
 test('alive, ready, and unknown paths', async () => {
   expect(await get('/healthz')).toEqual({ code: '200', body: 'ok\n' });
   expect(await get('/readyz')).toEqual({ code: '200', body: 'ready\n' });
-  expect((await get('/')).code).toBe('404');
+  expect((await get('/favicon.ico')).code).toBe('404');
   expect((await get('/metrics', '-X', 'POST', '-d', 'x')).code).toBe('405');
+});
+
+test('the page: its files, the status, a CPE that was woken, and what is hidden from other addresses', async () => {
+  const index = await get('/', '-i');
+  expect(index.code).toBe('200');
+  expect(index.body).toMatch(/^content-security-policy: default-src 'none'; script-src 'self'/im);
+  expect((await get('/page/page.js')).body).toContain('preact');
+  expect((await get('/page/page.css')).code).toBe('200');
+  await stage.wake('c1', cpes[1]!);
+  const cpe = JSON.parse((await get(`/api/cpe?address=${cpes[1]}`)).body) as object;
+  expect(cpe).toMatchObject({ cpe: cpes[1], next: { to: 'c1', why: 'armed' }, activation: { phase: 'armed' } });
+  const status = JSON.parse((await get('/api/status')).body) as { status: { ready: boolean } };
+  expect(status).toMatchObject({
+    names: { maySee: true, hasToken: false, hasHistory: false },
+    status: { ready: true },
+  });
+  const events = JSON.parse((await get('/api/events')).body) as { events: object[]; log: object[] };
+  expect(events.events.at(-1)).toMatchObject({ event: 'armed-by-response', cpe: cpes[1], owner: 'c1' });
+  expect(events.log).toEqual(expect.arrayContaining([expect.objectContaining({ event: 'ready', level: 'info' })]));
+  expect((await get('/', '-H', 'Host: attacker.example')).code).toBe('421');
+  await hangUp(await stage.connect(cpes[1]!));
 });

@@ -21,22 +21,22 @@ export class RecentLog implements EngineLog {
   private number = 0;
 
   constructor(
-    private readonly log: EngineLog,
+    private readonly inner: EngineLog,
     private readonly clock: () => number = Date.now,
   ) {}
 
   info(fields: object, message: string): void {
-    this.log.info(fields, message);
+    this.inner.info(fields, message);
     this.keep('info', fields, message);
   }
 
   warn(fields: object, message: string): void {
-    this.log.warn(fields, message);
+    this.inner.warn(fields, message);
     this.keep('warn', fields, message);
   }
 
   error(fields: object, message: string): void {
-    this.log.error(fields, message);
+    this.inner.error(fields, message);
     this.keep('error', fields, message);
   }
 
