@@ -19,6 +19,17 @@ export default tseslint.config(
     },
   },
   {
+    // The page, for browsers.
+    files: ['page/**/*.{ts,tsx}'],
+    extends: [...tseslint.configs.recommended],
+    rules: {
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      eqeqeq: 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+    },
+  },
+  {
     // The packet path and everything below it: no clock, no chance, no output, no system (docs/architecture.md).
     files: ['src/packet/**/*.ts', 'src/tables/**/*.ts', 'src/splitter/**/*.ts'],
     rules: { 'max-lines-per-function': ['error', 90] },
