@@ -166,7 +166,6 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove replay-speed': 'a benchmark: needs an idle machine',
   'acsplit replay IN...': 'a synopsis',
   'acsplit rules': 'a synopsis',
-  'acsplit replay': 'a synopsis',
   'npm install': 'a synopsis',
   'npm run fuzz -- --seconds 60': 'by hand, a minute; test/fuzz runs a bounded part of it each time',
   'mkdir -p build/fuzz/corpus': 'fuzzing by hand, needs clang',
