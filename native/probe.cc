@@ -2,13 +2,15 @@
 
 #include <arpa/inet.h>
 #include <linux/errqueue.h>
-#include <linux/icmpv6.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netinet/icmp6.h>
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
+#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -17,6 +19,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <ctime>
 
@@ -27,6 +30,8 @@ constexpr uint32_t kRounds = 2;
 constexpr uint32_t kIpv4HeaderBytes = 20;
 constexpr uint32_t kIpv6HeaderBytes = 40;
 constexpr size_t kMostPacketBytes = 65536;
+// No router passes such a packet on. RFC 4861
+constexpr uint8_t kDiscoveryHopLimit = 255;
 
 uint64_t now_ms() {
   timespec now;
@@ -43,7 +48,18 @@ bool own_mac(int fd, int index, uint8_t* mac) {
   return true;
 }
 
-void send_arp(int fd, const ArpQuestion& question) {
+// Both families' questions go to all hosts, or to those whose address may be it.
+void send_to(int fd, int index, uint16_t protocol, const uint8_t* mac, const void* bytes, size_t length) {
+  sockaddr_ll to = {};
+  to.sll_family = AF_PACKET;
+  to.sll_protocol = htons(protocol);
+  to.sll_ifindex = index;
+  to.sll_halen = 6;
+  memcpy(to.sll_addr, mac, 6);
+  (void)sendto(fd, bytes, length, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+}
+
+void send_arp(int fd, const MacQuestion& question) {
   ether_arp request = {};
   if (!own_mac(fd, question.index, request.arp_sha)) return;
   request.arp_hrd = htons(ARPHRD_ETHER);
@@ -51,31 +67,111 @@ void send_arp(int fd, const ArpQuestion& question) {
   request.arp_hln = 6;
   request.arp_pln = 4;
   request.arp_op = htons(ARPOP_REQUEST);
-  memcpy(request.arp_tpa, &question.address, 4);
-  sockaddr_ll to = {};
-  to.sll_family = AF_PACKET;
-  to.sll_protocol = htons(ETH_P_ARP);
-  to.sll_ifindex = question.index;
-  to.sll_halen = 6;
-  memset(to.sll_addr, 0xff, 6);
-  (void)sendto(fd, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  memcpy(request.arp_tpa, question.address, 4);
+  const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+  send_to(fd, question.index, ETH_P_ARP, everybody, &request, sizeof request);
 }
 
-void take_arp(int fd, const std::vector<ArpQuestion>& questions, std::vector<ArpAnswer>* answers) {
+// From ::, to the solicited-node address: the answer comes to all nodes, and tells them what is true. RFC 4861, 7.2.4
+void send_solicitation(int fd, const MacQuestion& question) {
+  uint8_t own[6];
+  if (!own_mac(fd, question.index, own)) return;
+  struct {
+    ip6_hdr ip;
+    nd_neighbor_solicit body;
+  } packet = {};
+  packet.ip.ip6_flow = htonl(6U << 28);
+  packet.ip.ip6_plen = htons(sizeof packet.body);
+  packet.ip.ip6_nxt = IPPROTO_ICMPV6;
+  packet.ip.ip6_hlim = kDiscoveryHopLimit;
+  uint8_t* to = packet.ip.ip6_dst.s6_addr;
+  to[0] = 0xff;
+  to[1] = 0x02;
+  to[11] = 0x01;
+  to[12] = 0xff;
+  memcpy(to + 13, question.address + 13, 3);
+  packet.body.nd_ns_type = ND_NEIGHBOR_SOLICIT;
+  memcpy(&packet.body.nd_ns_target, question.address, 16);
+  const auto* body = reinterpret_cast<const uint8_t*>(&packet.body);
+  uint32_t sum = sizeof packet.body + IPPROTO_ICMPV6;
+  for (size_t i = 0; i < 16; i += 2) sum += static_cast<uint32_t>(to[i] << 8 | to[i + 1]);
+  for (size_t i = 0; i < sizeof packet.body; i += 2) sum += static_cast<uint32_t>(body[i] << 8 | body[i + 1]);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  packet.body.nd_ns_cksum = htons(static_cast<uint16_t>(~sum));
+  const uint8_t group[6] = {0x33, 0x33, 0xff, question.address[13], question.address[14], question.address[15]};
+  send_to(fd, question.index, ETH_P_IPV6, group, &packet, sizeof packet);
+}
+
+// Receives neighbour advertisements alone, not what the router forwards. Its protocol, given last, opens it.
+int open_discovery() {
+  const int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  sock_filter lines[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(ip6_hdr, ip6_nxt)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMPV6, 0, 3),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, sizeof(ip6_hdr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ND_NEIGHBOR_ADVERT, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog filter = {sizeof lines / sizeof lines[0], lines};
+  sockaddr_ll any = {};
+  any.sll_family = AF_PACKET;
+  any.sll_protocol = htons(ETH_P_IPV6);
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 &&
+      bind(fd, reinterpret_cast<sockaddr*>(&any), sizeof any) == 0) {
+    return fd;
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+// The address and the MAC that an ARP reply names; false for any other packet.
+bool read_arp(const uint8_t* bytes, size_t length, uint8_t* address, uint8_t* mac) {
   ether_arp reply;
+  if (length < sizeof reply) return false;
+  memcpy(&reply, bytes, sizeof reply);
+  if (ntohs(reply.arp_op) != ARPOP_REPLY) return false;
+  memcpy(address, reply.arp_spa, 4);
+  memcpy(mac, reply.arp_sha, 6);
+  return true;
+}
+
+// The same of a neighbour advertisement; without the option for its MAC, that of the frame.
+bool read_advertisement(const uint8_t* bytes, size_t length, uint8_t* address, uint8_t* mac) {
+  constexpr size_t kOptionsAt = sizeof(ip6_hdr) + sizeof(nd_neighbor_advert);
+  if (length < kOptionsAt || bytes[6] != IPPROTO_ICMPV6 || bytes[7] != kDiscoveryHopLimit) return false;
+  if (bytes[sizeof(ip6_hdr)] != ND_NEIGHBOR_ADVERT) return false;
+  memcpy(address, bytes + sizeof(ip6_hdr) + offsetof(nd_neighbor_advert, nd_na_target), 16);
+  for (size_t at = kOptionsAt; at + 8 <= length && bytes[at + 1] != 0; at += static_cast<size_t>(bytes[at + 1]) * 8) {
+    if (bytes[at] == ND_OPT_TARGET_LINKADDR) memcpy(mac, bytes + at + 2, 6);
+  }
+  return true;
+}
+
+void take_answer(int fd, bool is_ipv6, const std::vector<MacQuestion>& questions, std::vector<MacAnswer>* answers) {
+  uint8_t bytes[256];
   sockaddr_ll from = {};
   socklen_t length = sizeof from;
-  const ssize_t bytes = recvfrom(fd, &reply, sizeof reply, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &length);
-  if (bytes < static_cast<ssize_t>(sizeof reply) || from.sll_pkttype == PACKET_OUTGOING) return;
-  if (ntohs(reply.arp_op) != ARPOP_REPLY) return;
+  const ssize_t got = recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &length);
+  if (got <= 0 || from.sll_pkttype == PACKET_OUTGOING) return;
+  uint8_t address[16];
+  uint8_t mac[6];
+  memcpy(mac, from.sll_addr, sizeof mac);
+  const auto read = is_ipv6 ? read_advertisement : read_arp;
+  if (!read(bytes, static_cast<size_t>(got), address, mac)) return;
   for (size_t i = 0; i < questions.size(); i++) {
-    const bool fits = questions[i].index == from.sll_ifindex && memcmp(reply.arp_spa, &questions[i].address, 4) == 0;
-    const bool is_known = std::any_of(answers->begin(), answers->end(), [&](const ArpAnswer& known) {
-      return known.question == i && memcmp(known.mac, reply.arp_sha, 6) == 0;
+    const MacQuestion& asked = questions[i];
+    const bool fits = asked.is_ipv6 == is_ipv6 && asked.index == from.sll_ifindex &&
+                      memcmp(address, asked.address, is_ipv6 ? 16 : 4) == 0;
+    const bool is_known = std::any_of(answers->begin(), answers->end(), [&](const MacAnswer& known) {
+      return known.question == i && memcmp(known.mac, mac, 6) == 0;
     });
     if (!fits || is_known) continue;
-    ArpAnswer answer = {i, {}};
-    memcpy(answer.mac, reply.arp_sha, 6);
+    MacAnswer answer = {i, {}};
+    memcpy(answer.mac, mac, 6);
     answers->push_back(answer);
   }
 }
@@ -125,7 +221,7 @@ void send_echo(const Echo& to, uint32_t bytes, EchoAnswer* answer) {
   const uint32_t header = to.is_ipv6 ? kIpv6HeaderBytes : kIpv4HeaderBytes;
   std::vector<uint8_t> message(std::max<size_t>(bytes - header, sizeof(icmphdr)));
   icmphdr head = {};
-  head.type = to.is_ipv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO;
+  head.type = to.is_ipv6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
   head.un.echo.id = htons(static_cast<uint16_t>(getpid()));
   head.un.echo.sequence = htons(to.sequence);
   memcpy(message.data(), &head, sizeof head);
@@ -153,7 +249,7 @@ void take_echo(const Echo& from, EchoAnswer* answer) {
   if (length < static_cast<ssize_t>(header + sizeof(icmphdr))) return;
   icmphdr head;
   memcpy(&head, bytes + header, sizeof head);
-  const uint8_t reply = from.is_ipv6 ? ICMPV6_ECHO_REPLY : ICMP_ECHOREPLY;
+  const uint8_t reply = from.is_ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY;
   const bool is_ours = head.un.echo.id == htons(static_cast<uint16_t>(getpid()));
   if (head.type == reply && is_ours && head.un.echo.sequence == htons(from.sequence)) answer->is_answered = true;
 }
@@ -181,22 +277,37 @@ void take_error(const Echo& from, EchoAnswer* answer) {
 
 }  // namespace
 
-SystemResult ask_arp(const std::vector<ArpQuestion>& questions, uint32_t wait_ms, std::vector<ArpAnswer>* answers) {
-  const int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ARP));
-  if (fd < 0) return {errno, "socket"};
+SystemResult ask_macs(const std::vector<MacQuestion>& questions, uint32_t wait_ms, std::vector<MacAnswer>* answers) {
+  const int arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ARP));
+  if (arp < 0) return {errno, "socket"};
+  const int discovery = open_discovery();
+  if (discovery < 0) {
+    const int error = errno;
+    close(arp);
+    return {error, "socket"};
+  }
   const uint64_t begin = now_ms();
   uint32_t rounds = 0;
   for (uint64_t now = begin; now < begin + wait_ms; now = now_ms()) {
     if (rounds < kRounds && now >= begin + rounds * wait_ms / (kRounds + 1)) {
-      for (const ArpQuestion& question : questions) send_arp(fd, question);
+      for (const MacQuestion& question : questions) {
+        if (question.is_ipv6) {
+          send_solicitation(discovery, question);
+        } else {
+          send_arp(arp, question);
+        }
+      }
       rounds++;
     }
     const uint64_t until = begin + (rounds < kRounds ? rounds * wait_ms / (kRounds + 1) : wait_ms);
-    pollfd watched = {fd, POLLIN, 0};
-    const int patience = static_cast<int>(until > now ? until - now : 0);
-    if (poll(&watched, 1, patience) > 0) take_arp(fd, questions, answers);
+    pollfd watched[] = {{arp, POLLIN, 0}, {discovery, POLLIN, 0}};
+    if (poll(watched, 2, static_cast<int>(until > now ? until - now : 0)) <= 0) continue;
+    for (const pollfd& one : watched) {
+      if ((one.revents & POLLIN) != 0) take_answer(one.fd, one.fd == discovery, questions, answers);
+    }
   }
-  close(fd);
+  close(arp);
+  close(discovery);
   return {0, "socket"};
 }
 

@@ -1,4 +1,4 @@
-// Questions to the network: who has an IPv4 address, and does a packet of this size reach a host. No napi.
+// Questions to the network: who has an address, and does a packet of this size reach a host. No napi.
 #ifndef ACSPLIT_PROBE_H_
 #define ACSPLIT_PROBE_H_
 
@@ -10,21 +10,22 @@
 
 namespace acsplit {
 
-struct ArpQuestion {
+struct MacQuestion {
   // Index of the interface. One that is not Ethernet gets no answer.
   int index;
-  // In network byte order.
-  uint32_t address;
+  bool is_ipv6;
+  // In network byte order; IPv4 in the first four bytes.
+  uint8_t address[16];
 };
 
-struct ArpAnswer {
+struct MacAnswer {
   size_t question;
   uint8_t mac[6];
 };
 
-// Asks on the wire without telling an address of ours, as for duplicate address detection, and collects what comes
-// within `wait_ms`: each MAC once a question. RFC 5227
-SystemResult ask_arp(const std::vector<ArpQuestion>& questions, uint32_t wait_ms, std::vector<ArpAnswer>* answers);
+// Asks on the wire, by ARP or neighbour discovery, without telling an address of ours, as for duplicate address
+// detection, and collects what comes within `wait_ms`: each MAC once a question. RFC 5227, RFC 4862
+SystemResult ask_macs(const std::vector<MacQuestion>& questions, uint32_t wait_ms, std::vector<MacAnswer>* answers);
 
 struct EchoQuestion {
   // IPv4 or IPv6, as text.

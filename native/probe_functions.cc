@@ -37,31 +37,33 @@ std::string text_of(const Napi::Object& object, const char* name) {
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
 }
 
-// askArp([{ interface, address }], waitMs) -> [[mac, …], …], in the order of the questions. No interface: no answer.
-Napi::Value ask_arp_from(const Napi::CallbackInfo& call) {
+// askMacs([{ interface, address }], waitMs) -> [[mac, …], …], in the order of the questions. No interface: no answer.
+Napi::Value ask_macs_from(const Napi::CallbackInfo& call) {
   Napi::Env env = call.Env();
   Napi::Array list;
   uint32_t wait_ms;
-  if (!take(call, "askArp", &list, &wait_ms)) return env.Undefined();
-  std::vector<ArpQuestion> questions;
+  if (!take(call, "askMacs", &list, &wait_ms)) return env.Undefined();
+  std::vector<MacQuestion> questions;
   for (uint32_t i = 0; i < list.Length(); i++) {
     const Napi::Object given = list.Get(i).As<Napi::Object>();
-    ArpQuestion question = {static_cast<int>(if_nametoindex(text_of(given, "interface").c_str())), 0};
-    if (inet_pton(AF_INET, text_of(given, "address").c_str(), &question.address) != 1) {
-      Napi::TypeError::New(env, "askArp: an IPv4 address is expected").ThrowAsJavaScriptException();
+    const std::string address = text_of(given, "address");
+    MacQuestion question = {static_cast<int>(if_nametoindex(text_of(given, "interface").c_str())), false, {}};
+    question.is_ipv6 = address.find(':') != std::string::npos;
+    if (inet_pton(question.is_ipv6 ? AF_INET6 : AF_INET, address.c_str(), question.address) != 1) {
+      Napi::TypeError::New(env, "askMacs: an address is expected").ThrowAsJavaScriptException();
       return env.Undefined();
     }
     questions.push_back(question);
   }
-  std::vector<ArpAnswer> answers;
-  const SystemResult done = ask_arp(questions, wait_ms, &answers);
+  std::vector<MacAnswer> answers;
+  const SystemResult done = ask_macs(questions, wait_ms, &answers);
   if (done.error != 0) {
     system_error(env, done.error, done.syscall).ThrowAsJavaScriptException();
     return env.Undefined();
   }
   Napi::Array result = Napi::Array::New(env, questions.size());
   for (size_t i = 0; i < questions.size(); i++) result.Set(static_cast<uint32_t>(i), Napi::Array::New(env));
-  for (const ArpAnswer& answer : answers) {
+  for (const MacAnswer& answer : answers) {
     char text[18];
     const uint8_t* mac = answer.mac;
     snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
@@ -107,7 +109,7 @@ Napi::Value echo_from(const Napi::CallbackInfo& call) {
 }  // namespace
 
 void define_probe_functions(Napi::Env env, Napi::Object exports) {
-  exports.Set("askArp", Napi::Function::New(env, ask_arp_from, "askArp"));
+  exports.Set("askMacs", Napi::Function::New(env, ask_macs_from, "askMacs"));
   exports.Set("echo", Napi::Function::New(env, echo_from, "echo"));
 }
 

@@ -1,4 +1,4 @@
-// The JavaScript interface to probes of the network: askArp, echo. Argument checks only.
+// The JavaScript interface to probes of the network: askMacs, echo. Argument checks only.
 #ifndef ACSPLIT_PROBE_FUNCTIONS_H_
 #define ACSPLIT_PROBE_FUNCTIONS_H_
 

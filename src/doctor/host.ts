@@ -6,7 +6,7 @@
 import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import {
-  type ArpQuestion,
+  type MacQuestion,
   askEngine,
   controlSocketPath,
   type EchoAnswer,
@@ -45,6 +45,17 @@ export interface Room {
 /** How the engine answered: with its status; not at all, because none listens; or with an error. */
 export type EngineAnswer = { status: Status } | { isAbsent: true } | { complaint: string };
 
+/** A connection to a server. */
+export interface Attempt {
+  /**
+   * `connected`: and answered, if asked; `silent`: no SYN+ACK came; `mute`: accepted, and no answer came; `reset`: accepted,
+   * and reset before it was asked; or an error's code.
+   */
+  outcome: string;
+  /** From the question to the first byte, or to the end of the connection; 0 if it was not asked. */
+  answerMs: number;
+}
+
 export interface Host {
   /** A file's text; `undefined` if it does not exist or may not be read. */
   read(file: string): string | undefined;
@@ -63,10 +74,10 @@ export interface Host {
   /** The process that has a socket open, by its inode in /proc/net. */
   socketHolder(inode: string): Holder | undefined;
   askEngine(stateDirectory: string): Promise<EngineAnswer>;
-  /** Connects by TCP and closes: `connected`, `silent` after `CONNECT_TIMEOUT_MS`, or the error's code. */
-  connect(address: string, port: number): Promise<string>;
+  /** Connects by TCP, asks over HTTP if `isAsking`, and closes. */
+  connect(address: string, port: number, isAsking: boolean): Promise<Attempt>;
   /** See the addon: MACs that answer for each address. */
-  askArp(questions: readonly ArpQuestion[], waitMs: number): string[][];
+  askMacs(questions: readonly MacQuestion[], waitMs: number): string[][];
   echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
   /** Binds queues in a scratch network namespace; the buffer that the kernel granted. @throws QueueError */
   tryQueues(options: QueueOptions): { receiveBufferBytes: number };
@@ -91,7 +102,7 @@ export const LIVE_HOST: Host = {
   socketHolder: (inode) => findSocketHolder(inode),
   askEngine: answerOf,
   connect: tryConnect,
-  askArp: (questions, waitMs) => loadAddon().askArp(questions, waitMs),
+  askMacs: (questions, waitMs) => loadAddon().askMacs(questions, waitMs),
   echo: (questions, waitMs) => loadAddon().echo(questions, waitMs),
   tryQueues,
   addonComplaint: () => {
@@ -154,18 +165,33 @@ async function answerOf(stateDirectory: string): Promise<EngineAnswer> {
 
 /** For a second SYN to be answered, too: the first is repeated after one second. */
 const CONNECT_TIMEOUT_MS = 2000;
+/** Within this time comes the RST of a server that accepts connections and resets them. */
+const RESET_WAIT_MS = 100;
+const ANSWER_TIMEOUT_MS = 3000;
 
-function tryConnect(address: string, port: number): Promise<string> {
+function tryConnect(address: string, port: number, isAsking: boolean): Promise<Attempt> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
+    let askedMs = 0;
     const end = (outcome: string) => {
       socket.destroy();
-      resolve(outcome);
+      resolve({ outcome, answerMs: askedMs === 0 ? 0 : performance.now() - askedMs });
+    };
+    // A server that speaks TLS answers with an alert, or closes.
+    const ask = () => {
+      askedMs = performance.now();
+      socket.write(
+        `GET / HTTP/1.1\r\nHost: ${address.includes(':') ? `[${address}]` : address}\r\nConnection: close\r\n\r\n`,
+      );
+      socket.setTimeout(ANSWER_TIMEOUT_MS, () => end('mute'));
     };
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => end('silent'));
-    socket.once('connect', () => end('connected'));
-    socket.once('error', ({ code }: NodeJS.ErrnoException) =>
-      end(code === 'ETIMEDOUT' ? 'silent' : (code ?? 'silent')),
-    );
+    socket.once('connect', () => (isAsking ? setTimeout(ask, RESET_WAIT_MS) : end('connected')));
+    for (const answer of ['data', 'end']) socket.once(answer, () => end('connected'));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ETIMEDOUT') end('silent');
+      else if (code === 'ECONNRESET') end(askedMs === 0 ? 'reset' : 'connected');
+      else end(code ?? 'silent');
+    });
   });
 }

@@ -3,15 +3,17 @@
 import { type Check, type Fault } from './check';
 import { hasWrongMac, isDead, type NextHop, type Reach, reachOf } from './reach';
 
+const QUESTION = { ipv4: 'ARP', ipv6: 'neighbour discovery' } as const;
+
 export const neighbours: Check<Reach> = {
   name: 'neighbours',
   needs: ['rights', 'addon', 'routes'],
   look: reachOf,
   judge: ({ hops, duplicates, taken }, wanted) => [
     ...hops.flatMap((hop) => hopFaults(hop, wanted.file)),
-    ...duplicates.flatMap(({ acs, device, macs }): Fault[] => {
+    ...duplicates.flatMap(({ family, acs, device, macs }): Fault[] => {
       if (macs.length === 0) return [];
-      const says = `another host (${macs.join(', ')}) answers ARP for the ACS address ${acs} on ${device}: some CPEs go there; take the address from it`;
+      const says = `another host (${macs.join(', ')}) answers ${QUESTION[family]} for the ACS address ${acs} on ${device}: some CPEs go there; take the address from it`;
       return [{ level: 'failure', says, mend: null }];
     }),
     ...taken.map((acs): Fault => {
@@ -20,9 +22,9 @@ export const neighbours: Check<Reach> = {
     }),
   ],
   fine: ({ hops, duplicates }) => {
-    const asked = hops.filter(({ family }) => family === 'ipv4').length;
-    const alone = duplicates.length === 0 ? '' : '; no other host answers ARP for the ACS address';
-    return `${hops.length} hosts next to us answer (${asked} of them to ARP)${alone}`;
+    const named = hops.filter(({ macs }) => macs.length > 0).length;
+    const alone = duplicates.length === 0 ? '' : '; no other host answers for the ACS address';
+    return `${hops.length} hosts next to us answer (${named} of them told their MAC)${alone}`;
   },
 };
 
@@ -31,8 +33,7 @@ function hopFaults(hop: NextHop, file: string): Fault[] {
   const who = `${address} on ${device} (${hop.whats.join(', ')})`;
   const see = `ip neighbour show dev ${device}`;
   if (isDead(hop)) {
-    const asked = family === 'ipv4' ? 'ARP' : 'neighbour discovery';
-    const says = `nobody answers ${asked} for ${who}: it is down, or ${file} has a wrong address`;
+    const says = `nobody answers ${QUESTION[family]} for ${who}: it is down, or ${file} has a wrong address`;
     return [{ level: 'failure', says, mend: null, see }];
   }
   if (hasWrongMac(hop)) {
@@ -41,6 +42,6 @@ function hopFaults(hop: NextHop, file: string): Fault[] {
     return [{ level: 'failure', says, mend: `${ip} neighbour delete ${address} dev ${device}` }];
   }
   if (macs.length < 2) return [];
-  const says = `${macs.length} hosts (${macs.join(', ')}) answer ARP for ${who}: take the address from all but one`;
+  const says = `${macs.length} hosts (${macs.join(', ')}) answer ${QUESTION[family]} for ${who}: take the address from all but one`;
   return [{ level: 'warning', says, mend: null, see }];
 }

@@ -1,12 +1,12 @@
 /**
- * Asks the network itself: who has the addresses next to us (ARP), do the servers take connections (TCP), do their
+ * Asks the network itself: who has the addresses next to us (ARP, neighbour discovery), do the servers take connections (TCP), do their
  * answers come back to the CPEs' side, and which size of packet reaches them (ICMP echo). Asked once for a diagnosis.
  */
 
 import { parseAddress, parseNetwork, isInNetwork, type Family } from '../packet/address';
 import { type Configuration } from '../configuration/configuration';
 import { askIp } from './ask-ip';
-import { type Host } from './host';
+import { type Attempt, type Host } from './host';
 import { placesOf, sampleOf } from './places';
 
 /** A host next to us: a server, or the router in front of servers or CPEs. */
@@ -16,7 +16,7 @@ export interface NextHop {
   device: string;
   /** Who is behind it, for people. */
   whats: string[];
-  /** MACs that answered; empty for IPv6, which is not asked. */
+  /** MACs that answered. */
   macs: string[];
   /** Whether it, or a server behind it, gave a sign of life. */
   isAnswering: boolean;
@@ -31,8 +31,8 @@ export interface ServerReach {
   device: string;
   /** In front of it; undefined: it is next to us. */
   gateway: string | undefined;
-  /** By port: `connected`, or an error's code; `silent` if nothing came. */
-  ports: { port: number; outcome: string }[];
+  /** Report ports were also asked over HTTP. */
+  ports: ({ port: number } & Attempt)[];
   /** The size that the way there should carry: the route's, or else the interface's. */
   mtu: number;
   /** Whether it answers a small echo; one from the ACS address, undefined if that is not here. */
@@ -47,7 +47,7 @@ export interface Reach {
   hops: NextHop[];
   servers: ServerReach[];
   /** MACs that answer for an ACS address of this host on the CPEs' side. */
-  duplicates: { acs: string; device: string; macs: string[] }[];
+  duplicates: { family: Family; acs: string; device: string; macs: string[] }[];
   /** IPv6 addresses that the kernel's own detection found taken. */
   taken: string[];
 }
@@ -69,7 +69,7 @@ interface Neighbour {
   state?: string[];
 }
 
-const ARP_WAIT_MS = 250;
+const MAC_WAIT_MS = 250;
 const ECHO_WAIT_MS = 500;
 /** Ports tried on each server. */
 const MOST_PORTS = 4;
@@ -130,7 +130,8 @@ async function lookAround(host: Host, { topology }: Configuration): Promise<Reac
       };
       servers.push(server);
       for (const port of (what === 'the ITMS' ? ports : topology.reportPorts).slice(0, MOST_PORTS)) {
-        connecting.push(host.connect(address, port).then((outcome) => void server.ports.push({ port, outcome })));
+        const attempt = host.connect(address, port, topology.reportPorts.includes(port));
+        connecting.push(attempt.then((met) => void server.ports.push({ port, ...met })));
       }
     }
     const taken = [acs, ...list.map(({ address }) => address)];
@@ -140,11 +141,13 @@ async function lookAround(host: Host, { topology }: Configuration): Promise<Reac
     }
   }
   const duplicates = places
-    .filter(({ family, acs }) => family === 'ipv4' && isLocal(acs))
-    .flatMap(({ acs, cpeInterfaces }) => cpeInterfaces.map((side) => ({ acs, device: side.in, macs: [] as string[] })));
+    .filter(({ acs }) => isLocal(acs))
+    .flatMap(({ family, acs, cpeInterfaces }) =>
+      cpeInterfaces.map((side) => ({ family, acs, device: side.in, macs: [] as string[] })),
+    );
   const own = new Set(addresses.map(({ address }) => address));
   const list = [...hops.values()];
-  askArp(host, list, duplicates, own);
+  askMacs(host, list, duplicates, own);
   await Promise.all(connecting);
   for (const server of servers) server.ports.sort((a, b) => a.port - b.port);
   echo(host, servers, list, new Map(places.filter(({ acs }) => isLocal(acs)).map(({ family, acs }) => [family, acs])));
@@ -163,20 +166,20 @@ async function lookAround(host: Host, { topology }: Configuration): Promise<Reac
   return { hops: list, servers, duplicates, taken: taken.filter((text) => places.some(({ acs }) => acs === text)) };
 }
 
-function askArp(
+function askMacs(
   host: Host,
   hops: NextHop[],
   duplicates: Reach['duplicates'],
   own: ReadonlySet<string | undefined>,
 ): void {
   const asks = [
-    ...hops.filter(({ family }) => family === 'ipv4').map((hop) => ({ to: hop, address: hop.address })),
+    ...hops.map((hop) => ({ to: hop, address: hop.address })),
     ...duplicates.map((one) => ({ to: one, address: one.acs })),
   ];
   if (asks.length === 0) return;
-  const answers = host.askArp(
+  const answers = host.askMacs(
     asks.map(({ to, address }) => ({ interface: to.device, address })),
-    ARP_WAIT_MS,
+    MAC_WAIT_MS,
   );
   // Another interface of ours on the same wire may answer for all our addresses. (arp_ignore)
   for (const [i, { to }] of asks.entries()) to.macs = answers[i].filter((mac) => !own.has(mac));
@@ -219,11 +222,9 @@ function echo(host: Host, servers: ServerReach[], hops: readonly NextHop[], acs:
 }
 
 /** Whether a hop does not answer at all. */
-export function isDead({ family, macs, known, isAnswering }: NextHop): boolean {
+export function isDead({ macs, known, isAnswering }: NextHop): boolean {
   const states = known?.states ?? [];
-  if (isAnswering || macs.length > 0 || states.includes('PERMANENT') || states.includes('NOARP')) return false;
-  // IPv6 is not asked by us: the kernel's own attempt must have failed.
-  return family === 'ipv4' || states.includes('FAILED') || states.includes('INCOMPLETE');
+  return !isAnswering && macs.length === 0 && !states.includes('PERMANENT') && !states.includes('NOARP');
 }
 
 /** Somebody else has the address than the kernel sends to. */
@@ -231,9 +232,11 @@ export function hasWrongMac({ macs, known }: NextHop): boolean {
   return macs.length > 0 && known?.mac !== undefined && !macs.includes(known.mac);
 }
 
+const SIGNS_OF_LIFE = ['connected', 'mute', 'reset', 'ECONNREFUSED'];
+
 /** Whether anything came back from a server. */
 export function isAlive({ ports, isAnswering }: ServerReach): boolean {
-  return isAnswering || ports.some(({ outcome }) => outcome === 'connected' || outcome === 'ECONNREFUSED');
+  return isAnswering || ports.some(({ outcome }) => SIGNS_OF_LIFE.includes(outcome));
 }
 
 /** The prefixes of an interface's own addresses: what is on its link. */

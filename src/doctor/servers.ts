@@ -29,25 +29,42 @@ export const servers: Check<Reach> = {
   },
   fine: ({ servers: all }) => {
     const proven = all.filter(({ isAnsweringAcs }) => isAnsweringAcs === true).length;
-    return `${all.length} servers take connections on their ports; ${proven} of them also answer the ACS address through this router`;
+    return `${all.length} servers answer on their report ports; ${proven} of them also answer the ACS address through this router`;
   },
 };
 
+/** A CPE waits longer, but is not served well. */
+const SLOW_ANSWER_MS = 1000;
+
 function deaf(server: ServerReach): Fault[] {
   const { what, address, ports } = server;
-  return ports
-    .filter(({ outcome }) => outcome !== 'connected')
-    .map(({ port, outcome }): Fault => {
-      const at = `${what} (${address})`;
-      if (outcome === 'ECONNREFUSED') {
-        return failure(`${at} refuses connections to port ${port}: nothing listens there; start it on the server`);
+  const at = `${what} (${address})`;
+  return ports.flatMap(({ port, outcome, answerMs }): Fault[] => {
+    switch (outcome) {
+      case 'connected': {
+        if (answerMs < SLOW_ANSWER_MS) return [];
+        const took = `${(answerMs / 1000).toFixed(1)} s`;
+        return [{ level: 'warning', says: `${at} took ${took} to answer on port ${port}: an overload`, mend: null }];
       }
-      if (outcome !== 'silent')
-        return failure(`${at}, port ${port} cannot be reached (${outcome}): look at the routers on the way`);
-      if (!isAlive(server))
-        return failure(`${at} does not answer, neither port ${port} nor ping: it is down, or lost on the way`);
-      return failure(`${at} does not answer on port ${port}, though it is up: its firewall, or an overload`);
-    });
+      case 'ECONNREFUSED':
+        return [failure(`${at} refuses connections to port ${port}: nothing listens there; start it on the server`)];
+      case 'mute':
+        return [
+          failure(`${at} accepts connections to port ${port} and then says nothing: its program hangs; restart it`),
+        ];
+      case 'reset':
+        return [failure(`${at} accepts connections to port ${port} and resets them: see its log`)];
+      case 'silent': {
+        const isUp = isAlive(server);
+        const silent = isUp
+          ? `does not answer on port ${port}, though it is up: its firewall, or an overload`
+          : `does not answer, neither port ${port} nor ping: it is down, or lost on the way`;
+        return [failure(`${at} ${silent}`)];
+      }
+      default:
+        return [failure(`${at}, port ${port} cannot be reached (${outcome}): look at the routers on the way`)];
+    }
+  });
 }
 
 /** The next hops answer, and nothing behind any of them: more likely it is us. */

@@ -16,7 +16,7 @@ export { RecentLog } from './report/recent-log';
 export { type ServerStatus } from './report/servers';
 export { type QueueStatus, type Status } from './report/status';
 export {
-  type ArpQuestion,
+  type MacQuestion,
   closeQueues,
   type EchoAnswer,
   type EchoQuestion,

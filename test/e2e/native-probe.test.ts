@@ -16,7 +16,7 @@ afterAll(() => network?.remove());
 
 /** What one function of the addon answers on the client. */
 function ask(call: string): unknown {
-  const program = `const { askArp, echo } = require(${JSON.stringify(ADDON)});
+  const program = `const { askMacs, echo } = require(${JSON.stringify(ADDON)});
     let answer;
     try { answer = ${call}; } catch (error) { answer = error.name; }
     process.stdout.write(JSON.stringify(answer));`;
@@ -27,10 +27,27 @@ const questions = (...addresses: string[]) =>
   JSON.stringify(addresses.map((address) => ({ interface: 'eth0', address })));
 
 test('ARP: the MAC of a neighbour, nobody for a free address or one of our own', () => {
-  expect(ask(`askArp(${questions(ACS, '10.1.0.99', CLIENT)}, 250)`)).toEqual([[ROUTER_MAC], [], []]);
+  expect(ask(`askMacs(${questions(ACS, '10.1.0.99', CLIENT)}, 250)`)).toEqual([[ROUTER_MAC], [], []]);
   expect(
-    ask(`askArp([{ interface: 'none', address: '${ACS}' }, { interface: 'lo', address: '127.0.0.1' }], 10)`),
+    ask(`askMacs([{ interface: 'none', address: '${ACS}' }, { interface: 'lo', address: '127.0.0.1' }], 10)`),
   ).toEqual([[], []]);
+});
+
+test('neighbour discovery: the same in IPv6', () => {
+  network.run('router', 'ip', 'address', 'add', 'fd00:1::1/64', 'dev', 'cpe0', 'nodad');
+  network.run('client', 'ip', 'address', 'add', 'fd00:1::2/64', 'dev', 'eth0', 'nodad');
+  // As if the kernel knew better: it is not asked.
+  network.run('client', 'ip', '-6', 'neighbour', 'add', 'fd00:1::1', 'lladdr', '02:00:00:00:00:99', 'dev', 'eth0');
+  const known = () => network.run('client', 'ip', '-6', 'neighbour', 'show', 'fd00:1::1', 'dev', 'eth0');
+  const before = known();
+  expect(ask(`askMacs(${questions('fd00:1::1', 'fd00:1::99', 'fd00:1::2', ACS)}, 250)`)).toEqual([
+    [ROUTER_MAC],
+    [],
+    [],
+    [ROUTER_MAC],
+  ]);
+  expect(before).toMatch(/02:00:00:00:00:99 PERMANENT/);
+  expect(known()).toBe(before);
 });
 
 test('echo: what fits is answered, and the router names its narrower link', () => {
@@ -48,7 +65,7 @@ test('echo: what fits is answered, and the router names its narrower link', () =
 });
 
 test('wrong arguments', () => {
-  for (const call of ['askArp()', 'askArp([1], 10)', 'askArp([], -1)', "askArp([{ address: 'x' }], 10)"]) {
+  for (const call of ['askMacs()', 'askMacs([1], 10)', 'askMacs([], -1)', "askMacs([{ address: 'x' }], 10)"]) {
     expect(ask(call)).toBe('TypeError');
   }
   for (const call of ['echo([], 1e9)', "echo([{ address: '::1' }], 10)", "echo([{ address: '::1', bytes: 1 }], 10)"]) {

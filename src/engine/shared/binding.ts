@@ -112,7 +112,7 @@ export interface Peer {
   uid: number;
 }
 
-export interface ArpQuestion {
+export interface MacQuestion {
   interface: string;
   address: string;
 }
@@ -162,10 +162,10 @@ export interface Addon {
   /** Puts every address of family 4 or 6 into the ipset (hash:net) for this many seconds. @throws SystemError */
   fillSet(fd: number, name: string, family: 4 | 6, seconds: number): void;
   /**
-   * Who has these IPv4 addresses, by ARP: the MACs that answer each within `waitMs`, for which the caller is blocked. Tells
-   * nobody an address of ours. No answers where the interface is gone or not Ethernet. @throws SystemError
+   * Who has these addresses, by ARP or neighbour discovery: the MACs that answer each within `waitMs`, for which the caller is
+   * blocked. Tells nobody an address of ours. No answers where the interface is gone or not Ethernet. @throws SystemError
    */
-  askArp(questions: readonly ArpQuestion[], waitMs: number): string[][];
+  askMacs(questions: readonly MacQuestion[], waitMs: number): string[][];
   /** Sends each an ICMP echo of this size, unfragmented; the caller is blocked for at most `waitMs`. @throws SystemError */
   echo(questions: readonly EchoQuestion[], waitMs: number): EchoAnswer[];
   /** A descriptor of the same map for as long as the process lives: calls with it are cheaper. @throws SystemError */

@@ -16,7 +16,7 @@ interface Network {
   /** MACs that answer, by address; the servers answer with one of theirs otherwise. */
   macs?: Record<string, string[]>;
   neighbours?: object[];
-  /** Of connections, by address. */
+  /** Of connections, by address: `connected 2400` after so many ms. */
   outcomes?: Record<string, string>;
   /** What is lost: `10.2.0.2 1500`, `10.2.0.2 from 10.1.0.1`, `10.2.0.2`. */
   lost?: string[];
@@ -39,8 +39,12 @@ function hostOf({ macs = {}, neighbours = [], outcomes = {}, lost = [], told = 0
   });
   return {
     ...planted,
-    askArp: (asks) => asks.map(({ address }) => macs[address] ?? (address === '10.1.0.1' ? [] : ['02:00:00:00:00:99'])),
-    connect: (address) => Promise.resolve(outcomes[address] ?? 'connected'),
+    askMacs: (asks) =>
+      asks.map(({ address }) => macs[address] ?? (address === '10.1.0.1' ? [] : ['02:00:00:00:00:99'])),
+    connect: (address) => {
+      const [outcome = 'connected', answerMs = '10'] = (outcomes[address] ?? '').split(' ').filter(Boolean);
+      return Promise.resolve({ outcome, answerMs: Number(answerMs) });
+    },
     echo: (asks) =>
       asks.map(({ address, bytes, from }) => {
         const isLost = [address, `${address} ${bytes}`, `${address} from ${from}`].some((what) => lost.includes(what));
@@ -56,11 +60,11 @@ const DEAD: Network = {
 };
 
 const rows: [string, string, Network, string, string | null][] = [
-  ['all well', 'neighbours', {}, '2 hosts next to us answer (2 of them to ARP)', null],
-  ['all well', 'servers', {}, '2 servers take connections on their ports; 2 of them also answer the ACS address', null],
+  ['all well', 'neighbours', {}, '2 hosts next to us answer (2 of them told their MAC)', null],
+  ['all well', 'servers', {}, '2 servers answer on their report ports; 2 of them also answer the ACS address', null],
   ['all well', 'mtu', {}, '1500 bytes on every side; 2 of 2 servers answer a ping of full size', null],
   ['a dead server', 'neighbours', DEAD, 'nobody answers ARP for 10.2.0.2 on eth1 (the ITMS): it is down', null],
-  ['a dead server, told once', 'servers', DEAD, '2 servers take', null],
+  ['a dead server, told once', 'servers', DEAD, '2 servers answer', null],
   ['a dead server', 'mtu', DEAD, '1 of 2 servers answer a ping of full size', null],
   [
     'a host that ignores our way of asking, and lives',
@@ -115,6 +119,27 @@ const rows: [string, string, Network, string, string | null][] = [
     null,
   ],
   [
+    'a server that accepts, and hangs',
+    'servers',
+    { outcomes: { '10.2.0.2': 'mute' } },
+    'the ITMS (10.2.0.2) accepts connections to port 7547 and then says nothing: its program hangs',
+    null,
+  ],
+  [
+    'a server that accepts, and resets',
+    'servers',
+    { outcomes: { '10.2.0.2': 'reset' } },
+    'the ITMS (10.2.0.2) accepts connections to port 7547 and resets them',
+    null,
+  ],
+  [
+    'a server that is slow',
+    'servers',
+    { outcomes: { '10.2.0.2': 'connected 2400' } },
+    'the ITMS (10.2.0.2) took 2.4 s to answer on port 7547',
+    null,
+  ],
+  [
     'our own firewall, where no server answers us',
     'servers',
     { outcomes: { '10.2.0.2': 'silent', '10.3.0.2': 'silent' }, lost: ['10.2.0.2', '10.3.0.2'] },
@@ -139,7 +164,7 @@ const rows: [string, string, Network, string, string | null][] = [
     'a server that answers no ping proves nothing',
     'servers',
     { lost: ['10.2.0.2', '10.2.0.2 from 10.1.0.1'] },
-    '2 servers take connections on their ports; 1 of them also',
+    '2 servers answer on their report ports; 1 of them also',
     null,
   ],
   [

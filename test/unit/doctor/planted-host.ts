@@ -67,8 +67,8 @@ export function plantedHost(plants: Plants = {}): Host {
       if ('receiveBufferBytes' in trial) return trial;
       throw Object.assign(new Error(trial.message), { code: trial.code });
     },
-    connect: () => Promise.resolve('connected'),
-    askArp: (questions) => questions.map(() => []),
+    connect: () => Promise.resolve({ outcome: 'connected', answerMs: 10 }),
+    askMacs: (questions) => questions.map(() => []),
     echo: (questions) => questions.map(() => ({ isAnswered: true, mtu: 0 })),
     addonComplaint: () => plants.addonComplaint,
   };
