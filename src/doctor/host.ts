@@ -52,6 +52,8 @@ export interface Attempt {
    * and reset before it was asked; or an error's code.
    */
   outcome: string;
+  /** From the SYN to the SYN+ACK; 0 if none came. */
+  connectMs: number;
   /** From the question to the first byte, or to the end of the connection; 0 if it was not asked. */
   answerMs: number;
 }
@@ -172,10 +174,12 @@ const ANSWER_TIMEOUT_MS = 3000;
 function tryConnect(address: string, port: number, isAsking: boolean): Promise<Attempt> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
+    const beganMs = performance.now();
+    let connectMs = 0;
     let askedMs = 0;
     const end = (outcome: string) => {
       socket.destroy();
-      resolve({ outcome, answerMs: askedMs === 0 ? 0 : performance.now() - askedMs });
+      resolve({ outcome, connectMs, answerMs: askedMs === 0 ? 0 : performance.now() - askedMs });
     };
     // A server that speaks TLS answers with an alert, or closes.
     const ask = () => {
@@ -183,10 +187,15 @@ function tryConnect(address: string, port: number, isAsking: boolean): Promise<A
       socket.write(
         `GET / HTTP/1.1\r\nHost: ${address.includes(':') ? `[${address}]` : address}\r\nConnection: close\r\n\r\n`,
       );
-      socket.setTimeout(ANSWER_TIMEOUT_MS, () => end('mute'));
+      socket.setTimeout(ANSWER_TIMEOUT_MS);
     };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end('silent'));
-    socket.once('connect', () => (isAsking ? setTimeout(ask, RESET_WAIT_MS) : end('connected')));
+    socket.setTimeout(CONNECT_TIMEOUT_MS);
+    socket.once('timeout', () => end(askedMs === 0 ? 'silent' : 'mute'));
+    socket.once('connect', () => {
+      connectMs = performance.now() - beganMs;
+      if (isAsking) setTimeout(ask, RESET_WAIT_MS);
+      else end('connected');
+    });
     for (const answer of ['data', 'end']) socket.once(answer, () => end('connected'));
     socket.once('error', ({ code }: NodeJS.ErrnoException) => {
       if (code === 'ETIMEDOUT') end('silent');

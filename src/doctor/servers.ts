@@ -34,18 +34,22 @@ export const servers: Check<Reach> = {
 };
 
 /** A CPE waits longer, but is not served well. */
-const SLOW_ANSWER_MS = 1000;
+const SLOW_MS = 1000;
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+const slow = (says: string): Fault => ({ level: 'warning', says, mend: null });
 
 function deaf(server: ServerReach): Fault[] {
   const { what, address, ports } = server;
   const at = `${what} (${address})`;
-  return ports.flatMap(({ port, outcome, answerMs }): Fault[] => {
+  return ports.flatMap(({ port, outcome, connectMs, answerMs }): Fault[] => {
     switch (outcome) {
-      case 'connected': {
-        if (answerMs < SLOW_ANSWER_MS) return [];
-        const took = `${(answerMs / 1000).toFixed(1)} s`;
-        return [{ level: 'warning', says: `${at} took ${took} to answer on port ${port}: an overload`, mend: null }];
-      }
+      case 'connected':
+        if (connectMs >= SLOW_MS) {
+          return [slow(`${at} took ${seconds(connectMs)} to accept a connection to port ${port}: it loses SYNs`)];
+        }
+        return answerMs < SLOW_MS
+          ? []
+          : [slow(`${at} took ${seconds(answerMs)} to answer on port ${port}: an overload`)];
       case 'ECONNREFUSED':
         return [failure(`${at} refuses connections to port ${port}: nothing listens there; start it on the server`)];
       case 'mute':

@@ -52,7 +52,7 @@ async function stopEngine(): Promise<void> {
   await host.stopStarted();
 }
 
-describe('a state directory where none can be', () => {
+describe('state directory', () => {
   const at = (...names: string[]) => join(host.router.world.directory, ...names);
   const choose = (path: string) => host.edit(host.stateDirectory, path);
 
@@ -64,7 +64,7 @@ describe('a state directory where none can be', () => {
     await startAsPrinted();
   });
 
-  test('a file', async () => {
+  test('is a file', async () => {
     writeFileSync(at('file'), '');
     choose(at('file'));
     const found = theOne(host.complaints());
@@ -90,7 +90,7 @@ describe('a state directory where none can be', () => {
     await startAsPrinted();
   });
 
-  test('where this user is not let in', async () => {
+  test('closed to this user', async () => {
     mkdirSync(at('closed'), { mode: 0 });
     choose(at('closed', 'state'));
     const found = theOne(host.complaints(MODES_HOLD));
@@ -104,7 +104,7 @@ describe('a state directory where none can be', () => {
     await startAsPrinted();
   });
 
-  test('at the end of links that never end, which no check expects: one failure, and all others are told', async () => {
+  test('in a loop of links', async () => {
     symlinkSync('loop', at('loop'));
     choose(at('loop'));
     const { status, stdout } = host.doctor([], '--json');
@@ -121,7 +121,7 @@ describe('a state directory where none can be', () => {
   });
 });
 
-describe('a user without rights is told that alone', () => {
+describe('doctor by a user without rights', () => {
   const supplant = (mode: string) => host.shell(`chmod ${mode} ${host.stateDirectory}`);
   afterEach(() => supplant('0750'));
 
@@ -129,7 +129,7 @@ describe('a user without rights is told that alone', () => {
     ['0750', 'that is his own'],
     ['0511', 'not his to write to, as the unit makes it for members of controlGroup'],
     ['0400', 'not his to look into, as one of mode 0700 is to others'],
-  ])('with a state directory of mode %s, %s', (mode) => {
+  ])('mode %s, %s', (mode) => {
     supplant(mode);
     const { ok, findings, omitted } = host.diagnose(without('all'));
     const found = theOne(findings.filter(({ level }) => level !== 'ok'));
@@ -148,7 +148,7 @@ assert ptrace(0x4206, int(sys.argv[1]), None, None) == 0 and ptrace(0x4207, int(
 print('hangs', flush=True)
 time.sleep(60)`;
 
-test('an engine that hangs is found by its socket, its queues are its own, and the remedy starts another', async () => {
+test('supervisor hangs', async () => {
   const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
   const hang = spawn('python3', ['-c', HANG, pid], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
@@ -164,7 +164,7 @@ test('an engine that hangs is found by its socket, its queues are its own, and t
   }
 });
 
-test('an engine that was stopped by a signal is said to be so, its queues are its own, and the remedy makes it go on', async () => {
+test('supervisor stopped', async () => {
   const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
   host.shell(`kill -STOP ${pid}`);
   try {

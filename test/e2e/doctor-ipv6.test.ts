@@ -21,7 +21,7 @@ test('in good health: every way of both families was asked for', () => {
 
 const rows: [string, Planted][] = [
   [
-    'an ACS address of IPv6 that is nobody’s',
+    'ACS address missing (IPv6)',
     {
       plant: 'ip -6 address delete fd00:1::1/64 dev eth0 && ip -6 route add fd00:1::/64 dev eth0',
       ...{ level: 'warning', check: 'acs-address' },
@@ -32,7 +32,7 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'a host that forwards IPv4 only',
+    'forwarding off (IPv6)',
     {
       plant: 'sysctl -qw net.ipv6.conf.all.forwarding=0',
       ...{ level: 'failure', check: 'forwarding' },
@@ -40,7 +40,7 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'no route of IPv6 to the ITMS',
+    'no route to the ITMS (IPv6)',
     {
       plant: 'ip -6 route delete fd00:2::/64 dev eth1',
       ...{ level: 'failure', check: 'routes' },
@@ -50,7 +50,7 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'a part of the CPEs’ IPv6 network behind another interface',
+    'CPEs behind another interface (IPv6)',
     {
       plant: 'ip -6 route add fd00:1::a:0/112 dev eth2',
       ...{ level: 'failure', check: 'routes' },
@@ -59,7 +59,37 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'rules of ours that are gone from ip6tables',
+    'ITMS unreachable (IPv6)',
+    {
+      plant: () => {
+        host.at('itms', 'ip6tables -A INPUT -p icmpv6 --icmpv6-type neighbour-solicitation -j DROP');
+        host.shell('ip -6 neighbour flush dev eth1');
+      },
+      ...{ level: 'failure', check: 'neighbours', mend: null },
+      says: /^nobody answers neighbour discovery for fd00:2::2 on eth1 \(the ITMS\)/,
+      elsewhere: ['itms', 'ip6tables -F INPUT'],
+    },
+  ],
+  [
+    'wrong MAC (IPv6)',
+    {
+      plant: 'ip -6 neighbour replace fd00:2::2 lladdr 02:00:00:00:00:99 nud permanent dev eth1',
+      ...{ level: 'failure', check: 'neighbours' },
+      says: /^packets to fd00:2::2 on eth1 \(the ITMS\) go to MAC 02:00:00:00:00:99 \(PERMANENT\), but \S+ has the address$/,
+      mend: /^ip -6 neighbour delete fd00:2::2 dev eth1$/,
+    },
+  ],
+  [
+    'duplicate ACS address (IPv6)',
+    {
+      plant: () => host.at('cpe', 'ip -6 address add fd00:1::1/64 dev eth0 nodad'),
+      ...{ level: 'failure', check: 'neighbours', mend: null },
+      says: /^another host \(\S+\) answers neighbour discovery for the ACS address fd00:1::1 on eth0/,
+      elsewhere: ['cpe', 'ip -6 address delete fd00:1::1/64 dev eth0'],
+    },
+  ],
+  [
+    'rules missing (IPv6)',
     {
       plant: 'ip6tables -t mangle -F ACSPLIT-TO-CPE',
       ...{ level: 'failure', check: 'rules' },
@@ -67,7 +97,7 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'a rule of ip6tables that takes our traffic away',
+    'drop in FORWARD (IPv6)',
     {
       plant: 'ip6tables -I FORWARD -i eth0 -j DROP',
       ...{ level: 'failure', check: 'foreign-rules' },
@@ -75,7 +105,7 @@ const rows: [string, Planted][] = [
     },
   ],
   [
-    'a listener on the ACS address of IPv6',
+    'listener on a high port (IPv6)',
     {
       plant: () => host.router.listen('split', 'fd00:1::1', 40_000),
       ...{ level: 'warning', check: 'listeners' },

@@ -8,10 +8,12 @@ import { type ChildProcess } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { cli } from '../../../src/lab/engine';
 import { end, REPORT_PORT } from '../../../src/lab/world';
+import { readHistory } from '../../../src/engine/recorder/read-history';
+import { type HistoryEvent } from '../../../src/engine/shared/recorder-protocol';
 import { type Finding } from '../../../src/doctor/check';
 import { type Outcome } from '../../../src/steering/iptables/iptables';
 import { sh } from './netns';
-import { RulesHost, until } from './rules-host';
+import { Peer, RulesHost, until } from './rules-host';
 
 export interface Diagnosed {
   ok: boolean;
@@ -31,20 +33,26 @@ export interface Planted {
   /** `null`: no command on this host mends it; `elsewhere` does. */
   mend: RegExp | null;
   /** A line for another host, as the message has it; or, after the mend, what ends the fault there. */
-  elsewhere?: readonly [role: 'cpe' | 'itms' | 'collector', line: string];
+  elsewhere?: readonly [role: 'cpe' | 'itms' | 'collector', line: string] | (() => unknown);
   /** What the mend leaves behind, and the next test should not find. */
   after?: string;
 }
+
+/** Set by `npm run prove doctor`. */
+const FAULTS_FILE = process.env.ACSPLIT_DOCTOR_FAULTS;
+/** For so long CPEs call while a fault is there. */
+const OBSERVED_MS = 8000;
 
 /** Room for the tables of the lab's configuration and some more. */
 const STATE_MEBIBYTES = 64;
 
 export class DoctorHost {
+  readonly servers: { itms?: Peer; collector?: Peer } = {};
   private readonly started: ChildProcess[] = [];
   /** A fault was planted and perhaps not mended. */
   private isSpoiled = false;
-  /** The first finding of a test. */
-  private first: { finding: Finding; ms: number } | undefined;
+  /** The first finding of a test, and what the engine says meanwhile. */
+  private first: { finding: Finding; ms: number; atMs: number; seen: unknown } | undefined;
 
   private constructor(readonly router: RulesHost) {
     this.program('acsplit', `exec ${cli(router.world).join(' ')} "$@"`);
@@ -54,14 +62,20 @@ export class DoctorHost {
 
   /** @param options.hasServers false: nothing listens on the servers; `ipv6` gives the router, its servers and its configuration addresses of both families */
   static async create(options: { ipv6?: boolean; hasServers?: boolean } = {}): Promise<DoctorHost> {
-    const host = new DoctorHost(await RulesHost.create('nft', { cpes: ['10.1.1.1'] }));
+    const cpes = FAULTS_FILE === undefined ? 1 : 20;
+    const addresses = Array.from({ length: cpes }, (_, n) => `10.1.1.${n + 1}`);
+    const host = new DoctorHost(await RulesHost.create('nft', { cpes: addresses }));
+    if (FAULTS_FILE !== undefined) {
+      host.edit('activation: off', 'activation: auto');
+      host.router.configure(`${host.router.configurationText}history: { directory: ${host.history} }\n`);
+    }
     // A file system of its own, as /run is one: it can be filled.
     mkdirSync(host.stateDirectory, { mode: 0o750 });
     sh('mount', '-t', 'tmpfs', '-o', `mode=0750,size=${STATE_MEBIBYTES}m`, 'tmpfs', host.stateDirectory);
     try {
       if (options.ipv6 === true) host.addIpv6();
       const listening = options.hasServers === false ? [] : (['itms', 'collector'] as const);
-      for (const role of listening) await host.router.listen(role, '::', REPORT_PORT);
+      for (const role of listening) await host.serve(role);
       host.acsplit('rules install');
       await host.router.startEngine();
       return host;
@@ -69,6 +83,14 @@ export class DoctorHost {
       await host.close();
       throw error;
     }
+  }
+
+  /** Starts a server's program, in place of the one before, with so many ms to each answer; `through` another namespace. */
+  async serve(role: 'itms' | 'collector', afterMs = 0, namespace?: string): Promise<void> {
+    await this.servers[role]?.stop();
+    const { world } = this.router;
+    const words = ['listen', '::', String(REPORT_PORT), String(afterMs)];
+    this.servers[role] = await Peer.start(world, role, words, 'ready', namespace);
   }
 
   /** This host if each fault planted on it was mended, otherwise a new one: a test that fails must not fail others. */
@@ -123,7 +145,8 @@ export class DoctorHost {
       this.shell(found[0].mend);
       await this.untilHealthy();
     }
-    if (elsewhere !== undefined) this.at(...elsewhere);
+    if (typeof elsewhere === 'function') await elsewhere();
+    else if (elsewhere !== undefined) this.at(...elsewhere);
     if (elsewhere !== undefined && after === undefined) await this.untilHealthy();
     if (after !== undefined) {
       this.shell(after);
@@ -133,18 +156,55 @@ export class DoctorHost {
     this.note();
   }
 
+  /** What was found so far in this test belongs to no fault. */
+  forget(): void {
+    this.first = undefined;
+  }
+
   /** One line for `npm run prove doctor`, where it asks for them: this test's fault, which is mended now. */
   note(): void {
-    const { first } = this;
+    const { first, router } = this;
     this.first = undefined;
-    const file = process.env.ACSPLIT_DOCTOR_FAULTS;
-    if (file === undefined || first === undefined) return;
-    const { finding, ms } = first;
+    if (FAULTS_FILE === undefined || first === undefined) return;
+    const { finding, ms, atMs, seen } = first;
+    const isMeanwhile = ({ time }: { time: string }) => {
+      const of = Date.parse(time);
+      return of >= atMs - ms && of <= atMs + OBSERVED_MS + 1000;
+    };
+    const log = router.logged().filter((line) => isMeanwhile(line));
     const fault = expect.getState().currentTestName;
-    appendFileSync(
-      file,
-      `${JSON.stringify({ fault, check: finding.check, ms, isByCommand: finding.mend !== null })}\n`,
-    );
+    const isByCommand = finding.mend !== null;
+    const row = { fault, check: finding.check, level: finding.level, ms, isByCommand, seen, log, atMs };
+    this.recover();
+    appendFileSync(FAULTS_FILE, `${JSON.stringify({ ...row, history: this.past().filter(isMeanwhile) })}\n`);
+  }
+
+  private get history(): string {
+    return join(this.router.world.directory, 'history');
+  }
+
+  private past(): { kind: string; time: string }[] {
+    const events: { kind: string; time: string }[] = [];
+    const keep = ({ kind, timeMs }: HistoryEvent): void =>
+      void events.push({ kind, time: new Date(timeMs).toISOString() });
+    readHistory({ directory: join(this.history, 'default') }, { sessions: () => undefined, events: keep });
+    return events;
+  }
+
+  /** Lets CPEs call, and sees what the engine says. */
+  private look(): unknown {
+    const { world } = this.router;
+    const program = join(__dirname, 'onlooker.js');
+    const words = [join(world.programs, '..'), this.stateDirectory, `/run/netns/${world.namespace('cpe')}`];
+    return JSON.parse(this.router.must([process.execPath, program, ...words, String(OBSERVED_MS)]));
+  }
+
+  /** After CPEs have called a server in trouble: they call until it is up again. */
+  private recover(): void {
+    for (let round = 0; round < 8; round++) {
+      const { last } = this.look() as { last: string[] };
+      if (!last.some((one) => / (down|degraded)$/.test(one))) return;
+    }
   }
 
   /** Waits until doctor finds no fault: an engine that was just started takes a moment. */
@@ -170,8 +230,13 @@ export class DoctorHost {
     if (stderr !== '') throw new Error(stderr);
     const diagnosed = JSON.parse(stdout) as Diagnosed;
     expect(status).toBe(diagnosed.ok ? 0 : 1);
+    // Of the calls that CPEs make while we look.
+    if (FAULTS_FILE !== undefined) diagnosed.findings = diagnosed.findings.filter(({ check }) => check !== 'health');
     const finding = diagnosed.findings.find(({ level }) => level !== 'ok');
-    if (finding !== undefined) this.first ??= { finding, ms };
+    if (finding !== undefined && this.first === undefined) {
+      const atMs = Date.now();
+      this.first = { finding, ms, atMs, seen: FAULTS_FILE === undefined ? undefined : this.look() };
+    }
     return diagnosed;
   }
 
@@ -214,7 +279,7 @@ export class DoctorHost {
   start(line: string): ChildProcess {
     const search = [this.router.binaries, process.env.PATH ?? ''].join(delimiter);
     const child = this.router.world.start('split', ['env', `PATH=${search}`, 'sh', '-c', line]);
-    for (const stream of [child.stdout!, child.stderr!]) stream.resume();
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => this.router.hear(chunk));
     this.started.push(child);
     return child;
   }

@@ -1,5 +1,6 @@
 'use strict';
-// A TCP endpoint that a test talks to line by line. `listen ADDRESS PORT` echoes whatever any connection sends;
+// A TCP endpoint that a test talks to line by line. `listen ADDRESS PORT [MS]` echoes whatever any connection sends,
+// after so many ms;
 // `connect SOURCE ADDRESS PORT` sends the lines that it reads on stdin. Tells on stdout, one JSON line an event.
 const net = require('node:net');
 const readline = require('node:readline');
@@ -14,10 +15,11 @@ function watch(socket) {
 }
 
 if (mode === 'listen') {
-  const server = net.createServer((socket) => {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     tell({ event: 'accepted', from: socket.remoteAddress });
     watch(socket);
-    socket.pipe(socket);
+    socket.on('data', (chunk) => setTimeout(() => socket.write(chunk), Number(rest[1] ?? 0)));
+    socket.on('end', () => setTimeout(() => socket.end(), Number(rest[1] ?? 0)));
   });
   server.listen(Number(rest[0]), first, () => tell({ event: 'ready' }));
 } else {

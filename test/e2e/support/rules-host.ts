@@ -30,6 +30,7 @@ export class RulesHost {
   readonly configuration: string;
   private readonly warm: WarmCli;
   private engine: ChildProcess | undefined;
+  private said = '';
 
   private constructor(
     readonly world: World,
@@ -137,15 +138,25 @@ export class RulesHost {
 
   async startEngine(): Promise<void> {
     this.engine = this.world.start('split', cli(this.world, 'run', '-c', this.configuration));
-    let said = '';
-    this.engine.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    this.engine.stdout!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const begin = this.said.length;
+    this.engine.stderr!.on('data', (chunk: Buffer) => this.hear(chunk));
+    this.engine.stdout!.on('data', (chunk: Buffer) => this.hear(chunk));
     const isReady = (): boolean => {
-      if (this.engine?.exitCode !== null) throw new Error(`the engine ended: ${said}`);
+      if (this.engine?.exitCode !== null) throw new Error(`the engine ended: ${this.said.slice(begin)}`);
       const { status, stdout } = this.acsplit('status', '--json');
       return status === 0 && (JSON.parse(stdout) as { ready: boolean }).ready;
     };
     await until(isReady, 'the engine to be ready');
+  }
+
+  hear(chunk: Buffer): void {
+    this.said += chunk.toString();
+  }
+
+  /** What engines on this host have logged so far. */
+  logged(): { event: string; level: string; time: string }[] {
+    const lines = this.said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+    return lines.map((line) => JSON.parse(line) as { event: string; level: string; time: string });
   }
 
   async stopEngine(): Promise<void> {
@@ -183,16 +194,24 @@ export class Peer {
   private readonly child: ChildProcess;
   private complaints = '';
 
-  constructor(world: World, role: Role, words: string[]) {
-    this.child = world.start(role, [process.execPath, PEER, ...words]);
+  /** @param namespace in place of the role's own */
+  constructor(world: World, role: Role, words: string[], namespace?: string) {
+    const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
+    this.child = world.start(role, [...inside, process.execPath, PEER, ...words]);
     readline
       .createInterface({ input: this.child.stdout! })
       .on('line', (line) => this.events.push(JSON.parse(line) as PeerEvent));
     this.child.stderr!.on('data', (chunk: Buffer) => (this.complaints += chunk.toString()));
   }
 
-  static async start(world: World, role: Role, words: string[], ready: PeerEvent['event']): Promise<Peer> {
-    const peer = new Peer(world, role, words);
+  static async start(
+    world: World,
+    role: Role,
+    words: string[],
+    ready: PeerEvent['event'],
+    namespace?: string,
+  ): Promise<Peer> {
+    const peer = new Peer(world, role, words, namespace);
     await peer.until(ready);
     return peer;
   }
@@ -216,6 +235,10 @@ export class Peer {
   async echo(text: string): Promise<void> {
     this.send(text);
     await this.until('line', (found) => found.text === text);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.child.pid!, name);
   }
 
   async stop(): Promise<void> {

@@ -43,7 +43,11 @@ function hostOf({ macs = {}, neighbours = [], outcomes = {}, lost = [], told = 0
       asks.map(({ address }) => macs[address] ?? (address === '10.1.0.1' ? [] : ['02:00:00:00:00:99'])),
     connect: (address) => {
       const [outcome = 'connected', answerMs = '10'] = (outcomes[address] ?? '').split(' ').filter(Boolean);
-      return Promise.resolve({ outcome, answerMs: Number(answerMs) });
+      return Promise.resolve({
+        outcome: outcome === 'late' ? 'connected' : outcome,
+        connectMs: outcome === 'late' ? 1010 : 1,
+        answerMs: Number(answerMs),
+      });
     },
     echo: (asks) =>
       asks.map(({ address, bytes, from }) => {
@@ -137,6 +141,13 @@ const rows: [string, string, Network, string, string | null][] = [
     'servers',
     { outcomes: { '10.2.0.2': 'connected 2400' } },
     'the ITMS (10.2.0.2) took 2.4 s to answer on port 7547',
+    null,
+  ],
+  [
+    'a server that loses SYNs',
+    'servers',
+    { outcomes: { '10.2.0.2': 'late' } },
+    'the ITMS (10.2.0.2) took 1.0 s to accept a connection to port 7547',
     null,
   ],
   [

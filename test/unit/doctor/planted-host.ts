@@ -67,7 +67,7 @@ export function plantedHost(plants: Plants = {}): Host {
       if ('receiveBufferBytes' in trial) return trial;
       throw Object.assign(new Error(trial.message), { code: trial.code });
     },
-    connect: () => Promise.resolve({ outcome: 'connected', answerMs: 10 }),
+    connect: () => Promise.resolve({ outcome: 'connected', connectMs: 1, answerMs: 10 }),
     askMacs: (questions) => questions.map(() => []),
     echo: (questions) => questions.map(() => ({ isAnswered: true, mtu: 0 })),
     addonComplaint: () => plants.addonComplaint,
