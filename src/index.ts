@@ -25,6 +25,7 @@ export { buildTcp, type TcpPacket } from './packet/builder';
 export { TcpFlag } from './packet/tcp';
 export { PacketView, Parsed } from './packet/view';
 export { Health, type HealthOptions } from './splitter/health/health';
+export { type ServerWatch, type WatchedServer } from './splitter/health/server-watch';
 export { ITMS, Owners } from './splitter/memory/owners';
 export { Reason, reasonName, REASONS, VERDICTS } from './splitter/reasons';
 export { Splitter, type SplitterOptions } from './splitter/splitter';

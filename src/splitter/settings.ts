@@ -6,8 +6,6 @@ export interface Settings {
   activation: ActivationMode;
   /** Stops all new diversions while true. */
   isPaused: boolean;
-  /** By owner id; 1 for a collector that takes no sessions at present, so its CPEs go to the ITMS. */
-  unusable: Uint8Array;
   /** Undefined: nobody judges the servers. */
   watch: ServerWatch | undefined;
 }

@@ -13,8 +13,8 @@ import { Cause, type FlowListener } from '../tables/flow-port';
 import { Event } from './memory/events';
 import { FamilyDecision } from './decide/family-decision';
 import { type FamilyState } from './memory/family-state';
-import { type WatchedServer } from './health/health';
-import { ITMS, MAX_OWNERS } from './memory/owners';
+import { type WatchedServer } from './health/server-watch';
+import { ITMS } from './memory/owners';
 import { Reason, VERDICTS } from './reasons';
 import { type Settings } from './settings';
 import { type Counters, type SplitterOptions, SplitterState, type TableCounts } from './memory/state';
@@ -46,7 +46,7 @@ export class Splitter {
   constructor(options: SplitterOptions) {
     this.state = new SplitterState(options);
     const { activation, health } = options;
-    this.settings = { activation, isPaused: false, unusable: new Uint8Array(MAX_OWNERS), watch: health };
+    this.settings = { activation, isPaused: false, watch: health };
     health?.watch(watchedServers(this.state, options.topology));
     const { ipv4, ipv6, owners } = this.state;
     this.ipv4 = ipv4 && new FamilyDecision(this.view, ipv4, this.settings);
@@ -149,16 +149,6 @@ export class Splitter {
   }
 
   /**
-   * Sets whether a collector takes sessions. While it does not, its CPEs go to the ITMS. Throws RangeError for an
-   * unknown collector.
-   */
-  setUsable(collector: string, isUsable: boolean): void {
-    const owner = this.collectors.get(collector);
-    if (owner === undefined) throw new RangeError(`no collector is named '${collector}'`);
-    this.settings.unusable[owner] = isUsable ? 0 : 1;
-  }
-
-  /**
    * Ends every armed or asked entry. The kernel alone has sent CPEs to the ITMS for a while, perhaps including the
    * sessions these entries were waiting for. Walks the whole table.
    */
@@ -173,12 +163,9 @@ export class Splitter {
     for (const family of this.state.families) family.listen(listener);
   }
 
-  /** After a reload: takes over pause, listener and unusable collectors from the splitter that had these tables. */
+  /** After a reload: takes over pause and listener from the splitter that had these tables. */
   continueFrom(before: Splitter): void {
     this.paused = before.paused;
-    for (const [name, owner] of before.collectors) {
-      if (this.collectors.has(name)) this.setUsable(name, before.settings.unusable[owner] === 0);
-    }
     const { listener } = before;
     before.listen(undefined);
     if (listener !== undefined) this.listen(listener);

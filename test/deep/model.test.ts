@@ -12,6 +12,7 @@ import { addressNamed, FAMILY, packetIn, textOf } from '../support/family';
 import { buildError, TYPES } from '../support/icmp';
 import { packetEnds } from '../support/packet-ends';
 import { ACS, ITMS_PORT, type Outcome, type Party, REPORT_PORT, Rig, SERVERS, TOPOLOGY } from '../support/rig';
+import { Turnstile } from '../support/turnstile';
 import { type Connection, type Decision, phaseOf, Reference, type Tables, type World } from '../reference/reference';
 import { Conversations, type Resolved } from '../model/conversations';
 import { type Act, actText, type Sent } from '../model/act';
@@ -39,12 +40,13 @@ function worldOf(collectors: ('c1' | 'c2')[]): World {
 
 class Pair {
   readonly rig: Rig;
+  private readonly turnstile = new Turnstile();
   readonly reference: Reference;
   packets = 0;
   private readonly conversations = new Conversations();
 
   constructor(mode: ActivationMode, capacityEntries: number) {
-    this.rig = new Rig({ activation: mode, capacityEntries });
+    this.rig = new Rig({ activation: mode, capacityEntries, health: this.turnstile });
     this.reference = new Reference(worldOf(['c1', 'c2']), mode, capacityEntries, undefined, this.tables());
   }
 
@@ -133,7 +135,7 @@ class Pair {
   private setUsable(collector: 'c1' | 'c2', isUsable: boolean): void {
     const { rig, reference } = this;
     if (!(collector in reference.context.world.collectors)) return;
-    rig.splitter.setUsable(collector, isUsable);
+    this.turnstile.set(rig.splitter, collector, !isUsable);
     if (isUsable) reference.context.unusable.delete(collector);
     else reference.context.unusable.add(collector);
   }
@@ -144,6 +146,7 @@ class Pair {
     rig.restart({ topology: { ...TOPOLOGY, collectors } }).splitter.paused = reference.context.isPaused;
     reference.context.world = worldOf(names);
     reference.context.unusable.clear();
+    this.turnstile.clear();
   }
 
   private byHand(what: 'activate' | 'deactivate', cpe: string, collector: 'c1' | 'c2'): void {

@@ -29,7 +29,7 @@ export class Fuzzer {
   constructor(seed: number) {
     this.prng = new Prng(seed);
     this.targets = new Targets(topologyOfBoth(), 1);
-    this.targets.setUsable('down', false);
+    this.targets.setDown('down');
     this.open();
     for (const input of this.corpus) this.take(input);
   }

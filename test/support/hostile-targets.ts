@@ -10,6 +10,7 @@ import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
 import { type QueuedPacket } from './fixture-packets';
 import { icmpSum } from './icmp';
+import { Turnstile } from './turnstile';
 import { carriedAt, carriedProtocol, checksumFields, checksumsOf, difference } from './naive-checksum';
 
 /** Entries of each table. */
@@ -49,6 +50,7 @@ interface Outcome {
 export class Target {
   readonly memory: ArrayBuffer;
   private readonly splitter: Splitter;
+  private readonly turnstile = new Turnstile();
   private readonly batch = new PacketBatch(new ArrayBuffer(PacketBatch.regionBytes(1)), 1);
   private readonly at: number;
   /** Of the last packet, whose bytes lie where the pattern was. */
@@ -65,13 +67,14 @@ export class Target {
       capacityEntries: CAPACITY,
       seed: 1,
       buffer: this.memory,
+      health: this.turnstile,
     });
     this.at = PacketBatch.slotsOffset(1) + MARGIN;
     this.batch.bytes.fill(pattern, PacketBatch.slotsOffset(1));
   }
 
-  setUsable(collector: string, isUsable: boolean): void {
-    this.splitter.setUsable(collector, isUsable);
+  setDown(collector: string): void {
+    this.turnstile.set(this.splitter, collector, true);
   }
 
   decide(bytes: Uint8Array, queue: number, flags: number, ms: number): Outcome {
@@ -135,10 +138,8 @@ export class Targets {
     this.undisturbed = new Target(topology, 0x5a);
   }
 
-  setUsable(collector: string, isUsable: boolean): void {
-    for (const target of [this.headers, this.inverse, this.attacked, this.undisturbed]) {
-      target.setUsable(collector, isUsable);
-    }
+  setDown(collector: string): void {
+    for (const target of [this.headers, this.inverse, this.attacked, this.undisturbed]) target.setDown(collector);
   }
 
   /** Continues the story, for all of them. */

@@ -138,8 +138,8 @@ export class ReportOpening {
   }
 
   private isDown(owner: number): boolean {
-    const { unusable, watch } = this.settings;
-    return unusable[owner] !== 0 || (watch !== undefined && watch.turnsAway(owner, this.view.source));
+    const { watch } = this.settings;
+    return watch !== undefined && watch.turnsAway(owner, this.view.source);
   }
 
   /** The session meant by this activation goes to the ITMS, so it must not divert a later one. */

@@ -10,7 +10,7 @@
 import { type Address } from '../../packet/address';
 import { PendingSyns } from './pending-syns';
 import { Col, placeOf, rowOf, ROWS, ServerRows, ServerState, Trouble } from './server-row';
-import { type ServerWatch } from './server-watch';
+import { type ServerWatch, type WatchedServer } from './server-watch';
 import { MEMORY_MS, TroubledCpes } from './troubled-cpes';
 import { Window } from './window';
 
@@ -34,12 +34,6 @@ const JUDGED_PER_SWEEP = 1024;
 const EVALUATE_MS = 250;
 /** An engine that has not swept for so long stood still; answers may lie in its queues. It sweeps forty times a second. */
 const STALL_MS = 500;
-
-/** A server's serving address. */
-export interface WatchedServer {
-  owner: number;
-  address: Address;
-}
 
 export interface HealthOptions {
   /** Memory of `Health.BYTES`, zeroed or from an earlier worker; allocated if absent. */

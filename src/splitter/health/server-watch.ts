@@ -5,8 +5,16 @@
  */
 import { type Address } from '../../packet/address';
 
+/** A server's serving address. */
+export interface WatchedServer {
+  owner: number;
+  address: Address;
+}
+
 /** Ports are the CPE's and the report port. */
 export interface ServerWatch {
+  /** The servers to be judged from now on: at construction, and so after each reload. */
+  watch(servers: readonly WatchedServer[]): void;
   /** The time of all that follows. @param nowMs as of `Splitter.decide` */
   advance(nowMs: number): void;
   /** One bounded step of what must happen without a packet. */

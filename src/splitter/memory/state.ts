@@ -1,7 +1,7 @@
 /** All memory of a splitter, laid out in one buffer: owners, counters, events, then each family's tables. */
 import { type Address, type Family, familyOf } from '../../packet/address';
 import { SIDES } from '../../packet/batch';
-import { type Health } from '../health/health';
+import { type ServerWatch } from '../health/server-watch';
 import { EventLog } from './events';
 import { FamilyState } from './family-state';
 import { Owners } from './owners';
@@ -26,7 +26,7 @@ export interface SplitterOptions {
    */
   isReader?: boolean;
   /** Judges the servers; a collector that is down then gets no sessions. Absent: nobody does. */
-  health?: Health;
+  health?: ServerWatch;
 }
 
 export interface Counters {

@@ -6,6 +6,7 @@ import { Event } from '../../../src/splitter/memory/events';
 import { type Topology } from '../../../src/splitter/topology';
 import { topologyIn } from '../../support/family';
 import { CPE_PORT, Rig, TOPOLOGY } from '../../support/rig';
+import { Turnstile } from '../../support/turnstile';
 
 const [FIRST, SECOND, THIRD] = ['10.1.7.1', '10.1.7.2', '10.1.8.1'] as const;
 
@@ -43,24 +44,25 @@ test('a rate of none diverts nothing', () => {
   expect(session(rigWith({ maxPerSecond: 0 }), FIRST)).toBe('to itms: collector-busy');
 });
 
-test('a collector that is not usable gets no session until it is again; what runs stays with it', () => {
-  const rig = new Rig();
+test('a collector that is down gets no session until it is up; what runs stays with it', () => {
+  const turnstile = new Turnstile();
+  const rig = new Rig({ health: turnstile });
   expect(session(rig, FIRST)).toBe('to c1: diverted');
   rig.from('c1', 'SYN+ACK', { cpe: FIRST });
   rig.cpe('ACK', { cpe: FIRST });
-  rig.splitter.setUsable('c1', false);
+  turnstile.set(rig.splitter, 'c1', true);
   expect(session(rig, SECOND)).toBe('to itms: collector-down');
   expect(rig.cpe('DATA', { cpe: FIRST, payload: 'POST' })).toBe('to c1: report-to-owner');
-  rig.splitter.setUsable('c1', true);
+  turnstile.set(rig.splitter, 'c1', false);
   expect(session(rig, THIRD)).toBe('to c1: diverted');
-  expect(() => rig.splitter.setUsable('nobody', false)).toThrow("no collector is named 'nobody'");
 });
 
 test('a session that was refused is over for its collector: the activation diverts no later one', () => {
-  const rig = new Rig();
-  rig.splitter.setUsable('c1', false);
+  const turnstile = new Turnstile();
+  const rig = new Rig({ health: turnstile });
+  turnstile.set(rig.splitter, 'c1', true);
   session(rig, FIRST);
-  rig.splitter.setUsable('c1', true);
+  turnstile.set(rig.splitter, 'c1', false);
   // Its own SYN again, and one of another session.
   expect(rig.cpe('SYN', { cpe: FIRST })).toBe('to itms: to-itms');
   expect(rig.cpe('SYN', { cpe: FIRST, cpePort: 40002 })).toBe('to itms: to-itms');
