@@ -168,7 +168,8 @@ function seriesOf(text: string): { series: string; values: string } {
   return { series: `${name}{${all}}`, values: values! };
 }
 
-function testsOf(alert: string): object[] {
+/** @param docs external label of the Prometheus */
+function testsOf(alert: string, docs?: string): object[] {
   const { fires, quiet, at, labels } = ROWS[alert]!;
   const rule = ALERT_RULES.find((one) => one.alert === alert)!;
   const [named] = fires.map((one) => /^(\w+)/.exec(one)![1]);
@@ -178,13 +179,15 @@ function testsOf(alert: string): object[] {
   const fill = (text: string) =>
     text.replace(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => found[label] ?? `no ${label}`);
   const { summary, runbook_url: url } = rule.annotations;
+  const base = docs ?? 'file:///usr/share/doc/acsplit/docs';
   const expected = {
     exp_labels: { ...rule.labels, ...found },
-    exp_annotations: { summary: fill(summary), runbook_url: url },
+    exp_annotations: { summary: fill(summary), runbook_url: url.replace(/\{\{ or .*? \}\}/, base) },
   };
   const one = (name: string, series: string[], alerts: object[]) => ({
     name: `${alert} ${name}`,
     interval: '1m',
+    ...(docs !== undefined && { external_labels: { acsplit_docs: docs } }),
     input_series: series.map(seriesOf),
     alert_rule_test: [{ eval_time: `${at}m`, alertname: alert, exp_alerts: alerts }],
   });
@@ -196,9 +199,9 @@ beforeAll(() => (directory = mkdtempSync(join(tmpdir(), 'acsplit-alerts-'))));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** What promtool says of a file of tests; empty when they pass. */
-function judge(alerts: readonly string[]): string {
+function judge(alerts: readonly string[], docs?: string): string {
   const file = join(directory, 'alerts.test.yaml');
-  const tests = alerts.flatMap(testsOf);
+  const tests = alerts.flatMap((alert) => testsOf(alert, docs));
   writeFileSync(file, stringify({ rule_files: [ALERTS_FILE], evaluation_interval: '1m', tests }));
   try {
     execFileSync(PROMTOOL, ['test', 'rules', file], { encoding: 'utf8', stdio: 'pipe' });
@@ -219,6 +222,10 @@ test('every alert has its rows', () => {
 
 test('each alert fires, and is silent where it should be', () => {
   expect(judge(Object.keys(ROWS))).toBe('');
+});
+
+test('runbook_url follows an external label', () => {
+  expect(judge(['AcsplitNotReady'], 'https://wiki.example/acsplit')).toBe('');
 });
 
 test('an expectation that does not come true is noticed', () => {

@@ -169,10 +169,18 @@ describe('alert rules', () => {
           .replaceAll(' ', '-'),
       );
       const [, anchor] =
-        /^https:\/\/acsplit\.example\/operations\.md#([\w-]+)$/.exec(rule.annotations.runbook_url) ?? [];
+        /^\{\{ or \$externalLabels\.acsplit_docs "file:\/\/\/usr\/share\/doc\/acsplit\/docs" \}\}\/operations\.md#([\w-]+)$/.exec(
+          rule.annotations.runbook_url,
+        ) ?? [];
       expect(anchors).toContain(anchor);
     },
   );
+
+  test('it is where runbook_url says once the Debian package is installed', () => {
+    const debian = (name: string) => readFileSync(join(__dirname, '../../debian', name), 'utf8');
+    expect(debian('acsplit.docs').split('\n')).toContain('docs');
+    expect(debian('rules')).toMatch(/^override_dh_compress:\n\tdh_compress -X\.md$/m);
+  });
 
   test('links within the page lead somewhere', () => {
     const anchors = [...PAGE.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
