@@ -89,6 +89,15 @@ export function carriedPackets(status: Status): number {
   return carried.reduce((sum, [, count]) => sum + (count ?? 0), 0);
 }
 
+export type CarriedSide = 'cpe' | 'itms' | 'collector';
+
+/** The same by the side that sent them. */
+export function carriedFrom(status: Status): Record<CarriedSide, number> {
+  const of = (outcome: string) => fastPathOf(status).packets[`carried-${outcome}`] ?? 0;
+  const cpe = of('to-itms') + of('to-collector');
+  return { cpe, itms: of('from-itms'), collector: of('from-collector') };
+}
+
 /** An older engine has none. */
 export function fastPathOf({ fastPath }: { fastPath?: Status['fastPath'] }): Status['fastPath'] {
   return fastPath ?? { mode: 'off', carries: false, interfaces: [], reason: null, packets: {} };

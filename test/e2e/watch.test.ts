@@ -110,6 +110,24 @@ test('another size: redrawn, and never wider or higher than the terminal', async
   expect(await terminal.ended).toBe(0);
 });
 
+test('keys: ? and back, sort, freeze, q; the terminal is as before, and echoed nothing', async () => {
+  const terminal = watch(80, 40);
+  await seen(terminal, /^VERDICTS BY REASON/m);
+  terminal.type('?');
+  await seen(terminal, /^q +quit/m);
+  terminal.type('?s');
+  await seen(terminal, /^VERDICTS BY TOTAL/m);
+  terminal.type('f');
+  await seen(terminal, /^acsplit \S+ +frozen at \d\d:\d\d:\d\d; f continues/);
+  terminal.type('fss');
+  await seen(terminal, /^acsplit \S+ +ready/);
+  await seen(terminal, /^VERDICTS BY REASON/m);
+  terminal.type('q');
+  expect(await terminal.ended).toBe(0);
+  expect(terminal.isRestored).toBe(true);
+  expect(terminal.text).not.toMatch(/\?s|fss|\^C/);
+});
+
 test('the engine ends and another starts: reported, the last screen stays, and watching continues', async () => {
   const terminal = watch(80, 24);
   await seen(terminal, /ready/);

@@ -24,7 +24,12 @@ export const statusCommand: CommandModule<GlobalOptions, StatusOptions> = {
     parser
       .options(engineOptions)
       .option('json', jsonOption)
-      .option('watch', { alias: 'w', type: 'boolean', default: false, describe: 'live, with rates; Ctrl-C ends it' })
+      .option('watch', {
+        alias: 'w',
+        type: 'boolean',
+        default: false,
+        describe: 'live, with rates; q ends it, ? shows the keys',
+      })
       .option('interval', {
         type: 'number',
         requiresArg: true,

@@ -1,7 +1,7 @@
 /** Rates of the last few minutes, computed from successive statuses, for numbers and sparklines. Reads no clock. */
 
 import { type Status } from '../../engine';
-import { carriedPackets, serversOf } from '../status-text';
+import { carriedFrom, type CarriedSide, serversOf } from '../status-text';
 
 /** A status and the time it was taken, in ms of any monotonic clock. */
 export interface Sample {
@@ -16,16 +16,22 @@ export interface Rates {
   dropped: number;
   byReason: Record<string, number>;
   diverted: number;
-  /** By the kernel. */
-  carried: number;
+  /** By the kernel, by the side that sent them. */
+  carried: Record<CarriedSide, number>;
   /** Connections that CPEs opened, by server. */
   opened: Record<string, number>;
+}
+
+/** What a picture is drawn from. */
+export interface Seen {
+  readonly now: Sample | undefined;
+  readonly rates: readonly Rates[];
 }
 
 /** More samples than any terminal has columns. */
 const MAX_RATES = 240;
 
-export class History {
+export class History implements Seen {
   now: Sample | undefined = undefined;
   /** Oldest first. */
   readonly rates: Rates[] = [];
@@ -37,6 +43,11 @@ export class History {
     if (isSameEngine && sample.atMs > before.atMs) this.rates.push(ratesBetween(before, sample));
     if (this.rates.length > MAX_RATES) this.rates.shift();
     this.now = sample;
+  }
+
+  /** What is seen now, whatever comes. */
+  frozen(): Seen {
+    return { now: this.now, rates: [...this.rates] };
   }
 }
 
@@ -59,7 +70,11 @@ export function ratesBetween(before: Sample, now: Sample): Rates {
     dropped: rate(was.packets.dropped, is.packets.dropped),
     byReason: Object.fromEntries(byReason),
     diverted: rate(diversions(was), diversions(is)),
-    carried: rate(carriedPackets(was), carriedPackets(is)),
+    carried: {
+      cpe: rate(carriedFrom(was).cpe, carriedFrom(is).cpe),
+      itms: rate(carriedFrom(was).itms, carriedFrom(is).itms),
+      collector: rate(carriedFrom(was).collector, carriedFrom(is).collector),
+    },
     opened,
   };
 }

@@ -16,7 +16,7 @@ import {
   serversOf,
   troubleText,
 } from '../status-text';
-import { type History, type Rates } from './history';
+import { type Rates, type Seen } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
 
@@ -31,24 +31,39 @@ export interface Screen {
   clock: string;
   /** Replaces the state in the headline, e.g. when the engine has stopped answering. */
   notice?: string | undefined;
+  /** Of servers and reasons; by rate if absent. */
+  sort?: Sort | undefined;
+  /** The keys instead of the figures. */
+  hasHelp?: boolean | undefined;
 }
+
+export const SORTS = ['rate', 'total', 'name'] as const;
+export type Sort = (typeof SORTS)[number];
 
 const LABEL = 20;
 const NUMBER = 9;
 /** Narrower sparklines are not worth showing. */
 const MIN_SPARK = 8;
 /** Terminal widths from which each optional column is shown. */
-const ROOM = { second: LABEL + 3 * NUMBER, third: LABEL + 4 * NUMBER, bars: LABEL + 4 * NUMBER + 2 + MIN_SPARK };
+const ROOM = {
+  second: LABEL + 3 * NUMBER,
+  third: LABEL + 4 * NUMBER,
+  fourth: LABEL + 5 * NUMBER,
+  bars: LABEL + 4 * NUMBER + 2 + MIN_SPARK,
+};
 /** Shares of a table's capacity from which it is shown in yellow and in red. */
 const FULLISH = 0.7;
 const NEARLY_FULL = 0.9;
 const BAR = 20;
+const NO_FILL = '0.0 %';
 
 /** At most `rows` lines of at most `columns` cells. */
-export function renderWatch(history: History, screen: Screen): string[] {
+export function renderWatch(history: Seen, screen: Screen): string[] {
   const { now, rates } = history;
   if (!now) return [cut(screen.paint('yellow', screen.notice ?? 'waiting for the engine'), screen.columns)];
   const latest = rates.at(-1);
+  const fit = (lines: string[]) => lines.slice(0, screen.rows).map((line) => cut(line, screen.columns).trimEnd());
+  if (screen.hasHelp) return fit([headline(now.status, screen), '', ...HELP]);
   const lines = [
     headline(now.status, screen),
     '',
@@ -61,8 +76,19 @@ export function renderWatch(history: History, screen: Screen): string[] {
     '',
     ...reasons(now.status, latest, screen),
   ];
-  return lines.slice(0, screen.rows).map((line) => cut(line, screen.columns).trimEnd());
+  return fit(lines);
 }
+
+const HELP = [
+  'q   quit',
+  'f   freeze the picture, or continue',
+  's   sort servers and reasons by rate, total, name',
+  '?   these keys, or back',
+  '',
+  'CARRIED: packets per second that the kernel carries without a decision.',
+  'WAITING: packets without a verdict yet. LOST: packets that no verdict reached.',
+  'FAILED: connections that the server refused or did not answer.',
+];
 
 function headline(status: Status, { paint, clock, columns, notice }: Screen): string {
   const restarts = status.workers.reduce((sum, worker) => sum + worker.restarts, 0);
@@ -83,36 +109,43 @@ function headline(status: Status, { paint, clock, columns, notice }: Screen): st
 function sides(status: Status, rates: readonly Rates[], screen: Screen): string[] {
   const { paint } = screen;
   const { columns } = screen;
-  const width = Math.max(MIN_SPARK, columns - LABEL - 4 * NUMBER - 2);
+  const numbers = fastPathOf(status).mode === 'off' ? 4 : 5;
+  const width = Math.max(MIN_SPARK, columns - LABEL - numbers * NUMBER - 2);
   const seconds = Math.round((width * screen.intervalMs) / 1000);
-  const line = (label: string, rate: string, peak: string, bars: string, waiting = '', lost = '') =>
+  const isCarrying = fastPathOf(status).mode !== 'off';
+  const line = (label: string, [rate, carried]: [string, string], peak: string, bars: string, ...last: string[]) =>
     [
       `${label.padEnd(LABEL)}${right(rate)}`,
-      columns >= ROOM.third ? right(peak) : '',
-      columns >= ROOM.bars ? `  ${bars}` : '',
-      columns >= ROOM.second ? waiting : '',
-      lost,
+      isCarrying && columns >= ROOM.third ? right(carried) : '',
+      columns >= (isCarrying ? ROOM.fourth : ROOM.third) ? right(peak) : '',
+      columns >= ROOM.bars + (isCarrying ? NUMBER : 0) ? `  ${bars}` : '',
+      columns >= ROOM.second ? (last[0] ?? '') : '',
+      last[1] ?? '',
     ].join('');
-  const last = `LAST ${formatDuration(seconds * 1000)}`.padEnd(width);
-  const heads = line('PACKETS', '/S', 'PEAK', last, right('WAITING'), right('LOST'));
-  const row = (label: string, values: number[], waiting = '', lost = '') => {
+  const heads = line(
+    'PACKETS',
+    ['/S', 'CARRIED'],
+    'PEAK',
+    `LAST ${formatDuration(seconds * 1000)}`.padEnd(width),
+    right('WAITING'),
+    right('LOST'),
+  );
+  const row = (label: string, values: number[], carried = '', ...last: string[]) => {
     const peak = Math.max(0, ...values);
     const bars = paint('cyan', sparkline(values, width, screen.isAscii));
-    return line(label, rateText(values.at(-1)), rateText(peak), bars, waiting, lost);
+    return line(label, [rateText(values.at(-1)), carried], rateText(peak), bars, ...last);
   };
   const shown = status.queues.filter(({ side, received }) => side !== 'host' || received > 0);
   const lines = shown.map((queue) => {
     const index = status.queues.indexOf(queue);
+    const { side } = queue;
     return row(
-      SIDE_LABELS[queue.side],
+      SIDE_LABELS[side],
       values(rates, (one) => one.queues[index] ?? 0),
+      side === 'host' ? '' : rateText(rates.at(-1)?.carried[side]),
       ...queueTexts(queue, paint),
     );
   });
-  const carried = row(
-    'carried by kernel',
-    values(rates, (one) => one.carried),
-  );
   const dropped = row(
     'dropped',
     values(rates, (one) => one.dropped),
@@ -121,8 +154,7 @@ function sides(status: Status, rates: readonly Rates[], screen: Screen): string[
     'sessions diverted',
     values(rates, (one) => one.diverted),
   );
-  const more = fastPathOf(status).mode === 'off' ? [] : [carried];
-  return [paint('dim', heads), ...lines, ...more, diverted, dropped];
+  return [paint('dim', heads), ...lines, diverted, dropped];
 }
 
 const SIDE_LABELS: Readonly<Record<QueueStatus['side'], string>> = {
@@ -170,11 +202,15 @@ const MOST_SERVERS = 8;
 const STATE_COLOURS = { up: 'green', degraded: 'yellow', down: 'red' } as const;
 const BY_TROUBLE = ['down', 'degraded', 'up'];
 
-/** A line for each server, those in trouble first. */
-function servers(status: Status, latest: Rates | undefined, { paint, columns }: Screen): string[] {
+/** A line for each server, those in trouble first unless sorted otherwise. */
+function servers(status: Status, latest: Rates | undefined, { paint, columns, sort }: Screen): string[] {
   const all = Object.entries(serversOf(status));
   if (all.length === 0) return [];
-  all.sort(([, one], [, other]) => BY_TROUBLE.indexOf(one.state) - BY_TROUBLE.indexOf(other.state));
+  all.sort(([name, one], [otherName, other]) => {
+    if (sort === 'name') return name.localeCompare(otherName);
+    if (sort === 'total') return other.opened - one.opened;
+    return BY_TROUBLE.indexOf(one.state) - BY_TROUBLE.indexOf(other.state);
+  });
   const line = (label: string, rate: string, failed: string, answer: string, state: string) =>
     [
       label.padEnd(LABEL),
@@ -220,7 +256,7 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
     const colour = share >= NEARLY_FULL ? 'red' : share >= FULLISH ? 'yellow' : 'green';
     const percent = `${(share * 100).toFixed(1)} %`;
     const fill = isWide
-      ? `  ${paint(colour, gauge(share, BAR - 7, isAscii))}${percent.padStart(7)}`
+      ? `  ${paint(colour, gauge(percent === NO_FILL ? 0 : share, BAR - 7, isAscii))}${percent.padStart(7)}`
       : paint(colour, right(percent));
     const refused = full > 0 ? paint('red', right(countText(full))) : right('0');
     return line(name, countText(count), countText(capacity), fill, refused);
@@ -228,15 +264,20 @@ function tables(status: Status, { paint, isAscii, columns }: Screen): string[] {
   return [paint('dim', head), ...lines];
 }
 
-/** Busiest first; reasons with no traffic now are sorted by their totals. */
-function reasons(status: Status, latest: Rates | undefined, { paint }: Screen): string[] {
+/** Busiest first unless sorted otherwise; reasons with no traffic now are sorted by their totals. */
+function reasons(status: Status, latest: Rates | undefined, { paint, sort = 'rate' }: Screen): string[] {
   const rows = Object.entries(status.packets.byReason).map(([reason, total]) => ({
     reason,
     total,
     rate: latest?.byReason[reason] ?? 0,
   }));
-  rows.sort((a, b) => b.rate - a.rate || b.total - a.total || a.reason.localeCompare(b.reason));
-  const head = `${'VERDICTS BY REASON'.padEnd(LABEL)}${right('/S')}${right('TOTAL')}`;
+  rows.sort((a, b) => {
+    const [byRate, byTotal] = [b.rate - a.rate, b.total - a.total];
+    const byNumber = sort === 'rate' ? byRate || byTotal : sort === 'total' ? byTotal : 0;
+    return byNumber || a.reason.localeCompare(b.reason);
+  });
+  const title = sort === 'rate' ? 'VERDICTS BY REASON' : `VERDICTS BY ${sort.toUpperCase()}`;
+  const head = `${title.padEnd(LABEL)}${right('/S')}${right('TOTAL')}`;
   return [
     paint('dim', head),
     ...rows.map(
@@ -246,7 +287,7 @@ function reasons(status: Status, latest: Rates | undefined, { paint }: Screen): 
 }
 
 /** One line for a pipe, where the screen cannot be redrawn. */
-export function renderLine(history: History, clock: string): string {
+export function renderLine(history: Seen, clock: string): string {
   const { now, rates } = history;
   if (!now) return `${clock} no engine`;
   const { status } = now;

@@ -1,13 +1,14 @@
 /**
  * `status --watch`: asks for the status at an interval and shows it. On a terminal it redraws one screen; in a pipe it
- * prints a line each time. Ctrl-C ends it and restores the terminal. If the engine stops, it says so and waits.
+ * prints a line each time. `q` or Ctrl-C ends it and restores the terminal; `?` shows the other keys. If the engine stops,
+ * it says so and waits.
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Status } from '../../engine';
 import { Failure } from '../../configuration/errors';
-import { History } from './history';
-import { renderLine, renderWatch, type Screen } from './render';
+import { History, type Seen } from './history';
+import { renderLine, renderWatch, type Screen, SORTS } from './render';
 import { choosePaint, speaksUtf8 } from './style';
 
 export interface WatchOptions {
@@ -31,10 +32,11 @@ const GONE = 'no engine answers; waiting for one';
 /** Resolves when the user ends it. @throws Failure when no engine runs at the start */
 export async function watch(options: WatchOptions): Promise<void> {
   const first = await options.ask();
-  const view = process.stdout.isTTY && !options.json ? new Picture(options.intervalMs) : new Lines(options.json);
   const ended = new AbortController();
   const aborted = new Promise<undefined>((resolve) => ended.signal.addEventListener('abort', () => resolve(undefined)));
   const end = () => ended.abort();
+  const isPicture = process.stdout.isTTY && !options.json;
+  const view = isPicture ? new Picture(options.intervalMs, end) : new Lines(options.json);
   for (const signal of SIGNALS) process.on(signal, end);
   view.begin();
   try {
@@ -69,17 +71,30 @@ class Picture {
   private readonly history = new History();
   private readonly look: Pick<Screen, 'paint' | 'isAscii' | 'intervalMs'>;
   private isGone = false;
+  private frozen: { seen: Seen; clock: string } | undefined;
+  private sort = 0;
+  private hasHelp = false;
   private readonly draw = () => this.redraw();
   private readonly suspend = () => {
+    readKeys(false);
     process.stdout.write(LEAVE);
     process.kill(process.pid, 'SIGSTOP');
   };
   private readonly resume = () => {
+    readKeys(true);
     process.stdout.write(ENTER);
     this.redraw();
   };
+  /** Several keys may come at once. */
+  private readonly hear = (text: string) => {
+    for (const key of text) this.obey(key);
+    this.redraw();
+  };
 
-  constructor(intervalMs: number) {
+  constructor(
+    intervalMs: number,
+    private readonly quit: () => void,
+  ) {
     this.look = { paint: choosePaint(process.env), isAscii: !speaksUtf8(process.env), intervalMs };
   }
 
@@ -87,6 +102,7 @@ class Picture {
     process.stdout.write(ENTER);
     process.stdout.on('resize', this.draw);
     process.on('SIGTSTP', this.suspend).on('SIGCONT', this.resume);
+    if (readKeys(true)) process.stdin.setEncoding('utf8').on('data', this.hear);
   }
 
   show(status: Status | undefined): void {
@@ -98,15 +114,59 @@ class Picture {
   end(): void {
     process.stdout.off('resize', this.draw);
     process.off('SIGTSTP', this.suspend).off('SIGCONT', this.resume);
+    process.stdin.off('data', this.hear);
+    readKeys(false);
     process.stdout.write(LEAVE);
+  }
+
+  private obey(key: string): void {
+    switch (key) {
+      case 'q':
+      case CTRL_C:
+        return this.quit();
+      case CTRL_Z:
+        process.kill(process.pid, 'SIGTSTP');
+        return;
+      case 'f':
+        this.frozen = this.frozen ? undefined : { seen: this.history.frozen(), clock: clockText(new Date()) };
+        return;
+      case 's':
+        this.sort = (this.sort + 1) % SORTS.length;
+        return;
+      case '?':
+        this.hasHelp = !this.hasHelp;
+    }
   }
 
   private redraw(): void {
     const { columns, rows } = { ...DEFAULT_SIZE, ...sizeOf(process.stdout) };
-    const notice = this.isGone ? GONE : undefined;
-    const lines = renderWatch(this.history, { ...this.look, columns, rows, clock: clockText(new Date()), notice });
+    const { frozen, hasHelp } = this;
+    const notice = this.isGone ? GONE : frozen && `frozen at ${frozen.clock}; f continues`;
+    const screen = {
+      ...this.look,
+      columns,
+      rows,
+      clock: clockText(new Date()),
+      notice,
+      hasHelp,
+      sort: SORTS[this.sort],
+    };
+    const lines = renderWatch(frozen?.seen ?? this.history, screen);
     process.stdout.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE_END}`).join('\r\n')}${CLEAR_BELOW}`);
   }
+}
+
+const CTRL_C = '\x03';
+const CTRL_Z = '\x1a';
+
+/** Keys one by one, unechoed, where a keyboard is there. @returns whether it is */
+function readKeys(isOn: boolean): boolean {
+  const { stdin } = process;
+  if (!stdin.isTTY) return false;
+  stdin.setRawMode(isOn);
+  if (isOn) stdin.resume();
+  else stdin.pause();
+  return true;
 }
 
 /** The size a terminal reports; 0 means it does not know. */

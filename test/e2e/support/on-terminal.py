@@ -1,6 +1,6 @@
 """Runs a command on a pseudo-terminal of its own: on-terminal.py COLUMNS ROWS COMMAND [ARGUMENT...]
 
-What the command writes goes to standard output as it is. A line `interrupt`, `stop`, `continue` or `size COLUMNS ROWS`
+What the command writes goes to standard output as it is. A line `interrupt`, `type KEYS` or `size COLUMNS ROWS`
 on standard input does to the terminal what a person would do. Ends with the command's exit status.
 """
 import fcntl, os, pty, select, signal, struct, sys, termios
@@ -41,6 +41,8 @@ while fd in sources:
             words = order.decode().split()
             if words[0] == "interrupt":
                 os.write(fd, b"\x03")
+            elif words[0] == "type":
+                os.write(fd, words[1].encode())
             elif words[0] == "size":
                 resize(fd, int(words[1]), int(words[2]))
                 os.kill(pid, signal.SIGWINCH)

@@ -25,6 +25,10 @@ export class Terminal {
     this.child.stdin.write('interrupt\n');
   }
 
+  type(keys: string): void {
+    this.child.stdin.write(`type ${keys}\n`);
+  }
+
   resize(columns: number, rows: number): void {
     this.child.stdin.write(`size ${columns} ${rows}\n`);
   }

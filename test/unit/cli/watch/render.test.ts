@@ -190,6 +190,79 @@ describe('what colour says, words or figures say too', () => {
   });
 });
 
+describe('keys', () => {
+  const heads = (sort: 'rate' | 'total' | 'name') => {
+    const lines = renderWatch(busy(), { ...SCREEN, rows: 60, sort });
+    const at = lines.findIndex((line) => line.startsWith('VERDICTS BY'));
+    return { head: lines[at]!.split(/ {2,}/)[0], rows: lines.slice(at + 1).map((line) => line.split(/ +/)) };
+  };
+  test('s: reasons by rate, by total, by name', () => {
+    expect(heads('rate').head).toBe('VERDICTS BY REASON');
+    const totals = heads('total');
+    expect(totals.head).toBe('VERDICTS BY TOTAL');
+    const counts = totals.rows.map(([, , total]) => Number(total)).filter((total) => !Number.isNaN(total));
+    expect(counts).toEqual([...counts].sort((a, b) => b - a));
+    const names = heads('name').rows.map(([name]) => name);
+    expect(names).toEqual([...names].sort());
+    expect(new Set(names)).toEqual(new Set(totals.rows.map(([name]) => name)));
+  });
+
+  test('?: the keys, and no figures', () => {
+    const text = renderWatch(busy(), { ...SCREEN, hasHelp: true }).join('\n');
+    expect(text).toContain('q   quit');
+    expect(text).not.toContain('from CPEs');
+  });
+
+  test('f: what comes later is not in the picture', () => {
+    const history = busy();
+    const frozen = history.frozen();
+    const before = renderWatch(frozen, SCREEN);
+    for (let n = 61; n < 70; n++) history.add({ atMs: 5000 + n * 1000, status: statusAfter(n) });
+    expect(renderWatch(frozen, SCREEN)).toEqual(before);
+    expect(renderWatch(history, SCREEN)).not.toEqual(before);
+  });
+});
+
+test('what the kernel carries stands beside what is decided, by side', () => {
+  const history = new History();
+  const packets = {
+    'carried-to-itms': 0,
+    'carried-to-collector': 0,
+    'carried-from-itms': 0,
+    'carried-from-collector': 0,
+  };
+  const at = (n: number): Status => {
+    const counted = Object.entries(packets).map(([name], i): [string, number] => [name, n * 10 ** (i + 1)]);
+    const fastPath = { mode: 'auto', carries: true, interfaces: [], reason: null } as const;
+    return { ...statusAfter(n), fastPath: { ...fastPath, interfaces: [], packets: Object.fromEntries(counted) } };
+  };
+  for (const n of [0, 1]) history.add({ atMs: n * 1000, status: at(n) });
+  const lines = renderWatch(history, SCREEN);
+  const carried = (label: string) =>
+    lines
+      .find((line) => line.startsWith(label))
+      ?.slice(29, 38)
+      .trim();
+  expect(lines.find((line) => line.startsWith('PACKETS'))).toMatch(
+    /^PACKETS +\/S +CARRIED +PEAK +LAST .* WAITING +LOST$/,
+  );
+  expect(['from CPEs', 'from the ITMS', 'from collectors'].map(carried)).toEqual(['110', '1000', '10000']);
+  for (const line of lines) expect([...line].length).toBeLessThanOrEqual(80);
+});
+
+test('a table that is 0.0 % full shows an empty bar', () => {
+  const history = new History();
+  const table = (count: number) => ({ count, capacity: 65_536, full: 0 });
+  const tables = { connectionRequests: table(32), activatedCpes: table(33), reportConnections: table(0) };
+  history.add({ atMs: 0, status: { ...statusAfter(0), tables } });
+  const bars = renderWatch(history, SCREEN).filter((line) => line.includes('%'));
+  expect(bars.map((line) => /[█░]+ +[\d.]+ %/.exec(line)?.[0])).toEqual([
+    '░░░░░░░░░░░░░  0.0 %',
+    '█░░░░░░░░░░░░  0.1 %',
+    '░░░░░░░░░░░░░  0.0 %',
+  ]);
+});
+
 describe('rates', () => {
   test('are counted from one look to the next, by the time that really passed', () => {
     const history = new History();
