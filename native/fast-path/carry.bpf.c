@@ -137,7 +137,6 @@ static __always_inline __u32 read_tcp(struct tcphdr *tcp, __u32 ip_bytes, __u32 
   return 0;
 }
 
-/* The engine decides a CPE's SYN, and learns from the ITMS's SYN+ACK which SYN the ITMS has taken. */
 static __always_inline int is_syn(const struct segment *segment) {
   return (segment->flags & TCP_SYN) != 0;
 }
@@ -153,11 +152,15 @@ static __always_inline __u16 routed_bytes(const struct __sk_buff *skb, __u32 pac
   return skb->gso_size ? (__u16)(skb->gso_size + header_bytes) : (__u16)packet_bytes;
 }
 
-/* The next hop that a look-up has found, or 0 where it may not be used. */
+/* A look-up has found a way on. */
+static __always_inline int is_found(long found) {
+  return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
+/* Why what a look-up has found may not be used, or 0. */
 static __always_inline __u32 objection(long found, __u32 role, __u32 wanted) {
   if (found == BPF_FIB_LKUP_RET_FRAG_NEEDED) return MTU;
-  if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) return ROUTE;
-  return role & wanted ? 0 : ROUTE;
+  return is_found(found) && (role & wanted) ? 0 : ROUTE;
 }
 
 static __always_inline int send_on(const struct bpf_fib_lookup *route, __u32 reason) {
@@ -232,7 +235,7 @@ static __always_inline int is_alert(struct __sk_buff *skb, const struct segment 
 
 /* Copies the packet as it came. */
 static __always_inline void overhear(struct __sk_buff *skb, struct overheard *copy, const struct segment *segment,
-                                     int is_of_cpe) {
+                                     __u32 side) {
   __u32 data = segment->data;
   if (data > COPIED_BYTES) data = COPIED_BYTES;
   __u32 bytes = segment->header + data;
@@ -242,7 +245,7 @@ static __always_inline void overhear(struct __sk_buff *skb, struct overheard *co
     count(UNHEARD);
     return;
   }
-  copy->is_from_server = !is_of_cpe;
+  copy->side = side;
   copy->bytes = bytes;
   bpf_ringbuf_submit(copy, BPF_RB_NO_WAKEUP);
 }
@@ -278,13 +281,23 @@ static __always_inline __u32 follow(struct __sk_buff *skb, struct flow *flow, co
   if (!refused && !is_of_cpe) numbers->marks &= ~ASKED;
   bpf_spin_unlock(&flow->lock);
   if (refused) bpf_ringbuf_discard(copy, BPF_RB_NO_WAKEUP);
-  else overhear(skb, copy, segment, is_of_cpe);
+  else overhear(skb, copy, segment, is_of_cpe ? SIDE_CPE : SIDE_COLLECTOR);
   return refused;
 }
 
 /* ---- a connection to the ITMS ---- */
 
 #include "opening.h"
+
+/* Tells the engine of a packet of the ITMS that is carried. 0: there is no room, so it has to get the packet itself. */
+static __noinline int tell_of_itms(struct __sk_buff *skb, const struct segment *segment) {
+  if (is_engine_dead()) return 1;
+  struct overheard *copy = bpf_ringbuf_reserve(&overheard, sizeof *copy, 0);
+  if (!copy) return 0;
+  __builtin_memset(&copy->before, 0, sizeof copy->before);
+  overhear(skb, copy, segment, SIDE_ITMS);
+  return 1;
+}
 
 /* ---- IPv4 ---- */
 
@@ -319,14 +332,14 @@ static __always_inline long route4(struct __sk_buff *skb, struct bpf_fib_lookup 
   return bpf_fib_lookup(skb, route, sizeof *route, 0);
 }
 
-/* The stack's own check of a source (rp_filter), strictly; it refuses addresses of this host and broadcasts, too. */
-static __always_inline int comes_from4(struct __sk_buff *skb, __u32 slot, __u32 sender, __u32 receiver, __u32 role) {
+/* The stack's own check of a source (rp_filter), strictly; it refuses addresses of this host and broadcasts, too. The
+ * interface through which the sender is reached, or 0. */
+static __noinline __u32 way_back4(struct __sk_buff *skb, __u32 sender, __u32 receiver) {
   struct bpf_fib_lookup back = {};
-  long found = route4(skb, &back, receiver, sender);
-  return objection(found, role_of(slot, back.ifindex), role) == 0;
+  return is_found(route4(skb, &back, receiver, sender)) ? back.ifindex : 0;
 }
 
-static __always_inline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 address) {
+static __noinline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 address) {
   struct bpf_fib_lookup here = {};
   return route4(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
@@ -334,7 +347,7 @@ static __always_inline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 
 /* Why a packet may not be sent on the way that leads from its sender to its receiver; 0: it may, and `route` tells it. */
 static __always_inline __u32 find_way4(struct __sk_buff *skb, __u32 slot, struct bpf_fib_lookup *route,
                                        const struct segment *segment, __u32 sender, __u32 receiver, __u32 from, __u32 to) {
-  if (!comes_from4(skb, slot, sender, receiver, from)) return SOURCE;
+  if (!(role_of(slot, way_back4(skb, sender, receiver)) & from)) return SOURCE;
   route->tot_len = routed_bytes(skb, segment->header + segment->data, segment->header);
   route->sport = segment->source;
   route->dport = segment->destination;
@@ -368,7 +381,7 @@ static __always_inline int follow4(struct __sk_buff *skb, __u32 slot, const stru
   return send_on(&route, CARRIED_FROM_COLLECTOR);
 }
 
-static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
+static __noinline int carry4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
   const __u32 headers = ETH_HLEN + sizeof(struct iphdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
     return pass(NOT_STEERED);
@@ -419,8 +432,11 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   }
   if (is_of_collector) return pass(NOT_STEERED);
   __u32 hash = opening_hash4(&key);
-  if (is_syn(&segment) && class == PORT_REPORT) {
-    opens(hash, &segment, is_of_itms);
+  int is_answer = is_of_itms && class == PORT_REPORT && is_syn(&segment) && (segment.flags & TCP_ACK);
+  if (is_answer) {
+    if (!answers(hash, &segment)) return pass(SYN);
+  } else if (is_syn(&segment) && class == PORT_REPORT) {
+    if (!is_of_itms) asks(hash, &segment);
     return pass(SYN);
   }
   if (is_watched4(cpe)) return pass(WATCHED);
@@ -430,13 +446,17 @@ static __always_inline int carry4(struct __sk_buff *skb, __u32 slot, const struc
   } else if (!is_local4(skb, source, destination)) {
     return pass(STANDBY);
   }
-  if (class == PORT_REPORT && could_overtake(hash, is_of_itms)) return pass(OVERTAKING);
+  if (class == PORT_REPORT && could_overtake(hash)) return pass(OVERTAKING);
 
   __u32 receiver = is_of_itms ? destination : now->itms4;
   struct bpf_fib_lookup route = {.tos = tos};
   refused = find_way4(skb, slot, &route, &segment, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT,
                       is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
   if (refused) return pass(refused);
+  if (is_answer && !tell_of_itms(skb, &segment)) {
+    answers_slowly(hash);
+    return pass(SYN);
+  }
 
   if (is_of_itms) {
     if (rewrite4(skb, IP4(saddr), source, now->acs4, life_word)) return drop();
@@ -483,14 +503,12 @@ static __always_inline long route6(struct __sk_buff *skb, struct bpf_fib_lookup 
   return bpf_fib_lookup(skb, route, sizeof *route, 0);
 }
 
-static __always_inline int comes_from6(struct __sk_buff *skb, __u32 slot, const __u32 *sender, const __u32 *receiver,
-                                       __u32 role) {
+static __noinline __u32 way_back6(struct __sk_buff *skb, const __u32 *sender, const __u32 *receiver) {
   struct bpf_fib_lookup back = {};
-  long found = route6(skb, &back, receiver, sender);
-  return objection(found, role_of(slot, back.ifindex), role) == 0;
+  return is_found(route6(skb, &back, receiver, sender)) ? back.ifindex : 0;
 }
 
-static __always_inline int is_local6(struct __sk_buff *skb, const __u32 *sender, const __u32 *address) {
+static __noinline int is_local6(struct __sk_buff *skb, const __u32 *sender, const __u32 *address) {
   struct bpf_fib_lookup here = {};
   return route6(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
@@ -498,7 +516,7 @@ static __always_inline int is_local6(struct __sk_buff *skb, const __u32 *sender,
 static __always_inline __u32 find_way6(struct __sk_buff *skb, __u32 slot, struct bpf_fib_lookup *route,
                                        const struct segment *segment, const __u32 *sender, const __u32 *receiver,
                                        __u32 from, __u32 to) {
-  if (!comes_from6(skb, slot, sender, receiver, from)) return SOURCE;
+  if (!(role_of(slot, way_back6(skb, sender, receiver)) & from)) return SOURCE;
   route->tot_len = routed_bytes(skb, segment->header + segment->data, segment->header);
   route->sport = segment->source;
   route->dport = segment->destination;
@@ -534,7 +552,7 @@ static __always_inline int follow6(struct __sk_buff *skb, __u32 slot, const stru
   return send_on(&route, CARRIED_FROM_COLLECTOR);
 }
 
-static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
+static __noinline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
   const __u32 headers = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
     return pass(NOT_STEERED);
@@ -587,8 +605,11 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   }
   if (is_of_collector) return pass(NOT_STEERED);
   __u32 hash = opening_hash6(&key);
-  if (is_syn(&segment) && class == PORT_REPORT) {
-    opens(hash, &segment, is_of_itms);
+  int is_answer = is_of_itms && class == PORT_REPORT && is_syn(&segment) && (segment.flags & TCP_ACK);
+  if (is_answer) {
+    if (!answers(hash, &segment)) return pass(SYN);
+  } else if (is_syn(&segment) && class == PORT_REPORT) {
+    if (!is_of_itms) asks(hash, &segment);
     return pass(SYN);
   }
   if (is_watched6(key.cpe)) return pass(WATCHED);
@@ -598,7 +619,7 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   } else if (!is_local6(skb, source, destination)) {
     return pass(STANDBY);
   }
-  if (class == PORT_REPORT && could_overtake(hash, is_of_itms)) return pass(OVERTAKING);
+  if (class == PORT_REPORT && could_overtake(hash)) return pass(OVERTAKING);
 
   __u32 receiver[4];
   if (is_of_itms) copy6(receiver, destination);
@@ -608,6 +629,10 @@ static __always_inline int carry6(struct __sk_buff *skb, __u32 slot, const struc
   refused = find_way6(skb, slot, &route, &segment, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT,
                       is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
   if (refused) return pass(refused);
+  if (is_answer && !tell_of_itms(skb, &segment)) {
+    answers_slowly(hash);
+    return pass(SYN);
+  }
 
   if (is_of_itms) {
     if (rewrite6(skb, IP6(saddr), source, now->acs6, hop_limit)) return drop();

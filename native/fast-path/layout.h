@@ -29,7 +29,7 @@ enum reason {
   UNREADABLE,
   /* Flags that no TCP sends together. */
   FLAGS,
-  /* A SYN is the engine's to decide. */
+  /* A SYN is the engine's to decide, and so is a SYN+ACK that another may have preceded. */
   SYN,
   /* The connection is diverted, and the engine has it. */
   DIVERTED,
@@ -137,11 +137,9 @@ enum opening_state {
   OPENING_NONE,
   /* The engine has the CPE's SYN. */
   OPENING_ASKED,
-  /* And the ITMS's SYN+ACK. */
+  /* The ITMS has answered this SYN. */
   OPENING_ANSWERED,
-  /* The CPE has gone on. */
-  OPENING_OPEN,
-  /* One of them was repeated, or something came between: all packets go to the engine. */
+  /* The SYN was repeated, or something came between: all packets go to the engine. */
   OPENING_REPEATED,
 };
 
@@ -194,13 +192,16 @@ struct flow {
   struct numbers numbers;
 };
 
-/* A packet that was carried, as it came, and the numbers before it. The engine makes of the copy what it would have made of
- * the packet. */
+/* Where a copied packet came from: Side in src/packet/batch.ts */
+enum side { SIDE_CPE, SIDE_ITMS, SIDE_COLLECTOR };
+
+/* A packet that was carried, as it came, and the numbers before it; of the ITMS's packets, zeros. The engine makes of the
+ * copy what it would have made of the packet. */
 #define COPY_BYTES (40 + 60 + COPIED_BYTES + 1)
 #define OVERHEARD_BYTES (1 << 22)
 struct overheard {
   struct numbers before;
-  __u32 is_from_server;
+  __u32 side;
   __u32 bytes;
   __u8 packet[COPY_BYTES];
 };

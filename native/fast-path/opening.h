@@ -1,5 +1,5 @@
-/* Connections to the ITMS while they open. Their SYNs and SYN+ACKs wait in the queue, and what follows is carried, so a
- * repeated SYN could reach the ITMS after the connection's end, and draw a RST. Whatever may have such a packet before it
+/* Connections to the ITMS while they open. Their SYNs wait in the queue, and what follows is carried, so a repeated SYN
+ * could reach the ITMS after the connection's end, and draw a RST. Whatever may have such a packet before it
  * goes the same way. A cache, overwritten freely: what it has forgotten is carried. */
 #ifndef ACSPLIT_FAST_PATH_OPENING_H
 #define ACSPLIT_FAST_PATH_OPENING_H
@@ -36,35 +36,40 @@ static __always_inline int is_opening(const struct opening *opening, __u32 hash)
   return opening->hash == hash && opening->state != OPENING_NONE && now_ms() - opening->ms < OPENING_MS;
 }
 
-/* A SYN of the CPE, or a SYN+ACK of the ITMS, goes to the engine. */
-static __always_inline void opens(__u32 hash, const struct segment *segment, int is_of_itms) {
+/* A SYN of the CPE goes to the engine. */
+static __always_inline void asks(__u32 hash, const struct segment *segment) {
   struct opening *opening = opening_at(hash);
   if (!opening) return;
-  int is_known = is_opening(opening, hash);
-  if (is_of_itms) {
-    /* Nobody saw its SYN: what the CPE sends may not be seen either. */
-    if (!is_known) return;
-    int is_first = opening->state == OPENING_ASKED && opening->isn == segment->acknowledgement - 1;
-    opening->state = is_first ? OPENING_ANSWERED : OPENING_REPEATED;
-  } else {
-    opening->state = is_known && opening->isn == segment->sequence ? OPENING_REPEATED : OPENING_ASKED;
-    opening->isn = segment->sequence;
-    opening->hash = hash;
-  }
+  int is_repeated = is_opening(opening, hash) && opening->isn == segment->sequence;
+  opening->state = is_repeated ? OPENING_REPEATED : OPENING_ASKED;
+  opening->isn = segment->sequence;
+  opening->hash = hash;
   opening->ms = now_ms();
 }
 
+/* Whether a SYN+ACK of the ITMS may be carried. */
+static __always_inline int answers(__u32 hash, const struct segment *segment) {
+  struct opening *opening = opening_at(hash);
+  /* Nobody saw its SYN: what the CPE sends may not be seen either. */
+  if (!opening || !is_opening(opening, hash)) return 1;
+  int is_its = opening->state != OPENING_REPEATED && opening->isn == segment->acknowledgement - 1;
+  opening->state = is_its ? OPENING_ANSWERED : OPENING_REPEATED;
+  opening->ms = now_ms();
+  return is_its;
+}
+
+/* A SYN+ACK goes to the engine after all. */
+static __always_inline void answers_slowly(__u32 hash) {
+  struct opening *opening = opening_at(hash);
+  if (opening && opening->hash == hash) opening->state = OPENING_REPEATED;
+}
+
 /* Whether another packet of the connection could overtake one that waits in the queue. */
-static __always_inline int could_overtake(__u32 hash, int is_of_itms) {
+static __always_inline int could_overtake(__u32 hash) {
   struct opening *opening = opening_at(hash);
   if (!opening || opening->hash != hash) return 0;
   __u32 state = opening->state;
-  if (state == OPENING_NONE || state == OPENING_OPEN || !is_opening(opening, hash)) return 0;
-  /* The CPE has got the SYN+ACK. */
-  if (state == OPENING_ANSWERED && !is_of_itms) {
-    opening->state = OPENING_OPEN;
-    return 0;
-  }
+  if (state == OPENING_NONE || state == OPENING_ANSWERED || !is_opening(opening, hash)) return 0;
   /* The queues are gone with the engine. */
   if (is_engine_dead()) return 0;
   opening->state = OPENING_REPEATED;

@@ -1,6 +1,6 @@
 /**
  * Copies of packets that the fast path has carried, which the engine decides as it would have decided the packets: the ACK
- * that confirms a diverted connection, and the heads of the collectors' answers.
+ * that confirms a diverted connection, the heads of the collectors' answers, and the ITMS's SYN+ACKs.
  */
 import { PacketBatch, PacketFlag, Side } from '../../packet/batch';
 import { PacketView, Parsed } from '../../packet/view';
@@ -12,8 +12,8 @@ import { type Ring, RingReader } from './ring-reader';
 /** native/fast-path/layout.h: OVERHEARD_BYTES */
 export const RING_BYTES = 1 << 22;
 /** struct overheard */
-const FROM_SERVER_AT = NUMBERS_BYTES / 4;
-const BYTES_AT = FROM_SERVER_AT + 1;
+const SIDE_AT = NUMBERS_BYTES / 4;
+const BYTES_AT = SIDE_AT + 1;
 const PACKET_AT = NUMBERS_BYTES + 8;
 
 export class Overheard {
@@ -40,11 +40,13 @@ export class Overheard {
   private decide(splitter: Splitter, nowMs: number, record: Uint8Array): void {
     const { batch, view, words, bytes } = this;
     bytes.set(record.subarray(0, PACKET_AT));
-    const isFromServer = words[FROM_SERVER_AT] !== 0;
+    const side = words[SIDE_AT] as Side;
     batch.count = 0;
     const packet = record.subarray(PACKET_AT, PACKET_AT + words[BYTES_AT]);
-    batch.push(isFromServer ? Side.Collector : Side.Cpe, packet, PacketFlag.Snapped);
+    batch.push(side, packet, PacketFlag.Snapped);
+    if (side === Side.Itms) return splitter.overhear(batch, nowMs);
     if (view.parse(batch.bytes, batch.offset[0], batch.length[0], true) !== Parsed.Ok) return;
+    const isFromServer = side === Side.Collector;
     const cpe = isFromServer ? view.destination : view.source;
     const cpePort = isFromServer ? view.destinationPort : view.sourcePort;
     const port = isFromServer ? view.sourcePort : view.destinationPort;
