@@ -7,7 +7,12 @@ const common = {
 const inTest = (...paths) => paths.map((path) => `<rootDir>/test/${path}.test.ts`);
 
 /** Tests that name hosts by IPv4 addresses, which test/support/family.ts takes for IPv6 ones in a project of its own. */
-const OF_BOTH_FAMILIES = inTest('scenarios/stor*', 'unit/splitter/*', 'unit/tables/{activated-cpes,connection-*}');
+const OF_BOTH_FAMILIES = inTest(
+  'scenarios/stor*',
+  'unit/splitter/*',
+  'unit/cluster/two-routers',
+  'unit/tables/{activated-cpes,connection-*}',
+);
 const DEEP_OF_BOTH_FAMILIES = inTest(
   'deep/model',
   'deep/flow-port',

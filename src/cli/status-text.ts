@@ -5,7 +5,7 @@ import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
   const parts = [headline, servers, collectors, tables, packets, fastPath, queues, losses];
-  const last = [historyLine, fallbackLine, configurationLine];
+  const last = [historyLine, clusterLine, fallbackLine, configurationLine];
   const said = [...parts, ...last].map((part) => part(status));
   return said.filter((part) => part !== '').join('\n');
 }
@@ -142,6 +142,16 @@ export function historyLine({ history: kept }: Status): string {
   ].filter(([count]) => count !== 0);
   const lacks = missing.length === 0 ? 'nothing lost' : `lost: ${missing.map((words) => words.join(' ')).join(', ')}`;
   return `history:${state} ${sessions} sessions, ${open} open, ${events} events, ${(bytes / 2 ** 20).toFixed(1)} MiB, ${lacks}\n`;
+}
+
+/** One line; none for an engine that belongs to no cluster. An older engine does not tell. */
+export function clusterLine({ cluster }: Partial<Pick<Status, 'cluster'>>): string {
+  if (!cluster || cluster.state === 'off') return '';
+  const { group, name, state, peers, lagMs, stores, rows } = cluster;
+  const others = peers.map((peer) => (peer.seenMs < 5000 ? peer.name : `${peer.name} NOT HEARD`));
+  const down = stores.filter((store) => store.state !== 'up' || store.error !== null);
+  const trouble = down.map(({ address, error }) => `; store ${address}: ${error ?? 'loading'}`).join('');
+  return `cluster: ${group}, ${state} as ${name}, with ${others.join(', ') || 'nobody'}, lag ${lagMs} ms, ${rows} rows${trouble}\n`;
 }
 
 /** One line; none where verdicts always flowed. An older engine does not tell. */

@@ -60,10 +60,24 @@ export interface Configuration {
   metrics: { listen: string; tokenFile?: string | undefined };
   /** Where past sessions are kept; undefined: nowhere. */
   history: { directory: string; keepDays: number; maxMiB: number } | undefined;
+  /** The group of routers that share activations and diverted sessions; undefined: this one is alone. */
+  cluster: Cluster | undefined;
   /** Absolute path of the file this was read from. */
   file: string;
   /** Every key with its value, defaults included, to compare two configurations: `collectors[0].address`. */
   keys: Readonly<Record<string, string>>;
+}
+
+export interface Cluster {
+  group: string;
+  /** Of this router. */
+  name: string;
+  stores: {
+    address: string;
+    user: string | undefined;
+    passwordFile: string | undefined;
+    tls: { ca: string | undefined } | undefined;
+  }[];
 }
 
 /** What the rules depend on besides the topology. */
@@ -124,9 +138,14 @@ function toConfiguration(shape: ConfigurationShape, file: string): Configuration
     controlGroup: shape.controlGroup,
     metrics: shape.metrics,
     history: shape.history,
+    cluster: shape.cluster && { ...shape.cluster, stores: shape.cluster.stores.map(toStore) },
     file: resolve(file),
     keys: Object.fromEntries(keysOf(shape)),
   };
+}
+
+function toStore({ address, user, passwordFile, tls }: NonNullable<ConfigurationShape['cluster']>['stores'][number]) {
+  return { address, user, passwordFile, tls: tls && { ca: tls.ca } };
 }
 
 /** A mapping, or a list of mappings with keys, has its keys in turn; an address of two families is one value. */

@@ -122,11 +122,13 @@ const absolutePath = text('an absolute path', (value) => isAbsolute(value) && !v
 /** A group name as groupadd(8) accepts it, or a number. */
 const group = text('the name of a group of this host', (value) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/.test(value));
 
-const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, (value) => {
+const listen = text(`an address and a port such as ${DEFAULT_METRICS_LISTEN}`, isListen);
+
+function isListen(value: string): boolean {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value);
   if (!match || Number(match[3]) < 1 || Number(match[3]) > 65_535) return false;
   return match[1] === undefined ? isIP(match[2]) === 4 : isIP(match[1]) === 6;
-});
+}
 
 const SECONDS = `seconds from 0.1 to ${MAX_LIFE_SECONDS}`;
 const seconds = v.pipe(
@@ -179,6 +181,37 @@ const collector = mapping({
   maxPerSecond: key(
     'sessions diverted to it per second; beyond it they go to the ITMS, counted as `collector-busy`',
     v.optional(integer('a number of sessions', 1, MAX_SESSIONS_PER_SECOND)),
+  ),
+});
+
+const MAX_STORES = 4;
+
+/** Of a group or a router; part of keys in the stores (src/cluster/codec.ts). */
+const clusterName = text('a name of 1 to 31 letters, digits, ".", "_" or "-"', (value) =>
+  /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}$/.test(value),
+);
+
+const storeAddress = text('an address and a port such as 192.0.2.1:6379, or the absolute path of a socket', (value) =>
+  isAbsolute(value) ? !value.includes('\0') && Buffer.byteLength(value) <= MAX_SOCKET_PATH_BYTES : isListen(value),
+);
+
+const store = mapping({
+  address: key('where the server listens', storeAddress),
+  user: key(
+    'its ACL user; the default user if absent',
+    v.optional(text('a name without blanks', (value) => /^[^\s\0]{1,64}$/.test(value))),
+  ),
+  passwordFile: key("a file whose first line is the user's password", v.optional(absolutePath)),
+  tls: key(
+    '`tls: {}` for TLS',
+    v.optional(
+      mapping({
+        ca: key(
+          'with `tls` (`tls: {}`): a file with the authority that signs its certificate; those of the system if absent',
+          v.optional(absolutePath),
+        ),
+      }),
+    ),
   ),
 });
 
@@ -268,6 +301,19 @@ export const configurationSchema = mapping({
       ),
     }),
     {},
+  ),
+  cluster: v.optional(
+    mapping({
+      group: key(
+        'routers of one group share activations and diverted sessions; without `cluster` this one is alone',
+        clusterName,
+      ),
+      name: key('of this router, unlike those of the others', clusterName),
+      stores: key(
+        'Valkey or Redis servers, each by itself; normally one on each router',
+        list(store, 'stores, each { address }', 1, MAX_STORES),
+      ),
+    }),
   ),
   history: v.optional(
     mapping({

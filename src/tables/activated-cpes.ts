@@ -47,8 +47,8 @@ const enum Word {
   AskedAt,
   SessionAt,
   TriedAt,
-  /** For clusters: generation of the key. */
-  Generation,
+  /** For clusters: number of the last change that was told (docs/decisions/cluster.md). */
+  Told,
 }
 const VALUE_WORDS = 7;
 
@@ -60,6 +60,27 @@ export interface ActivationLives {
   /** Longest time from arming to the end of the last grace. */
   activationMs: number;
   askedMs: number;
+}
+
+/** What an activation is at present, its ask aside. */
+export const enum Phase {
+  None,
+  Armed,
+  Consumed,
+  Grace,
+}
+
+/** An entry as another router of the cluster has it. Ages in ms; negative: never. */
+export interface ActivationElsewhere {
+  phase: Phase;
+  owner: number;
+  grace: Grace;
+  /** CPE port and report port of the last report connection. */
+  ports: number;
+  phaseMs: number;
+  armedMs: number;
+  askedMs: number;
+  sessionMs: number;
 }
 
 export class ActivatedCpes {
@@ -188,6 +209,61 @@ export class ActivatedCpes {
     return Math.min(remainingMs, this.spans.activationMs - this.since(slot, Word.ArmedAt));
   }
 
+  /** Also of a phase whose time is over. */
+  phase(slot: number): Phase {
+    const state = this.table.state(slot);
+    if (state & State.Armed) return Phase.Armed;
+    if (state & State.Grace) return Phase.Grace;
+    return state & State.Consumed ? Phase.Consumed : Phase.None;
+  }
+
+  /** CPE port and report port of the last report connection. */
+  ports(slot: number): number {
+    return this.table.value(slot, Word.Ports);
+  }
+
+  /** ms since the CPE was armed. */
+  armedMs(slot: number): number {
+    return this.since(slot, Word.ArmedAt);
+  }
+
+  /** ms since the asked CPE opened its session with the ITMS; -1: it did not. */
+  sessionMs(slot: number): number {
+    return this.has(slot, State.SessionFirst) ? this.since(slot, Word.SessionAt) : -1;
+  }
+
+  /** Number of the last change that was told, for a change feed; 0: none. */
+  toldAt(slot: number): number {
+    return this.table.value(slot, Word.Told);
+  }
+
+  setToldAt(slot: number, number: number): void {
+    this.table.setValue(slot, Word.Told, number);
+  }
+
+  /** Sets the entry as another router has it; -1 when the table is full. */
+  follow(cpe: Int32Array, entry: ActivationElsewhere): number {
+    const { table } = this;
+    let slot = this.find(cpe);
+    if (slot < 0) slot = table.claim(State.Asked);
+    if (slot < 0) return -1;
+    const tick = table.tick;
+    const hasPhase = entry.phase !== Phase.None;
+    const isAsked = entry.askedMs >= 0;
+    let state = hasPhase ? phaseBits(entry) | (entry.owner << OWNER_SHIFT) : 0;
+    if (isAsked || !hasPhase) state |= State.Asked;
+    if (entry.sessionMs >= 0) state |= State.SessionFirst;
+    table.setValue(slot, Word.Ports, entry.ports);
+    table.setValue(slot, Word.PhaseAt, (tick - entry.phaseMs) | 0);
+    table.setValue(slot, Word.ArmedAt, (tick - entry.armedMs) | 0);
+    table.setValue(slot, Word.AskedAt, (tick - entry.askedMs) | 0);
+    table.setValue(slot, Word.SessionAt, (tick - entry.sessionMs) | 0);
+    table.setState(slot, state);
+    table.touch(slot);
+    this.tellStanding(slot, Cause.Peer);
+    return slot;
+  }
+
   /** ms since the phase began. */
   phaseMs(slot: number): number {
     return this.since(slot, Word.PhaseAt);
@@ -276,15 +352,15 @@ export class ActivatedCpes {
   }
 
   listen(listener: FlowListener | undefined): void {
-    this.port.listen(listener, this.table, (slot) => this.tellStanding(slot));
+    this.port.listen(listener, this.table, (slot) => this.tellStanding(slot, Cause.Standing));
   }
 
-  private tellStanding(slot: number): void {
-    if (this.has(slot, State.Asked)) this.tell(slot, Change.Asked, Cause.Standing);
-    if (this.has(slot, State.SessionFirst)) this.tell(slot, Change.SessionFirst, Cause.Standing);
-    if (this.has(slot, State.Armed)) this.tell(slot, Change.Armed, Cause.Standing);
-    if (this.has(slot, State.Consumed)) this.tell(slot, Change.Consumed, Cause.Standing);
-    if (this.has(slot, State.Grace)) this.tell(slot, Change.Grace, Cause.Standing);
+  private tellStanding(slot: number, cause: Cause): void {
+    if (this.has(slot, State.Asked)) this.tell(slot, Change.Asked, cause);
+    if (this.has(slot, State.SessionFirst)) this.tell(slot, Change.SessionFirst, cause);
+    if (this.has(slot, State.Armed)) this.tell(slot, Change.Armed, cause);
+    if (this.has(slot, State.Consumed)) this.tell(slot, Change.Consumed, cause);
+    if (this.has(slot, State.Grace)) this.tell(slot, Change.Grace, cause);
   }
 
   private tell(slot: number, change: Change, cause = Cause.Packet): void {
@@ -315,6 +391,12 @@ export class ActivatedCpes {
 
 function shape(capacityEntries: number, addressWords: number) {
   return { capacityEntries, keyWords: addressWords, valueWords: VALUE_WORDS };
+}
+
+function phaseBits({ phase, grace }: ActivationElsewhere): number {
+  if (phase === Phase.Armed) return State.Armed;
+  if (phase === Phase.Consumed) return State.Consumed;
+  return State.Consumed | State.Grace | (grace << State.GraceShift);
 }
 
 /** Length of a phase in ms; 0 for a CPE that is only asked. */

@@ -24,6 +24,8 @@ export const enum Seen {
   Remapped = 1 << 9,
   /** The flow port's listener has later numbers than the entry (docs/decisions/fast-path.md). */
   Carried = 1 << 10,
+  /** Another router has passed the collector's SYN+ACK. The numbers are unknown until the collector sends again. */
+  Accepted = 1 << 11,
 }
 
 /** Value words of a connection. */
@@ -49,8 +51,8 @@ export const enum Word {
   Since,
   /** Tick of the last data from either end. */
   DataAt,
-  /** For clusters: generation of the key. */
-  Generation,
+  /** For clusters: number of the last change that was told (docs/decisions/cluster.md). */
+  Told,
 }
 export const VALUE_WORDS = 12;
 

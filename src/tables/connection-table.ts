@@ -119,6 +119,27 @@ export class ConnectionTable extends ConnectionNumbers {
     return this.port.isCarried(slot);
   }
 
+  /** Another router of the cluster has opened this connection. Its numbers are unknown: the server's next packet tells. */
+  begunElsewhere(slot: number): void {
+    this.port.tell(slot, Change.Opened, Cause.Peer);
+  }
+
+  /** Takes over what another router has seen. @param bits of Seen @param remainingMs of its life, at most our own */
+  followElsewhere(slot: number, bits: number, remainingMs: number): void {
+    const { table } = this;
+    const before = table.state(slot);
+    const after = (before & ~ENDS) | bits;
+    // In this order: if we die in between, an old stamp with a longer-lived state would be an expired entry.
+    table.setState(slot, after);
+    table.setRemaining(slot, remainingMs);
+    this.tellMark(slot, before, after, Cause.Peer);
+  }
+
+  /** The collector has accepted the connection, and its numbers are set. */
+  accepted(slot: number): void {
+    this.port.tell(slot, Change.Accepted, Cause.Packet);
+  }
+
   listen(listener: FlowListener | undefined): void {
     this.port.listen(listener, this.table, (slot) => this.tellStanding(slot));
   }
@@ -248,11 +269,11 @@ export class ConnectionTable extends ConnectionNumbers {
   }
 
   /** Tells the listener what a change of state means. */
-  private tellMark(slot: number, before: number, after: number): void {
-    if ((after & ~before & Seen.Answer) !== 0) this.port.tell(slot, Change.Confirmed, Cause.Packet);
+  private tellMark(slot: number, before: number, after: number, cause = Cause.Packet): void {
+    if ((after & ~before & Seen.Answer) !== 0) this.port.tell(slot, Change.Confirmed, cause);
     if ((before & ENDS) === (after & ENDS)) return;
-    if ((before & ~after & RST) !== 0) this.port.tell(slot, Change.Resumed, Cause.Packet);
-    else this.port.tell(slot, isOver(after) ? Change.Closed : Change.Closing, Cause.Packet);
+    if ((before & ~after & RST) !== 0) this.port.tell(slot, Change.Resumed, cause);
+    else this.port.tell(slot, isOver(after) ? Change.Closed : Change.Closing, cause);
   }
 
   private setKey(cpe: Int32Array, cpePort: number, visiblePort: number): void {

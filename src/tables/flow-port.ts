@@ -37,6 +37,8 @@ export const enum Change {
   Ended,
   /** The activation is about to be disarmed: its owner and phase can still be read. */
   Disarming,
+  /** A report connection: the collector has accepted it, and the CPE has not confirmed it yet. */
+  Accepted,
 }
 
 /** The cause of a change. */
@@ -78,6 +80,8 @@ export const enum Cause {
   CollectorDown,
   /** The session ended without a word that it is over: an error, or no answer. */
   Failed,
+  /** Another router of the cluster says so. */
+  Peer,
 }
 
 /** The three tables by their public names. */

@@ -137,6 +137,13 @@ export class TtlTable extends HashRows {
     if (((tick - this.rows[at]) | 0) > 0) this.rows[at] = tick;
   }
 
+  /** Sets when a live entry dies: in so many ms, but not later than its state allows. */
+  setRemaining(slot: number, remainingMs: number): void {
+    const lifeMs = this.lives[this.state(slot) & LIFE_MASK];
+    const ageMs = Math.max(0, lifeMs - Math.max(0, remainingMs));
+    this.rows[slot * this.rowWords + this.stampAt] = (this.nowTick - ageMs) | 0;
+  }
+
   /** Now, in ms as entries store it; wraps. */
   get tick(): number {
     return this.nowTick;

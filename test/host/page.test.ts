@@ -122,7 +122,12 @@ describeWith('chromium', 'the page', () => {
         ...{ file: text, differs: HOSTILE, error: text },
         ...{ reloads: { done: 0, refused: 0 }, refused: true, upgraded: true },
       },
-      ...{ cluster: { state: text, peers: HOSTILE.map((name) => ({ name, lagMs: 1e300, seenMs: -1 })) } },
+      cluster: {
+        state: text,
+        peers: HOSTILE.map((name) => ({ name, lagMs: 1e300, seenMs: -1 })),
+      } as Status['cluster'] & {
+        state: 'joined';
+      },
     });
     let text = HOSTILE[0]!;
     const find = () =>

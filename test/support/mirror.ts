@@ -21,6 +21,7 @@ const CHANGES = {
   [Change.SessionFirst]: 'session-first',
   [Change.Disarmed]: 'disarmed',
   [Change.Disarming]: 'disarming',
+  [Change.Accepted]: 'accepted',
   [Change.Ended]: 'ended',
 } as const satisfies Record<Change, string>;
 
@@ -46,6 +47,7 @@ const CAUSES = {
   [Cause.NotCarried]: 'not-carried',
   [Cause.CollectorDown]: 'collector-down',
   [Cause.Failed]: 'failed',
+  [Cause.Peer]: 'peer',
 } as const satisfies Record<Cause, string>;
 
 /** The shown state of a connection: its owner, and how far it has come. */

@@ -45,6 +45,7 @@ export function statusOf(more: Partial<Status> = {}): Status {
       packets: { 'carried-cpe': 5000 },
     },
     history: { state: 'off' },
+    cluster: { state: 'off' },
     ...QUIET,
     servers: {
       itms: serverStatus({ opened: 900, answered: 900, answerMs: 2 }),

@@ -9,6 +9,7 @@ const RANKS: Record<string, number> = {
   packet: 0,
   tables: 1,
   splitter: 2,
+  cluster: 2,
   configuration: 3,
   engine: 3,
   replay: 3,
@@ -25,6 +26,7 @@ const ENGINE_ROOMS: Record<string, readonly string[]> = {
   report: ['shared'],
   page: ['shared', 'control', 'report'],
   recorder: ['shared'],
+  cluster: ['shared'],
   supervisor: ['shared', 'control', 'report', 'page'],
 };
 /** Folders with a face, and how many words its path has: others import that, never a file inside. */

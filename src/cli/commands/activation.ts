@@ -8,8 +8,24 @@ import { loginName } from '../login';
 import { engineOptions, type EngineOptions, type GlobalOptions } from '../options';
 import { Failure } from '../../configuration/errors';
 
-interface AddressOptions extends EngineOptions {
+interface HereOptions extends EngineOptions {
+  here: boolean;
+}
+
+interface AddressOptions extends HereOptions {
   address: string;
+}
+
+/** Without it, the act is one of all routers of the cluster. */
+const hereOption = {
+  here: { type: 'boolean', default: false, describe: 'on this router alone, not on all of its cluster' },
+} as const;
+
+/** What the engine adds where it belongs to a cluster. */
+interface Confirmation {
+  confirmed: string[];
+  missing: string[];
+  stores: number;
 }
 
 interface ActivateOptions extends AddressOptions {
@@ -29,13 +45,17 @@ export const activateCommand: CommandModule<GlobalOptions, ActivateOptions> = {
     parser
       .positional('address', addressArgument)
       .options(engineOptions)
+      .options(hereOption)
       .option('collector', { type: 'string', requiresArg: true, demandOption: true, describe: 'its name' })
       .example('$0 activate 10.1.0.5 --collector c1', 'as if c1 had just woken 10.1.0.5')
       .example('$0 activate - --collector c1 < cpes.txt', 'every CPE in a file'),
   handler: async (options) => {
-    const { collector } = options;
+    const { collector, here } = options;
     await forEachAddress(options, async (ask, cpe) =>
-      formatActivated(cpe, (await ask({ command: 'activate', cpe, collector, login: loginName() })) as ActivateAnswer),
+      formatActivated(
+        cpe,
+        (await ask({ command: 'activate', cpe, collector, here, login: loginName() })) as ActivateAnswer,
+      ),
     );
   },
 };
@@ -55,11 +75,14 @@ export const deactivateCommand: CommandModule<GlobalOptions, AddressOptions> = {
     parser
       .positional('address', addressArgument)
       .options(engineOptions)
+      .options(hereOption)
       .example('$0 deactivate 10.1.0.5', 'whichever collector has woken it')
       .example('$0 deactivate - < cpes.txt', 'every CPE in a file'),
   handler: (options) =>
     forEachAddress(options, async (ask, cpe) => {
-      const { ended } = (await ask({ command: 'deactivate', cpe, login: loginName() })) as { ended: boolean };
+      const { ended } = (await ask({ command: 'deactivate', cpe, here: options.here, login: loginName() })) as {
+        ended: boolean;
+      };
       return ended ? `the next session of ${cpe} goes to the ITMS` : `${cpe} was not activated: nothing to do`;
     }),
 };
@@ -101,26 +124,48 @@ function chunks<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
-export const pauseCommand: CommandModule<GlobalOptions, EngineOptions> = {
+interface PauseAnswer {
+  was: boolean;
+  cluster?: Confirmation;
+}
+
+async function askAll(options: HereOptions, command: 'pause' | 'resume'): Promise<PauseAnswer> {
+  return (await asker(options).ask({ command, here: options.here, login: loginName() })) as PauseAnswer;
+}
+
+/** Which routers have done the same. */
+export function confirmationText(cluster: Confirmation | undefined): string {
+  if (!cluster) return '';
+  const { confirmed, missing, stores } = cluster;
+  if (stores === 0) return 'no store can be reached: on this router alone; repeat it on the others\n';
+  const done = confirmed.length > 0 ? `so did ${confirmed.join(', ')}` : 'no other router has confirmed';
+  return missing.length === 0 ? `${done}\n` : `${done}; not confirmed yet by ${missing.join(', ')}\n`;
+}
+
+export const pauseCommand: CommandModule<GlobalOptions, HereOptions> = {
   command: 'pause',
   describe: 'stop diverting new sessions at once; running sessions stay where they are',
   builder: (parser) =>
     parser
       .options(engineOptions)
+      .options(hereOption)
       .example('$0 pause', 'every new session goes to the ITMS')
       .example('$0 pause --instance north', 'of several engines, the one named north'),
   handler: async (options) => {
-    const { was } = (await asker(options).ask({ command: 'pause', login: loginName() })) as { was: boolean };
+    const { was, cluster } = await askAll(options, 'pause');
     process.stdout.write(was ? 'already paused\n' : 'paused: every new session goes to the ITMS\n');
+    process.stdout.write(confirmationText(cluster));
   },
 };
 
-export const resumeCommand: CommandModule<GlobalOptions, EngineOptions> = {
+export const resumeCommand: CommandModule<GlobalOptions, HereOptions> = {
   command: 'resume',
   describe: 'divert sessions again after a pause',
-  builder: (parser) => parser.options(engineOptions).example('$0 resume', 'woken CPEs are diverted again'),
+  builder: (parser) =>
+    parser.options(engineOptions).options(hereOption).example('$0 resume', 'woken CPEs are diverted again'),
   handler: async (options) => {
-    const { was } = (await asker(options).ask({ command: 'resume', login: loginName() })) as { was: boolean };
+    const { was, cluster } = await askAll(options, 'resume');
     process.stdout.write(was ? 'resumed: woken CPEs are diverted again\n' : 'was not paused\n');
+    process.stdout.write(confirmationText(cluster));
   },
 };

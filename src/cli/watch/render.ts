@@ -11,6 +11,7 @@ import {
   fallbackLine,
   fastPathOf,
   formatDuration,
+  clusterLine,
   historyLine,
   otherLosses,
   serversOf,
@@ -194,6 +195,7 @@ function remarks(status: Status, { paint }: Screen): string[] {
     ...line(fallbackLine(status), status.fallback?.active === false),
     ...line(configurationLine(status), false),
     ...line(historyLine(status), isComplete),
+    ...line(clusterLine(status), status.cluster?.state === 'joined' && !clusterLine(status).includes('; store')),
   ];
 }
 

@@ -13,6 +13,7 @@ import { TABLES } from '../../splitter/table-list';
 import { type LoopCounters } from '../shared/binding';
 import { type Histogram } from '../shared/histogram';
 import { type Observation } from '../shared/observation';
+import { type ClusterStatus } from '../shared/cluster-protocol';
 import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type AddressStatus } from './servers';
 import { type Status } from './status';
@@ -45,6 +46,10 @@ const flag = (is: boolean) => (is ? 1 : 0);
 /** 0 without a history, as a history that has nothing to tell. */
 const recorded = (read: (history: RecorderStatus) => number): Read =>
   one(({ status: { history } }) => (history.state === 'off' ? 0 : read(history)));
+
+/** 0 without a cluster. */
+const shared = (read: (cluster: ClusterStatus) => number): Read =>
+  one(({ status: { cluster } }) => (cluster.state === 'off' ? 0 : read(cluster)));
 
 /** Every server in every family. */
 const servers =
@@ -110,6 +115,25 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     'acsplit_history_waiting_changes',
     'Changes that the recorder has not read; beyond 65535 they are lost',
     recorded(({ waiting }) => waiting),
+  ],
+  ['acsplit_cluster_ready', '1 once this router has read what the stores have', shared(({ ready }) => flag(ready))],
+  [
+    'acsplit_cluster_peers',
+    'Other routers heard within 5 seconds',
+    shared(({ peers }) => peers.filter(({ seenMs }) => seenMs < 5000).length),
+  ],
+  ['acsplit_cluster_lag_seconds', "From another router's change to this one", shared(({ lagMs }) => lagMs / 1000)],
+  ['acsplit_cluster_rows', 'Rows known here', shared(({ rows }) => rows)],
+  [
+    'acsplit_cluster_store_up',
+    '1 for a store that is read and can be written to',
+    ({ status: { cluster } }) =>
+      cluster.state === 'off'
+        ? []
+        : cluster.stores.map(({ address, state, error }) => [
+            { store: address },
+            flag(state === 'up' && error === null),
+          ]),
   ],
   [
     'acsplit_server_state',
@@ -189,6 +213,26 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'Events beside sessions that are missing in the history',
     recorded(({ lost }) => lost.events),
   ],
+  ['acsplit_cluster_published_rows_total', 'Rows written to stores', shared(({ published }) => published)],
+  ['acsplit_cluster_applied_rows_total', 'Rows of other routers in our tables', shared(({ applied }) => applied)],
+  [
+    'acsplit_cluster_refused_rows_total',
+    'Rows that are unreadable, or not of this configuration',
+    shared(({ refused }) => refused),
+  ],
+  [
+    'acsplit_cluster_lost_changes_total',
+    'Changes that the cluster process was too slow for',
+    shared(({ lost }) => lost),
+  ],
+  [
+    'acsplit_cluster_overtaken_total',
+    'Sessions with the ITMS that overtook the activation',
+    shared(({ overtaken }) => overtaken),
+  ],
+  ['acsplit_cluster_conflicts_total', 'Ports that two routers gave away', shared(({ conflicts }) => conflicts)],
+  ['acsplit_cluster_loads_total', 'Times that everything was read from a store', shared(({ loads }) => loads)],
+  ['acsplit_cluster_restarts_total', 'Cluster processes that died', shared(({ restarts }) => restarts)],
   [
     'acsplit_recorder_restarts_total',
     'Recorders that died and were started again',
@@ -283,6 +327,7 @@ export function labelsOf(name: string): string[] {
   if (name === 'acsplit_events_total') return ['event'];
   if (name === 'acsplit_fast_path_packets_total') return ['outcome'];
   if (name === 'acsplit_configuration_reloads_total') return ['result'];
+  if (name === 'acsplit_cluster_store_up') return ['store'];
   if (name === 'acsplit_server_state') return ['server', 'family', 'state'];
   if (name === 'acsplit_server_connections_total') return ['server', 'family', 'outcome'];
   if (name === 'acsplit_collector_sessions_total') return ['collector', 'outcome'];

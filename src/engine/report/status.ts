@@ -6,6 +6,7 @@ import { REASONS, reasonName, VERDICTS } from '../../splitter/reasons';
 import { type Splitter } from '../../splitter/splitter';
 import { type TableName, TABLES } from '../../splitter/table-list';
 import { type ActivationMode } from '../../splitter/topology';
+import { type ClusterStatus } from '../shared/cluster-protocol';
 import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type LoopCounters } from '../shared/binding';
 import { type FastPathMode, type FastPathStatus } from '../shared/fast-path';
@@ -70,6 +71,7 @@ export interface Status {
   losses: Losses;
   fastPath: FastPathStatus & { mode: FastPathMode };
   history: HistoryStatus;
+  cluster: ClusterStatus | { state: 'off' };
   configuration: ConfigurationStatus;
   fallback: FallbackStatus;
   /** `itms`, and the collectors by name. */
@@ -124,6 +126,8 @@ export interface StatusParts {
   fastPath: Status['fastPath'];
   /** Undefined without `history` in the configuration. */
   history?: RecorderStatus | undefined;
+  /** Undefined without `cluster` in the configuration. */
+  cluster?: ClusterStatus | undefined;
   configuration: ConfigurationStatus;
   /** Undefined before the engine has begun. */
   fallback: FallbackStatus | undefined;
@@ -149,6 +153,7 @@ export function composeStatus(parts: StatusParts): Status {
     losses: losses(queues, parts.loop),
     fastPath: parts.fastPath,
     history: parts.history ?? { state: 'off' },
+    cluster: parts.cluster ?? { state: 'off' },
     configuration: parts.configuration,
     fallback: parts.fallback ?? { active: false, times: 0, totalMs: 0, sessions: 0 },
     servers: parts.servers,

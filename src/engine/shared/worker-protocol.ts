@@ -20,6 +20,7 @@ export const FD = {
   flows6: 11,
   history: 12,
   overheard: 13,
+  cluster: 14,
 } as const;
 
 /** What a reload may change. */
@@ -53,6 +54,8 @@ export interface WorkerStart {
   mirrors: boolean;
   /** A recorder reads the flow ring at FD.history. */
   hasHistory: boolean;
+  /** A cluster process reads and fills the rings at FD.cluster. */
+  hasCluster: boolean;
 }
 
 /** A request and its answer. */

@@ -1,6 +1,7 @@
 /** The options that an engine starts with, and what it offers to the process that started it. */
 import { type FastPath, type FastPathMode } from '../shared/fast-path';
 import { type RecentLog } from '../report/recent-log';
+import { type ClusterSettings } from '../shared/cluster-protocol';
 import { type EngineLog } from '../shared/engine-log';
 import { type HistorySettings } from '../shared/recorder-protocol';
 import { type Reloadable } from '../shared/worker-protocol';
@@ -33,6 +34,8 @@ export interface EngineOptions extends Reloadable {
   carrier: FastPath;
   /** Undefined: sessions are not kept. */
   history: HistorySettings | undefined;
+  /** The group of routers that it belongs to; undefined: none. */
+  cluster: ClusterSettings | undefined;
   /** Every so many seconds a TCP connection to each server; undefined: none. */
   probe: { interval: number } | undefined;
   version: string;

@@ -1,6 +1,7 @@
 /** What a running engine can change on reload, and what needs a restart. */
 import { cpeInterfaceNames, families } from '../../splitter/topology';
 import { EngineError } from '../shared/engine-error';
+import { type ClusterSettings } from '../shared/cluster-protocol';
 import { type FastPathMode } from '../shared/fast-path';
 import { type QueueSettings } from './queues';
 import { type HistorySettings } from '../shared/recorder-protocol';
@@ -17,12 +18,13 @@ export interface EngineSettings extends Reloadable {
   metrics: { listen: string; tokenFile?: string | undefined };
   fastPath: FastPathMode;
   history: HistorySettings | undefined;
+  cluster: ClusterSettings | undefined;
 }
 
 /** Keys of the file, without those below them, whose change needs a restart. */
 const FIXED = [
   ...['name', 'cpe.interface', 'itms.interface', 'tables.capacity', 'queue', 'stateDirectory', 'controlGroup'],
-  ...['metrics', 'fastPath', 'history'],
+  ...['metrics', 'fastPath', 'history', 'cluster'],
 ];
 
 /** Whether a change of this key, as `status` names it, needs a restart. */
@@ -49,6 +51,9 @@ export function requireReloadable(now: EngineSettings, wanted: EngineSettings): 
     'history.directory': options.history?.directory ?? 'none',
     'history.keepDays': options.history?.keepDays,
     'history.maxMiB': options.history?.maxMiB,
+    'cluster.group': options.cluster?.group ?? 'none',
+    'cluster.name': options.cluster?.name,
+    'cluster.stores': JSON.stringify(options.cluster?.stores),
   });
   const [before, after] = [fixed(now), fixed(wanted)];
   for (const key of Object.keys(before)) {

@@ -28,6 +28,7 @@ import { type MetricsServer } from '../report/metrics-server';
 import { Observation } from '../shared/observation';
 import { makePage } from './page';
 import { packetTrace } from '../control/packet-trace';
+import { type ClusterKeeper, keepCluster } from './cluster-keeper';
 import { keepRecorder, type RecorderKeeper } from './recorder-keeper';
 import { openEngineQueues, warnOfReceiveBuffer } from './queues';
 import { refuseNamesake, type Registration, register } from '../shared/registry';
@@ -72,6 +73,7 @@ class Supervisor implements Engine, Parts {
   private opened: OpenedQueues | undefined;
   private batchFd = -1;
   recorder: RecorderKeeper | undefined;
+  cluster: ClusterKeeper | undefined;
   private program: WorkerProgram | undefined;
   journal: Journal | undefined;
   private observation: Observation | undefined;
@@ -139,7 +141,12 @@ class Supervisor implements Engine, Parts {
     this.servers = this.makeServers(map(BATCH_MEMORY.healthAt, BATCH_MEMORY.healthBytes));
     const path = controlSocketPath(options.stateDirectory);
     this.liveness = this.makeLiveness(this.opened.fd, this.journal, this.observation);
-    this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness);
+    const keeper = (this.keeper = this.makeKeeper(this.opened.fd, this.program, this.liveness));
+    this.cluster = keepCluster({
+      ...options,
+      program: this.program,
+      act: (request) => keeper.ask({ kind: 'command', request }),
+    });
     const trace = packetTrace({
       ring: this.observation.ring,
       run: this.run,
@@ -157,7 +164,7 @@ class Supervisor implements Engine, Parts {
     this.aliveSwitch = this.makeSwitch(this.liveness);
     this.heartbeat = new Heartbeat({
       ...{ path: heartbeatPath(options.stateDirectory), clock: boottimeMs, log },
-      verdictsFlow: () => this.verdictsFlow(),
+      verdictsFlow: () => this.verdictsFlow() && this.cluster?.isReady !== false,
     });
     await this.carrier.start(options.topology);
     this.hour.watch(() => statusOf(this));
@@ -250,6 +257,7 @@ class Supervisor implements Engine, Parts {
     await this.metrics?.close();
     this.recorder?.note('engine-stopped');
     await this.recorder?.stop();
+    await this.cluster?.stop();
     if (this.batchFd >= 0) closeSync(this.batchFd);
     if (this.program) closeProgram(this.program);
     this.held?.close();
@@ -270,6 +278,7 @@ class Supervisor implements Engine, Parts {
         program,
         mirror: this.carrier.maps,
         history: this.recorder?.descriptor,
+        cluster: this.cluster?.descriptor,
       }),
       start: () => {
         const { capacityEntries, queue } = this.options;
@@ -283,6 +292,7 @@ class Supervisor implements Engine, Parts {
           takeoverMs: this.takeoverMs(settings.longestStallMs),
           mirrors: this.carrier.maps !== undefined,
           hasHistory: this.recorder !== undefined,
+          hasCluster: this.cluster !== undefined,
         };
       },
       liveness,

@@ -7,7 +7,7 @@ import { type MetricsServer, serveMetrics } from '../report/metrics-server';
 import { type LastHour } from '../report/last-hour';
 import { composeStatus, type Status } from '../report/status';
 import { boottimeMs, loadAddon } from '../shared/binding';
-import { type Answers, type CommandName } from '../shared/control-request';
+import { type Answers, type ChangeRequest, type CommandName } from '../shared/control-request';
 import { type Journal } from '../shared/journal';
 import { type Observation } from '../shared/observation';
 import { readQueueCounters } from '../shared/queue-counters';
@@ -16,6 +16,7 @@ import { type ConfigurationWatch } from './configuration-watch';
 import { type EngineOptions } from './engine-options';
 import { type FallbackWatch } from './fallback-watch';
 import { type HeldState } from './held-state';
+import { type ClusterKeeper } from './cluster-keeper';
 import { type RecorderKeeper } from './recorder-keeper';
 import { type Servers } from './servers';
 import { type WorkerKeeper } from './worker-keeper';
@@ -33,6 +34,7 @@ export interface Parts {
   readonly journal: Journal | undefined;
   readonly carrier: Carrier;
   readonly recorder: RecorderKeeper | undefined;
+  readonly cluster: ClusterKeeper | undefined;
   readonly configuration: ConfigurationWatch;
   readonly fallback: FallbackWatch | undefined;
   readonly servers: Servers | undefined;
@@ -64,6 +66,7 @@ export function statusOf(parts: Parts): Status {
     loop: journal?.counters() ?? NOTHING_LOST,
     fastPath: parts.carrier.status(),
     history: parts.recorder?.status,
+    cluster: parts.cluster?.status,
     configuration: parts.configuration.status,
     fallback: parts.fallback?.status,
     servers: parts.servers?.status() ?? {},
@@ -82,12 +85,20 @@ export function commandsOf(parts: Parts, keeper: WorkerKeeper): Answers<Exclude<
       restarts: () => keeper.restarts,
     }),
     ...audited({
-      act: (request) => keeper.ask({ kind: 'command', request }),
+      act: (request) => actOf(parts, keeper, request),
       peerOf: (descriptor) => loadAddon().peerOf(descriptor),
       keep: (act) => parts.recorder?.note('operator', act),
       log: parts.options.log,
     }),
   };
+}
+
+/** An act of the operator: here at once, and on all routers of the cluster unless it is meant for this one alone. */
+async function actOf({ cluster }: Parts, keeper: WorkerKeeper, request: ChangeRequest): Promise<unknown> {
+  const result = await keeper.ask({ kind: 'command', request });
+  const { command } = request;
+  if (cluster === undefined || request.here === true || (command !== 'pause' && command !== 'resume')) return result;
+  return { ...(result as object), cluster: await cluster.pause(command === 'pause') };
 }
 
 export function metricsOf(

@@ -16,6 +16,8 @@ export interface Descriptors {
   mirror: MirrorMaps | undefined;
   /** The flow ring; undefined without a history. */
   history: number | undefined;
+  /** The cluster's rings; undefined without a cluster. */
+  cluster: number | undefined;
 }
 
 export interface Death {
@@ -40,7 +42,7 @@ export class WorkerProcess {
     stdio[FD.modules] = descriptors.program.modules;
     stdio[FD.addon] = descriptors.program.addon;
     // No holes: Node takes them for pipes.
-    for (const unused of [FD.control, FD.flows4, FD.flows6, FD.history, FD.overheard]) {
+    for (const unused of [FD.control, FD.flows4, FD.flows6, FD.history, FD.overheard, FD.cluster]) {
       stdio[unused] = 'ignore';
     }
     if (descriptors.mirror) {
@@ -50,6 +52,7 @@ export class WorkerProcess {
       stdio[FD.overheard] = descriptors.mirror.overheard;
     }
     if (descriptors.history !== undefined) stdio[FD.history] = descriptors.history;
+    if (descriptors.cluster !== undefined) stdio[FD.cluster] = descriptors.cluster;
     this.child = spawn(process.execPath, ['-e', WORKER_BOOT, WORKER_MAIN], { stdio });
     this.child.stderr?.on('data', (chunk: Buffer) => (this.words = (this.words + chunk.toString()).slice(-MAX_WORDS)));
     this.child.on('message', hear);

@@ -13,6 +13,7 @@ const ENGINE = dirname(__dirname);
 export const WORKER_MAIN = join(ENGINE, 'worker', 'main.js');
 export const RECORDER_MAIN = join(ENGINE, 'recorder', 'main.js');
 export const SEARCH_MAIN = join(ENGINE, 'recorder', 'search.js');
+export const CLUSTER_MAIN = join(ENGINE, 'cluster', 'main.js');
 const PACKAGE = join(ENGINE, '..', '..', 'package.json');
 /** How tsc compiles the import of one of our own modules. */
 const OWN_IMPORT = /\brequire\("(\.[^"]+)"\)/g;
@@ -33,6 +34,7 @@ export function readWorkerProgram(version: string): WorkerProgram {
   collect(WORKER_MAIN, sources);
   collect(RECORDER_MAIN, sources);
   collect(SEARCH_MAIN, sources);
+  collect(CLUSTER_MAIN, sources);
   const program = JSON.stringify({ addon: ADDON_FILE, sources });
   const addon = readFileSync(ADDON_FILE);
   // Everything read before this check is of this version or an earlier one, and the supervisor is of the earliest.

@@ -59,6 +59,7 @@ export class FlowRecorder implements FlowListener {
   }
 
   private toldConnection(family: Family, slot: number, change: Change, cause: Cause): void {
+    if (change === Change.Accepted) return;
     const { reportConnections: reports } = this.state[family]!;
     const marks = marksOf(reports.owner(slot), headOf(reports.head(slot)), reports.table.state(slot));
     const ports = (reports.cpePort(slot) << 16) | reports.visiblePort(slot);

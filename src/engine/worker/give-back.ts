@@ -17,7 +17,7 @@ const SCANNED = 4096;
 const MOST_NOTED = 4096;
 
 /** The bits that say where a connection stands; below are those of its life, above its owner. */
-const STANDING = 0xffff & ~(Seen.Remapped | Seen.Carried);
+const STANDING = 0xffff & ~(Seen.Remapped | Seen.Carried | Seen.Accepted);
 const ACCEPTED = Seen.Syn | Seen.Learned;
 const ESTABLISHED = ACCEPTED | Seen.Answer;
 

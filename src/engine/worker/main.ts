@@ -12,11 +12,13 @@ import { Splitter } from '../../splitter/splitter';
 import { type FlowListener } from '../../tables/flow-port';
 import { loadAddon, type QueueError } from '../shared/binding';
 import { type ChangeRequest } from '../shared/control-request';
+import { ClusterRings } from '../shared/cluster-rings';
 import { EngineClock } from '../shared/engine-clock';
 import { FlowRing } from '../shared/flow-ring';
 import { Observation } from '../shared/observation';
 import { mapState } from '../shared/state-file';
 import { type StateHeader } from '../shared/state-header';
+import { ClusterLink } from './cluster-link';
 import { FlowMirror, forgetCarried } from './flow-mirror';
 import { FlowRecorder } from './flow-recorder';
 import { together } from './listeners';
@@ -64,6 +66,7 @@ class Worker {
   /** Where changes go for the history. */
   private readonly ring: FlowRing | undefined;
   private history: FlowRecorder | undefined;
+  private readonly cluster: ClusterLink | undefined;
   /** Outlives reloads, and its memory outlives workers. */
   private readonly health: Health;
 
@@ -74,6 +77,9 @@ class Worker {
     this.header = header;
     this.memory = memory;
     this.ring = start.hasHistory ? new FlowRing(addon.mapFile(FD.history, 0, FlowRing.BYTES)) : undefined;
+    if (start.hasCluster) {
+      this.cluster = new ClusterLink(new ClusterRings(addon.mapFile(FD.cluster, 0, ClusterRings.BYTES)));
+    }
     this.health = new Health({
       buffer: addon.mapFile(FD.batch, BATCH_MEMORY.healthAt, BATCH_MEMORY.healthBytes),
       seed: start.seed,
@@ -108,10 +114,13 @@ class Worker {
             const nowMs = this.hear(boottimeMs);
             this.splitter.decide(batch, nowMs);
             this.mirror?.settle();
+            this.cluster?.settle();
           },
           sweep: (boottimeMs) => {
             this.splitter.sweep(this.hear(boottimeMs));
             this.mirror?.mend(boottimeMs);
+            this.cluster?.walk();
+            this.cluster?.settle();
           },
         },
         new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
@@ -129,6 +138,7 @@ class Worker {
   private hear(boottimeMs: number): number {
     const nowMs = this.look(boottimeMs);
     this.overheard?.drain(this.splitter, nowMs);
+    this.cluster?.hear(nowMs, Date.now());
     return nowMs;
   }
 
@@ -185,14 +195,20 @@ class Worker {
 
   /** The mirror listens whenever it must start again; the history goes on where it was. */
   private follow(): void {
-    const { splitter, mirror, ring } = this;
+    const { splitter, mirror, ring, cluster } = this;
     const history = ring && new FlowRecorder(ring, splitter.state);
     const figures = new CollectorFigures(this.health.rows, splitter.state);
     this.history = history;
+    const quiet = (isQuiet: boolean) => {
+      if (history) history.isCatchingUp = isQuiet;
+    };
+    const feed = cluster?.follow(splitter.state, quiet);
     const listen = (first: FlowListener | undefined) => {
-      if (history) history.isCatchingUp = true;
-      splitter.listen(together([first, history, figures]));
-      if (history) history.isCatchingUp = false;
+      quiet(true);
+      if (feed) feed.isSilent = true;
+      splitter.listen(together([first, history, feed, figures]));
+      if (feed) feed.isSilent = false;
+      quiet(false);
     };
     if (mirror) mirror.follow({ state: splitter.state, listen });
     else listen(undefined);
@@ -200,7 +216,17 @@ class Worker {
 
   private change(request: ChangeRequest): unknown {
     const nowMs = this.look(loadAddon().boottimeMs());
-    return changes(this.splitter, this.header, nowMs)[request.command](request);
+    const feed = this.cluster?.feed;
+    if (feed) {
+      feed.nowMs = Date.now();
+      feed.isSilent = request.here === true;
+    }
+    try {
+      return changes(this.splitter, this.header, nowMs)[request.command](request);
+    } finally {
+      if (feed) feed.isSilent = false;
+      feed?.publish();
+    }
   }
 
   private answer(id: number, act: () => unknown): void {

@@ -94,6 +94,11 @@ export function asked(head: number): number {
   return (head & SEGMENTS_MASK) | Stage.Start | (Head.Unanswered << HEAD_SHIFT);
 }
 
+/** A head of which only this is known: nothing more is read of it. */
+export function withoutReading(head: Head): number {
+  return (head === Head.None ? Stage.Idle : Stage.Done) | (head << HEAD_SHIFT);
+}
+
 export function headOf(head: number): Head {
   const found: Head = (head & HEAD_MASK) >>> HEAD_SHIFT;
   return found === Head.Interim ? Head.Unanswered : found;

@@ -49,7 +49,7 @@ export class ReportOpening {
     if (known < 0) return this.steer();
     const isProvisional = !reports.isAnswered(known);
     // Neither waiting nor answered: a worker was killed while it opened this entry.
-    if (isProvisional && !reports.has(known, Seen.Waiting | Seen.Learned)) this.begin(known);
+    if (isProvisional && !reports.has(known, Seen.Waiting | Seen.Learned | Seen.Accepted)) this.begin(known);
     if (reports.isn(known) === view.sequence) {
       if (isProvisional) reports.touch(known);
       return this.forward.toOwner(reports.owner(known), Reason.SynRepeated);

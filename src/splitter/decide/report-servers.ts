@@ -40,6 +40,7 @@ export class ReportServers {
     if (!isChecksumRight(view)) return this.forward.asAcs(Reason.ChecksumWrong);
     const isPending = reports.has(slot, Seen.PendingSyn);
     const isAnswered = reports.isAnswered(slot);
+    const wasLearned = reports.has(slot, Seen.Learned);
     if (!reports.acknowledgesSyn(slot, view)) {
       // It had acknowledged data and now accepts a SYN: it has forgotten the connection. [2]
       if (isAnswered && isPending) {
@@ -58,6 +59,7 @@ export class ReportServers {
     if (isAnswered) reports.spokenByServer(slot, view, (view.sequence + view.sentLength + 1) | 0);
     else reports.acceptedByServer(slot, view);
     reports.keep(slot);
+    if (!isAnswered && !wasLearned) reports.accepted(slot);
     return this.forward.asAcs(Reason.ReportAnswered);
   }
 

@@ -137,7 +137,14 @@ export class ReportDecisions {
    */
   private unproven(slot: number): Reason {
     const { reportConnections: reports } = this.state;
-    return this.forward.toOwner(reports.isAnswered(slot) ? reports.owner(slot) : ITMS, Reason.ReportUnproven);
+    const isOwners = reports.isAnswered(slot) || this.isAcceptedElsewhere(slot);
+    return this.forward.toOwner(isOwners ? reports.owner(slot) : ITMS, Reason.ReportUnproven);
+  }
+
+  /** The collector's SYN+ACK has passed another router. Without its numbers we cannot tell whose packet this is. */
+  private isAcceptedElsewhere(slot: number): boolean {
+    const { reportConnections: reports } = this.state;
+    return reports.has(slot, Seen.Accepted) && !reports.has(slot, Seen.Learned);
   }
 
   /** Slot of the connection that the CPE's packet belongs to; -1 when there is none. */

@@ -18,7 +18,7 @@ export class CollectorFigures implements FlowListener {
   ) {}
 
   told({ name, family }: FlowTable, slot: number, change: Change, cause: Cause): void {
-    if (name !== 'activatedCpes' || cause === Cause.Standing) return;
+    if (name !== 'activatedCpes' || cause === Cause.Standing || cause === Cause.Peer) return;
     const state = this.families[family];
     if (state === undefined) return;
     const { activatedCpes, servers } = state;

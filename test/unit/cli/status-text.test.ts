@@ -28,6 +28,7 @@ const STATUS: Status = {
   fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
   ...QUIET,
   history: { state: 'off' },
+  cluster: { state: 'off' },
   servers: {},
 };
 

@@ -54,7 +54,7 @@ describe('the file to begin with', () => {
       .split('\n')
       .map((line) => (/^(?: *#\w|#   \w)/.test(line) ? line.replace('#', '') : line))
       // What has no default.
-      .filter((line) => !/^ *(?:networks|maxPerSecond|controlGroup|tokenFile):$/.test(line))
+      .filter((line) => !/^ *(?:networks|maxPerSecond|controlGroup|tokenFile|cluster|group|name|stores):$/.test(line))
       .join('\n');
     const { history, probe, keys, ...other } = parseConfiguration(uncommented, 'a.yaml');
     // Without their section these are off.

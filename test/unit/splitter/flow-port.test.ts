@@ -40,6 +40,7 @@ test('a session is told from the request to its end, each change once', () => {
     'head packet',
     // The session
     'opened packet',
+    'accepted packet',
     'consumed packet',
     'confirmed packet',
     'head packet',

@@ -61,6 +61,7 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
     fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
     ...QUIET,
     history: { state: 'off' },
+    cluster: { state: 'off' },
     servers: {
       itms: serverStatus({ opened: wave(310), answered: wave(310), sinceMs: 3_900_000, answerMs: 2 }),
       c1: serverStatus({ opened: wave(3), answered: wave(3), sinceMs: 3_900_000, answerMs: 4 }),

@@ -73,7 +73,7 @@ describe('tables that a worker cannot take over', () => {
     const keeper = new WorkerKeeper({
       descriptors: () => ({
         ...{ queue: 0, batch: 0, state: 0, program: { modules: 0, addon: 0 } },
-        ...{ mirror: undefined, history: undefined },
+        ...{ mirror: undefined, history: undefined, cluster: undefined },
       }),
       start: () => ({}) as ReturnType<KeeperOptions['start']>,
       ...{
@@ -130,6 +130,7 @@ describe('a reload', () => {
       metrics: { listen: '127.0.0.1:9547' },
       fastPath: 'off',
       history: undefined,
+      cluster: undefined,
     },
     queue: { first: 0, length: 64, gso: true },
   };

@@ -1,0 +1,313 @@
+/**
+ * What the cluster process does: it holds the connections to the stores. It takes changes of our tables from one ring, publishes them,
+ * and hands rows of peers to the worker through the other. It may be
+ * killed at any moment; nobody waits for it, no packet ever does. docs/decisions/cluster.md
+ */
+import { PAUSE_KEY } from '../../cluster/key';
+import { kindOf, type PauseFields, type Row } from '../../cluster/row';
+import { Rows } from '../../cluster/rows';
+import {
+  type ClusterReport,
+  type ClusterSettings,
+  type FromCluster,
+  type PeerStatus,
+} from '../shared/cluster-protocol';
+import { type ClusterRings, Tally } from '../shared/cluster-rings';
+import { type Greeting, Store } from './store';
+import { readChange, writeQuestion, writeRow } from './translate';
+
+const TICK_MS = 10;
+const STATUS_MS = 500;
+/** Rows handed to the worker, and rows looked at for expiry, in one step. */
+const HANDED = 2000;
+const SWEPT = 500;
+const NAMES_MS = 1000;
+/** A router is ready without a store after that. */
+const ALONE_MS = 10_000;
+/** A peer that says nothing for so long is not there. */
+const PEER_MS = 5000;
+const FORGET_PEER_MS = 600_000;
+/** How long an act waits for the other routers. */
+const CONFIRM_MS = 1500;
+const PAUSE_LIFE_MS = 365 * 86_400_000;
+const REFUSED_LOG_MS = 60_000;
+
+interface Peer extends Greeting {
+  seenMs: number;
+}
+
+interface Act {
+  id: number;
+  generation: number;
+  untilMs: number;
+}
+
+export class ClusterMember {
+  private readonly rows: Rows;
+  private readonly stores: Store[];
+  private readonly timers: NodeJS.Timeout[];
+  private readonly peers = new Map<string, Peer>();
+  private readonly startedMs = Date.now();
+  private names: string[] = [];
+  private namesMs = 0;
+  private isReady = false;
+  private hasLoaded = false;
+  private lost: number;
+  /** Questions to the worker about our own rows. */
+  private questions: string[] = [];
+  /** Generations of the last pause or resume that was passed on, and carried out. */
+  private pauseTold = 0;
+  private pauseDone = 0;
+  private acts: Act[] = [];
+  private refused = 0;
+  private refusedLogMs = 0;
+  private namesakeLogMs = 0;
+
+  constructor(
+    settings: ClusterSettings,
+    private readonly version: string,
+    private readonly rings: ClusterRings,
+    private readonly tell: (message: FromCluster) => void,
+  ) {
+    this.lost = this.rings.tallies[Tally.Lost];
+    this.rows = new Rows(settings.name);
+    const { group, name: router } = settings;
+    this.stores = settings.stores.map(
+      (one) =>
+        new Store({
+          ...{ settings: one, group, router, rows: this.rows },
+          onRow: (row) => this.merge(row),
+          onRefused: (key, why) => this.refuse(key, why),
+          onGreeting: (greeting) => this.greeted(greeting),
+          onLoaded: () => this.loaded(),
+          greeting: () => ({ ready: this.isReady, pause: this.pauseDone, version: this.version }),
+          onState: (state) => this.logState(state),
+        }),
+    );
+    this.timers = [
+      setInterval(() => this.tick(), TICK_MS),
+      setInterval(() => this.tell({ kind: 'status', status: this.report() }), STATUS_MS),
+    ];
+  }
+
+  // ---- from the supervisor ----
+
+  pause(id: number, paused: boolean): void {
+    const nowMs = Date.now();
+    const fields: PauseFields = { paused };
+    const row = this.rows.act(PAUSE_KEY, fields, nowMs + PAUSE_LIFE_MS, this.clockMs(nowMs));
+    this.pauseTold = this.pauseDone = row.generation;
+    this.publish(row.key);
+    this.acts.push({ id, generation: row.generation, untilMs: nowMs + CONFIRM_MS });
+    this.tick();
+  }
+
+  paused(generation: number): void {
+    this.pauseDone = generation;
+    // Says so with the next call, instead of up to a second later.
+    this.publish(PAUSE_KEY);
+  }
+
+  /** Writes what is left. */
+  async stop(): Promise<void> {
+    this.readChanges(Date.now());
+    for (const timer of this.timers) clearInterval(timer);
+    await Promise.all(this.stores.map((store) => store.stop()));
+  }
+
+  // ---- from the stores ----
+
+  private merge(row: Row): void {
+    const nowMs = Date.now();
+    const ours = this.rows.merge(row, nowMs);
+    if (ours !== undefined) this.publish(ours.key);
+    if (row.key === PAUSE_KEY) this.obey();
+  }
+
+  /** A pause or resume of a peer that is newer than what we have done. */
+  private obey(): void {
+    const row = this.rows.get(PAUSE_KEY);
+    if (row === undefined || row.generation <= this.pauseTold) return;
+    this.pauseTold = row.generation;
+    this.tell({ kind: 'pause', paused: row.fields.paused === true, by: row.router, generation: row.generation });
+  }
+
+  private refuse(key: string, why: string): void {
+    this.refused++;
+    const nowMs = Date.now();
+    if (nowMs - this.refusedLogMs < REFUSED_LOG_MS) return;
+    this.refusedLogMs = nowMs;
+    const message = `a row of a store is refused: ${why}; further ones are only counted for a minute`;
+    this.tell({ kind: 'log', level: 'warn', message, details: { key: key.slice(0, 100) } });
+  }
+
+  private greeted(greeting: Greeting): void {
+    const nowMs = Date.now();
+    if (greeting.router !== this.rows.name) {
+      const before = this.peers.get(greeting.router);
+      if (before === undefined || nowMs - before.seenMs > PEER_MS) this.logPeer(greeting.router, 'is heard');
+      this.peers.set(greeting.router, { ...greeting, seenMs: nowMs });
+    } else if (
+      greeting.run !== '' &&
+      !this.stores.some((store) => store.isRun(greeting.run)) &&
+      nowMs - this.namesakeLogMs > REFUSED_LOG_MS
+    ) {
+      this.namesakeLogMs = nowMs;
+      const message = `another router of the group has our name "${greeting.router}": give each its own cluster.name`;
+      this.tell({ kind: 'log', level: 'error', message, details: {} });
+    }
+  }
+
+  private loaded(): void {
+    this.hasLoaded = true;
+    // Ours may have changed while nobody read the ring.
+    this.rings.askTour();
+  }
+
+  // ---- every few milliseconds ----
+
+  private tick(): void {
+    const nowMs = Date.now();
+    this.readChanges(nowMs);
+    this.lookForLosses();
+    this.ask();
+    this.hand();
+    this.rows.sweep(nowMs, SWEPT);
+    for (const store of this.stores) store.tick(nowMs);
+    this.confirm(nowMs);
+    this.lookAtPeers(nowMs);
+    if (!this.isReady && this.hasJoined(nowMs)) {
+      this.isReady = true;
+      this.tell({ kind: 'status', status: this.report() });
+    }
+  }
+
+  private readChanges(nowMs: number): void {
+    const { changes } = this.rings;
+    if (changes.waiting === 0) return;
+    if (nowMs - this.namesMs > NAMES_MS) this.readNames(nowMs);
+    const clockMs = this.clockMs(nowMs);
+    while (changes.first()) {
+      const change = readChange(changes, this.names);
+      changes.release();
+      if (change.isCleared) this.rows.handAll();
+      else {
+        const row = this.rows.change(change, clockMs);
+        if (row !== undefined) this.publish(row.key);
+      }
+    }
+  }
+
+  private readNames(nowMs: number): void {
+    this.namesMs = nowMs;
+    this.names = this.rings.readNames();
+  }
+
+  /** Changes were lost: everything is asked for again, and each row that we have written. */
+  private lookForLosses(): void {
+    const lost = this.rings.tallies[Tally.Lost];
+    if (lost === this.lost) return;
+    this.lost = lost;
+    this.rings.askTour();
+    this.questions = [...this.rows.all()].filter(({ router }) => router === this.rows.name).map(({ key }) => key);
+    const message = `${lost} changes were not told to the cluster: everything is told again`;
+    this.tell({ kind: 'log', level: 'warn', message, details: { lost } });
+  }
+
+  private ask(): void {
+    const { rows } = this.rings;
+    while (this.questions.length > 0 && rows.next()) {
+      const row = this.rows.get(this.questions.pop()!);
+      if (row !== undefined && writeQuestion(rows, row)) rows.keep();
+    }
+    rows.publish();
+  }
+
+  private hand(): void {
+    const { rings } = this;
+    if (this.rows.waiting.size === 0) return;
+    const ownerOf = (name: string) => (name === 'itms' ? 0 : this.names.indexOf(name, 1));
+    if (Date.now() - this.namesMs > NAMES_MS) this.readNames(Date.now());
+    this.rows.hand(HANDED, (row) => {
+      if (kindOf(row.key) === 'go') return 0;
+      if (!rings.rows.next()) return undefined;
+      writeRow(rings.rows, row, rings.changes.taken, ownerOf);
+      return rings.rows.keep();
+    });
+    rings.rows.publish();
+  }
+
+  /** Everything that a store has is in our tables; or no store answers. */
+  private hasJoined(nowMs: number): boolean {
+    const isDone = this.hasLoaded && this.rows.waiting.size === 0 && this.rings.rows.waiting === 0;
+    const isAlone =
+      nowMs - this.startedMs > ALONE_MS && this.stores.every(({ status }) => status.state === 'connecting');
+    return isDone || isAlone;
+  }
+
+  private confirm(nowMs: number): void {
+    if (this.acts.length === 0) return;
+    const peers = [...this.peers.values()].filter(({ seenMs }) => nowMs - seenMs < PEER_MS);
+    this.acts = this.acts.filter(({ id, generation, untilMs }) => {
+      const confirmed = peers.filter(({ pause }) => pause >= generation).map(({ router }) => router);
+      const missing = peers.filter(({ pause }) => pause < generation).map(({ router }) => router);
+      if (missing.length > 0 && nowMs < untilMs) return true;
+      const stores = this.stores.filter(({ status }) => status.state === 'up').length;
+      this.tell({ kind: 'confirmed', id, confirmation: { confirmed, missing, stores } });
+      return false;
+    });
+  }
+
+  private lookAtPeers(nowMs: number): void {
+    for (const [name, peer] of this.peers) {
+      const silentMs = nowMs - peer.seenMs;
+      if (silentMs > PEER_MS && silentMs <= PEER_MS + TICK_MS * 2) this.logPeer(name, 'is no longer heard');
+      if (silentMs > FORGET_PEER_MS) this.peers.delete(name);
+    }
+  }
+
+  private publish(key: string): void {
+    for (const store of this.stores) store.publish(key);
+  }
+
+  /** The clock of the first store that has told it. */
+  private clockMs(nowMs: number): number {
+    return nowMs + (this.stores.find(({ offset }) => offset !== undefined)?.offset ?? 0);
+  }
+
+  report(): ClusterReport {
+    const nowMs = Date.now();
+    const peers = [...this.peers.values()].map(({ router: name, ready, lagMs, seenMs, version }): PeerStatus => ({
+      ...{ name, ready, lagMs: Math.round(lagMs), seenMs: nowMs - seenMs, version },
+    }));
+    const { tallies } = this.rings;
+    const { overtaken, conflicts } = this.rows.tallies;
+    return {
+      ready: this.isReady,
+      lagMs: peers.reduce((most, { lagMs, seenMs }) => (seenMs < PEER_MS ? Math.max(most, lagMs) : most), 0),
+      peers: peers.sort((one, other) => (one.name < other.name ? -1 : 1)),
+      stores: this.stores.map(({ status }) => status),
+      rows: this.rows.size,
+      published: this.stores.reduce((sum, { published }) => Math.max(sum, published), 0),
+      refused: this.refused + tallies[Tally.Refused],
+      applied: tallies[Tally.Applied],
+      ...{ overtaken, conflicts },
+      lost: tallies[Tally.Lost],
+      loads: this.stores.reduce((sum, { loads }) => sum + loads, 0),
+    };
+  }
+
+  private logPeer(peer: string, what: string): void {
+    this.tell({ kind: 'log', level: 'info', message: `router ${peer} ${what}`, details: { peer } });
+  }
+
+  private logState({ address, state, error }: Store['status']): void {
+    const details = { store: address, state };
+    if (error !== null) {
+      const message = `store ${address} cannot be ${state === 'up' ? 'written to' : 'used'}: ${error}`;
+      this.tell({ kind: 'log', level: 'warn', message, details });
+    } else if (state === 'up') {
+      this.tell({ kind: 'log', level: 'info', message: `store ${address} is loaded and followed`, details });
+    }
+  }
+}

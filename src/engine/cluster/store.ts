@@ -1,0 +1,374 @@
+/**
+ * One of the group's stores: keeps a connection, loads what it has, follows its stream, and writes what is pending.
+ *
+ * A write is one call: it compares, sets the keys with their lives, and appends one entry to the stream. Entries are
+ * numbered. When a number is missing, or the store is another or a new one, everything is loaded again, and what the
+ * store lacks is written. Repeating is harmless.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { decodeRow, encodeRow, FORMAT } from '../../cluster/codec';
+import { compare, type Row } from '../../cluster/row';
+import { type StoreSettings, type StoreStatus } from '../shared/cluster-protocol';
+import { Connection, type Reply, StoreError } from './resp';
+
+const HEARTBEAT_MS = 1000;
+const CLOCK_MS = 10_000;
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 3000;
+/** Between two attempts to write to a store that refuses: it may be out of memory. */
+const REFUSED_MS = 1000;
+/** Rows of one call. */
+const MAX_ROWS = 200;
+const MAX_ENTRIES = 500;
+/** Entries that the stream keeps: at 300 changes a second, a minute. */
+const STREAM_ENTRIES = 20_000;
+const BLOCK_MS = 2000;
+const SCANNED = 1000;
+/** Of a row, in a store; a row without a life would stay for ever. */
+const MAX_LIFE_MS = 400 * 86_400_000;
+
+/** `GENERATION STEP REFRESH ROUTER`: compare() in row.ts. */
+const WRITE = `
+local function head(text)
+  local g, s, f, r = string.match(text, '^(%d+) (%d+) (%d+) (%S+) ')
+  if g then return {tonumber(g), tonumber(s), tonumber(f), r} end
+end
+local function older(one, other)
+  if not other then return false end
+  for i = 1, 4 do
+    if one[i] ~= other[i] then return one[i] < other[i] end
+  end
+  return false
+end
+local entry = {'p', ARGV[3], 'u', ARGV[4], 'n', ARGV[5], 'h', ARGV[6]}
+for i = 2, #KEYS do
+  local text, life = ARGV[2 * i + 3], ARGV[2 * i + 4]
+  local known = redis.call('GET', KEYS[i])
+  -- The same row once more: an earlier call may have got no further than the key.
+  if not known or not older(head(text), head(known)) then
+    redis.call('SET', KEYS[i], text, 'PX', life)
+    entry[#entry + 1] = 'r'
+    entry[#entry + 1] = string.sub(KEYS[i], tonumber(ARGV[2])) .. ' ' .. text
+  end
+end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(entry))
+return #entry / 2 - 4
+`;
+const WRITE_SHA = createHash('sha1').update(WRITE).digest('hex');
+
+/** What each entry of the stream tells of its router. */
+export interface Greeting {
+  router: string;
+  /** Changes with each connection of that router. */
+  run: string;
+  ready: boolean;
+  /** Generation of the last pause or resume that it has carried out. */
+  pause: number;
+  version: string;
+  lagMs: number;
+}
+
+export interface StoreOptions {
+  settings: StoreSettings;
+  group: string;
+  router: string;
+  /** All that is known here. */
+  rows: { get(key: string): Row | undefined; all(): Iterable<Row> };
+  onRow: (row: Row) => void;
+  onRefused: (key: string, why: string) => void;
+  onGreeting: (greeting: Greeting) => void;
+  onLoaded: () => void;
+  /** What to tell of ourselves. */
+  greeting: () => { ready: boolean; pause: number; version: string };
+  onState: (state: StoreStatus) => void;
+}
+
+export class Store {
+  published = 0;
+  loads = 0;
+  private state: StoreStatus['state'] = 'connecting';
+  private error: string | null = null;
+  private offsetMs = 0;
+  private readonly prefix: string;
+  private readonly stream: string;
+  private readonly token: string;
+  private readonly pending = new Set<string>();
+  private commands: Connection | undefined;
+  private follower: Connection | undefined;
+  private run = '';
+  private number = 0;
+  /** Its last entries may still be read. */
+  private readonly earlierRuns: string[] = [];
+  private isWriting = false;
+  private wroteMs = 0;
+  private refusedMs = 0;
+  private clockMs = 0;
+  /** What the store says it is. */
+  private found = '';
+  private isStopping = false;
+  /** Number of the last entry of each router's run. */
+  private readonly numbers = new Map<string, { run: string; number: number }>();
+
+  constructor(private readonly options: StoreOptions) {
+    this.prefix = `acsplit:{${options.group}}:${FORMAT}:row:`;
+    this.token = `acsplit:{${options.group}}:${FORMAT}:store`;
+    this.stream = `acsplit:{${options.group}}:${FORMAT}:changes`;
+    void this.keep();
+  }
+
+  get status(): StoreStatus {
+    const { state, error, offsetMs } = this;
+    return { address: this.options.settings.address, state, offsetMs: Math.round(offsetMs), error };
+  }
+
+  /** Undefined while its clock is not known. */
+  get offset(): number | undefined {
+    return this.clockMs > 0 ? this.offsetMs : undefined;
+  }
+
+  /** One of our own runs, at present. */
+  isRun(run: string): boolean {
+    return run === this.run || this.earlierRuns.includes(run);
+  }
+
+  publish(key: string): void {
+    // Until it is loaded nothing needs to wait: what it lacks is written then.
+    if (this.state === 'up') this.pending.add(key);
+  }
+
+  /** Writes what is pending, and the heartbeat. Call it often. */
+  tick(nowMs: number): void {
+    if (this.state !== 'up' || this.isWriting || nowMs < this.refusedMs) return;
+    if (this.pending.size === 0 && nowMs - this.wroteMs < HEARTBEAT_MS) return;
+    this.isWriting = true;
+    void this.write(nowMs)
+      .catch((error: Error) => this.refused(error))
+      .finally(() => (this.isWriting = false));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    if (this.state === 'up' && !this.isWriting) await this.write(Date.now()).catch(() => undefined);
+    this.drop();
+  }
+
+  /** Connects, again and again. */
+  private async keep(): Promise<void> {
+    let delayMs = FIRST_DELAY_MS;
+    while (!this.isStopping) {
+      try {
+        this.commands = await Connection.open(this.options.settings);
+        this.follower = await Connection.open(this.options.settings);
+        delayMs = FIRST_DELAY_MS;
+        await this.follow();
+      } catch (error) {
+        this.tell('connecting', (error as Error).message);
+      }
+      this.drop();
+      await new Promise((resolve) => setTimeout(resolve, delayMs).unref());
+      delayMs = Math.min(MAX_DELAY_MS, delayMs * 2);
+    }
+  }
+
+  private drop(): void {
+    this.commands?.close();
+    this.follower?.close();
+    this.commands = this.follower = undefined;
+  }
+
+  /** Until something fails. @throws Error */
+  private async follow(): Promise<never> {
+    for (;;) {
+      await this.lookAtClock();
+      let last = await this.load();
+      for (let isWhole = true; isWhole;) {
+        const reply = await this.askFollower([
+          'XREAD',
+          'COUNT',
+          MAX_ENTRIES,
+          'BLOCK',
+          BLOCK_MS,
+          'STREAMS',
+          this.stream,
+          last,
+        ]);
+        if (Date.now() - this.clockMs > CLOCK_MS) isWhole = await this.lookAtClock();
+        for (const [id, fields] of entriesIn(reply)) {
+          last = id;
+          if (!this.hear(id, fields)) isWhole = false;
+        }
+      }
+    }
+  }
+
+  /** @returns false when it is another store than before */
+  private async lookAtClock(): Promise<boolean> {
+    const before = Date.now();
+    const time = await this.ask(['TIME']);
+    const after = Date.now();
+    if (!Array.isArray(time)) throw new Error('what answers is no Valkey or Redis');
+    const storeMs = Number(time[0]) * 1000 + Number(time[1]) / 1000;
+    this.offsetMs = storeMs - (before + after) / 2;
+    this.clockMs = after;
+    // Nothing is on disk: a store that has lost its rows, however it did, has lost this as well.
+    await this.ask(['SET', this.token, randomBytes(12).toString('hex'), 'NX']);
+    const token = await this.ask(['GET', this.token]);
+    const isSame = token === this.found;
+    this.found = String(token);
+    return isSame;
+  }
+
+  /** Reads all rows. @returns the stream's last entry before that */
+  private async load(): Promise<string> {
+    const { options } = this;
+    this.tell('loading', this.error);
+    this.pending.clear();
+    this.numbers.clear();
+    this.earlierRuns.push(this.run);
+    if (this.earlierRuns.length > 8) this.earlierRuns.shift();
+    this.run = randomBytes(6).toString('hex');
+    this.number = 0;
+    const newest = await this.ask(['XREVRANGE', this.stream, '+', '-', 'COUNT', 1]);
+    const last = Array.isArray(newest) && Array.isArray(newest[0]) ? String(newest[0][0]) : '0-0';
+    const found = new Map<string, Row>();
+    let cursor = '0';
+    do {
+      const page = await this.ask(['SCAN', cursor, 'MATCH', `${escaped(this.prefix)}*`, 'COUNT', SCANNED], 10_000);
+      if (!Array.isArray(page) || !Array.isArray(page[1])) throw new Error('what answers is no Valkey or Redis');
+      cursor = String(page[0]);
+      const keys = page[1].map(String).filter((key) => key.startsWith(this.prefix));
+      if (keys.length === 0) continue;
+      const texts = await this.ask(['MGET', ...keys], 10_000);
+      keys.forEach((key, i) => {
+        const text = Array.isArray(texts) ? texts[i] : null;
+        const row = typeof text === 'string' ? this.read(key.slice(this.prefix.length), text) : undefined;
+        if (row !== undefined) found.set(row.key, row);
+      });
+    } while (cursor !== '0');
+    this.loads++;
+    const nowMs = Date.now();
+    // Only what the store lacks.
+    this.tell('up', null);
+    for (const row of options.rows.all()) {
+      const there = found.get(row.key);
+      if (row.deadlineMs > nowMs && (there === undefined || compare(row, there) > 0)) this.pending.add(row.key);
+    }
+    for (const row of found.values()) options.onRow(row);
+    options.onLoaded();
+    return last;
+  }
+
+  /** @returns false when entries are missing */
+  private hear(id: string, fields: readonly string[]): boolean {
+    const { options } = this;
+    const [, router, , run, , numberText, , hello] = fields;
+    const number = Number(numberText);
+    let json: { ready?: unknown; pause?: unknown; version?: unknown };
+    try {
+      json = JSON.parse(hello) as typeof json;
+    } catch {
+      options.onRefused(id, 'it is no entry of this format');
+      return true;
+    }
+    const lagMs = Math.max(0, Date.now() + this.offsetMs - Number(id.split('-')[0]));
+    const { ready, pause, version } = json;
+    const told = { ready: ready === true, pause: typeof pause === 'number' ? pause : 0, version: String(version) };
+    options.onGreeting({ router, run: router === options.router && run === this.run ? '' : run, ...told, lagMs });
+    for (let i = 8; i + 1 < fields.length; i += 2) {
+      if (fields[i] !== 'r') continue;
+      const space = fields[i + 1].indexOf(' ');
+      const row = this.read(fields[i + 1].slice(0, space), fields[i + 1].slice(space + 1));
+      if (row !== undefined) options.onRow(row);
+    }
+    const before = this.numbers.get(router);
+    this.numbers.set(router, { run, number });
+    // The first entry of a run that we follow from its start is the first one.
+    if (before === undefined) return true;
+    return before.run === run ? number <= before.number + 1 : number <= 1;
+  }
+
+  private read(key: string, text: string): Row | undefined {
+    const row = decodeRow(key, text, this.offsetMs);
+    if (typeof row !== 'string') return row;
+    this.options.onRefused(key, row);
+    return undefined;
+  }
+
+  private async write(nowMs: number): Promise<void> {
+    const { options, prefix, offsetMs } = this;
+    const keys: string[] = [];
+    const rows: (string | number)[] = [];
+    for (const key of this.pending) {
+      if (keys.length === MAX_ROWS) break;
+      keys.push(key);
+      const row = options.rows.get(key);
+      const lifeMs = Math.min(MAX_LIFE_MS, Math.ceil((row?.deadlineMs ?? 0) - nowMs));
+      if (row === undefined || lifeMs <= 0) continue;
+      rows.push(prefix + key, encodeRow(row, offsetMs), lifeMs);
+    }
+    const count = rows.length / 3;
+    const names = Array.from({ length: count }, (_, i) => rows[3 * i]);
+    const texts = Array.from({ length: count }, (_, i) => [rows[3 * i + 1], rows[3 * i + 2]]).flat();
+    // What changes meanwhile is written with the next call.
+    for (const key of keys) this.pending.delete(key);
+    const hello = JSON.stringify(options.greeting());
+    const words = [count + 1, this.stream, ...names, STREAM_ENTRIES, prefix.length + 1, options.router, this.run];
+    try {
+      await this.evaluate([...words, this.number + 1, hello, ...texts]);
+    } catch (error) {
+      for (const key of keys) this.pending.add(key);
+      throw error;
+    }
+    this.number++;
+    this.published += count;
+    this.wroteMs = Date.now();
+    if (this.error !== null) this.tell(this.state, null);
+  }
+
+  private async evaluate(words: readonly (string | number)[]): Promise<void> {
+    try {
+      await this.ask(['EVALSHA', WRITE_SHA, ...words]);
+    } catch (error) {
+      if (!(error instanceof StoreError) || !error.message.startsWith('NOSCRIPT')) throw error;
+      await this.ask(['EVAL', WRITE, ...words]);
+    }
+  }
+
+  /** A store that refuses to be written to may still be read. */
+  private refused(error: Error): void {
+    if (!(error instanceof StoreError)) return this.drop();
+    this.refusedMs = Date.now() + REFUSED_MS;
+    this.tell(this.state, error.message);
+  }
+
+  private ask(words: readonly (string | number)[], timeoutMs?: number): Promise<Reply> {
+    if (!this.commands) throw new Error('no connection');
+    return this.commands.ask(words, timeoutMs);
+  }
+
+  private askFollower(words: readonly (string | number)[]): Promise<Reply> {
+    if (!this.follower) throw new Error('no connection');
+    return this.follower.ask(words, BLOCK_MS + 3000);
+  }
+
+  private tell(state: StoreStatus['state'], error: string | null): void {
+    if (state === this.state && error === this.error) return;
+    this.state = state;
+    this.error = error;
+    this.options.onState(this.status);
+  }
+}
+
+/** `[id, fields]` of each entry that XREAD returns. */
+function entriesIn(reply: Reply): [string, string[]][] {
+  if (!Array.isArray(reply) || !Array.isArray(reply[0]) || !Array.isArray(reply[0][1])) return [];
+  return reply[0][1].map((entry) => {
+    const [id, fields] = entry as [string, string[] | null];
+    return [id, fields ?? []];
+  });
+}
+
+/** For MATCH, where braces mean nothing but some characters do. */
+function escaped(text: string): string {
+  return text.replace(/[*?[\]\\^]/g, '\\$&');
+}

@@ -1,0 +1,36 @@
+/** The worker's side of the cluster: what the tables tell goes out, what peers' rows say comes in between packets. */
+import { type SplitterState } from '../../splitter/memory/state';
+import { type ClusterRings } from '../shared/cluster-rings';
+import { ChangeFeed } from './change-feed';
+import { PeerIntake } from './peer-intake';
+
+export class ClusterLink {
+  feed: ChangeFeed | undefined;
+  private intake: PeerIntake | undefined;
+
+  constructor(private readonly rings: ClusterRings) {}
+
+  /** @param quiet tells listeners that what follows happened on another router */
+  follow(state: SplitterState, quiet: (isQuiet: boolean) => void): ChangeFeed {
+    const feed = new ChangeFeed(this.rings, state);
+    this.feed = feed;
+    this.intake = new PeerIntake(this.rings, state, feed, quiet);
+    return feed;
+  }
+
+  /** Before packets are decided. @param nowMs of the engine's clock @param wallMs ms since 1970 */
+  hear(nowMs: number, wallMs: number): void {
+    if (this.feed) this.feed.nowMs = wallMs;
+    this.intake?.take(nowMs, wallMs);
+  }
+
+  /** Between packets, some forty times a second. */
+  walk(): void {
+    this.feed?.walk();
+  }
+
+  /** After packets, or an operator's act. */
+  settle(): void {
+    this.feed?.publish();
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Takes entries over from another router of the cluster. They come without sequence numbers: until the server's next
+ * packet tells them, a RST or FIN of the CPE is forwarded and changes nothing (docs/decisions/proof.md). What this
+ * topology does not have is refused.
+ */
+import { type Address } from '../../packet/address';
+import { type ActivationElsewhere, Phase } from '../../tables/activated-cpes';
+import { FIN, RST, Seen, Word } from '../../tables/connection-row';
+import { type ConnectionTable } from '../../tables/connection-table';
+import { Cause } from '../../tables/flow-port';
+import { type Head, withoutReading } from '../decide/http-head';
+import { type FamilyState } from './family-state';
+import { ITMS, NOBODY } from './owners';
+import { PortClass } from './servers';
+
+/** What became of a row. */
+export const enum Taken {
+  Applied,
+  /** Not of this topology, or there is no room. */
+  Refused,
+  /** The entry has changed here since the row was sent on. */
+  Crossed,
+}
+
+export interface ConnectionElsewhere {
+  cpe: Address;
+  cpePort: number;
+  /** The port that the CPE sees. */
+  port: number;
+  /** Owner id; NOBODY: unknown here. */
+  owner: number;
+  isn: number;
+  /** Bits of Seen: Answer, Accepted, FINs, RSTs, Remapped. */
+  seen: number;
+  scales: number;
+  head: Head;
+  /** Of a Connection Request. */
+  ownPort: number;
+  tag: number;
+  /** ms; 0: the connection is gone. */
+  remainingMs: number;
+  /** Changes of ours that the sender knew: a later one wins. */
+  known: number;
+}
+
+const HEAD_SHIFT = 8;
+
+export class PeerRows {
+  constructor(private readonly state: FamilyState) {}
+
+  report(row: ConnectionElsewhere): Taken {
+    const { reportConnections: reports, servers } = this.state;
+    if (row.owner === ITMS || servers.portClass(row.port) !== PortClass.Report) return Taken.Refused;
+    return this.connection(reports, row, () =>
+      reports.makeRoom(row.cpe) ? reports.open(row.cpe, row.cpePort, row.port, row.owner, row.isn) : -1,
+    );
+  }
+
+  request(row: ConnectionElsewhere): Taken {
+    const { connectionRequests: requests, servers } = this.state;
+    if (!servers.isRequestPort(row.cpePort) || servers.portClass(row.port) !== PortClass.Other) return Taken.Refused;
+    const visiblePort = (row.seen & Seen.Remapped) !== 0 ? row.port : undefined;
+    return this.connection(requests, row, () => {
+      const { cpe, cpePort, ownPort, owner, tag } = row;
+      const elsewhere = requests.peekOwned(cpe, cpePort, ownPort, owner, tag);
+      if (elsewhere >= 0 && requests.visiblePort(elsewhere) !== row.port) requests.remove(elsewhere, Cause.Peer);
+      if (!requests.makeRoom(cpe)) return -1;
+      return requests.adopt(cpe, cpePort, ownPort, visiblePort, owner, tag, row.isn);
+    });
+  }
+
+  activation(cpe: Address, entry: ActivationElsewhere, known: number): Taken {
+    const { activatedCpes, servers } = this.state;
+    const slot = activatedCpes.find(cpe);
+    if (slot >= 0 && isLater(activatedCpes.toldAt(slot), known)) return Taken.Crossed;
+    if (entry.phase === Phase.None && entry.askedMs < 0) {
+      if (slot >= 0) activatedCpes.table.remove(slot, Cause.Peer);
+      return Taken.Applied;
+    }
+    const isOfCollector = entry.phase === Phase.None || (entry.owner > ITMS && servers.isConfigured(entry.owner));
+    if (!servers.isCpe(cpe) || !isOfCollector) return Taken.Refused;
+    return activatedCpes.follow(cpe, entry) < 0 ? Taken.Refused : Taken.Applied;
+  }
+
+  private connection(entries: ConnectionTable, row: ConnectionElsewhere, open: () => number): Taken {
+    let slot = entries.find(row.cpe, row.cpePort, row.port);
+    if (slot >= 0 && isLater(entries.word(slot, Word.Told), row.known)) return Taken.Crossed;
+    const isSame = slot >= 0 && entries.isn(slot) === row.isn && entries.owner(slot) === row.owner;
+    if (row.remainingMs <= 0) {
+      if (slot >= 0) entries.remove(slot, Cause.Peer);
+      return Taken.Applied;
+    }
+    const { servers } = this.state;
+    if (row.owner === NOBODY || !servers.isConfigured(row.owner) || !servers.isCpe(row.cpe)) return Taken.Refused;
+    if (!isSame) {
+      if (slot >= 0) entries.remove(slot, Cause.Peer);
+      slot = open();
+      if (slot < 0) return Taken.Refused;
+      this.begin(entries, slot, row);
+      entries.begunElsewhere(slot);
+      if (!entries.isCarried(slot)) {
+        entries.remove(slot, Cause.NotCarried);
+        return Taken.Refused;
+      }
+    }
+    const accepted = entries.has(slot, Seen.Learned) ? 0 : row.seen & Seen.Accepted;
+    entries.followElsewhere(slot, (row.seen & (Seen.Answer | FIN | RST)) | accepted, row.remainingMs);
+    return Taken.Applied;
+  }
+
+  /** What the connection's first packets would have set, as far as it is known. */
+  private begin(entries: ConnectionTable, slot: number, { isn, seen, scales, head }: ConnectionElsewhere): void {
+    entries.setWord(slot, Word.Marks, scales | (withoutReading(head) << HEAD_SHIFT));
+    if ((seen & (Seen.Answer | Seen.Accepted)) !== 0) return;
+    // Only its SYN has passed. Word.OwnPort of a Connection Request is not among these words.
+    const next = (isn + 1) | 0;
+    if (entries === this.state.connectionRequests) return entries.setWord(slot, Word.ServerNext, next);
+    entries.setWord(slot, Word.CpeNext, next);
+    entries.setWord(slot, Word.Since, entries.table.tick);
+    entries.mark(slot, Seen.Waiting);
+  }
+}
+
+/** A change of ours, by its number, that the sender of a row did not know. */
+function isLater(told: number, known: number): boolean {
+  return told !== 0 && ((told - known) | 0) > 0;
+}
