@@ -116,6 +116,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove hostile-cpe': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove mutants': 'takes 45 minutes',
   'npm run prove instances': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove upgrade': 'takes minutes, and the history of the repository',
   'npm run prove NAME': 'a synopsis',
   'npm run prove': 'test/prove/proofs.test.ts lists the proofs',
   'npm version --no-git-tag-version VERSION': 'changes the checkout',

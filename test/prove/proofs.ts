@@ -11,6 +11,7 @@ import { instances } from './instances';
 import { keepalived } from './keepalived';
 import { routers } from './routers';
 import { untouched } from './untouched';
+import { upgrade } from './upgrade';
 import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
 import { mutants } from './mutants';
 import { fuzz, loads, plantedBugs, simulation } from './simulated';
@@ -32,6 +33,7 @@ export const PROOFS: readonly Proof[] = [
   soak,
   races,
   systemd,
+  upgrade,
   firewalls,
   untouched,
   direct,

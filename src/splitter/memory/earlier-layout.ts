@@ -128,8 +128,10 @@ class Adoption {
     return this.each(from, (slot, cpe, ports) => {
       const owner = from.state(slot) >>> OWNER_SHIFT;
       const tag = servers.isConfigured(owner) ? servers.tagOf(servers.addressTagged(owner, 0)) : 0;
-      const visiblePort = (from.state(slot) & REMAPPED) === 0 ? undefined : ports & 0xffff;
-      const ownPort = from.value(slot, OWN_PORT_AT) & 0xffff;
+      const isRemapped = (from.state(slot) & REMAPPED) !== 0;
+      const visiblePort = isRemapped ? ports & 0xffff : undefined;
+      // 0.1.0 noted a server's own port only where it differs from the visible one.
+      const ownPort = (isRemapped ? from.value(slot, OWN_PORT_AT) : ports) & 0xffff;
       const isn = from.value(slot, ISN_AT);
       const opened = connectionRequests.adopt(cpe, ports >>> 16, ownPort, visiblePort, owner, tag, isn);
       if (opened >= 0) connectionRequests.mark(opened, seenIn(from, slot));

@@ -65,6 +65,17 @@ test('a Connection Request keeps its changed port, in both directions', () => {
   expect(rig.cpe('SYN+ACK', accepted)).toBe('to c2:50001: answer-to-owner');
 });
 
+test('a Connection Request that is under way goes on, whoever speaks first', () => {
+  const ports = { cpe: '10.1.7.2', port: 50_001, cpePort: CPE_PORT };
+  const answer = { ...ports, sequence: 9000, acknowledgement: 3001, payload: 'HTTP/1.1 200 OK\r\n\r\n' };
+  // It reaches the server, and arms nothing: its numbers are not known yet.
+  expect(adopted().rig.cpe('DATA', answer)).toBe('to c2: answer-unproven');
+  const { rig } = adopted();
+  const request = { ...ports, sequence: 3001, acknowledgement: 9000, payload: 'GET / HTTP/1.1\r\n\r\n' };
+  expect(rig.from('c2', 'DATA', request)).toBe('as acs: request-followed');
+  expect(rig.cpe('DATA', { ...answer, acknowledgement: 3019 })).toBe('to c2: answer-to-owner');
+});
+
 test('a session in grace may continue', () => {
   expect(adopted().rig.cpe('SYN', { cpe: '10.1.7.3', cpePort: 40_009 })).toBe('to c1: diverted-in-grace');
 });
