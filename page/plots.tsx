@@ -17,7 +17,8 @@ interface PlotProps {
 }
 
 const HEIGHT = 150;
-const HOUR_S = 3600;
+/** The least that is shown: an engine that has just started would be a line at the edge of an hour. */
+const LEAST_S = 600;
 
 function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -74,7 +75,7 @@ export function Plot({ title, timeMs, lines, say }: PlotProps) {
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
         scales: {
-          x: { range: (_plot, least, most) => [Math.min(least, most - HOUR_S), most] },
+          x: { range: (_plot, least, most) => [Math.min(least, most - LEAST_S), most] },
           y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] },
         },
         axes: axes(),

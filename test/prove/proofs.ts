@@ -9,6 +9,7 @@ import { habits, requestHabits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
 import { keepalived } from './keepalived';
+import { page } from './page';
 import { routers } from './routers';
 import { untouched } from './untouched';
 import { upgrade } from './upgrade';
@@ -40,6 +41,7 @@ export const PROOFS: readonly Proof[] = [
   instances,
   keepalived,
   routers,
+  page,
   doctor,
   habits,
   requestHabits,

@@ -7,6 +7,7 @@ const ROOT = join(__dirname, '..', '..');
 const COMMANDS = 'src/cli/commands';
 const PAGES = [
   'README.md',
+  'README.zh-CN.md',
   'CONTRIBUTING.md',
   'iptables/README.md',
   ...markdown('docs'),
