@@ -178,11 +178,14 @@ function testsOf(alert: string, docs?: string): object[] {
   const found: Labels = { ...(isSummed ? { job: OF.job } : OF), ...labels };
   const fill = (text: string) =>
     text.replace(/\{\{ \$labels\.(\w+) \}\}/g, (_, label: string) => found[label] ?? `no ${label}`);
-  const { summary, runbook_url: url } = rule.annotations;
+  const { summary, summary_zh: chinese, runbook_url: url } = rule.annotations;
   const base = docs ?? 'file:///usr/share/doc/acsplit/docs';
   const expected = {
     exp_labels: { ...rule.labels, ...found },
-    exp_annotations: { summary: fill(summary), runbook_url: url.replace(/\{\{ or .*? \}\}/, base) },
+    exp_annotations: {
+      ...{ summary: fill(summary), summary_zh: fill(chinese) },
+      runbook_url: url.replace(/\{\{ or .*? \}\}/, base),
+    },
   };
   const one = (name: string, series: string[], alerts: object[]) => ({
     name: `${alert} ${name}`,

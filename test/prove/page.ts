@@ -22,14 +22,13 @@ async function prove(say: (line: string) => void): Promise<Findings> {
   // 10.1.0.0/16 holds 65 536 CPEs: the other entries are of addresses that only the table knows.
   for (let n = 0; n < ENTRIES; n++) splitter.activate(Int32Array.of(0x0a010000 + n), 'c1', 0);
   say(`${splitter.tables.activatedCpes.count} entries`);
-  let stand: Awaited<ReturnType<typeof openStand>> | undefined;
   let received = 0;
   const status = () => statusOf({ packets: { ...statusOf().packets, received: (received += 1000) } });
-  stand = await openStand({ look: () => splitter, status });
+  const stand = await openStand({ look: () => splitter, status });
   let n = 0;
   const timer = setInterval(() => {
     for (const end = n + (EVENTS_A_MINUTE * TICK_MS) / 60_000; n < end; n++)
-      stand?.events.push(event(n, { timeMs: Date.now() }));
+      stand.events.push(event(n, { timeMs: Date.now() }));
   }, TICK_MS);
   const browser = await openBrowser();
   try {

@@ -8,7 +8,7 @@ export interface AlertRule {
   expr: string;
   for?: string;
   labels: { severity: string };
-  annotations: { summary: string; runbook_url: string };
+  annotations: { summary: string; summary_zh: string; runbook_url: string };
 }
 
 export const ALERTS_FILE = join(__dirname, '../../docs/alerts.yaml');
