@@ -1,13 +1,14 @@
 /**
  * Rows as text, format `v1`: `GENERATION STEP REFRESH ROUTER JSON`, where JSON has the deadline `d` and the fields. What
- * a later version adds to the fields is kept and passed on. Whoever can write to a store writes rows, so everything is
- * checked. Times are in the store's clock; `offsetMs` is what it is ahead of ours.
+ * a later version adds to the fields is kept and passed on. Anybody who can write to a store can write rows, so everything
+ * is checked. Times are in the store's clock; `offsetMs` is what it is ahead of ours.
  */
 import { parseKey, PAUSE_KEY } from './key';
 import { type Fields, Kind, kindOf, type Row } from './row';
 
 export const FORMAT = 'v1';
 const MAX_CHARACTERS = 4096;
+const MAX_KEY_CHARACTERS = 64;
 const MAX_STEP = 15;
 const HEADER = /^(\d{1,16}) (\d{1,2}) (\d{1,9}) ([\w.-]{1,31}) \{/;
 /** Fields that are times. 0 means never. */
@@ -25,7 +26,7 @@ export function encodeRow({ generation, step, refresh, router, deadlineMs, field
 
 /** The row; why there is none: one line. */
 export function decodeRow(key: string, text: string, offsetMs: number): Row | string {
-  if (text.length > MAX_CHARACTERS) return 'it is too long';
+  if (text.length > MAX_CHARACTERS || key.length > MAX_KEY_CHARACTERS) return 'it is too long';
   const header = HEADER.exec(text);
   if (header === null) return 'it is no row of this format';
   const [head, generation, step, refresh, router] = header;

@@ -29,6 +29,8 @@ export interface Tallies {
   conflicts: number;
   /** Rows of peers that were newer than ours. */
   merged: number;
+  /** Rows for which there was no room. */
+  refused: number;
 }
 
 interface Entry extends Row {
@@ -38,16 +40,24 @@ interface Entry extends Row {
 
 /** A prolongation below this is not published. */
 export const REFRESH_MS = 60_000;
+/** Rows that a router keeps, unless its tables are smaller: some 400 MB. */
+export const MOST_ROWS = 1_000_000;
+/** Of a row's life: somebody may write any deadline into a store. */
+const MOST_LIFE_MS = 400 * 86_400_000;
 /** How long the end of an entry is remembered: longer than any row is on its way. */
 export const ENDED_LIFE_MS = 120_000;
 
 export class Rows {
-  readonly tallies: Tallies = { overtaken: 0, conflicts: 0, merged: 0 };
+  readonly tallies: Tallies = { overtaken: 0, conflicts: 0, merged: 0, refused: 0 };
   private readonly rows = new Map<string, Entry>();
   private readonly dirty = new Set<string>();
   private sweeper: IterableIterator<[string, Entry]> | undefined;
 
-  constructor(private readonly router: string) {}
+  /** @param limit rows of peers; our own may be as many again */
+  constructor(
+    private readonly router: string,
+    private readonly limit = MOST_ROWS,
+  ) {}
 
   /** Of this router. */
   get name(): string {
@@ -79,7 +89,8 @@ export class Rows {
     if (row.deadlineMs <= nowMs) return undefined;
     const known = this.rows.get(row.key);
     if (known === undefined) {
-      this.take(row, undefined);
+      if (this.rows.size < this.limit) this.take(row, nowMs);
+      else this.tallies.refused++;
       return undefined;
     }
     const order = compare(row, known);
@@ -89,7 +100,7 @@ export class Rows {
       this.tallies.conflicts++;
       if (bornOf(known) < bornOf(row)) return this.reassert(known, row);
     }
-    this.take(row, known.handed);
+    this.take(row, nowMs);
     return undefined;
   }
 
@@ -100,6 +111,10 @@ export class Rows {
    */
   change(change: LocalChange, clockMs: number): Row | undefined {
     const known = this.rows.get(change.key);
+    if (known === undefined && this.rows.size >= 2 * this.limit) {
+      this.tallies.refused++;
+      return undefined;
+    }
     if (known === undefined) return this.publish(change, Math.max(1, Math.floor(clockMs)), 0, {});
     const isConcurrent = known.router !== this.router && !hasTaken(known, change.applied);
     const next = Math.max(known.generation + 1, Math.floor(clockMs));
@@ -189,10 +204,10 @@ export class Rows {
     return undefined;
   }
 
-  private take(row: Row, handed: number | undefined): void {
-    // Numbered afresh when it is handed over: until then, our changes are older.
-    this.rows.set(row.key, { ...row, handed: undefined });
-    void handed;
+  private take(row: Row, nowMs: number): void {
+    // It has a number once it is handed over: until then, our changes are older.
+    const deadlineMs = Math.min(row.deadlineMs, nowMs + MOST_LIFE_MS);
+    this.rows.set(row.key, { ...row, deadlineMs, handed: undefined });
     this.tallies.merged++;
     this.dirty.add(row.key);
   }

@@ -24,8 +24,11 @@ const SWEPT = 500;
 const NAMES_MS = 1000;
 /** A router is ready without a store after that. */
 const ALONE_MS = 10_000;
+/** One store alone is enough after that. */
+const STORE_MS = 3000;
 /** A peer that says nothing for so long is not there. */
 const PEER_MS = 5000;
+const MAX_PEERS = 64;
 const FORGET_PEER_MS = 600_000;
 /** How long an act waits for the other routers. */
 const CONFIRM_MS = 1500;
@@ -34,6 +37,7 @@ const REFUSED_LOG_MS = 60_000;
 
 interface Peer extends Greeting {
   seenMs: number;
+  isHeard: boolean;
 }
 
 interface Act {
@@ -145,13 +149,10 @@ export class ClusterMember {
     const nowMs = Date.now();
     if (greeting.router !== this.rows.name) {
       const before = this.peers.get(greeting.router);
-      if (before === undefined || nowMs - before.seenMs > PEER_MS) this.logPeer(greeting.router, 'is heard');
-      this.peers.set(greeting.router, { ...greeting, seenMs: nowMs });
-    } else if (
-      greeting.run !== '' &&
-      !this.stores.some((store) => store.isRun(greeting.run)) &&
-      nowMs - this.namesakeLogMs > REFUSED_LOG_MS
-    ) {
+      if (before === undefined && this.peers.size >= MAX_PEERS) return;
+      if (before?.isHeard !== true) this.logPeer(greeting.router, 'is heard');
+      this.peers.set(greeting.router, { ...greeting, seenMs: nowMs, isHeard: true });
+    } else if (!this.stores.some((store) => store.isRun(greeting.run)) && nowMs - this.namesakeLogMs > REFUSED_LOG_MS) {
       this.namesakeLogMs = nowMs;
       const message = `another router of the group has our name "${greeting.router}": give each its own cluster.name`;
       this.tell({ kind: 'log', level: 'error', message, details: {} });
@@ -237,12 +238,16 @@ export class ClusterMember {
     rings.rows.publish();
   }
 
-  /** Everything that a store has is in our tables; or no store answers. */
+  /**
+   * Everything that the stores have is in our tables; or no store answers. Our own may have started with us and be empty,
+   * while another knows more: it is waited for a little.
+   */
   private hasJoined(nowMs: number): boolean {
-    const isDone = this.hasLoaded && this.rows.waiting.size === 0 && this.rings.rows.waiting === 0;
-    const isAlone =
-      nowMs - this.startedMs > ALONE_MS && this.stores.every(({ status }) => status.state === 'connecting');
-    return isDone || isAlone;
+    const states = this.stores.map(({ status }) => status.state);
+    const spentMs = nowMs - this.startedMs;
+    if (!this.hasLoaded) return spentMs > ALONE_MS && states.every((state) => state === 'connecting');
+    if (states.includes('loading') || (states.includes('connecting') && spentMs < STORE_MS)) return false;
+    return this.rows.waiting.size === 0 && this.rings.rows.waiting === 0;
   }
 
   private confirm(nowMs: number): void {
@@ -261,7 +266,10 @@ export class ClusterMember {
   private lookAtPeers(nowMs: number): void {
     for (const [name, peer] of this.peers) {
       const silentMs = nowMs - peer.seenMs;
-      if (silentMs > PEER_MS && silentMs <= PEER_MS + TICK_MS * 2) this.logPeer(name, 'is no longer heard');
+      if (silentMs > PEER_MS && peer.isHeard) {
+        peer.isHeard = false;
+        this.logPeer(name, 'is no longer heard');
+      }
       if (silentMs > FORGET_PEER_MS) this.peers.delete(name);
     }
   }
@@ -289,7 +297,7 @@ export class ClusterMember {
       stores: this.stores.map(({ status }) => status),
       rows: this.rows.size,
       published: this.stores.reduce((sum, { published }) => Math.max(sum, published), 0),
-      refused: this.refused + tallies[Tally.Refused],
+      refused: this.refused + this.rows.tallies.refused + tallies[Tally.Refused],
       applied: tallies[Tally.Applied],
       ...{ overtaken, conflicts },
       lost: tallies[Tally.Lost],

@@ -14,7 +14,11 @@ export class StoreError extends Error {}
 
 const MAX_WAITING = 64;
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
-const CONNECT_MS = 3000;
+const MAX_ELEMENTS = 1_000_000;
+/** Lists in lists: XREAD's answer has four. */
+const MAX_DEPTH = 6;
+/** Below TCP's second SYN: a link that has just come up loses the first. */
+const CONNECT_MS = 900;
 const ANSWER_MS = 3000;
 
 interface Waiting {
@@ -159,7 +163,7 @@ export class Reader {
     return reply;
   }
 
-  private read(): Reply | undefined {
+  private read(depth = 0): Reply | undefined {
     const end = this.bytes.indexOf('\r\n', this.at);
     if (end < 0) return this.lacks(this.bytes.length + 1);
     const line = this.bytes.toString('utf8', this.at + 1, end);
@@ -175,7 +179,7 @@ export class Reader {
       case '$':
         return this.readText(numberIn(line));
       case '*':
-        return this.readList(numberIn(line));
+        return this.readList(numberIn(line), depth + 1);
       default:
         throw new Error('what answers is no Valkey or Redis');
     }
@@ -183,6 +187,7 @@ export class Reader {
 
   private readText(length: number): string | null | undefined {
     if (length < 0) return null;
+    if (length > MAX_REPLY_BYTES) throw new Error('an answer without end');
     const end = this.at + length;
     if (this.bytes.length < end + 2) return this.lacks(end + 2);
     const text = this.bytes.toString('utf8', this.at, end);
@@ -190,11 +195,12 @@ export class Reader {
     return text;
   }
 
-  private readList(length: number): Reply[] | null | undefined {
+  private readList(length: number, depth: number): Reply[] | null | undefined {
     if (length < 0) return null;
+    if (length > MAX_ELEMENTS || depth > MAX_DEPTH) throw new Error('an answer without end');
     const list: Reply[] = [];
     for (let i = 0; i < length; i++) {
-      const one = this.read();
+      const one = this.read(depth);
       if (one === undefined) return undefined;
       list.push(one);
     }

@@ -6,7 +6,7 @@
  * store lacks is written. Repeating is harmless.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { decodeRow, encodeRow, FORMAT } from '../../cluster/codec';
+import { decodeRow, encodeRow, FORMAT, isName } from '../../cluster/codec';
 import { compare, type Row } from '../../cluster/row';
 import { type StoreSettings, type StoreStatus } from '../shared/cluster-protocol';
 import { Connection, type Reply, StoreError } from './resp';
@@ -14,7 +14,7 @@ import { Connection, type Reply, StoreError } from './resp';
 const HEARTBEAT_MS = 1000;
 const CLOCK_MS = 10_000;
 const FIRST_DELAY_MS = 100;
-const MAX_DELAY_MS = 3000;
+const MAX_DELAY_MS = 500;
 /** Between two attempts to write to a store that refuses: it may be out of memory. */
 const REFUSED_MS = 1000;
 /** Rows of one call. */
@@ -24,6 +24,10 @@ const MAX_ENTRIES = 500;
 const STREAM_ENTRIES = 20_000;
 const BLOCK_MS = 2000;
 const SCANNED = 1000;
+/** Of one group. */
+const MAX_ROUTERS = 64;
+/** Between two loads, for whatever reason. */
+const LOAD_MS = 1000;
 /** Of a row, in a store; a row without a life would stay for ever. */
 const MAX_LIFE_MS = 400 * 86_400_000;
 
@@ -86,6 +90,7 @@ export interface StoreOptions {
 export class Store {
   published = 0;
   loads = 0;
+  private loadedMs = 0;
   private state: StoreStatus['state'] = 'connecting';
   private error: string | null = null;
   private offsetMs = 0;
@@ -180,6 +185,7 @@ export class Store {
   private async follow(): Promise<never> {
     for (;;) {
       await this.lookAtClock();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, this.loadedMs + LOAD_MS - Date.now())));
       let last = await this.load();
       for (let isWhole = true; isWhole;) {
         const reply = await this.askFollower([
@@ -221,7 +227,7 @@ export class Store {
   /** Reads all rows. @returns the stream's last entry before that */
   private async load(): Promise<string> {
     const { options } = this;
-    this.tell('loading', this.error);
+    this.tell('loading', null);
     this.pending.clear();
     this.numbers.clear();
     this.earlierRuns.push(this.run);
@@ -246,7 +252,7 @@ export class Store {
       });
     } while (cursor !== '0');
     this.loads++;
-    const nowMs = Date.now();
+    const nowMs = (this.loadedMs = Date.now());
     // Only what the store lacks.
     this.tell('up', null);
     for (const row of options.rows.all()) {
@@ -261,19 +267,15 @@ export class Store {
   /** @returns false when entries are missing */
   private hear(id: string, fields: readonly string[]): boolean {
     const { options } = this;
-    const [, router, , run, , numberText, , hello] = fields;
-    const number = Number(numberText);
-    let json: { ready?: unknown; pause?: unknown; version?: unknown };
-    try {
-      json = JSON.parse(hello) as typeof json;
-    } catch {
-      options.onRefused(id, 'it is no entry of this format');
+    const entry = readEntry(fields);
+    const isKnown = entry !== undefined && this.numbers.has(entry.router);
+    if (entry === undefined || (!isKnown && this.numbers.size >= MAX_ROUTERS)) {
+      options.onRefused(id, entry === undefined ? 'it is no entry of this format' : 'there are too many routers');
       return true;
     }
+    const { router, run, number, told } = entry;
     const lagMs = Math.max(0, Date.now() + this.offsetMs - Number(id.split('-')[0]));
-    const { ready, pause, version } = json;
-    const told = { ready: ready === true, pause: typeof pause === 'number' ? pause : 0, version: String(version) };
-    options.onGreeting({ router, run: router === options.router && run === this.run ? '' : run, ...told, lagMs });
+    options.onGreeting({ router, run, ...told, lagMs });
     for (let i = 8; i + 1 < fields.length; i += 2) {
       if (fields[i] !== 'r') continue;
       const space = fields[i + 1].indexOf(' ');
@@ -356,6 +358,25 @@ export class Store {
     this.state = state;
     this.error = error;
     this.options.onState(this.status);
+  }
+}
+
+/** What an entry says before its rows; undefined for what is none. */
+function readEntry(fields: readonly string[]) {
+  const [, router, , run, , numberText, , hello] = fields;
+  const number = Number(numberText);
+  if (hello === undefined || !isName(router) || !/^[0-9a-f]{1,32}$/.test(run) || !Number.isSafeInteger(number))
+    return undefined;
+  try {
+    const { ready, pause, version } = JSON.parse(hello) as Record<string, unknown>;
+    const isVersion = typeof version === 'string' && /^[\w.+-]{1,32}$/.test(version);
+    const told = {
+      ...{ ready: ready === true, pause: typeof pause === 'number' ? pause : 0 },
+      version: isVersion ? version : 'unknown',
+    };
+    return { router, run, number, told };
+  } catch {
+    return undefined;
   }
 }
 

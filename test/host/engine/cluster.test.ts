@@ -1,4 +1,9 @@
 /** Routers of a cluster with real stores: redis-server on sockets of their own, no packet queue. */
+import { once } from 'node:events';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ClusterMember } from '../../../src/engine/cluster/member';
 import { type ClusterReport, type FromCluster, type StoreSettings } from '../../../src/engine/shared/cluster-protocol';
 import { ClusterRings } from '../../../src/engine/shared/cluster-rings';
@@ -126,4 +131,127 @@ test('two routers, two stores: activations and sessions cross; a store dies; a t
   await stores[1]!.kill();
   b.rig.from('c1', 'RST');
   await holds(() => expect(a.rig.report()).toBe('reset c1'));
+});
+
+test('a router that was away returns with old rows: what happened meanwhile stands', async () => {
+  const stores = [await redis()];
+  const [a, b] = [router('a', stores), router('b', stores)];
+  await ready(a, b);
+  a.rig.wake('c1').divert('c1');
+  a.rig.activate('c2', '10.1.7.2');
+  await holds(() => expect([b.rig.report(), b.rig.activation('10.1.7.2')]).toEqual(['established c1', 'armed c2']));
+  await a.member.stop();
+  b.rig.from('c1', 'RST');
+  b.rig.cpe('SYN', { cpe: '10.1.7.2', sequence: 9 });
+  b.rig.activate('c1', '10.1.7.3');
+  // Of a router that is alone: it tells when it is back.
+  a.rig.activate('c2', '10.1.7.4');
+  await holds(() => expect(stores[0]!.cli('GET', 'acsplit:{g}:v1:row:ac/10.1.7.3')).toContain('c1'));
+  a.member = a.join();
+  await ready(a);
+  await holds(() => expect([a.rig.report(), a.rig.report(40001, '10.1.7.2')]).toEqual(['reset c1', 'unanswered c2']));
+  await holds(() =>
+    expect([a.rig.activation('10.1.7.3'), b.rig.activation('10.1.7.4')]).toEqual(['armed c1', 'armed c2']),
+  );
+});
+
+test('hostile rows and entries are refused and counted; another group and another format are not seen', async () => {
+  const store = await redis();
+  const a = router('a', [store]);
+  await ready(a);
+  const row = (key: string, text: string) => store.cli('SET', `acsplit:{g}:v1:row:${key}`, text);
+  const entry = (...fields: string[]) => store.cli('XADD', 'acsplit:{g}:v1:changes', '*', ...fields);
+  const good = `${Date.now()} 2 0 x {"d":${Date.now() + 60_000},"collector":"c1","phase":1,"grace":0,"cpePort":0,"port":0,"phaseAt":${Date.now()},"armedAt":${Date.now()},"askedAt":0,"sessionAt":0}`;
+  row('ac/10.1.7.1', 'nonsense');
+  row('ac/10.1.7.1/2', good);
+  row('ac/10.1.7.5', good.replace('"c1"', '"nobody"'));
+  row('ac/192.0.2.1', good);
+  store.cli('SET', 'acsplit:{other}:v1:row:ac/10.1.7.7', good);
+  store.cli('SET', 'acsplit:{g}:v2:row:ac/10.1.7.7', good);
+  entry('nonsense', 'x');
+  entry('p', 'x\u001b[2J', 'u', 'ab', 'n', '1', 'h', '{}');
+  entry('p', 'x', 'u', 'ab', 'n', 'many', 'h', '{}');
+  entry(
+    'p',
+    'x',
+    'u',
+    'ab',
+    'n',
+    '1',
+    'h',
+    '{"version":"\\u001b[2J"}',
+    'r',
+    `ac/10.1.7.8 ${good}`,
+    'r',
+    'rp/x 1',
+    'z',
+    '1',
+  );
+  await holds(() => expect(a.rig.activation('10.1.7.8')).toBe('armed c1'));
+  expect(a.report.peers).toMatchObject([{ name: 'x', version: 'unknown' }]);
+  expect(a.report.refused).toBe(4);
+  const b = router('b', [store]);
+  await ready(b);
+  // Two that are no rows, two that are not of this configuration.
+  await holds(() => expect(b.report.refused).toBeGreaterThanOrEqual(4));
+  expect(['10.1.7.1', '10.1.7.5', '10.1.7.7'].map((cpe) => b.rig.activation(cpe))).toEqual(['none', 'none', 'none']);
+  expect(b.lines.filter((line) => line.includes('refused'))).toHaveLength(1);
+});
+
+test('a store that is out of memory, or that stops, delays nothing for good', async () => {
+  const store = await redis();
+  const [a, b] = [router('a', [store]), router('b', [store])];
+  await ready(a, b);
+  store.cli('CONFIG', 'SET', 'maxmemory', '1');
+  a.rig.activate('c1');
+  await holds(() => expect(a.report.stores[0]!.error).toMatch(/OOM/));
+  store.cli('CONFIG', 'SET', 'maxmemory', '0');
+  await holds(() => expect(b.rig.activation()).toBe('armed c1'));
+  expect(a.report.stores[0]).toMatchObject({ state: 'up', error: null });
+  store.signal('SIGSTOP');
+  a.rig.activate('c2', '10.1.7.2');
+  await holds(() => expect(a.report.stores[0]!.error).toMatch(/no answer/));
+  store.signal('SIGCONT');
+  await holds(() => expect(b.rig.activation('10.1.7.2')).toBe('armed c2'));
+  expect(a.lines.join('\n')).toMatch(/store .* cannot be written to: OOM.*\n.*store .* cannot be used: no answer/s);
+});
+
+test('a wrong password, a server that is none, and no server at all: one line each', async () => {
+  const store = await redis('--requirepass', 'right');
+  const file = join(mkdtempSync(join(tmpdir(), 'acsplit-password-')), 'p');
+  writeFileSync(file, 'wrong\n');
+  const a = router('a', [store], { passwordFile: file });
+  await holds(() => expect(a.report.stores[0]!.error).toMatch(/^WRONGPASS/));
+  writeFileSync(file, 'right\n');
+  await ready(a);
+  expect(a.lines.filter((line) => line.includes('WRONGPASS'))).toHaveLength(1);
+  const odd = createServer((socket) =>
+    socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  ).listen(0, '127.0.0.1');
+  await once(odd, 'listening');
+  const { port } = odd.address() as { port: number };
+  const b = router('b', [store], { address: `127.0.0.1:${port}` });
+  await holds(() => expect(b.report.stores[0]!.error).toBe('what answers is no Valkey or Redis'));
+  odd.close();
+  await holds(() => expect(b.report.stores[0]!.error).toMatch(/ECONNREFUSED/));
+});
+
+test('a pause is one of all routers, and says who has confirmed', async () => {
+  const store = await redis();
+  const [a, b] = [router('a', [store]), router('b', [store])];
+  await ready(a, b);
+  await holds(() => expect([a.report.peers.length, b.report.peers.length]).toEqual([1, 1]));
+  a.member.pause(7, true);
+  await holds(() => expect(b.told).toContainEqual(expect.objectContaining({ kind: 'pause', paused: true, by: 'a' })));
+  const { generation } = b.told.find((message) => message.kind === 'pause') as { generation: number };
+  b.member.paused(generation);
+  await holds(() =>
+    expect(a.told).toContainEqual({
+      kind: 'confirmed',
+      id: 7,
+      confirmation: { confirmed: ['b'], missing: [], stores: 1 },
+    }),
+  );
+  const c = router('c', [store]);
+  await holds(() => expect(c.told).toContainEqual(expect.objectContaining({ kind: 'pause', paused: true, by: 'a' })));
 });
