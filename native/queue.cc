@@ -55,9 +55,10 @@ bool is_transient(int error) { return error == EAGAIN || error == ENOBUFS || err
 
 }  // namespace
 
-Queue::Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal)
+Queue::Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal, bool spins)
     : fd_(fd),
       first_queue_(first_queue),
+      spins_(spins),
       send_bytes_(send_limit(fd)),
       own_journal_(journal == nullptr ? journal_bytes(capacity) : 0),
       journal_(reinterpret_cast<Journal*>(journal == nullptr ? own_journal_.data() : journal)),
@@ -94,9 +95,10 @@ int Queue::receive_datagrams(size_t capacity, int flags) {
 
 Queue::Received Queue::receive(const Batch& batch, bool may_wait) {
   aim(batch);
-  const int64_t until = may_wait ? monotonic_us() + kMostSpinUs : 0;
-  int datagrams = receive_datagrams(batch.capacity, MSG_DONTWAIT);
-  while (datagrams < 0 && errno == EAGAIN && may_wait) {
+  const bool may_spin = may_wait && spins_;
+  const int64_t until = may_spin ? monotonic_us() + kMostSpinUs : 0;
+  int datagrams = receive_datagrams(batch.capacity, may_wait && !spins_ ? MSG_WAITFORONE : MSG_DONTWAIT);
+  while (datagrams < 0 && errno == EAGAIN && may_spin) {
     const bool is_last = monotonic_us() >= until;
     datagrams = receive_datagrams(batch.capacity, is_last ? MSG_WAITFORONE : MSG_DONTWAIT);
     if (is_last) break;

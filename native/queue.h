@@ -21,7 +21,8 @@ class Queue {
  public:
   // The caller keeps ownership of `fd`. The batch's region must outlive the calls of receive and send. `journal` must
   // outlive this object: journal_bytes(capacity) bytes, zeroed or from an earlier process; allocated here when nullptr.
-  Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal = nullptr);
+  // `spins`: see receive.
+  Queue(int fd, uint16_t first_queue, size_t capacity, uint8_t* journal = nullptr, bool spins = true);
 
   struct Received {
     size_t count;  // packets now in the batch
@@ -29,7 +30,7 @@ class Queue {
   };
 
   // Reads up to capacity datagrams into the slots and fills the columns, with every verdict undecided. With `may_wait`
-  // it polls for up to kMostSpinUs, then sleeps in the kernel until there is a datagram, for at most kMostWaitMs,
+  // it polls for up to kMostSpinUs if it spins, then sleeps in the kernel until there is a datagram, for at most kMostWaitMs,
   // rounded up to the kernel's tick.
   Received receive(const Batch& batch, bool may_wait = false);
 
@@ -81,6 +82,7 @@ class Queue {
 
   int fd_;
   uint16_t first_queue_;
+  bool spins_;
   size_t send_bytes_;
   size_t count_ = 0;
   size_t sent_ = 0;

@@ -30,7 +30,7 @@ VerdictLoop::VerdictLoop(const Napi::CallbackInfo& call) : Napi::ObjectWrap<Verd
   Napi::TypeError::New(call.Env(), std::string("VerdictLoop: ") + refusal).ThrowAsJavaScriptException();
 }
 
-// Reads { fd, firstQueue, region, capacity, onBatch, onError, journal? }; returns what is wrong with them, or nullptr.
+// Reads { fd, firstQueue, region, capacity, onBatch, onError, journal?, spins? }; returns what is wrong with them, or nullptr.
 // Types are checked by napi, since `instanceof` does not recognise objects of another realm.
 const char* VerdictLoop::configure(Napi::Object options) {
   Napi::Value fd = options.Get("fd");
@@ -40,8 +40,10 @@ const char* VerdictLoop::configure(Napi::Object options) {
   Napi::Value on_batch = options.Get("onBatch");
   Napi::Value on_error = options.Get("onError");
   Napi::Value journal = options.Get("journal");
+  Napi::Value spins = options.Get("spins");
   if (Env().IsExceptionPending()) return nullptr;  // a getter threw
   if (!fd.IsNumber() || !first.IsNumber() || !capacity.IsNumber()) return "fd, firstQueue and capacity must be numbers";
+  if (!spins.IsBoolean() && !spins.IsUndefined()) return "spins must be a boolean";
   if (!region.IsArrayBuffer()) return "region must be an ArrayBuffer";
   if (!on_batch.IsFunction() || !on_error.IsFunction()) return "onBatch and onError must be functions";
   const double slots = capacity.As<Napi::Number>().DoubleValue();
@@ -50,6 +52,7 @@ const char* VerdictLoop::configure(Napi::Object options) {
   if (!(number >= 0 && number <= 65535)) return "firstQueue must be from 0 to 65535";
   capacity_ = static_cast<size_t>(slots);
   first_queue_ = static_cast<uint16_t>(number);
+  spins_ = spins.IsUndefined() || spins.As<Napi::Boolean>().Value();
   Napi::ArrayBuffer memory = region.As<Napi::ArrayBuffer>();
   if (memory.ByteLength() < region_bytes(capacity_)) return "region is too small for the capacity";
   if (journal.IsArrayBuffer()) {
@@ -87,7 +90,7 @@ Napi::Value VerdictLoop::start(const Napi::CallbackInfo& call) {
   context_ = std::make_unique<Napi::AsyncContext>(env, "acsplit.verdicts");
   uint8_t* journal = nullptr;
   if (!journal_.IsEmpty()) journal = static_cast<uint8_t*>(journal_.Value().Data());
-  queue_ = std::make_unique<Queue>(poller_->fd(), first_queue_, capacity_, journal);
+  queue_ = std::make_unique<Queue>(poller_->fd(), first_queue_, capacity_, journal, spins_);
   Ref();  // a running loop must not be collected, even without references
   if (journal != nullptr) recover();
   return env.Undefined();

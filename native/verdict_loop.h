@@ -44,6 +44,7 @@ class VerdictLoop final : public Napi::ObjectWrap<VerdictLoop>, public Poller::O
 
   int fd_ = -1;
   uint16_t first_queue_ = 0;
+  bool spins_ = true;
   size_t capacity_ = 0;
   Napi::Reference<Napi::ArrayBuffer> region_;
   // Memory that outlives the process, if we were given any; its owner keeps it mapped.

@@ -141,6 +141,7 @@ test.each<[string, object, string]>([
   ['a view instead of the buffer', { region: new Uint8Array(200000) }, 'region must be an ArrayBuffer'],
   ['a shared buffer', { region: new SharedArrayBuffer(200000) }, 'region must be an ArrayBuffer'],
   ['a small region', { capacity: 3 }, 'region is too small for the capacity'],
+  ['spins that is no boolean', { spins: 1 }, 'spins must be a boolean'],
   ['no capacity', { capacity: 0 }, 'capacity must be from 1 to 1024'],
   ['a capacity that is no number', { capacity: Number.NaN }, 'capacity must be from 1 to 1024'],
   ['a queue beyond 16 bits', { firstQueue: 65536 }, 'firstQueue must be from 0 to 65535'],

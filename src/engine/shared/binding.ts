@@ -76,6 +76,8 @@ export interface NativeLoopOptions {
    * the batch that an earlier process had in hand when it died.
    */
   journal?: ArrayBuffer;
+  /** Polls for 40 µs before it sleeps. True if absent. */
+  spins?: boolean;
   /**
    * Called with the error that stopped the loop (syscall recvmmsg, sendmsg, poll), and once per kind of refused
    * verdict.

@@ -129,6 +129,8 @@ class Worker {
       region: addon.mapFile(FD.batch, 0, BATCH_MEMORY.regionBytes),
       journal: addon.mapFile(FD.batch, BATCH_MEMORY.journalAt, BATCH_MEMORY.journalBytes),
       capacity: BATCH_CAPACITY,
+      // Nothing that waits for an answer comes here then.
+      spins: !start.mirrors,
       onError: onLoopError,
     });
     tell({ kind: 'ready' });

@@ -29,6 +29,8 @@ export interface VerdictLoopOptions {
   journal?: ArrayBuffer;
   /** Packets per batch, 1 to 1024. */
   capacity?: number;
+  /** Polls for the next packet before it sleeps: a request is through sooner, and a core is busy for it. True if absent. */
+  spins?: boolean;
   /** Between two sweeps. */
   sweepIntervalMs?: number;
   /**
@@ -61,6 +63,7 @@ export function startVerdictLoop(options: VerdictLoopOptions): VerdictLoop {
     region,
     capacity,
     ...(options.journal === undefined ? {} : { journal: options.journal }),
+    spins: options.spins ?? true,
     // The addon has written the count into the batch's header.
     onBatch: (_count, nowMs) => splitter.decide(batch, nowMs),
     onError: options.onError ?? raiseUnlessVerdict,
