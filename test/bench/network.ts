@@ -2,16 +2,8 @@
 import { type ChildProcess } from 'node:child_process';
 import { figure, median, range, table } from './numbers';
 import { ACSPLIT, C, HAPROXY, KERNEL_NAT, NFT_CONNTRACK, NFT_STATELESS, type Peer, PEERS } from './peers';
-import { type Measured, type Mode, Rig } from './rig';
-
-type Figure = (measured: Measured) => number;
-
-interface Row {
-  mode: Mode;
-  name: string;
-  value: Figure;
-  isLowerBetter?: boolean;
-}
+import { type Mode } from './rig';
+import { type Row, Rounds, type Target } from './rounds';
 
 const MODES: readonly Mode[] = ['bulk', 'churn', 'flood', 'latency', 'story'];
 const ROWS: readonly Row[] = [
@@ -42,21 +34,21 @@ const END_TIMEOUT_MS = 5000;
 
 export interface NetworkResult {
   text: string;
-  targets: [string, string, string, boolean][];
+  targets: Target[];
 }
 
 export class NetworkBench {
-  /** Of every peer and mode, what the rounds gave; undefined where a round failed. */
-  private readonly results = new Map<string, (Measured | undefined)[]>();
   private readonly beyondTables: number[] = [];
-  private readonly failures: string[] = [];
+  private readonly measured: Rounds;
 
   constructor(
-    private readonly programs: string,
+    programs: string,
     private readonly rounds: number,
     private readonly closeRounds: number,
-    private readonly milliseconds: number,
-  ) {}
+    milliseconds: number,
+  ) {
+    this.measured = new Rounds(programs, rounds, milliseconds);
+  }
 
   async run(): Promise<NetworkResult> {
     for (let round = 0; round < this.rounds; round++) {
@@ -70,60 +62,16 @@ export class NetworkBench {
   }
 
   private async measure(peer: Peer, round: number, modes: readonly Mode[]): Promise<void> {
-    const rig = await Rig.open(this.programs);
-    let mode: Mode | 'start' = 'start';
-    try {
-      const running = await peer.start(rig);
-      for (mode of modes.filter((one) => peer.modes.includes(one))) {
-        this.of(peer.name, mode)[round] = await rig.load(mode, this.milliseconds, peer.targets, running?.pid);
-      }
-      if (peer.name === ACSPLIT) this.beyondTables.push(await beyondTables(running!));
-      process.stderr.write(`round ${round + 1}: ${peer.name}\n`);
-    } catch (error) {
-      const failure = `${peer.name}, ${mode}: ${(error as Error).message.split('\n')[0]}`;
-      this.failures.push(failure);
-      process.stderr.write(`round ${round + 1}: ${failure}\n`);
-    } finally {
-      await rig.close();
-    }
+    const ours = modes.filter((one) => peer.modes.includes(one));
+    const end = async (running: ChildProcess) => void this.beyondTables.push(await beyondTables(running));
+    await this.measured.measure(peer, round, ours, peer.name === ACSPLIT ? end : undefined);
   }
 
-  private of(peer: string, mode: Mode): (Measured | undefined)[] {
-    const key = `${peer} ${mode}`;
-    const known = this.results.get(key) ?? new Array<undefined>(this.rounds).fill(undefined);
-    this.results.set(key, known);
-    return known;
+  private ratios(): Target[] {
+    return TARGETS.map(([index, peer, target]) => this.measured.target(ACSPLIT, peer, ROWS[index], target));
   }
 
-  private values(peer: string, { mode, value }: Row): number[] {
-    return this.of(peer, mode).map((measured) => (measured ? value(measured) : NaN));
-  }
-
-  /** acsplit's figure by the peer's, of each round in which both were measured. */
-  private ratiosTo(peer: string, row: Row): number[] {
-    const theirs = this.values(peer, row);
-    return this.values(ACSPLIT, row)
-      .map((own, round) => own / theirs[round])
-      .filter(Number.isFinite);
-  }
-
-  private ratios(): NetworkResult['targets'] {
-    return TARGETS.map(([index, peer, target]) => {
-      const row = ROWS[index];
-      const ratios = this.ratiosTo(peer, row);
-      const ratio = median(ratios);
-      const isMet = row.isLowerBetter ? ratio <= target : ratio >= target;
-      const sign = row.isLowerBetter ? '≤' : '≥';
-      return [
-        `${row.name}: ${peer}`,
-        `${sign} ${target.toFixed(2)} ×`,
-        `${ratio.toFixed(2)} × (${range(ratios)})`,
-        isMet,
-      ];
-    });
-  }
-
-  private memory(): NetworkResult['targets'][number] {
+  private memory(): Target {
     const megabytes = median(this.beyondTables) / 1e6;
     return ['RSS beyond the tables', `≤ ${MOST_RSS_MB} MB`, `${figure(megabytes)} MB`, megabytes <= MOST_RSS_MB];
   }
@@ -132,25 +80,29 @@ export class NetworkBench {
     const finite = (values: number[]) => values.filter(Number.isFinite);
     const cells = PEERS.map((peer) => [
       peer.name,
-      ...ROWS.map((row) => figure(peer.modes.includes(row.mode) ? median(finite(this.values(peer.name, row))) : NaN)),
+      ...ROWS.map((row) =>
+        figure(peer.modes.includes(row.mode) ? median(finite(this.measured.values(peer.name, row))) : NaN),
+      ),
     ]);
     const lines = [
       table(['', ...ROWS.map(({ name }) => name)], cells),
       '',
       this.costs(),
-      ...this.failures.map((failure) => `Not measured in a round: ${failure}.`),
+      ...this.measured.failures.map((failure) => `Not measured in a round: ${failure}.`),
     ];
     return lines.join('\n');
   }
 
   /** What the peers' own processes took. */
   private costs(): string {
-    const story = this.of(ACSPLIT, 'story').filter((one) => one !== undefined);
+    const story = this.measured.of(ACSPLIT, 'story').filter((one) => one !== undefined);
     const share = median(story.map(({ cpuSeconds, all, done, seconds }) => ((cpuSeconds / all) * done) / seconds));
     const each = median(story.map(({ cpuSeconds, all }) => (cpuSeconds / all) * 1e6));
-    const ratio = this.ratiosTo(NFT_CONNTRACK, ROWS[5]);
+    const ratio = this.measured.ratios(ACSPLIT, NFT_CONNTRACK, ROWS[5]);
     const micros = (peer: string) =>
-      figure(median(this.of(peer, 'flood').flatMap((one) => (one ? [(one.cpuSeconds / one.done) * 1e6] : []))));
+      figure(
+        median(this.measured.of(peer, 'flood').flatMap((one) => (one ? [(one.cpuSeconds / one.done) * 1e6] : []))),
+      );
     return [
       "The patent's own work, a Connection Request and then the diverted session, both complete: acsplit does",
       `${median(ratio).toFixed(2)} × what the conntrack ruleset does (${range(ratio)}).`,

@@ -12,6 +12,8 @@ export interface Peer {
   name: string;
   modes: readonly Mode[];
   targets: Targets;
+  /** Run before anything is measured. */
+  warmUp?: readonly Mode[];
   /** Puts it in the place of the splitter; answers its process, where it has one. */
   start(rig: Rig): Promise<ChildProcess | undefined>;
 }
@@ -163,7 +165,7 @@ function product(name: string, fastPath: 'on' | 'off'): Peer {
     });
     return child;
   };
-  return { name, modes: [...EVERYTHING, 'calm', 'story'], targets: TO_ACS, start };
+  return { name, modes: [...EVERYTHING, 'calm', 'story'], targets: TO_ACS, start, warmUp: ['story', 'calm'] };
 }
 
 export const ACSPLIT = 'acsplit';
