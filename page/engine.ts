@@ -8,17 +8,10 @@ const LOOK_MS = 2000;
 const HOUR_MS = 10_000;
 const TIMEOUT_MS = 4000;
 
-/** Of a router in a cluster; absent where there is none. */
-export interface Cluster {
-  state?: string;
-  peers?: { name?: string; lagMs?: number; seenMs?: number; ready?: boolean; paused?: boolean }[];
-  lagMs?: number;
-}
-
 export interface StatusAnswer {
   nowMs: number;
   names: { maySee: boolean; hasToken: boolean; hasHistory: boolean };
-  status: Status & { cluster?: Cluster };
+  status: Status;
 }
 
 export interface HourAnswer {

@@ -1,7 +1,8 @@
 /** The page. It shows what /api/ answers, as text: nothing that comes from outside is ever read as markup. */
 import { render } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { carriedPackets, type Cluster, type HourAnswer, keepToken, type Seen, useEngine } from './engine';
+import { type Status } from '../src/engine/report/status';
+import { carriedPackets, type HourAnswer, keepToken, type Seen, useEngine } from './engine';
 import { Events } from './events';
 import { countText, durationText, printable, rateText, timeText } from './format';
 import { Plot } from './plots';
@@ -269,31 +270,50 @@ function Tables({ seen: { answer }, say }: { seen: Seen; say: Say }) {
   );
 }
 
+interface ClusterProps {
+  /** An older engine has none. */
+  cluster: Status['cluster'] | undefined;
+  say: Say;
+  language: Language;
+}
+
 /** Nothing where this router is in no cluster. */
-function ClusterView({ cluster, say, language }: { cluster: Cluster | undefined; say: Say; language: Language }) {
-  if (cluster?.state === undefined || cluster.state === 'off') return null;
-  const peers = cluster.peers ?? [];
-  const time = (ms: number | undefined) => (ms === undefined ? '–' : durationText(ms, language));
-  const heads = ['cluster.peer', 'servers.state', 'cluster.lag', 'cluster.seen'] as const;
+function ClusterView({ cluster, say, language }: ClusterProps) {
+  if (cluster === undefined || cluster.state === 'off') return null;
+  const { state, peers = [], stores = [] } = cluster;
+  const title = `${say('cluster.title')}: ${sayListed(say, 'cluster-state', printable(state))}`;
+  const peerHeads = ['cluster.peer', 'servers.state', 'cluster.lag', 'cluster.seen'] as const;
+  const storeHeads = ['cluster.store', 'servers.state', 'servers.why'] as const;
   return (
     <section aria-labelledby="cluster-title">
-      <h2 id="cluster-title">
-        {say('cluster.title')}: {printable(cluster.state)}
-      </h2>
-      {peers.length === 0 ? (
-        <p class="quiet">{say('cluster.none')}</p>
-      ) : (
-        <Table heads={heads.map((head) => say(head))}>
-          {peers.map(({ name, ready, lagMs, seenMs }) => (
-            <tr key={name}>
-              <td class="name">{printable(name)}</td>
-              <td>{ready === undefined ? '–' : say(ready ? 'engine.ready' : 'engine.not-ready')}</td>
-              <td class="number">{lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`}</td>
-              <td class="number">{time(seenMs)}</td>
-            </tr>
-          ))}
-        </Table>
-      )}
+      <h2 id="cluster-title">{title}</h2>
+      <div class="two">
+        {peers.length === 0 ? (
+          <p class="quiet">{say('cluster.none')}</p>
+        ) : (
+          <Table heads={peerHeads.map((head) => say(head))}>
+            {peers.map(({ name, ready, lagMs, seenMs }) => (
+              <tr key={name}>
+                <td class="name">{printable(name)}</td>
+                <td>{say(ready ? 'engine.ready' : 'engine.not-ready')}</td>
+                <td class="number">{`${countText(lagMs)} ms`}</td>
+                <td class="number">{durationText(seenMs, language)}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+        {stores.length > 0 && (
+          <Table heads={storeHeads.map((head) => say(head))}>
+            {stores.map(({ address, state: one, error }) => (
+              <tr key={address}>
+                <td class="name">{printable(address)}</td>
+                <td class={one === 'up' ? 'good' : 'odd'}>{sayListed(say, 'store', printable(one))}</td>
+                <td class="wide">{printable(error ?? '')}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </div>
     </section>
   );
 }

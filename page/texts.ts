@@ -64,6 +64,13 @@ const EN = {
   'cluster.lag': 'Lag',
   'cluster.seen': 'Last heard',
   'cluster.none': 'no other router is heard',
+  'cluster.store': 'Store',
+  'cluster-state.joining': 'joining',
+  'cluster-state.joined': 'joined',
+  'cluster-state.alone': 'alone',
+  'store.connecting': 'connecting',
+  'store.loading': 'loading',
+  'store.up': 'up',
 
   'tables.title': 'Tables',
   'tables.name': 'Table',
@@ -144,6 +151,7 @@ const EN = {
   'next.owner-gone': '{collector}, which has woken it, is no longer configured',
   'next.outside-canary': '{collector} has woken it, but its networks leave this CPE out',
   'next.collector-down': '{collector} has woken it, but is down',
+  'next.collector-silent': '{collector} has woken it, but does not answer its SYN',
   'next.not-ready': 'no verdicts flow',
 
   'state.up': 'up',
@@ -260,6 +268,13 @@ const ZH: Record<TextKey, string> = {
   'cluster.lag': '滞后',
   'cluster.seen': '最近一次收到',
   'cluster.none': '未收到其他路由器的消息',
+  'cluster.store': '存储',
+  'cluster-state.joining': '正在加入',
+  'cluster-state.joined': '已加入',
+  'cluster-state.alone': '独自运行',
+  'store.connecting': '正在连接',
+  'store.loading': '正在载入',
+  'store.up': '正常',
 
   'tables.title': '表',
   'tables.name': '表',
@@ -340,6 +355,7 @@ const ZH: Record<TextKey, string> = {
   'next.owner-gone': '激活它的 {collector} 已不在配置中',
   'next.outside-canary': '{collector} 已激活它,但该采集服务器的 networks 不含这台 CPE',
   'next.collector-down': '{collector} 已激活它,但该采集服务器已不可用',
+  'next.collector-silent': '{collector} 已激活它,但该采集服务器不应答它的 SYN',
   'next.not-ready': '未判决报文',
 
   'state.up': '正常',

@@ -1,6 +1,7 @@
 /** What the engine knows of one CPE: where its next session goes and why, its entries, its newest events. */
 import { type Address, formatAddress } from '../../packet/address';
 import { type ActivationEntry, type ConnectionEntry, ENTRIES } from '../../splitter/entries';
+import { SILENT_MS } from '../../splitter/decide/report-opening';
 import { type Splitter } from '../../splitter/splitter';
 import { type OnCollectorDown } from '../../splitter/topology';
 import { type TableName } from '../../splitter/table-list';
@@ -19,6 +20,7 @@ export const NEXT_REASONS = [
   'owner-gone',
   'outside-canary',
   'collector-down',
+  'collector-silent',
   'not-ready',
 ] as const;
 export type NextReason = (typeof NEXT_REASONS)[number];
@@ -76,6 +78,8 @@ export interface NextParts {
   onCollectorDown: OnCollectorDown;
   /** False for a collector that a reload has removed. */
   isConfigured: (collector: string) => boolean;
+  /** Since when a diverted SYN of the CPE has waited for the collector; negative: none does. */
+  silentMs: number;
   /** False where the collector's `networks` leave the CPE out. */
   mayServe: (collector: string) => boolean;
 }
@@ -96,19 +100,23 @@ export function nextSession(activation: ActivationEntry | null, parts: NextParts
   if (!parts.isConfigured(collector)) return toItms('owner-gone', woken);
   if (mode === 'off') return toItms('off', woken);
   if (paused && phase !== 'grace') return toItms('paused', woken);
+  if (parts.silentMs >= SILENT_MS) return toItms('collector-silent', woken);
   if (!parts.mayServe(collector)) return toItms('outside-canary', woken);
   if (servers[collector]?.state === 'down' && parts.onCollectorDown === 'itms') return toItms('collector-down', woken);
   return { to: collector, why: phase, ...woken };
 }
 
 /** For `nextSession`, from a splitter's memory. */
-export function rulesOf({ state }: Splitter, cpe: Address): Pick<NextParts, 'isConfigured' | 'mayServe'> {
-  const servers = state.familyOf(cpe)?.servers;
+export function rulesOf({ state }: Splitter, cpe: Address): Pick<NextParts, 'isConfigured' | 'mayServe' | 'silentMs'> {
+  const family = state.familyOf(cpe);
+  const servers = family?.servers;
+  const slot = family?.activatedCpes.find(cpe) ?? -1;
   const ask = (collector: string, of: (owner: number) => boolean): boolean => {
     const owner = state.owners.find(collector);
     return servers !== undefined && owner >= 0 && of(owner);
   };
   return {
+    silentMs: slot < 0 ? -1 : (family?.activatedCpes.silentMs(slot) ?? -1),
     isConfigured: (collector) => ask(collector, (owner) => servers?.isConfigured(owner) ?? false),
     mayServe: (collector) => ask(collector, (owner) => servers?.mayServe(owner, cpe) ?? false),
   };

@@ -17,7 +17,7 @@ import { type ReportEnds } from './report-ends';
 import { type Settings } from '../settings';
 
 /** While a diverted SYN has waited this long for its collector, the CPE's other SYNs go to the ITMS. [2] */
-const SILENT_MS = 3000;
+export const SILENT_MS = 3000;
 /** Most unconfirmed report connections of one CPE. [2] */
 const MAX_PROVISIONAL = 4;
 /**

@@ -22,7 +22,7 @@ test('every text is used', () => {
   const sources = readdirSync(FOLDER).filter((name) => /\.tsx?$/.test(name) && name !== 'texts.ts');
   const source = sources.map((name) => readFileSync(join(FOLDER, name), 'utf8')).join('\n');
   const lists = new Set(
-    [...source.matchAll(/sayListed\(say, '(\w+)'|named\(\w+, '(\w+)'\)/g)].map(([, a, b]) => a ?? b),
+    [...source.matchAll(/sayListed\(say, '([\w-]+)'|named\(\w+, '(\w+)'\)/g)].map(([, a, b]) => a ?? b),
   );
   const isUsed = (key: TextKey) => source.includes(`'${key}'`) || lists.has(key.split('.')[0]);
   expect(keys.filter((key) => !isUsed(key))).toEqual([]);

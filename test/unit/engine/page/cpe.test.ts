@@ -9,7 +9,7 @@ import { serverStatus } from '../../../support/server-status';
 
 const armed: ActivationEntry = { cpe: '10.1.0.5', collector: 'c1', phase: 'armed', idleMs: 0, remainingMs: 60_000 };
 const parts = (more: Partial<NextParts> = {}): NextParts => ({
-  ...{ status: statusOf(), onCollectorDown: 'itms', isConfigured: () => true, mayServe: () => true },
+  ...{ status: statusOf(), onCollectorDown: 'itms', isConfigured: () => true, mayServe: () => true, silentMs: -1 },
   ...more,
 });
 const woken = { collector: 'c1', remainingMs: 60_000 };
@@ -43,6 +43,7 @@ test.each<[string, ActivationEntry | null, Partial<NextParts>, object]>([
     { status: statusOf({ servers: down }), onCollectorDown: 'divert' },
     { to: 'c1', why: 'armed', ...woken },
   ],
+  ['its collector is silent', armed, { silentMs: 3000 }, { to: 'itms', why: 'collector-silent', ...woken }],
   ['no verdicts', armed, { status: statusOf({ ready: false }) }, { to: 'itms', why: 'not-ready' }],
 ])('%s', (_case, activation, more, expected) => {
   expect(nextSession(activation, parts(more))).toEqual(expected);
