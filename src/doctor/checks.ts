@@ -4,6 +4,7 @@ import { type Configuration } from '../configuration/configuration';
 import { Failure } from '../configuration/errors';
 import { type Finding, type Row, row } from './check';
 import { acsplit } from './command-line';
+import { cluster } from './cluster';
 import { configuration } from './configuration';
 import { conntrack, engine, stateDirectory } from './engine';
 import { drift } from './drift';
@@ -52,6 +53,7 @@ export const CHECKS: readonly Row[] = [
   row(fallback), //         seen as alive by the kernel's rules
   row(drift), //            the installed version, with the file's values
   row(fastPath), //         carries, where it is configured to
+  row(cluster), //          its stores work, other routers are heard
   row(health), //           no server is down by what CPEs meet
 ];
 

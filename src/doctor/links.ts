@@ -93,16 +93,19 @@ export const acsAddress: Check<AddressFacts> = {
     };
   },
   judge: (facts, wanted) => [
-    ...facts.elsewhere.map(({ acs, mend }): Fault => {
+    // Where routers share it, the other one has it, and adding it here would make two.
+    ...(wanted.cluster ? [] : facts.elsewhere).map(({ acs, mend }): Fault => {
       const says = `the ACS address ${acs} is not an address of this host (normal on a standby router)`;
       return { level: 'warning', says, mend };
     }),
     ...judgeVirtualMacs(facts, wanted),
   ],
-  fine: (_, { topology }) =>
-    `${placesOf(topology)
-      .map(({ acs }) => acs)
-      .join(' and ')} is an address of this host`,
+  fine: ({ elsewhere }, { topology }) => {
+    const all = placesOf(topology).map(({ acs }) => acs);
+    const here = all.filter((acs) => !elsewhere.some((one) => one.acs === acs));
+    if (here.length === all.length) return `${all.join(' and ')} is an address of this host`;
+    return `${elsewhere.map(({ acs }) => acs).join(' and ')} is another router's now`;
+  },
 };
 
 /**

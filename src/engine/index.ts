@@ -26,6 +26,7 @@ export {
   type QueueOptions,
   tryQueues,
 } from './shared/binding';
+export { type ClusterStatus } from './shared/cluster-protocol';
 export { type ActivateAnswer, type ControlRequest } from './shared/control-request';
 export { EngineError } from './shared/engine-error';
 export { type EngineLog } from './shared/engine-log';

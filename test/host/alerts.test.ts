@@ -158,6 +158,27 @@ const ROWS: Record<string, Row> = {
     quiet: ['acsplit_history_lost_connections_total 4x15', 'acsplit_history_waiting_changes 20000x15'],
     at: 8,
   },
+  AcsplitClusterStoreDown: {
+    fires: ['acsplit_cluster_store_up{store="192.0.2.1:6379"} 1x5 0x10'],
+    quiet: ['acsplit_cluster_store_up{store="192.0.2.1:6379"} 1x5 0x1 1x10'],
+    labels: { store: '192.0.2.1:6379' },
+    at: 9,
+  },
+  AcsplitClusterAlone: {
+    fires: ['acsplit_cluster_peers 1x5 0x10', 'acsplit_cluster_store_up{store="s"} 1x15'],
+    quiet: ['acsplit_cluster_peers 0x15'],
+    at: 9,
+  },
+  AcsplitClusterNotReady: {
+    fires: ['acsplit_cluster_ready 0x10', 'acsplit_cluster_store_up{store="s"} 1x10'],
+    quiet: ['acsplit_cluster_ready 0x10'],
+    at: 5,
+  },
+  AcsplitClusterLags: {
+    fires: ['acsplit_cluster_lag_seconds 3x20'],
+    quiet: ['acsplit_cluster_lag_seconds 0.01x3 9 0.01x15'],
+    at: 10,
+  },
   AcsplitPaused: { fires: ['acsplit_paused 1x90'], quiet: ['acsplit_paused 1x50 0 1x40'], at: 70 },
 };
 

@@ -93,6 +93,7 @@ export class Store {
   private loadedMs = 0;
   private state: StoreStatus['state'] = 'connecting';
   private error: string | null = null;
+  private advice: string | null = null;
   private offsetMs = 0;
   private readonly prefix: string;
   private readonly stream: string;
@@ -122,8 +123,8 @@ export class Store {
   }
 
   get status(): StoreStatus {
-    const { state, error, offsetMs } = this;
-    return { address: this.options.settings.address, state, offsetMs: Math.round(offsetMs), error };
+    const { state, error, advice, offsetMs } = this;
+    return { address: this.options.settings.address, state, offsetMs: Math.round(offsetMs), error, advice };
   }
 
   /** Undefined while its clock is not known. */
@@ -219,9 +220,20 @@ export class Store {
     // Nothing is on disk: a store that has lost its rows, however it did, has lost this as well.
     await this.ask(['SET', this.token, randomBytes(12).toString('hex'), 'NX']);
     const token = await this.ask(['GET', this.token]);
+    this.advice = await this.advise();
     const isSame = token === this.found;
     this.found = String(token);
     return isSame;
+  }
+
+  /** What INFO tells; a store whose ACL does not allow it is not judged. */
+  private async advise(): Promise<string | null> {
+    try {
+      return adviceOn(String(await this.ask(['INFO'])));
+    } catch (error) {
+      if (error instanceof StoreError) return null;
+      throw error;
+    }
   }
 
   /** Reads all rows. @returns the stream's last entry before that */
@@ -359,6 +371,15 @@ export class Store {
     this.error = error;
     this.options.onState(this.status);
   }
+}
+
+/** What docs/cluster.md asks of a store. @param info what INFO answers */
+export function adviceOn(info: string): string | null {
+  const valueOf = (name: string) => new RegExp(`^${name}:([^\\r\\n]*)`, 'm').exec(info)?.[1];
+  const policy = valueOf('maxmemory_policy');
+  if (policy !== undefined && policy !== 'noeviction') return `maxmemory-policy is ${policy}: set noeviction`;
+  const isOnDisk = valueOf('aof_enabled') === '1' || Number(valueOf('rdb_saves') ?? 0) > 0;
+  return isOnDisk ? 'it writes to disk: set appendonly no and save ""' : null;
 }
 
 /** What an entry says before its rows; undefined for what is none. */

@@ -68,6 +68,8 @@ export interface StoreStatus {
   offsetMs: number;
   /** Why it cannot be used, or not be written to; null when it can. */
   error: string | null;
+  /** What should be set otherwise in it; null: nothing, or it does not tell. */
+  advice: string | null;
 }
 
 /** What the cluster process knows. */

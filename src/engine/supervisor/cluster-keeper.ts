@@ -200,7 +200,7 @@ export class ClusterKeeper {
 function nothingKnown({ stores }: ClusterSettings): ClusterReport {
   return {
     ...{ ready: false, lagMs: 0, peers: [] },
-    stores: stores.map(({ address }) => ({ address, state: 'connecting', offsetMs: 0, error: null })),
+    stores: stores.map(({ address }) => ({ address, state: 'connecting', offsetMs: 0, error: null, advice: null })),
     ...{ rows: 0, published: 0, refused: 0, applied: 0, overtaken: 0, conflicts: 0, lost: 0, loads: 0 },
   };
 }

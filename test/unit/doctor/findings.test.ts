@@ -3,6 +3,7 @@
  * rest.
  */
 import { steeringOf } from '../../../src/configuration/configuration';
+import { clusterOf, store } from '../../support/cluster-status';
 import { serverStatus } from '../../support/server-status';
 import { type Status } from '../../../src/engine/report/status';
 import { renderRules } from '../../../src/steering/iptables';
@@ -254,6 +255,43 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     },
     'does not refresh ACSPLIT-ALIVE4: the kernel bypasses it',
     'systemctl reload acsplit',
+  ],
+  [
+    'stores of which none works',
+    'cluster',
+    { engine: status({ cluster: clusterOf({ stores: [store({ state: 'connecting', error: 'ECONNREFUSED' })] }) }) },
+    'store 192.0.2.1:6379: ECONNREFUSED; while none works, a switch resets diverted sessions',
+    'see: acsplit status',
+  ],
+  [
+    'a store that evicts',
+    'cluster',
+    {
+      engine: status({ cluster: clusterOf({ stores: [store({ advice: 'maxmemory-policy is x: set noeviction' })] }) }),
+    },
+    'store 192.0.2.1:6379: maxmemory-policy is x: set noeviction',
+    'see: acsplit status',
+  ],
+  [
+    'a store with another clock',
+    'cluster',
+    { engine: status({ cluster: clusterOf({ stores: [store({ offsetMs: -2500 })] }) }) },
+    'the clock of store 192.0.2.1:6379 differs by 2.5 s: a step of it ends lives early; synchronize it',
+    'see: acsplit status',
+  ],
+  [
+    'a router that nobody hears',
+    'cluster',
+    { engine: status({ cluster: clusterOf({ peers: [] }) }) },
+    'no other router is heard: after a switch it knows of no diverted session',
+    'see: acsplit status',
+  ],
+  [
+    'a router that is still joining',
+    'cluster',
+    { engine: status({ cluster: clusterOf({ ready: false }) }) },
+    'this router has not read yet what the others know: keepalived must not choose it',
+    'see: acsplit status',
   ],
   [
     'a dead ITMS',

@@ -32,7 +32,7 @@ const STATUS: Status = {
   cluster: {
     ...{ state: 'joined', ready: true, group: 'g', name: 'a', pid: 9, restarts: 1, lagMs: 4, rows: 5, published: 6 },
     peers: [{ name: 'b', ready: true, lagMs: 4, seenMs: 300, version: '1.2.3' }],
-    stores: [{ address: '192.0.2.1:6379', state: 'up', offsetMs: 1500, error: null }],
+    stores: [{ address: '192.0.2.1:6379', state: 'up', offsetMs: 1500, error: null, advice: null }],
     ...{ refused: 7, applied: 8, overtaken: 9, conflicts: 10, lost: 11, loads: 12 },
   },
   history: {

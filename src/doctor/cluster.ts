@@ -1,0 +1,64 @@
+/** The cluster, as the running engine tells of it. */
+
+import { type ClusterStatus } from '../engine';
+import { type Check, type Fault } from './check';
+import { acsplit } from './command-line';
+import { type EngineAnswer } from './host';
+
+/** Lives are in the store's clock; a step of it ends them early or late. */
+const MOST_OFFSET_MS = 1000;
+const PEER_MS = 5000;
+
+export const cluster: Check<EngineAnswer> = {
+  name: 'cluster',
+  needs: ['engine'],
+  look: (host, wanted) => host.askEngine(wanted.stateDirectory),
+  judge: (answer, wanted) => {
+    const status = joined(answer);
+    if (status === undefined) return [];
+    const see = acsplit('status', wanted);
+    return faultsOf(status).map(([level, says]): Fault => ({ level, says, mend: null, see }));
+  },
+  fine: (answer) => {
+    const status = joined(answer);
+    if (status === undefined) return 'this engine belongs to none';
+    const { group, name, peers, stores, lagMs } = status;
+    const others = peers.map((peer) => peer.name).join(', ');
+    return `${group}: ${name} hears ${others}, ${lagMs} ms behind, through ${stores.length} stores in memory`;
+  },
+};
+
+function faultsOf({ ready, peers, stores }: ClusterStatus): [Fault['level'], string][] {
+  const found: [Fault['level'], string][] = [];
+  if (!ready)
+    found.push(['warning', 'this router has not read yet what the others know: keepalived must not choose it']);
+  for (const { address, state, error, advice, offsetMs } of stores) {
+    if (state !== 'up' || error !== null) {
+      const level = stores.some((one) => one.state === 'up') ? 'warning' : 'failure';
+      found.push([
+        level,
+        `store ${address}: ${error ?? 'loading'}; while none works, a switch resets diverted sessions`,
+      ]);
+      continue;
+    }
+    if (advice !== null) found.push(['warning', `store ${address}: ${advice}`]);
+    if (Math.abs(offsetMs) > MOST_OFFSET_MS) {
+      const seconds = (Math.abs(offsetMs) / 1000).toFixed(1);
+      found.push([
+        'warning',
+        `the clock of store ${address} differs by ${seconds} s: a step of it ends lives early; synchronize it`,
+      ]);
+    }
+  }
+  if (!peers.some(({ seenMs }) => seenMs < PEER_MS)) {
+    found.push(['warning', 'no other router is heard: after a switch it knows of no diverted session']);
+  }
+  return found;
+}
+
+/** Undefined without a cluster or engine, or from an engine of an earlier version. */
+function joined(answer: EngineAnswer): ClusterStatus | undefined {
+  if (!('status' in answer)) return undefined;
+  const { cluster: told } = answer.status as Partial<typeof answer.status>;
+  return told === undefined || told.state === 'off' ? undefined : told;
+}
