@@ -14,7 +14,7 @@ fi
 addon=build/Release/acsplit.node
 if [ ! -e "$addon" ] || [ -n "$(find native binding.gyp -newer "$addon" | head -n 1)" ]; then
   echo 'set-up: building the addons' >&2
-  said="$(node_modules/.bin/node-gyp --silent rebuild --jobs max 2>&1)" || {
+  said="$(node_modules/.bin/node-gyp --silent configure build --jobs max 2>&1)" || {
     printf '%s\n' "$said" >&2
     exit 1
   }
