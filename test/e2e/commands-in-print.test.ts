@@ -109,6 +109,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove request-habits': 'writes a page; `npm test` runs its tests',
   'npm run prove faults': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove doctor': 'takes minutes; `npm test` runs its tests',
+  'npm run prove servers': 'takes minutes; `npm test` runs its tests',
   'npm run prove flood': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove page': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove history': 'takes minutes; `npm test` runs its smallest instance',

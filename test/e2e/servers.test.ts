@@ -1,8 +1,9 @@
 /**
  * Real faults of the servers, each planted in the server's own namespace: what status, log, doctor, trace and history say,
- * and how soon; where the CPEs of a dead collector go, and how it comes back by a trial session.
+ * and how soon; where the CPEs of a dead collector go, and how it comes back by a trial session or a probe.
+ * `npm run prove servers` has it note how soon.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TraceAnswer } from '../../src/engine/control/operations';
@@ -11,6 +12,7 @@ import { OUTCOMES } from '../../src/engine/recorder/session';
 import { type Status } from '../../src/engine/report/status';
 import { type HistoryEvent } from '../../src/engine/shared/recorder-protocol';
 import { cli } from '../../src/lab/engine';
+import { Acs } from '../../src/lab/cast';
 import { REPORT_PORT } from '../../src/lab/world';
 import { TRIAL_MS } from '../../src/splitter/health/health';
 import { ADDRESSES, IPTABLES } from './support/family';
@@ -34,7 +36,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'acsplit-servers-'));
   const options = { cpes: [...cpes], onEngineDown: 'hold', history: { directory } } as const;
   // A session has its row when its CPE is no longer asked; here all are armed by hand.
-  stage = await Stage.open({ ...options, ttl: { unfinished: 2 } });
+  stage = await Stage.open({ ...options, ttl: { unfinished: 2, reset: 2 } });
   lookout = new Lookout(stage);
 });
 afterAll(async () => {
@@ -59,11 +61,18 @@ async function arm(address: string): Promise<void> {
   await lookout.ask('activate', { cpe: address, collector: 'c1' });
 }
 
-/** Waits until a server is in a state; it must be so soon. */
-async function until(server: string, state: string, limitMs = SOON_MS): Promise<Status['servers'][string]> {
+/** One line for `npm run prove servers`, where it asks for them. */
+function note(what: string, beganMs: number): void {
+  const file = process.env.ACSPLIT_SERVER_TIMES;
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ what, ms: performance.now() - beganMs })}\n`);
+}
+
+/** Waits until a server is in a state; it must be so soon. @param what is measured */
+async function until(server: string, state: string, what?: string): Promise<Status['servers'][string]> {
   const beganMs = performance.now();
   const { servers } = await lookout.until(`${server} is ${state}`, (status) => status.servers[server]?.state === state);
-  expect(performance.now() - beganMs).toBeLessThan(limitMs);
+  expect(performance.now() - beganMs).toBeLessThan(SOON_MS);
+  if (what !== undefined) note(what, beganMs);
   await eventually(() => logged(state).some((event) => event.server === server));
   return servers[server]!;
 }
@@ -99,7 +108,7 @@ function history(): { outcomes: string[]; servers: HistoryEvent[] } {
 test('an ITMS that refuses: down as soon as five CPEs have met it, and up with the first connection', async () => {
   const mend = await plant('itms', RESET);
   informAll(5);
-  const { why, refused, unanswered } = await until('itms', 'down');
+  const { why, refused, unanswered } = await until('itms', 'down', 'refusing');
   expect([refused, unanswered, why]).toEqual([5, 0, '5 CPEs in a row were refused']);
   expect(logged('down')).toMatchObject([{ level: 'error', server: 'itms', address: ADDRESSES.itms, why }]);
   const text = await stage.world.run('split', cli(stage.world, 'status', '-c', stage.engine.configurationFile));
@@ -116,7 +125,7 @@ test('an ITMS that refuses: down as soon as five CPEs have met it, and up with t
 test('an ITMS that is silent: down after 3 s, and up when it answers what CPEs repeat', async () => {
   const mend = await plant('itms', ['-j', 'DROP']);
   informAll(5);
-  expect(await until('itms', 'down')).toMatchObject({ why: '5 CPEs in a row got no answer' });
+  expect(await until('itms', 'down', 'silent')).toMatchObject({ why: '5 CPEs in a row got no answer' });
   await mend();
   await until('itms', 'up');
 });
@@ -124,7 +133,7 @@ test('an ITMS that is silent: down after 3 s, and up when it answers what CPEs r
 test('an ITMS that takes every second SYN: degraded, and none of its CPEs goes elsewhere', async () => {
   const mend = await plant('itms', EVERY_SECOND);
   informAll(8);
-  const { why, slow } = await until('itms', 'degraded');
+  const { why, slow } = await until('itms', 'degraded', 'half');
   expect(why).toMatch(/^\d+ of \d+ connections in 30 s failed or waited a second$/);
   expect(slow).toBeGreaterThanOrEqual(3);
   await mend();
@@ -191,6 +200,7 @@ describe('a collector that refuses', () => {
       await pause(500);
     }
     expect(performance.now() - beganMs).toBeLessThan(TRIAL_MS + 3000);
+    note('trial', beganMs);
     await until('c1', 'up');
     const [next] = some(1);
     await arm(next!.address);
@@ -212,6 +222,59 @@ test('the history has each change once', async () => {
   expect(logged('down').map(({ server }) => server)).toEqual(['itms', 'itms', 'c1']);
 });
 
+describe('a collector that dies in mid-session, and starts again with nothing in mind', () => {
+  /** Both of its directions: INPUT with `from`, OUTPUT with `to`. */
+  const change = (how: string, from: readonly string[], to: readonly string[]) =>
+    Promise.all([
+      stage.world.run('collector', [IPTABLES, '-w', how, 'INPUT', '-p', 'tcp', ...from]),
+      stage.world.run('collector', [IPTABLES, '-w', how, 'OUTPUT', '-p', 'tcp', ...to]),
+    ]);
+  const cut = (how: '-A' | '-D') => change(how, ['-j', 'DROP'], ['-j', 'DROP']);
+  const router = ADDRESSES.routers.collector;
+  let runner: Runner;
+  let reborn: Acs;
+
+  test('is down after five sessions in vain; the running one waits, and the ITMS never gets it', async () => {
+    runner = await Runner.start(some(1)[0]!.address);
+    expect(await runner.get()).toMatch(/^HTTP\/1.1 /);
+    await cut('-A');
+    runner.write();
+    const five = some(5);
+    for (const { address } of five) await arm(address);
+    for (const cpe of five) stage.cast.cpes.inform(cpe).catch(() => undefined);
+    expect(await until('c1', 'down')).toMatchObject({ why: '5 CPEs in a row got no answer' });
+    expect(runner.isOpen).toBe(true);
+  });
+
+  test('a probe, begun by a reload, brings it back though no CPE gets there', async () => {
+    const file = stage.engine.configurationFile;
+    writeFileSync(file, `${readFileSync(file, 'utf8')}probe: { interval: 1 }\n`);
+    process.kill(stage.engine.pid, 'SIGHUP');
+    await lookout.until('a probe in vain', ({ servers }) => servers['c1']!.addresses[0]!.probe === 'timeout');
+    await stage.cast.collector.actor.stop();
+    // The kernel forgets its connections too, as in a boot.
+    await stage.world.run('collector', ['ss', '--kill', '--tcp', 'state', 'all']);
+    reborn = await Acs.start(stage.world, 'collector', 'collection server', ADDRESSES.collector);
+    const { answered } = (await lookout.status()).servers['c1']!;
+    await change('-I', ['-s', router, '-j', 'ACCEPT'], ['-d', router, '-j', 'ACCEPT']);
+    expect(await until('c1', 'up', 'probe')).toMatchObject({ answered, addresses: [{ probe: 'answers' }] });
+  });
+
+  test('the new program resets the old session, which the history tells; the next one is its own', async () => {
+    await cut('-D');
+    await eventually(() => !runner.isOpen);
+    await eventually(() => history().outcomes.includes('reset-by-collector'));
+    const [next] = some(1);
+    await arm(next!.address);
+    expect(await stage.cast.cpes.inform(next!)).toMatchObject({ ok: true });
+    await reborn.actor.ask('settle');
+    expect(reborn.informs.at(-1)).toMatchObject({ peer: next!.address });
+    const { servers } = await lookout.status();
+    expect(servers['c1']).toMatchObject({ state: 'up' });
+    expect(servers['c1']!.resets).toBeGreaterThan(0);
+  });
+});
+
 /** A CPE with an open connection to c1, over which it may ask once more. */
 class Runner {
   private said = '';
@@ -224,6 +287,7 @@ class Runner {
 
   static async start(address: string): Promise<Runner> {
     await arm(address);
+    const { answered } = (await lookout.status()).servers['c1']!;
     const ends = { host: ADDRESSES.acs, port: REPORT_PORT, localAddress: address };
     const script = `
       const socket = require('net').connect(${JSON.stringify(ends)}, () => process.stdout.write('connected'));
@@ -232,13 +296,17 @@ class Runner {
       socket.on('close', () => process.exit());`;
     const runner = new Runner(stage.world.start('cpe', [process.execPath, '-e', script]));
     await eventually(() => runner.said === 'connected');
-    await lookout.until('a diverted connection', ({ servers }) => servers['c1']!.answered === 1);
+    await lookout.until('a diverted connection', ({ servers }) => servers['c1']!.answered > answered);
     return runner;
   }
 
-  async get(): Promise<string> {
+  write(): void {
     this.said = '';
     this.child.stdin!.write('GET / HTTP/1.1\r\nHost: acs\r\n\r\n');
+  }
+
+  async get(): Promise<string> {
+    this.write();
     await eventually(() => this.said.includes('\r\n\r\n'));
     return this.said;
   }

@@ -11,6 +11,7 @@ import { instances } from './instances';
 import { keepalived } from './keepalived';
 import { page } from './page';
 import { routers } from './routers';
+import { servers } from './servers';
 import { untouched } from './untouched';
 import { upgrade } from './upgrade';
 import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
@@ -43,6 +44,7 @@ export const PROOFS: readonly Proof[] = [
   routers,
   page,
   doctor,
+  servers,
   habits,
   requestHabits,
   forgers,
