@@ -5,7 +5,7 @@ import { formatColumns } from './columns';
 
 export function formatStatus(status: Status): string {
   const parts = [headline, servers, collectors, tables, packets, fastPath, queues, losses];
-  const last = [historyLine, clusterLine, fallbackLine, configurationLine];
+  const last = [historyLine, clusterLine, fallbackLine, rulesLine, configurationLine];
   const said = [...parts, ...last].map((part) => part(status));
   return said.filter((part) => part !== '').join('\n');
 }
@@ -160,6 +160,13 @@ export function fallbackLine({ fallback: fallen }: Partial<Pick<Status, 'fallbac
   const { active, times, totalMs, sessions } = fallen;
   const now = active ? ' NOW,' : '';
   return `fallback:${now} ${times} times, ${formatDuration(totalMs)} in all; the kernel sent ${sessions ?? 'unknown'} sessions to the ITMS\n`;
+}
+
+/** One line; none where the last check found nothing. An older engine does not tell. */
+export function rulesLine({ rules }: Partial<Pick<Status, 'rules'>>): string {
+  if (!rules || rules.differences === 0) return '';
+  const { differences, checkedMs } = rules;
+  return `rules: ${differences} differences found ${formatDuration(checkedMs ?? 0)} ago: acsplit rules check\n`;
 }
 
 /** One line; none where the engine runs with what its file says. */

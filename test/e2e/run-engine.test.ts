@@ -34,7 +34,7 @@ describe('a running engine', () => {
 
     const status = await readStatus(file);
     expect(Object.keys(status)).toEqual(
-      `version name pid ready paused activation uptimeMs workers tables packets events queues losses fastPath history cluster configuration fallback servers`.split(
+      `version name pid ready paused activation uptimeMs workers tables packets events queues losses fastPath history cluster configuration fallback rules servers`.split(
         ' ',
       ),
     );

@@ -10,7 +10,7 @@ import { cli } from '../../src/lab/engine';
 import { registryDirectory } from '../../src/engine/shared/registry';
 import { type HistoryEvent } from '../../src/engine/shared/recorder-protocol';
 import { execute } from '../../src/lab/namespaces';
-import { FAMILY } from './support/family';
+import { FAMILY, IPTABLES } from './support/family';
 import { Lookout } from './support/lookout';
 import { eventually } from './support/run-host';
 import { Stage, makeCpes } from './support/stage';
@@ -119,6 +119,27 @@ test('a reload says what it changed, one that was refused why; until it is mende
   process.kill(pid, 'SIGHUP');
   await untilKept('reloaded', 2);
   expect((await lookout.status()).configuration).toMatchObject({ differs: [], error: null, refused: false });
+});
+
+test('rules that another program changed: what `rules check` finds is in status, log and metrics until they are right', async () => {
+  const rules = (word: string) => acsplit('rules', word);
+  await stage.world.run('split', [IPTABLES, '-w', '-t', 'mangle', '-F', 'ACSPLIT-TO-CPE']);
+  await expect(rules('check')).rejects.toThrow();
+  const { differences } = (await lookout.status()).rules;
+  expect(differences).toBeGreaterThan(0);
+  expect(await acsplit('status')).toMatch(/^rules: \d+ differences found \ds ago: acsplit rules check$/m);
+  expect(await metrics('rules_')).toEqual([`acsplit_rules_differences ${differences}`, 'acsplit_rules_checks_total 1']);
+  await rules('install');
+  await rules('check');
+  expect(await metrics('rules_')).toEqual(['acsplit_rules_differences 0', 'acsplit_rules_checks_total 2']);
+  await eventually('both lines', () => stage.engine.events('rules').length === 2 || undefined);
+  expect(stage.engine.events('rules')).toMatchObject([
+    {
+      level: 'warn',
+      msg: expect.stringMatching(/^the rules are not as configured: mangle ACSPLIT-TO-CPE: /) as string,
+    },
+    { level: 'info', msg: 'the rules are as configured' },
+  ]);
 });
 
 test('a command of another version says so, once, and is obeyed', async () => {

@@ -147,6 +147,16 @@ const ROWS: Record<string, Row> = {
     quiet: ['acsplit_configuration_differing_keys 2x20 0 2x20'],
     at: 40,
   },
+  AcsplitRulesDiffer: {
+    fires: ['acsplit_rules_differences 0x5 2 0 2 0 2 0 2 0 2 0x10'],
+    quiet: ['acsplit_rules_differences 0x5 2 0x20'],
+    at: 13,
+  },
+  AcsplitRulesUnchecked: {
+    fires: ['acsplit_rules_checks_total 7x60'],
+    quiet: ['acsplit_rules_checks_total 0+2x60'],
+    at: 40,
+  },
   AcsplitUpgradePending: {
     fires: ['acsplit_upgrade_pending 1x150'],
     quiet: ['acsplit_upgrade_pending 1x90 0x60'],

@@ -16,6 +16,7 @@ import { packetTrace } from '../../src/engine/control/packet-trace';
 import { type Answers, COMMANDS, type CommandName, type ControlRequest } from '../../src/engine/shared/control-request';
 import { PacketRing } from '../../src/engine/shared/packet-ring';
 import { LastHour } from '../../src/engine/report/last-hour';
+import { RulesWatch } from '../../src/engine/supervisor/rules-watch';
 import { composeStatus } from '../../src/engine/report/status';
 import { changes } from '../../src/engine/worker/commands';
 import { Splitter } from '../../src/splitter/splitter';
@@ -71,6 +72,7 @@ function engine(): Answers<CommandName> {
       servers: { itms: serverStatus({ opened: 8, answered: 8, answerMs: 2, answerSumMs: 14 }) },
     });
   const hour = new LastHour();
+  const rules = new RulesWatch({ info: () => undefined, warn: () => undefined, error: () => undefined });
   const nothing = { received: 0, waiting: 0 };
   const before = status();
   hour.add({ ...before, queues: before.queues.map((queue) => ({ ...queue, ...nothing })) }, 1_796_042_500_000);
@@ -80,6 +82,7 @@ function engine(): Answers<CommandName> {
   return {
     status,
     hour: () => hour.answer,
+    rules: (request) => rules.checked(request),
     ...operations({
       ...{ look: () => splitter, header: () => ({ id: '5c0e9b1f7a3d2846', hands }), clock: () => NOW_MS },
       ...{ run, restarts: () => 0 },
@@ -172,7 +175,7 @@ describe('limits', () => {
 
 test('every error on the page is one that the code says', () => {
   const source = ['control/control.ts', 'control/operations.ts', 'control/packet-trace.ts', 'shared/control-request.ts']
-    .concat('worker/commands.ts', 'supervisor/worker-keeper.ts')
+    .concat('worker/commands.ts', 'supervisor/rules-watch.ts', 'supervisor/worker-keeper.ts')
     .map((file) => read(join('src/engine', file)))
     .concat(read('src/splitter/splitter.ts'))
     .join('\n')

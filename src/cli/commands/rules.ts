@@ -16,7 +16,7 @@ import {
   RulesError,
 } from '../../steering/iptables';
 import { prepareFastPath, removeFastPath } from '../../steering/fast-path';
-import { listEngines } from '../../engine';
+import { askEngine, controlSocketPath, listEngines } from '../../engine';
 import { type Family } from '../../packet/address';
 import { families } from '../../splitter/topology';
 import { type Configuration, loadConfiguration, steeringOf } from '../../configuration/configuration';
@@ -24,6 +24,9 @@ import { requireServersElsewhere } from '../../configuration/own-addresses';
 import { Failure, UsageError } from '../../configuration/errors';
 import { withFile } from '../../doctor/command-line';
 import { type GlobalOptions, jsonOption } from '../options';
+
+/** An engine that does not answer must not hold up the check. */
+const TELL_TIMEOUT_MS = 2000;
 
 interface DataOptions extends GlobalOptions {
   json: boolean;
@@ -177,10 +180,22 @@ const checkCommand: CommandModule<GlobalOptions, DataOptions> = {
       .option('json', jsonOption)
       .example('$0 rules check', 'one line per difference, with the remedy')
       .example('$0 rules check --json | jq length', 'for scripts'),
-  handler: ({ config, json }) => inWords(config, () => printCheck(loadConfiguration(config), json)),
+  handler: async ({ config, json }) => {
+    const configuration = loadConfiguration(config);
+    let found: string[] = [];
+    inWords(config, () => (found = printCheck(configuration, json)));
+    await tellEngine(configuration, found);
+  },
 };
 
-function printCheck(configuration: Configuration, json: boolean): void {
+/** The engine has it in its metrics. None runs, or an older one: that is no fault of the rules. */
+async function tellEngine({ stateDirectory }: Configuration, found: readonly string[]): Promise<void> {
+  const request = { command: 'rules', differences: found.length, ...(found.length > 0 && { first: found[0] }) };
+  await askEngine(controlSocketPath(stateDirectory), request, TELL_TIMEOUT_MS).catch(() => undefined);
+}
+
+/** What differs, in words. */
+function printCheck(configuration: Configuration, json: boolean): string[] {
   // Drops by a set, a rate or a mark are the operator's own policy for some packets. doctor warns of them.
   const all = checkRules(configuration.topology, steeringOf(configuration)).filter(({ kind }) => kind !== 'mayDrop');
   const differences = all.map((found) => ({ ...found, message: withFile(found.message, configuration) }));
@@ -191,6 +206,7 @@ function printCheck(configuration: Configuration, json: boolean): void {
   } else if (!json) {
     process.stdout.write('the rules are installed as configured, and no other rule interferes\n');
   }
+  return differences.map(({ message }) => message);
 }
 
 /** The command line and its JSON name the families by number. */

@@ -81,6 +81,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     one(({ status }) => flag(status.fallback.active)),
   ],
   [
+    'acsplit_rules_differences',
+    'What the last `acsplit rules check` found to differ or to be in the way',
+    one(({ status }) => status.rules.differences),
+  ],
+  [
     'acsplit_configuration_reload_successful',
     '0 when the last reload was refused',
     one(({ status }) => flag(!status.configuration.refused)),
@@ -196,6 +201,7 @@ const COUNTERS: readonly (readonly [name: string, help: string, read: Read])[] =
     'Sessions that the kernel sent to the ITMS meanwhile; absent where the rules cannot be read',
     ({ status: { fallback } }) => (fallback.sessions === null ? [] : [[{}, fallback.sessions]]),
   ],
+  ['acsplit_rules_checks_total', 'Runs of `acsplit rules check`', one(({ status }) => status.rules.checks)],
   [
     'acsplit_configuration_reloads_total',
     'Reloads, by result',

@@ -74,6 +74,7 @@ export interface Status {
   cluster: ClusterStatus | { state: 'off' };
   configuration: ConfigurationStatus;
   fallback: FallbackStatus;
+  rules: RulesStatus;
   /** `itms`, and the collectors by name. */
   servers: Record<string, ServerStatus>;
 }
@@ -93,6 +94,15 @@ export interface ConfigurationStatus {
   refused: boolean;
   /** Another version is installed than the one that runs. */
   upgraded: boolean;
+}
+
+/** What `acsplit rules check` has told this engine. */
+export interface RulesStatus {
+  /** Found by the last check; 0 before the first. */
+  differences: number;
+  checks: number;
+  /** How long ago; null without one. */
+  checkedMs: number | null;
 }
 
 /** Times without verdicts in which the kernel sent new sessions to the ITMS, since this engine started. */
@@ -131,6 +141,7 @@ export interface StatusParts {
   configuration: ConfigurationStatus;
   /** Undefined before the engine has begun. */
   fallback: FallbackStatus | undefined;
+  rules: RulesStatus;
   servers: Status['servers'];
 }
 
@@ -156,6 +167,7 @@ export function composeStatus(parts: StatusParts): Status {
     cluster: parts.cluster ?? { state: 'off' },
     configuration: parts.configuration,
     fallback: parts.fallback ?? { active: false, times: 0, totalMs: 0, sessions: 0 },
+    rules: parts.rules,
     servers: parts.servers,
   };
 }

@@ -35,6 +35,7 @@ import { refuseNamesake, type Registration, register } from '../shared/registry'
 import { requireReloadable } from './reload';
 import { SIDES } from '../../packet/batch';
 import { type Answers, type CommandName } from '../shared/control-request';
+import { RulesWatch } from './rules-watch';
 import { Servers } from './servers';
 import { commandsOf, metricsOf, type Parts, statusOf } from './told';
 import { WorkerKeeper } from './worker-keeper';
@@ -88,6 +89,7 @@ class Supervisor implements Engine, Parts {
   readonly carrier: Carrier;
   readonly configuration: ConfigurationWatch;
   fallback: FallbackWatch | undefined;
+  readonly rules: RulesWatch;
   readonly hour = new LastHour();
   keeper: WorkerKeeper | undefined;
   private stopping: Promise<void> | undefined;
@@ -98,6 +100,7 @@ class Supervisor implements Engine, Parts {
   constructor(options: EngineOptions) {
     this.options = options;
     this.log = options.log;
+    this.rules = new RulesWatch(options.log);
     this.carrier = new Carrier(options);
     const { file, keys, readKeys, version, log } = options;
     this.configuration = new ConfigurationWatch({

@@ -18,6 +18,7 @@ import { type FallbackWatch } from './fallback-watch';
 import { type HeldState } from './held-state';
 import { type ClusterKeeper } from './cluster-keeper';
 import { type RecorderKeeper } from './recorder-keeper';
+import { type RulesWatch } from './rules-watch';
 import { type Servers } from './servers';
 import { type WorkerKeeper } from './worker-keeper';
 
@@ -37,6 +38,7 @@ export interface Parts {
   readonly cluster: ClusterKeeper | undefined;
   readonly configuration: ConfigurationWatch;
   readonly fallback: FallbackWatch | undefined;
+  readonly rules: RulesWatch;
   readonly servers: Servers | undefined;
   readonly hour: LastHour;
   verdictsFlow(): boolean;
@@ -69,6 +71,7 @@ export function statusOf(parts: Parts): Status {
     cluster: parts.cluster?.status,
     configuration: parts.configuration.status,
     fallback: parts.fallback?.status,
+    rules: parts.rules.status,
     servers: parts.servers?.status() ?? {},
   });
 }
@@ -77,6 +80,7 @@ export function commandsOf(parts: Parts, keeper: WorkerKeeper): Answers<Exclude<
   return {
     status: () => statusOf(parts),
     hour: () => parts.hour.answer,
+    rules: (request) => parts.rules.checked(request),
     ...operations({
       look: () => parts.state.look,
       header: () => parts.state.header,

@@ -29,6 +29,7 @@ const STATUS: Status = {
     ...{ reloads: { done: 0, refused: 1 }, refused: true, upgraded: true },
   },
   fallback: { active: true, times: 2, totalMs: 7500, sessions: 14 },
+  rules: { differences: 2, checks: 5, checkedMs: 900 },
   cluster: {
     ...{ state: 'joined', ready: true, group: 'g', name: 'a', pid: 9, restarts: 1, lagMs: 4, rows: 5, published: 6 },
     peers: [{ name: 'b', ready: true, lagMs: 4, seenMs: 300, version: '1.2.3' }],
@@ -94,6 +95,8 @@ test('every line of a scrape', async () => {
     'acsplit_uptime_seconds 1.5',
     'acsplit_queue_capacity_packets{side="cpe",queue="0"} 1024',
     'acsplit_fallback_active 1',
+    'acsplit_rules_differences 2',
+    'acsplit_rules_checks_total 5',
     'acsplit_fallbacks_total 2',
     'acsplit_fallback_seconds_total 7.5',
     'acsplit_fallback_sessions_total 14',
