@@ -31,9 +31,9 @@ describe('the table', () => {
   });
 
   test('every check is named by a test that plants its fault', () => {
-    const tests = ['test/unit/doctor', 'test/e2e'].flatMap((folder) =>
+    const tests = ['test/unit/doctor', 'test/e2e', 'test/e2e/support'].flatMap((folder) =>
       readdirSync(join(__dirname, '../../..', folder))
-        .filter((name) => name.endsWith('.test.ts') && (folder.endsWith('doctor') || name.startsWith('doctor')))
+        .filter((name) => /(\.test|-rows)\.ts$/.test(name) && (folder.endsWith('doctor') || name.startsWith('doctor')))
         .map((name) => readFileSync(join(__dirname, '../../..', folder, name), 'utf8')),
     );
     const isNamed = (name: string) => tests.some((text) => text.includes(`'${name}'`));
