@@ -40,10 +40,14 @@ export async function sendBulk(to: Writable, bytes: number, seed: number): Promi
   return meter.reading();
 }
 
-/** Reads a stream to its end and returns what was received. */
-export async function receiveBulk(from: Readable): Promise<Bulk> {
+/**
+ * Reads a stream to its end and returns what was received.
+ * @param paceMs pause after each piece, so that a transfer lasts for a while
+ */
+export async function receiveBulk(from: Readable, paceMs = 0): Promise<Bulk> {
   const meter = new Meter();
-  await pipeline(from, meter, new Writable({ write: (_chunk, _encoding, done) => done() }));
+  const swallow = (done: () => void): void => void (paceMs > 0 ? setTimeout(done, paceMs) : done());
+  await pipeline(from, meter, new Writable({ write: (_chunk, _encoding, done) => swallow(done) }));
   return meter.reading();
 }
 

@@ -29,8 +29,8 @@ serve({
   /** Runs the session that a Connection Request asked for; an error if none did. */
   informAsAsked: (command) => cpeOf(command).informAsAsked(),
   transfer: (command) => {
-    const { bytes, seed } = command as unknown as { bytes: number; seed: number };
-    return cpeOf(command).transfer(bytes, seed);
+    const { bytes, seed, paceMs } = command as unknown as { bytes: number; seed: number; paceMs?: number };
+    return cpeOf(command).transfer(bytes, seed, paceMs);
   },
   /** Changes the settings of a CPE. */
   configure: (command) => {

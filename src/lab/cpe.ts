@@ -113,11 +113,14 @@ export class Cpe {
     return this.inform(CONNECTION_REQUEST);
   }
 
-  /** Uploads, then downloads, over one connection; returns what this end sent and received. */
-  async transfer(bytes: number, seed: number): Promise<{ up: Bulk; upSeen: Bulk; down: Bulk }> {
+  /**
+   * Uploads, then downloads, over one connection; returns what this end sent and received.
+   * @param paceMs of the download: see `receiveBulk`
+   */
+  async transfer(bytes: number, seed: number, paceMs?: number): Promise<{ up: Bulk; upSeen: Bulk; down: Bulk }> {
     const link = this.open({ ports: [] });
     const up = await link.upload(BULK_PATH, bytes, seed);
-    const down = await link.download(`${BULK_PATH}?bytes=${bytes}&seed=${seed + 1}`);
+    const down = await link.download(`${BULK_PATH}?bytes=${bytes}&seed=${seed + 1}`, paceMs);
     await link.close();
     return { up: up.sent, upSeen: up.seen, down };
   }
@@ -180,8 +183,8 @@ class Link {
     return { seen: JSON.parse(await text(answer)) as Bulk, sent: await (sending as Promise<Bulk>) };
   }
 
-  async download(path: string): Promise<Bulk> {
-    return receiveBulk(await this.ask('GET', path, {}, (to) => to.end()));
+  async download(path: string, paceMs?: number): Promise<Bulk> {
+    return receiveBulk(await this.ask('GET', path, {}, (to) => to.end()), paceMs);
   }
 
   /** Closes this end and waits until the other end has closed as well. */

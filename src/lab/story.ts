@@ -24,7 +24,7 @@ export const CPE: CpeSettings = {
 export const NEIGHBOUR: CpeSettings = { address: '10.1.0.42', requestPort: 30005, informDelayMs: null };
 
 /** Time between the diverted session and the next one; longer than `ttl.grace`. */
-const LATER_MS = 5000;
+export const LATER_MS = 5000;
 
 export interface Claim {
   scene: number;

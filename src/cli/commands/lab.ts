@@ -1,10 +1,14 @@
 /** `acsplit lab`: demonstrates acsplit live, on real NFQUEUE, in its own network namespaces. */
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { type CommandModule } from 'yargs';
 import { Failure, UsageError } from '../../configuration/errors';
 import { startCast } from '../../lab/cast';
 import { Engine } from '../../lab/engine';
 import { Narrator } from '../../lab/narrator';
 import { namespaceRights, reexecute, REFUSED } from '../../lab/rights';
+import { playTwoRouters } from '../../lab/routers/story';
+import { RouterWorld } from '../../lab/routers/world';
 import { stay } from '../../lab/stay';
 import { CPE, NEIGHBOUR, playStory, type Claim } from '../../lab/story';
 import { ADDRESSES, REPORT_PORT, World } from '../../lab/world';
@@ -12,7 +16,13 @@ import { type GlobalOptions, jsonOption } from '../options';
 
 interface LabOptions extends GlobalOptions {
   stay: boolean;
+  'two-routers': boolean;
   json: boolean;
+}
+
+/** What is to be taken down at the end. */
+interface Stage {
+  world?: World | RouterWorld;
 }
 
 /** Exit codes after a signal, as shells count. */
@@ -24,11 +34,19 @@ export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
   builder: (parser) =>
     parser
       .option('stay', { type: 'boolean', default: false, describe: 'keep the lab open afterwards' })
+      .option('two-routers', {
+        type: 'boolean',
+        default: false,
+        describe: 'two routers with keepalived and Redis: one loses power while a CPE downloads',
+      })
       .option('json', jsonOption)
       .example('$0 lab', 'takes about ten seconds, needs no configuration, leaves this host’s network alone')
+      .example('$0 lab --two-routers', 'needs keepalived and redis-server')
       .example('$0 lab --stay', 'then wake CPEs yourself and watch'),
   handler: async (argv) => {
     if (argv.stay && argv.json) throw new UsageError('lab: use either --stay or --json, not both');
+    if (argv.stay && argv['two-routers']) throw new UsageError('lab: use either --stay or --two-routers, not both');
+    if (argv['two-routers']) requirePrograms();
     switch (namespaceRights()) {
       case 'refused':
         throw new Failure(`lab: ${REFUSED}`);
@@ -43,12 +61,12 @@ export const labCommand: CommandModule<GlobalOptions, LabOptions> = {
 
 /** Plays until the end or a signal, then takes the world down. */
 async function playUninterrupted(argv: LabOptions): Promise<void> {
-  const stage: { world?: World } = {};
+  const stage: Stage = {};
   const interrupted = new Promise<NodeJS.Signals>((resolve) => {
     // Stays installed, so that a second Ctrl-C does not interrupt the clean-up.
     for (const signal of Object.keys(INTERRUPTED) as NodeJS.Signals[]) process.on(signal, resolve);
   });
-  const playing = play(argv, stage);
+  const playing = argv['two-routers'] ? playRouters(argv, stage) : play(argv, stage);
   // After a signal the world goes away while actors still run; ignore the errors this causes.
   playing.catch(() => {});
   try {
@@ -63,7 +81,7 @@ async function playUninterrupted(argv: LabOptions): Promise<void> {
   }
 }
 
-async function play(argv: LabOptions, stage: { world?: World }): Promise<void> {
+async function play(argv: LabOptions, stage: Stage): Promise<void> {
   const narrator = new Narrator(argv.json ? undefined : process.stdout);
   introduce(narrator);
   const world = await World.create({ cpes: [CPE.address, NEIGHBOUR.address] });
@@ -75,9 +93,48 @@ async function play(argv: LabOptions, stage: { world?: World }): Promise<void> {
   const claims = await playStory(cast, engine, narrator);
   conclude(argv, narrator, claims);
   if (argv.stay) await stay({ world, cast, engine, narrator });
+  judge(claims);
+}
+
+async function playRouters(argv: LabOptions, stage: Stage): Promise<void> {
+  const narrator = new Narrator(argv.json ? undefined : process.stdout);
+  introduceRouters(narrator);
+  const world = await RouterWorld.create({ cpes: [CPE.address] });
+  stage.world = world;
+  narrator.claim(true, `six network namespaces, with switches between them: ${world.prefix}-*`);
+  const claims = await playTwoRouters(world, narrator);
+  conclude(argv, narrator, claims);
+  judge(claims);
+}
+
+/** @throws Failure, before anything is built */
+function requirePrograms(): void {
+  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  const missing = ['keepalived', 'redis-server'].filter(
+    (program) => !places.some((place) => existsSync(join(place, program))),
+  );
+  if (missing.length === 0) return;
+  const names = missing.join(' ');
+  throw new Failure(
+    `lab: --two-routers needs ${missing.join(' and ')}: apt-get install --no-install-recommends ${names}`,
+  );
+}
+
+/** @throws Failure */
+function judge(claims: Claim[]): void {
   const failed = claims.filter((claim) => !claim.true);
   if (failed.length > 0)
     throw new Failure(`lab: the story did not come true: ${failed.map(({ claim }) => claim).join('; ')}`);
+}
+
+function introduceRouters(narrator: Narrator): void {
+  narrator.line();
+  narrator.line(`                          ┌── router a ──┐   ┌── ITMS               ${ADDRESSES.itms}`);
+  narrator.line(`  ${CPE.address}  CPE ────┤  ${ADDRESSES.acs}    ├───┤`);
+  narrator.line(`                          └── router b ──┘   └── collection server  ${ADDRESSES.collector}`);
+  narrator.line();
+  narrator.line('  Each router runs acsplit, keepalived and a store, with the files in cluster/ of this package.');
+  narrator.line();
 }
 
 function introduce(narrator: Narrator): void {

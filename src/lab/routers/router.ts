@@ -37,8 +37,8 @@ export interface RouterStatus {
 }
 
 export const GROUP = 'north';
-const USER = 'acsplit';
-const PASSWORD = 'lab';
+export const USER = 'acsplit';
+export const PASSWORD = 'lab';
 const PATIENCE_MS = 30_000;
 /** Of a program's output. */
 const MOST_SAID = 65_536;
@@ -111,6 +111,10 @@ export class Router {
     const at = (name: string) => join(this.directory, name);
     const files = ['-f', at('keepalived.conf'), '-p', at('main.pid'), '-r', at('vrrp.pid'), '-c', at('checkers.pid')];
     this.run('keeper', ['keepalived', '-n', '-l', '-D', '-P', ...files]);
+  }
+
+  signal(part: Part, signal: NodeJS.Signals): void {
+    this.parts.get(part)?.kill(signal);
   }
 
   async stop(part: Part, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

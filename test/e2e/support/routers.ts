@@ -11,6 +11,8 @@ import { Router, type RouterOptions } from '../../../src/lab/routers/router';
 import { begin, mend, type Switch, untilMaster } from '../../../src/lab/routers/switches';
 import { RouterWorld } from '../../../src/lab/routers/world';
 import { REPORT_PORT } from '../../../src/lab/world';
+import { type StoreFault } from './routers-stores';
+import { eventually } from './run-host';
 import { DIST } from './stage';
 
 const PROGRAM = join(__dirname, 'routers-load.py');
@@ -174,6 +176,31 @@ export class Routers {
       seen: [...itms!.seen, ...collectors!.seen],
       requestsFailed: collectors!.requests.failed,
     };
+  }
+
+  /**
+   * Stores fail under load, then are whole again. No switch: nothing may be noticed meanwhile. Afterwards both routers have
+   * joined with every store, and a planned switch loses nothing.
+   */
+  async suffer(fault: StoreFault): Promise<{ during: Omit<Turn, 'kind'>; after: Turn }> {
+    await this.fill();
+    await this.reports();
+    const { seconds, undo } = await fault.begin(this.routers);
+    await pause(seconds * 1000);
+    const during = this.judge('planned', await this.reports());
+    await undo();
+    await this.untilJoined();
+    return { during, after: await this.turn('planned') };
+  }
+
+  /** Each router is joined, and has every store. */
+  async untilJoined(): Promise<void> {
+    for (const router of this.routers) {
+      await eventually(`router ${router.name} to have joined`, async () => {
+        const { state, stores } = (await router.status()).cluster;
+        return (state === 'joined' && stores.every((store) => store.state === 'up')) || undefined;
+      });
+    }
   }
 
   /** One switch from the router that has the addresses, under load; the other has them afterwards, and both are whole. */
