@@ -4,7 +4,7 @@
 #     alive.sh [STATE-DIRECTORY]
 #
 # The engine writes its uptime into the file `alive` twice a second. Starts no program, so it may run every second.
-MOST=130 # hundredths of a second: two writes may be missing
+MOST=110 # hundredths of a second: a write may be missing
 
 read -r written 2>/dev/null <"${1:-/run/acsplit}/alive" || exit 1
 read -r now _ </proc/uptime

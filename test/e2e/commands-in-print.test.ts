@@ -81,6 +81,7 @@ const ELSEWHERE: Record<string, [file: string, holds: string]> = {
   'acsplit history --kind operator --since 1d': ['test/e2e/who-and-what.test.ts', "'history', '--json', '--kind'"],
   'acsplit history --since 2h --json': ['test/e2e/history.test.ts', "'--since', '2h'"],
   'acsplit lab': ['test/e2e/story-lab.test.ts', 'lab()'],
+  'acsplit lab --two-routers': ['test/e2e/lab-routers.test.ts', "'--two-routers'"],
   'acsplit lab --stay': ['test/e2e/story-lab.test.ts', "lab('--stay')"],
   'acsplit status --watch --json': ['test/e2e/watch.test.ts', "['status', '-w', '--json'"],
   'acsplit trace --cpe 10.1.0.5 --write cpe.pcapng': ['test/e2e/trace-packets.test.ts', "'--cpe', ONE, '--write'"],

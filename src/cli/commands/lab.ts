@@ -1,12 +1,11 @@
 /** `acsplit lab`: demonstrates acsplit live, on real NFQUEUE, in its own network namespaces. */
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type CommandModule } from 'yargs';
 import { Failure, UsageError } from '../../configuration/errors';
 import { startCast } from '../../lab/cast';
 import { Engine } from '../../lab/engine';
 import { Narrator } from '../../lab/narrator';
 import { namespaceRights, reexecute, REFUSED } from '../../lab/rights';
+import { missingPrograms } from '../../lab/routers/programs';
 import { playTwoRouters } from '../../lab/routers/story';
 import { RouterWorld } from '../../lab/routers/world';
 import { stay } from '../../lab/stay';
@@ -109,10 +108,7 @@ async function playRouters(argv: LabOptions, stage: Stage): Promise<void> {
 
 /** @throws Failure, before anything is built */
 function requirePrograms(): void {
-  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
-  const missing = ['keepalived', 'redis-server'].filter(
-    (program) => !places.some((place) => existsSync(join(place, program))),
-  );
+  const missing = missingPrograms();
   if (missing.length === 0) return;
   const names = missing.join(' ');
   throw new Failure(
@@ -130,7 +126,7 @@ function judge(claims: Claim[]): void {
 function introduceRouters(narrator: Narrator): void {
   narrator.line();
   narrator.line(`                          ┌── router a ──┐   ┌── ITMS               ${ADDRESSES.itms}`);
-  narrator.line(`  ${CPE.address}  CPE ────┤  ${ADDRESSES.acs}    ├───┤`);
+  narrator.line(`  ${CPE.address}  CPE ───────────┤   ${ADDRESSES.acs}   ├───┤`);
   narrator.line(`                          └── router b ──┘   └── collection server  ${ADDRESSES.collector}`);
   narrator.line();
   narrator.line('  Each router runs acsplit, keepalived and a store, with the files in cluster/ of this package.');

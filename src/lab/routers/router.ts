@@ -6,6 +6,7 @@ import { cli, pause } from '../engine';
 import { end } from '../rooms';
 import { REPORT_PORT } from '../world';
 import { bothOf, LINKS, type RouterName, storeAddress } from './places';
+import { pathOf } from './programs';
 import { type RouterWorld } from './world';
 
 export interface RouterOptions {
@@ -69,6 +70,13 @@ export class Router {
     return join(this.directory, 'standby');
   }
 
+  /** keepalived would give this router the addresses: it has them, or stands by with its check passed. */
+  get isFit(): boolean {
+    const states = [...this.said.keeper.matchAll(/\(cpe4\) Entering (\w+) STATE/g)];
+    const checks = [...this.said.keeper.matchAll(/VRRP_Script\(acsplit\) (succeeded|failed)/g)];
+    return ['MASTER', 'BACKUP'].includes(states.at(-1)?.[1] ?? '') && checks.at(-1)?.[1] !== 'failed';
+  }
+
   log(part: Part): string {
     return this.said[part];
   }
@@ -95,7 +103,7 @@ export class Router {
   }
 
   async startStore(...words: string[]): Promise<void> {
-    this.run('store', ['redis-server', join(this.directory, 'redis.conf'), '--dir', this.directory, ...words]);
+    this.run('store', [pathOf('redis-server'), join(this.directory, 'redis.conf'), '--dir', this.directory, ...words]);
     await this.until(() => this.said.store.includes('Ready to accept connections'), 'store');
   }
 
@@ -110,7 +118,7 @@ export class Router {
   startKeeper(): void {
     const at = (name: string) => join(this.directory, name);
     const files = ['-f', at('keepalived.conf'), '-p', at('main.pid'), '-r', at('vrrp.pid'), '-c', at('checkers.pid')];
-    this.run('keeper', ['keepalived', '-n', '-l', '-D', '-P', ...files]);
+    this.run('keeper', [pathOf('keepalived'), '-n', '-l', '-D', '-P', ...files]);
   }
 
   signal(part: Part, signal: NodeJS.Signals): void {

@@ -98,7 +98,8 @@ export class RouterWorld extends Rooms<RouterRoom> {
         ...addresses.map((address) => addressLine(address, link, 'eth0')),
         'link set eth0 up',
         `route add default via ${gateways[0]}`,
-        `route add ::/0 via ${gateways[1]}`,
+        // CPEs may all be of IPv4.
+        ...(addresses.some((address) => address.includes(':')) ? [`route add ::/0 via ${gateways[1]}`] : []),
       ],
       this.namespace(host),
     );

@@ -61,6 +61,8 @@ export interface Turn {
   kind: Switch;
   /** Milliseconds in which no new connection passed; the longer of both families. */
   interruptionMs: number;
+  /** The same, while the first router became whole again. */
+  returnMs: number;
   /** Probes, whose connections are the ITMS's, and those that came to no end. */
   probes: number;
   probesFailed: number;
@@ -214,7 +216,10 @@ export class Routers {
     await pause(CALM_MS);
     const turn = this.judge(kind, await this.reports());
     if (kind !== 'keepalived killed') await mend(kind, from, () => this.boot(from));
-    return turn;
+    await eventually(`router ${from.name} to stand by`, () => from.isFit || undefined);
+    if (this.options.cluster === true) await this.untilJoined();
+    await pause(BEFORE_MS);
+    return sum(turn, this.judge(kind, await this.reports()));
   }
 
   private judge(kind: Switch, { cpes, seen, requestsFailed }: Awaited<ReturnType<Routers['reports']>>): Turn {
@@ -239,6 +244,7 @@ export class Routers {
     return {
       kind,
       interruptionMs: Math.round(Math.max(cpes.interruption.ipv4, cpes.interruption.ipv6) * 1000),
+      returnMs: 0,
       probes: cpes.probes,
       probesFailed: cpes.failures,
       twoServers: [...twice, ...cpes.mixed.map((one) => one.join(' '))],
@@ -255,4 +261,24 @@ export class Routers {
       requestsFailed,
     };
   }
+}
+
+/** A switch, and the return of the router that had the addresses. */
+function sum(turn: Turn, after: Turn): Turn {
+  const total: Turn = { ...turn, returnMs: after.interruptionMs, silenceMs: Math.max(turn.silenceMs, after.silenceMs) };
+  for (const count of [
+    'probes',
+    'probesFailed',
+    'woken',
+    'wokenAtItms',
+    'ownSessions',
+    'sessionsFailed',
+    'requestsFailed',
+  ] as const) {
+    total[count] += after[count];
+  }
+  for (const list of ['twoServers', 'wrongCollector', 'ownBroken', 'divertedBroken'] as const) {
+    total[list] = [...turn[list], ...after[list]];
+  }
+  return total;
 }
