@@ -344,16 +344,7 @@ static __noinline int is_local4(struct __sk_buff *skb, __u32 sender, __u32 addre
   return route4(skb, &here, sender, address) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
-/* Why a packet may not be sent on the way that leads from its sender to its receiver; 0: it may, and `route` tells it. */
-static __always_inline __u32 find_way4(struct __sk_buff *skb, __u32 slot, struct bpf_fib_lookup *route,
-                                       const struct segment *segment, __u32 sender, __u32 receiver, __u32 from, __u32 to) {
-  if (!(role_of(slot, way_back4(skb, sender, receiver)) & from)) return SOURCE;
-  route->tot_len = routed_bytes(skb, segment->header + segment->data, segment->header);
-  route->sport = segment->source;
-  route->dport = segment->destination;
-  long found = route4(skb, route, sender, receiver);
-  return objection(found, role_of(slot, route->ifindex), to);
-}
+#include "ways.h"
 
 /* A packet of a diverted connection. */
 static __always_inline int follow4(struct __sk_buff *skb, __u32 slot, const struct configuration *now, struct flow *flow,
@@ -364,13 +355,15 @@ static __always_inline int follow4(struct __sk_buff *skb, __u32 slot, const stru
   __u32 refused = is_engines(flow, segment, is_of_cpe, is_watched4(is_of_cpe ? source : destination));
   if (refused) return pass(refused);
   struct bpf_fib_lookup route = {.tos = tos};
+  struct path4 path = {.slot = slot, .sender = source, .receiver = destination, .from = ROLE_COLLECTOR, .to = ROLE_CPE_OUT};
   if (is_of_cpe) {
-    if (!is_local4(skb, source, destination)) return pass(STANDBY);
-    refused = find_way4(skb, slot, &route, segment, source, server, ROLE_CPE_OUT, ROLE_COLLECTOR);
-  } else {
-    refused = find_way4(skb, slot, &route, segment, source, destination, ROLE_COLLECTOR, ROLE_CPE_OUT);
-    if (refused) hand_over(flow);
+    path.receiver = server;
+    path.local = destination;
+    path.from = ROLE_CPE_OUT;
+    path.to = ROLE_COLLECTOR;
   }
+  refused = find_way4(skb, &route, segment, &path);
+  if (refused && !is_of_cpe) hand_over(flow);
   if (!refused) refused = follow(skb, flow, segment, is_of_cpe);
   if (refused) return pass(refused);
   if (is_of_cpe) {
@@ -443,15 +436,18 @@ static __noinline int carry4(struct __sk_buff *skb, __u32 slot, const struct con
   if (is_of_itms) {
     __u64 *spoke = bpf_map_lookup_elem(&foreign4, &key);
     if (spoke && since(*spoke) < FOREIGN_NS) return pass(FOREIGN);
-  } else if (!is_local4(skb, source, destination)) {
-    return pass(STANDBY);
   }
   if (class == PORT_REPORT && could_overtake(hash)) return pass(OVERTAKING);
 
-  __u32 receiver = is_of_itms ? destination : now->itms4;
   struct bpf_fib_lookup route = {.tos = tos};
-  refused = find_way4(skb, slot, &route, &segment, source, receiver, is_of_itms ? ROLE_ITMS : ROLE_CPE_OUT,
-                      is_of_itms ? ROLE_CPE_OUT : ROLE_ITMS);
+  struct path4 path = {.slot = slot, .sender = source, .receiver = destination, .from = ROLE_ITMS, .to = ROLE_CPE_OUT};
+  if (!is_of_itms) {
+    path.receiver = now->itms4;
+    path.local = destination;
+    path.from = ROLE_CPE_OUT;
+    path.to = ROLE_ITMS;
+  }
+  refused = find_way4(skb, &route, &segment, &path);
   if (refused) return pass(refused);
   if (is_answer && !tell_of_itms(skb, &segment)) {
     answers_slowly(hash);

@@ -42,7 +42,7 @@ export function mountPins(addon: FastPathAddon, instance: string, stateDirectory
 /** What an engine pins there: the program's maps, and the program. The kernel has files of its own in a bpffs. */
 const PINS: ReadonlySet<string> = new Set([
   ...['configurations', 'control', 'counters', 'flows4', 'flows6', 'foreign4', 'foreign6', 'interfaces'],
-  ...['networks4', 'networks6', 'openings', 'overheard', 'ports', 'program', 'watched4', 'watched6'],
+  ...['networks4', 'networks6', 'openings', 'overheard', 'ports', 'program', 'watched4', 'watched6', 'ways4'],
 ]);
 
 /** Paths of what is pinned in a folder. */
