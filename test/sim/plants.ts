@@ -234,7 +234,6 @@ export const FOUND_ELSEWHERE: ReadonlyMap<string, string> = new Map([
 
 /** Found only after some hundred sessions or more, as a rule: `npm run sim -- --planted` hunts them, `npm test` does not. */
 export const LATE: ReadonlySet<string> = new Set([
-  'a SYN that may draw no challenge counts as silence',
   'a CPE has more than four provisional entries',
   'a CPE has more than sixteen entries',
   'a CPE may acknowledge what was never sent',
@@ -245,6 +244,7 @@ export const LATE: ReadonlySet<string> = new Set([
   'a RST without ACK after a SYN is no boot',
   'a SYN ends an entry whose FIN is on its way',
   'a SYN onto a live diversion is decided afresh at once',
+  'a SYN that may draw no challenge counts as silence',
   'a SYN that waits is never settled',
   'a boot leaves the activation',
   'a closed connection lives as if open',
@@ -279,4 +279,5 @@ export const LATE: ReadonlySet<string> = new Set([
   'the second fold is forgotten, for addresses',
   'the sweep misses the last slot',
   'there is grace after a 204',
+  'there is no grace after an unanswered request',
 ]);
