@@ -7,6 +7,8 @@ import { PeerIntake } from './peer-intake';
 export class ClusterLink {
   feed: ChangeFeed | undefined;
   private intake: PeerIntake | undefined;
+  /** Packets came since the last walk. */
+  private isBusy = false;
 
   constructor(private readonly rings: ClusterRings) {}
 
@@ -18,14 +20,20 @@ export class ClusterLink {
     return feed;
   }
 
-  /** Before packets are decided. @param nowMs of the engine's clock @param wallMs ms since 1970 */
+  /** Packets are about to be decided. */
+  noteBatch(): void {
+    this.isBusy = true;
+  }
+
+  /** Before packets are decided, and often while there are none. @param nowMs of the engine's clock @param wallMs ms since 1970 */
   hear(nowMs: number, wallMs: number): void {
     if (this.feed) this.feed.nowMs = wallMs;
-    this.intake?.take(nowMs, wallMs);
+    this.intake?.take(nowMs, wallMs, !this.isBusy);
   }
 
   /** Between packets, some forty times a second. */
   walk(): void {
+    this.isBusy = false;
     this.feed?.walk();
   }
 

@@ -111,6 +111,7 @@ class Worker {
       splitter: observe(
         {
           decide: (batch, boottimeMs) => {
+            this.cluster?.noteBatch();
             const nowMs = this.hear(boottimeMs);
             this.splitter.decide(batch, nowMs);
             this.mirror?.settle();

@@ -19,8 +19,10 @@ import {
 import { Step } from '../../cluster/row';
 import { type ChangeFeed, tableOf } from './change-feed';
 
-/** Rows taken over in one go: some 100 µs in which no packet is decided. */
+/** Rows taken over between two batches of packets: half a millisecond at most. */
 const MOST_AT_ONCE = 64;
+/** The same while no packets come, as on a standby router that joins: 100 000 rows in some seconds. */
+const MOST_IN_QUIET = 1024;
 const SEEN_BITS = Seen.Answer | Seen.FinOfCpe | Seen.FinOfServer | Seen.RstOfCpe | Seen.RstOfServer | Seen.Remapped;
 const TALLY = {
   [Taken.Applied]: Tally.Applied,
@@ -44,14 +46,15 @@ export class PeerIntake {
     this.families = state.families.map((family) => ({ state: family, rows: new PeerRows(family) }));
   }
 
-  /** @param nowMs of the engine's clock @param wallMs ms since 1970 */
-  take(nowMs: number, wallMs: number): void {
+  /** @param nowMs of the engine's clock @param wallMs ms since 1970 @param isQuiet no packets came lately */
+  take(nowMs: number, wallMs: number, isQuiet = false): void {
     if (this.ring.waiting === 0) return;
     this.state.advance(nowMs);
     this.feed.isSilent = true;
     this.quiet(true);
     try {
-      for (let taken = 0; taken < MOST_AT_ONCE && this.ring.first(); taken++) {
+      const most = isQuiet ? MOST_IN_QUIET : MOST_AT_ONCE;
+      for (let taken = 0; taken < most && this.ring.first(); taken++) {
         this.takeOne(wallMs);
         // Only now: a worker that is killed in between takes the row over again.
         this.ring.release();
