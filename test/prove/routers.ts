@@ -1,6 +1,7 @@
 /** Each switch between two routers, many times under load; and the same between two plain routers with conntrackd. */
 import { type Switch, SWITCHES } from '../../src/lab/routers/switches';
 import { Routers, type RoutersOptions, type Turn } from '../e2e/support/routers';
+import { STORE_FAULTS } from '../e2e/support/routers-stores';
 import { RIVAL } from '../e2e/support/routers-rival';
 import { median, table } from '../bench/numbers';
 import type { Proof } from './proof';
@@ -22,6 +23,7 @@ export const routers: Proof = {
   full: async (say) => {
     const own = await play('acsplit', { cluster: true }, SWITCHES, say);
     const noEngine = SWITCHES.filter((kind) => kind !== 'engine killed');
+    const stores = await sufferStores(say);
     const rival = await play('conntrackd', RIVAL, noEngine, say);
     const text = table(
       [
@@ -37,7 +39,9 @@ export const routers: Proof = {
       ],
       [...own, ...rival].map(rowOf),
     );
-    return { failures: own.flatMap(({ turns }) => turns.flatMap(failuresOf)), text };
+    const failures = [...own.flatMap(({ turns }) => turns.flatMap(failuresOf)), ...stores];
+    const faults = STORE_FAULTS.map(({ name }) => name).join('; ');
+    return { failures, text: `${text}\n\nStores, each fault once under load: ${faults}. Nothing was noticed.` };
   },
 };
 
@@ -68,6 +72,25 @@ async function play(
     await stage.close();
   }
   return played;
+}
+
+/** Each fault once, and a planned switch after it. @returns what went wrong */
+async function sufferStores(say: (line: string) => void): Promise<string[]> {
+  const stage = await Routers.open({ cluster: true });
+  const failures: string[] = [];
+  try {
+    for (const fault of STORE_FAULTS) {
+      const { during, after } = await stage.suffer(fault);
+      say(`stores ${fault.name}: ${JSON.stringify({ during, after })}`);
+      const broken = [...during.divertedBroken, ...after.divertedBroken].map((one) => `diverted: ${one}`);
+      const waited = during.interruptionMs > 0 ? [`packets waited ${during.interruptionMs} ms`] : [];
+      const all = [...failuresOf({ kind: 'planned', ...during }), ...failuresOf(after), ...broken, ...waited];
+      failures.push(...all.map((what) => `stores ${fault.name}: ${what}`));
+    }
+  } finally {
+    await stage.close();
+  }
+  return failures;
 }
 
 function failuresOf(turn: Turn): string[] {

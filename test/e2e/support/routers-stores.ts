@@ -99,9 +99,10 @@ export const STORE_FAULTS: readonly StoreFault[] = [
     },
   },
   {
-    name: 'slow: 300 ms each way',
+    name: 'slow: 64 kbit/s',
     begin: async (routers) => {
-      for (const router of routers) await router.shell('tc qdisc add dev eth3 root netem delay 300ms');
+      for (const router of routers)
+        await router.shell('tc qdisc add dev eth3 root tbf rate 64kbit burst 4kb latency 2s');
       const undo = async () => {
         for (const router of routers) await router.shell('tc qdisc delete dev eth3 root');
       };
