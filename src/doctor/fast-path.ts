@@ -1,6 +1,6 @@
 /** The fast path: checks that the kernel carries what the running engine was configured to have carried. */
 
-import { type Status } from '../engine';
+import { type FlowCheck, type Status } from '../engine';
 import { type Check } from './check';
 import { edit } from './command-line';
 import { type EngineAnswer } from './host';
@@ -11,6 +11,11 @@ export const fastPath: Check<EngineAnswer> = {
   look: (host, wanted) => host.askEngine(wanted.stateDirectory),
   judge: (answer, wanted) => {
     const told = toldBy(answer);
+    const disagreement = disagreementIn(answer);
+    if (disagreement !== undefined) {
+      const says = `the kernel's flows are not the report table: ${disagreement}; report it, and start the engine again`;
+      return [{ level: 'failure', says, mend: 'systemctl restart acsplit' }];
+    }
     if (told === undefined || told.mode === 'off' || told.reason === null) return [];
     const what = told.carries ? 'does not carry everywhere' : 'carries no packets, so each waits for the engine';
     const says = `the kernel ${what}: ${told.reason}; remove that, or set fastPath: off`;
@@ -20,9 +25,18 @@ export const fastPath: Check<EngineAnswer> = {
     const told = toldBy(answer);
     if (told === undefined || told.mode === 'off') return 'off: the engine decides every packet';
     const where = told.interfaces.join(', ');
-    return `the kernel carries undiverted connections on ${where}; this host's rules in FORWARD do not see them`;
+    const flows = ('flows' in answer && answer.flows) || undefined;
+    const diverted = flows ? ` (of ${flows.flows} diverted ones ${flows.carried}, as the report table has them)` : '';
+    return `the kernel carries connections on ${where}${diverted}; this host's rules in FORWARD do not see them`;
   },
 };
+
+/** Where the program's connections are not those of the report table. */
+function disagreementIn(answer: EngineAnswer): string | undefined {
+  const flows: FlowCheck | undefined = 'flows' in answer ? answer.flows : undefined;
+  if (flows === undefined || flows.missing + flows.leftOver + flows.differing === 0) return undefined;
+  return `${flows.missing} missing, ${flows.leftOver} left over, ${flows.differing} different, of ${flows.table}`;
+}
 
 /** Undefined: no engine, or an older one. */
 function toldBy(answer: EngineAnswer): Status['fastPath'] | undefined {

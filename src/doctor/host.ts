@@ -18,6 +18,7 @@ import {
   loadAddon,
   NoEngineError,
   type QueueOptions,
+  type FlowCheck,
   type Status,
   tryQueues,
 } from '../engine';
@@ -43,7 +44,7 @@ export interface Room {
 }
 
 /** How the engine answered: with its status; not at all, because none listens; or with an error. */
-export type EngineAnswer = { status: Status } | { isAbsent: true } | { complaint: string };
+export type EngineAnswer = { status: Status; flows?: FlowCheck } | { isAbsent: true } | { complaint: string };
 
 /** A connection to a server. */
 export interface Attempt {
@@ -159,7 +160,12 @@ function isWritable(path: string): boolean {
 
 async function answerOf(stateDirectory: string): Promise<EngineAnswer> {
   try {
-    return { status: (await askEngine(controlSocketPath(stateDirectory), { command: 'status' })) as Status };
+    const socket = controlSocketPath(stateDirectory);
+    const status = (await askEngine(socket, { command: 'status' })) as Status;
+    if (!status.fastPath?.carries) return { status };
+    // An older engine does not know the command.
+    const flows = (await askEngine(socket, { command: 'flows' }).catch(() => undefined)) as FlowCheck | undefined;
+    return { status, ...(flows && { flows }) };
   } catch (error) {
     return error instanceof NoEngineError ? { isAbsent: true } : { complaint: (error as Error).message };
   }

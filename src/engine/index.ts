@@ -13,6 +13,7 @@ export { headsOf, sessionJson } from './recorder/session-json';
 export { isJournal, openSink } from './report/log-sink';
 export { LogStream } from './report/log-stream';
 export { RecentLog } from './report/recent-log';
+export { type FlowCheck } from './shared/flow-check';
 export { type ServerStatus } from './report/servers';
 export { type QueueStatus, type Status } from './report/status';
 export {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { boottimeMs } from '../../src/engine/shared/binding';
-import { FLOW_BYTES, FlowState, FlowWord, NUMBERS_AT } from '../../src/engine/worker/flow-value';
+import { FLOW_BYTES, FlowState, FlowWord, NUMBERS_AT } from '../../src/engine/shared/flow-value';
 import { buildTcp, type TcpPacket } from '../../src/packet/builder';
 import { PacketBatch, Side, Verdict } from '../../src/packet/batch';
 import { TcpFlag } from '../../src/packet/tcp';

@@ -15,6 +15,7 @@ import { operations } from '../../src/engine/control/operations';
 import { packetTrace } from '../../src/engine/control/packet-trace';
 import { type Answers, COMMANDS, type CommandName, type ControlRequest } from '../../src/engine/shared/control-request';
 import { PacketRing } from '../../src/engine/shared/packet-ring';
+import { checkFlows } from '../../src/engine/shared/flow-check';
 import { LastHour } from '../../src/engine/report/last-hour';
 import { RulesWatch } from '../../src/engine/supervisor/rules-watch';
 import { composeStatus } from '../../src/engine/report/status';
@@ -83,6 +84,11 @@ function engine(): Answers<CommandName> {
     status,
     hour: () => hour.answer,
     rules: (request) => rules.checked(request),
+    flows: () =>
+      checkFlows(
+        () => splitter,
+        () => new Uint8Array(0),
+      ),
     ...operations({
       ...{ look: () => splitter, header: () => ({ id: '5c0e9b1f7a3d2846', hands }), clock: () => NOW_MS },
       ...{ run, restarts: () => 0 },

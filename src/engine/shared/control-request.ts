@@ -15,7 +15,7 @@ export type ChangeName = (typeof CHANGES)[number];
 export type ChangeRequest = ControlRequest & { command: ChangeName };
 
 /** All commands. docs/control-socket.md */
-export const COMMANDS = ['status', 'hour', 'tables', 'events', 'packets', 'rules', ...CHANGES] as const;
+export const COMMANDS = ['status', 'hour', 'flows', 'tables', 'events', 'packets', 'rules', ...CHANGES] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** Handlers of these commands; they answer at once or later. */

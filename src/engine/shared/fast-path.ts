@@ -2,7 +2,7 @@
  * What the engine asks of the fast path (src/steering/fast-path). The command that starts the engine hands it in, since
  * folders of one rank do not import each other.
  */
-import { type Address } from '../../packet/address';
+import { type Address, type Family } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
 
 /** Whether the kernel carries what needs no decision. `auto`: where it can; `on`: or the engine does not start. */
@@ -44,6 +44,8 @@ export interface FastPath {
   /** The engine is alive until `untilMs`, CLOCK_BOOTTIME, unless it says so again; 0: for ever. */
   beat(untilMs: number): void;
   status(): FastPathStatus;
+  /** Keys and values of the diverted connections by which it carries, one after the other; undefined: not loaded. */
+  flows(family: Family): Uint8Array | undefined;
   /** What is attached stays. */
   close(): void;
   /** Takes away what is attached. */

@@ -3,7 +3,9 @@
  * looked at every second. It stays attached when the engine stops. docs/decisions/fast-path.md
  */
 import { type Address } from '../../packet/address';
+import { type Splitter } from '../../splitter/splitter';
 import { type Topology } from '../../splitter/topology';
+import { checkFlows, type FlowCheck } from '../shared/flow-check';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
 import { type FastPath, type FastPathMode, type FastPathStatus, type MirrorMaps } from '../shared/fast-path';
@@ -78,6 +80,12 @@ export class Carrier {
     if (mode === 'off')
       return { mode, carries: false, interfaces: [], reason: 'off in the configuration', packets: {} };
     return { mode, ...carrier.status() };
+  }
+
+  /** @throws EngineError where nothing is carried */
+  checkFlows(look: () => Splitter): Promise<FlowCheck> {
+    if (this.maps === undefined) throw new EngineError('the kernel carries nothing: there are no flows');
+    return checkFlows(look, (family) => this.options.carrier.flows(family) ?? new Uint8Array(0));
   }
 
   /** Ends the watch. What is attached stays, so that running connections do not stall. */

@@ -81,6 +81,7 @@ export function commandsOf(parts: Parts, keeper: WorkerKeeper): Answers<Exclude<
     status: () => statusOf(parts),
     hour: () => parts.hour.answer,
     rules: (request) => parts.rules.checked(request),
+    flows: () => parts.carrier.checkFlows(() => parts.state.look),
     ...operations({
       look: () => parts.state.look,
       header: () => parts.state.header,

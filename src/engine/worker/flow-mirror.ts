@@ -14,9 +14,9 @@ import { type Address, type Family, familyOf } from '../../packet/address';
 import { Seen } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
-import { FLOW_BYTES, NUMBERS_AT, FlowState, FlowValue, FlowWord, takeNumbers, touch } from './flow-value';
+import { FLOW_BYTES, NUMBERS_AT, FlowState, FlowValue, FlowWord, takeNumbers, touch } from '../shared/flow-value';
 import { GiveBack } from './give-back';
-import { type MirroredFamily, MirroredTable } from './mirrored-table';
+import { type MirroredFamily, MirroredTable } from '../shared/mirrored-table';
 
 /** Cells of the map `control`: enum control in native/fast-path/layout.h. */
 const enum Cell {

@@ -4,8 +4,8 @@
  */
 import { Seen } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
-import { FlowState } from './flow-value';
-import { type MirroredTable, NOTED_WORDS } from './mirrored-table';
+import { FlowState } from '../shared/flow-value';
+import { type MirroredTable, NOTED_WORDS } from '../shared/mirrored-table';
 
 /** A connection without packets for so long is given back: none of its packets waits in a queue. */
 const QUIET_MS = 20;

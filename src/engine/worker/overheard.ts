@@ -6,7 +6,7 @@ import { PacketBatch, PacketFlag, Side } from '../../packet/batch';
 import { PacketView, Parsed } from '../../packet/view';
 import { type Splitter } from '../../splitter/splitter';
 import { type FlowMirror } from './flow-mirror';
-import { NUMBERS_BYTES } from './flow-value';
+import { NUMBERS_BYTES } from '../shared/flow-value';
 import { type Ring, RingReader } from './ring-reader';
 
 /** native/fast-path/layout.h: OVERHEARD_BYTES */

@@ -4,7 +4,7 @@
  */
 import { closeSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Address, familyOf } from '../../packet/address';
+import { type Address, type Family, familyOf } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
 import {
   type FastPathAddon,
@@ -161,6 +161,12 @@ export class FastPath {
       reason: isMirrored ? reason : 'the report table is not mirrored',
       packets: Object.fromEntries(occurred) as Partial<Record<CarryReason, number>>,
     };
+  }
+
+  /** Keys and values of the diverted connections by which it carries; undefined: not loaded. */
+  flows(family: Family): Uint8Array | undefined {
+    const { loaded } = this;
+    return loaded && this.addonOf().readMapEntries(loaded.maps[family === 'ipv4' ? 'flows4' : 'flows6']);
   }
 
   /** Closes the descriptors. What is attached stays. */

@@ -14,7 +14,7 @@ import {
   rolesOf,
   word,
 } from '../../../src/steering/fast-path/layout';
-import { FLOW_BYTES } from '../../../src/engine/worker/flow-value';
+import { FLOW_BYTES } from '../../../src/engine/shared/flow-value';
 import { RING_BYTES } from '../../../src/engine/worker/overheard';
 import { RingReader } from '../../../src/engine/worker/ring-reader';
 import { type Topology } from '../../../src/splitter/topology';

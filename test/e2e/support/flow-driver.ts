@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
-import { FLOW_BYTES, NUMBERS_AT } from '../../../src/engine/worker/flow-value';
+import { FLOW_BYTES, NUMBERS_AT } from '../../../src/engine/shared/flow-value';
 import { FlowMirror } from '../../../src/engine/worker/flow-mirror';
 import { Overheard, RING_BYTES } from '../../../src/engine/worker/overheard';
 import { Side, Verdict } from '../../../src/packet/batch';

@@ -4,11 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadConfiguration } from '../../../src/configuration/configuration';
+import { askEngine, controlSocketPath } from '../../../src/engine/control/ask';
 import { settle, startCast, type Acs, type Cast } from '../../../src/lab/cast';
 import type { CpeSettings } from '../../../src/lab/cpe';
 import { Engine, type EngineOptions } from '../../../src/lab/engine';
 import { namespaceRights, REFUSED } from '../../../src/lab/rights';
 import { World } from '../../../src/lab/world';
+import { expectFlowsAgree } from './flows';
 import { Wires } from './wires';
 import { ADDRESSES, FAMILY } from './family';
 import { FAST_PATH } from './fast-path';
@@ -98,6 +101,8 @@ export class Stage {
       const own = accepted.map(({ peer, port }) => `${peer}:${port}`);
       expect(wires.connectionsAt(address)).toEqual(new Set(own));
     }
+    const { stateDirectory } = loadConfiguration(this.engine.configurationFile);
+    await expectFlowsAgree((command) => askEngine(controlSocketPath(stateDirectory), { command }));
   }
 
   /** Runs `happen` and answers which servers saw Informs of this CPE meanwhile: by name, with their event codes. */

@@ -14,6 +14,7 @@ import { stateFilePath } from '../../../src/engine/shared/state-file';
 import { type Status } from '../../../src/engine/report/status';
 import { type ActivationEntry, type ConnectionEntry } from '../../../src/splitter/entries';
 import { type TraceAnswer, type TraceEvent } from '../../../src/engine/control/operations';
+import { expectFlowsAgree } from './flows';
 import { eventually } from './run-host';
 import { makePatient } from './patience';
 import { DIST } from './stage';
@@ -128,6 +129,7 @@ export class TcpStage {
     for (const connection of shared) this.told.add(connection);
     expect(news.sort()).toEqual(expected.sort());
     expect([...this.wires.cpePeers]).toEqual(this.wires.cpePeers.size === 0 ? [] : [ADDRESSES.acs]);
+    await expectFlowsAgree((command) => this.control(command));
   }
 
   peerOf(server: ServerName): Peer {

@@ -1,6 +1,7 @@
 /** The mirror of the report table: what is in the map whenever a verdict leaves, and what a successor repairs. */
+import { checkFlows } from '../../../../src/engine/shared/flow-check';
 import { FlowMirror, forgetCarried, type Maps } from '../../../../src/engine/worker/flow-mirror';
-import { FlowWord, NUMBERS_AT } from '../../../../src/engine/worker/flow-value';
+import { FlowWord, NUMBERS_AT } from '../../../../src/engine/shared/flow-value';
 import { buildTcp, type TcpPacket } from '../../../../src/packet/builder';
 import { PacketBatch, Side } from '../../../../src/packet/batch';
 import { TcpFlag } from '../../../../src/packet/tcp';
@@ -303,4 +304,64 @@ test('a table tells when a carried connection had its last packet', () => {
   splitter.sweep(nowMs);
   one.mend(nowMs);
   expect(reportEntries(splitter.state, { limit: 9 }).entries).toMatchObject([{ idleMs: 1200 }]);
+});
+
+describe('the check of maps and table', () => {
+  const check = (splitter: Splitter) =>
+    checkFlows(
+      () => splitter,
+      (family) => maps.readMapEntries(FLOWS[family]),
+      0,
+    );
+  const SOUND = { missing: 0, leftOver: 0, differing: 0 };
+
+  test('finds them alike, whoever has the connection, its life over or not', async () => {
+    const splitter = makeSplitter();
+    const one = mirror(splitter);
+    expect(await check(splitter)).toEqual({ table: 0, flows: 0, carried: 0, ...SOUND });
+    open(splitter);
+    expect(await check(splitter)).toEqual({ table: 1, flows: 1, carried: 0, ...SOUND });
+    accept(splitter, one);
+    expect(await check(splitter)).toEqual({ table: 1, flows: 1, carried: 1, ...SOUND });
+    setState(GONE);
+    expect(await check(splitter)).toMatchObject(SOUND);
+    setState(CARRIED);
+    nowMs += 8_000_000;
+    splitter.state.advance(nowMs);
+    expect(await check(splitter)).toMatchObject(SOUND);
+  });
+
+  test('tells what is missing, left over, or different', async () => {
+    const splitter = makeSplitter();
+    mirror(splitter);
+    open(splitter);
+    const flows = maps.flows.get(FLOWS.ipv4)!;
+    const value = flows.get(KEY)!;
+    flows.set('0a0100090001' + '1d7b', value);
+    expect(await check(splitter)).toMatchObject({ ...SOUND, flows: 2, leftOver: 1 });
+    flows.delete(KEY);
+    expect(await check(splitter)).toMatchObject({ missing: 1, leftOver: 1, differing: 0 });
+    flows.clear();
+    flows.set(KEY, value);
+    setState(CARRIED);
+    expect(await check(splitter)).toMatchObject({ ...SOUND, differing: 1 });
+    setState(OF_ENGINE);
+    expect(await check(splitter)).toMatchObject(SOUND);
+    const other = Buffer.from(value, 'hex');
+    other.writeUInt32LE(4711, NUMBERS_AT + FlowWord.Isn * 4);
+    flows.set(KEY, other.toString('hex'));
+    expect(await check(splitter)).toMatchObject({ ...SOUND, differing: 1 });
+  });
+
+  test('not what is mended before the second look', async () => {
+    const splitter = makeSplitter();
+    mirror(splitter);
+    open(splitter);
+    const flows = maps.flows.get(FLOWS.ipv4)!;
+    const value = flows.get(KEY)!;
+    flows.delete(KEY);
+    const checking = check(splitter);
+    flows.set(KEY, value);
+    expect(await checking).toMatchObject(SOUND);
+  });
 });

@@ -1,7 +1,7 @@
 /** A connection in the fast path's maps: the layout of native/fast-path/layout.h, and what becomes of a row in it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FlowState, FlowWord, NUMBERS_BYTES } from '../../../../src/engine/worker/flow-value';
+import { FlowState, FlowWord, NUMBERS_BYTES } from '../../../../src/engine/shared/flow-value';
 import { RING_BYTES } from '../../../../src/engine/worker/overheard';
 import { MAX_SEGMENT_BYTES } from '../../../../src/splitter/decide/http-head';
 import { Word } from '../../../../src/tables/connection-row';
