@@ -137,7 +137,7 @@ export function bootedUnits(): void {
     expect(answers()).toBe('itms');
     expect(inside('acsplit status --json').out).toContain('"to-itms"');
     expect(inside(`cat /proc/${shown('MainPID')}/status`).out).toMatch(/^CapEff:\t0000008000001000$/m);
-    expect(fastPath()).toMatchObject({ carries: true, interfaces: ['eth0', 'eth1'], reason: null });
+    expect(fastPath()).toMatchObject({ carries: true, interfaces: ['eth0', 'eth1', 'eth2'], reason: null });
     expect(inside(`acsplit activate ${CPE} --collector c1`).status).toBe(0);
     expect(answers()).toBe('c1');
   });
@@ -161,7 +161,7 @@ export function bootedUnits(): void {
 
   test('its rules removed and installed again: it carries again, without a restart', async () => {
     const pid = shown('MainPID');
-    expect(inside('systemctl stop acsplit-rules.timer; acsplit rules remove').out).toContain('from 2 interfaces');
+    expect(inside('systemctl stop acsplit-rules.timer; acsplit rules remove').out).toContain('from 3 interfaces');
     await until('none', START_MS, () => !fastPath().carries);
     expect(inside('ls /run/acsplit').out).not.toMatch(/^fast-path$/m);
     expect(inside('acsplit rules install; systemctl start acsplit-rules.timer').status).toBe(0);
