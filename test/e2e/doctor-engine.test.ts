@@ -22,9 +22,9 @@ beforeAll(async () => {
 afterAll(() => host?.close());
 
 beforeEach(() => expect(host.complaints()).toEqual([]));
-afterEach(() => {
+afterEach(async () => {
   expect(host.complaints()).toEqual([]);
-  host.note();
+  await host.note();
 });
 
 /** Root's files are an ordinary user's own to a root without capabilities: modes hold for him. */

@@ -119,9 +119,9 @@ function isWritable(file: string): boolean {
 
 describe('faults that take more than a line to plant', () => {
   beforeEach(() => expect(host.complaints()).toEqual([]));
-  afterEach(() => {
+  afterEach(async () => {
     expect(host.complaints()).toEqual([]);
-    host.note();
+    await host.note();
   });
 
   test('doctor without CAP_NET_ADMIN', () => {

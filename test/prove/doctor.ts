@@ -63,7 +63,10 @@ export function textOf(rows: readonly Row[]): string {
     '',
     '| faults | doctor | status | log | alert | history | mended as printed |',
     '| --- | --- | --- | --- | --- | --- | --- |',
-    ...[...groups].map(([said, of]) => `| ${of.map(({ fault }) => fault.replace(GROUPS, '')).join(', ')} | ${said} |`),
+    ...[...groups].map(
+      ([said, of]) =>
+        `| ${[...new Set(of.map(({ fault }) => fault.replace(GROUPS, '').replace(/ mode .*/, '')))].join(', ')} | ${said} |`,
+    ),
   ].join('\n');
 }
 

@@ -96,6 +96,7 @@ export const FIREWALL_ROWS: [string, Planted][] = [
       ...{ level: 'failure', check: 'firewalls' },
       says: /^nftables inet firewalld filter_FORWARD \(forward\): "reject with .*" drops sessions of CPEs/,
       mend: /^nft 'insert rule inet firewalld filter_FORWARD iifname .* ct state untracked accept'$/,
+      after: 'nft delete table inet firewalld',
     },
   ],
   [
@@ -107,6 +108,8 @@ export const FIREWALL_ROWS: [string, Planted][] = [
         says: /^nftables ip own pre \(prerouting\): policy drop drops/,
         mend: /^nft 'insert rule ip own pre iifname [^o]* ct state/,
       },
+      // It drops what this host has for itself, too.
+      after: 'nft delete table ip own',
     },
   ],
   ...['ip saddr 10.1.1.0/24', 'tcp dport 7547'].map((match): [string, Planted] => [

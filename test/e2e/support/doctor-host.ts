@@ -153,7 +153,7 @@ export class DoctorHost {
       await this.untilHealthy();
     }
     this.isSpoiled = false;
-    this.note();
+    await this.note();
   }
 
   /** What was found so far in this test belongs to no fault. */
@@ -162,10 +162,12 @@ export class DoctorHost {
   }
 
   /** One line for `npm run prove doctor`, where it asks for them: this test's fault, which is mended now. */
-  note(): void {
+  async note(): Promise<void> {
     const { first, router } = this;
     this.first = undefined;
     if (FAULTS_FILE === undefined || first === undefined) return;
+    // What the engine has logged while this process looked on is still in its pipe.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     const { finding, ms, atMs, seen } = first;
     const isMeanwhile = ({ time }: { time: string }) => {
       const of = Date.parse(time);
