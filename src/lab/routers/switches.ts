@@ -27,7 +27,7 @@ export async function mend(kind: Switch, router: Router, boot: () => Promise<voi
   if (kind === 'planned') writeFileSync(router.standbyFile, '0\n');
   if (kind === 'CPE link down') await router.world.cable(router.name, [0], 'up');
   if (kind === 'engine killed') await router.startEngine(false);
-  if (kind === 'keepalived killed') router.startKeeper();
+  if (kind === 'keepalived killed') await restartKeeper(router);
   if (kind !== 'power loss') return;
   await router.regainPower();
   await boot();
@@ -37,6 +37,15 @@ export async function mend(kind: Switch, router: Router, boot: () => Promise<voi
 async function killKeeper(router: Router): Promise<void> {
   await router.stop('keeper', 'SIGKILL');
   await pause(KEEPER_RESTART_MS);
+}
+
+/** As systemd's Restart=always: the killed one's child may live a moment longer, and a second keepalived then ends at once. */
+async function restartKeeper(router: Router): Promise<void> {
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await pause(KEEPER_RESTART_MS)) {
+    if (!router.isRunning('keeper')) router.startKeeper();
+    else if (router.isFit) return;
+  }
+  throw new Error(`keepalived of ${router.name} does not start: ${router.log('keeper').slice(-500)}`);
 }
 
 /** The router that has the ACS address, once it is exactly one. @param not this one */
