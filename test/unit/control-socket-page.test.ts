@@ -58,7 +58,7 @@ function engine(): Answers<CommandName> {
   const status = () =>
     composeStatus({
       ...{
-        version: '0.1.0',
+        version: '0.2.0',
         name: 'default',
         isReady: true,
         uptimeMs: 60_000,
