@@ -116,23 +116,26 @@ export class Rows {
       return undefined;
     }
     if (known === undefined) return this.publish(change, Math.max(1, Math.floor(clockMs)), 0, {});
-    const isConcurrent = known.router !== this.router && !hasTaken(known, change.applied);
+    const hasNotTaken = !hasTaken(known, change.applied);
+    const isConcurrent = known.router !== this.router && hasNotTaken;
+    // An earlier row, ours or not, is on its way to the tables: it must not be the last one to get there.
+    const isAgain = isConcurrent || (known.handed !== undefined && hasNotTaken);
     const next = Math.max(known.generation + 1, Math.floor(clockMs));
     if (isConcurrent && kindOf(change.key) === (Kind.Activation as string) && isOvertaken(change, known)) {
       this.tallies.overtaken++;
       return this.lose(known);
     }
-    if (change.begins && isNewTo(change, known)) return this.publish(change, next, 0, {}, isConcurrent);
-    if (isOther(change, known)) return isConcurrent ? this.lose(known) : this.publish(change, next, 0, {});
-    if (change.step > known.step) return this.publish(change, known.generation, 0, known.fields, isConcurrent);
+    if (change.begins && isNewTo(change, known)) return this.publish(change, next, 0, {}, isAgain);
+    if (isOther(change, known)) return isConcurrent ? this.lose(known) : this.publish(change, next, 0, {}, isAgain);
+    if (change.step > known.step) return this.publish(change, known.generation, 0, known.fields, isAgain);
     if (change.step === known.step) {
       const isSame = change.deadlineMs - known.deadlineMs < REFRESH_MS / 2 && !isChanged(change.fields, known.fields);
       if (change.isStanding && (isSame || isConcurrent)) return isConcurrent ? this.lose(known) : undefined;
-      return this.publish(change, known.generation, known.refresh + 1, known.fields, isConcurrent);
+      return this.publish(change, known.generation, known.refresh + 1, known.fields, isAgain);
     }
     if (isConcurrent || change.isStanding) return this.lose(known);
     // A RST was not the end, or a session goes on over another connection.
-    return this.publish(change, next, 0, { ...known.fields, born: bornOf(known) });
+    return this.publish(change, next, 0, { ...known.fields, born: bornOf(known) }, isAgain);
   }
 
   /** An act of the operator for all routers. */

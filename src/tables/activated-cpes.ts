@@ -258,6 +258,8 @@ export class ActivatedCpes {
     table.setValue(slot, Word.ArmedAt, (tick - entry.armedMs) | 0);
     table.setValue(slot, Word.AskedAt, (tick - entry.askedMs) | 0);
     table.setValue(slot, Word.SessionAt, (tick - entry.sessionMs) | 0);
+    // The last change is not ours.
+    table.setValue(slot, Word.Told, 0);
     table.setState(slot, state);
     table.touch(slot);
     this.tellStanding(slot, Cause.Peer);

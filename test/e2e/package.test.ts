@@ -38,7 +38,10 @@ const SOURCES = [
 ];
 const ADDONS = ['build/Release/acsplit.node', 'build/Release/fast_path.node'];
 /** What stands beside them in a checkout, and what building takes. */
-const MORE = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'test/support', 'jest.config.js'];
+const MORE = [
+  ...['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'test/support', 'jest.config.js'],
+  'page',
+];
 
 /** The optimizer would take most of the addon's build, and no packet passes this one. */
 const UNOPTIMIZED = { CXXFLAGS: '-O0' };
@@ -111,12 +114,17 @@ describe('npm pack', () => {
     );
   });
 
-  test('dist/ is src/, compiled, and nothing else', () => {
+  test('dist/ is src/ and page/, compiled, and nothing else', () => {
     const compiled = filesBelow('src').flatMap((path) =>
       ['.js', '.d.ts'].map((extension) => path.replace(/^src/, 'dist').replace(/\.ts$/, extension)),
     );
-    // And the JSON Schema of the configuration, which comes of it.
-    expect(files.filter((path) => path.startsWith('dist/'))).toEqual(['dist/acsplit.schema.json', ...compiled].sort());
+    // And the JSON Schema of the configuration, which comes of it, and the page.
+    const more = [
+      'acsplit.schema.json',
+      ...['icon.svg', 'index.html', 'page.css', 'page.js'].map((name) => `page/${name}`),
+    ];
+    const expected = [...compiled, ...more.map((name) => `dist/${name}`)];
+    expect(files.filter((path) => path.startsWith('dist/'))).toEqual(expected.sort());
   });
 
   test.each(['native', 'iptables', 'docs', 'systemd', 'cluster'])('%s/ is whole', (folder) => {

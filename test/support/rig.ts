@@ -256,6 +256,11 @@ export class Rig {
     return this;
   }
 
+  deactivate(cpe = CPE): this {
+    expect(this.splitter.deactivate(addressNamed(cpe), this.nowMs)).toBe(true);
+    return this;
+  }
+
   /**
    * The woken CPE opens a report connection, which its collector answers; their messages are unreadable, as over TLS.
    */

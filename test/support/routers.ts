@@ -60,6 +60,12 @@ export class Router {
 
   /** Hands what is new to the tables. */
   hand(nowMs: number): void {
+    this.send();
+    this.hear(nowMs);
+  }
+
+  /** Puts what is new into the ring, which the tables read later. */
+  send(): void {
     const { names } = this;
     const { rows, changes } = this.rings;
     const put = (row: Row) => {
@@ -69,7 +75,6 @@ export class Router {
     };
     this.rows.hand(10_000, put);
     rows.publish();
-    this.hear(nowMs);
   }
 
   hear(nowMs: number): void {

@@ -150,6 +150,11 @@ export class Ring {
     if (this.put !== this.positions[this.putAt]) Atomics.store(this.positions, this.putAt, this.put);
   }
 
+  /** Nothing has ever been written. */
+  get isNew(): boolean {
+    return this.put === 0 && this.taken === 0;
+  }
+
   // ---- the reader ----
 
   get waiting(): number {

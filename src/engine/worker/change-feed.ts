@@ -14,6 +14,7 @@ import { Phase } from '../../tables/activated-cpes';
 import { FIN, RST, Seen, Word } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
+import { type TtlTable } from '../../tables/ttl-table';
 import { Cell, type ClusterRings, kindWord, type Ring, Table, Tally, Time, What } from '../shared/cluster-rings';
 
 /** Slots of each table that one step of a walk looks at. */
@@ -47,10 +48,12 @@ export class ChangeFeed implements FlowListener {
       const name = state.owners.name(owner);
       if (name !== '') rings.setName(owner, name);
     }
+    if (this.ring.isNew) this.forgetNumbers();
   }
 
   told({ name, family }: FlowTable, slot: number, change: Change, cause: Cause): void {
-    if (this.isSilent || cause === Cause.Standing || cause === Cause.Expired || cause === Cause.Takeover) return;
+    if (this.isSilent || cause === Cause.Standing || cause === Cause.Expired) return;
+    if (cause === Cause.Takeover && !this.isOurs(name, family, slot)) return;
     if (change === Change.Head || change === Change.Disarming) return;
     const state = this.state[family]!;
     if (name === 'activatedCpes') this.activation(state, slot, stageOf(change), change);
@@ -76,6 +79,27 @@ export class ChangeFeed implements FlowListener {
   /** After each batch, and often while there is none: what was told may be read from now on. */
   publish(): void {
     this.ring.publish();
+  }
+
+  /**
+   * The kernel may have sent the session of this activation to the ITMS, so it must divert none on the other router either.
+   * What the other router has armed stays there: its CPEs pass that router.
+   */
+  private isOurs(name: FlowTable['name'], family: FlowTable['family'], slot: number): boolean {
+    return name === 'activatedCpes' && this.state[family]!.activatedCpes.toldAt(slot) !== 0;
+  }
+
+  /** The rings are new, so numbers that the tables have kept are of earlier ones. */
+  private forgetNumbers(): void {
+    for (const { activatedCpes, connectionRequests, reportConnections } of this.state.families) {
+      const forget = (table: TtlTable, set: (slot: number) => void) => {
+        for (let slot = 0; slot < table.slotCount; slot++) if (table.isLive(slot)) set(slot);
+      };
+      forget(activatedCpes.table, (slot) => activatedCpes.setToldAt(slot, 0));
+      for (const entries of [connectionRequests, reportConnections]) {
+        forget(entries.table, (slot) => entries.setWord(slot, Word.Told, 0));
+      }
+    }
   }
 
   /** Tells one entry as it is, because somebody asked. */

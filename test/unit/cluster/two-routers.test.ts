@@ -1,5 +1,7 @@
 /** What a CPE and its servers see when their packets move from one router to another. */
-import { Tally } from '../../../src/engine/shared/cluster-rings';
+import { ClusterRings, Tally } from '../../../src/engine/shared/cluster-rings';
+import { ClusterLink } from '../../../src/engine/worker/cluster-link';
+import { Word } from '../../../src/tables/connection-row';
 import { Routers } from '../../support/routers';
 import { GET, OK, REPORT_PORT } from '../../support/rig';
 
@@ -118,6 +120,63 @@ test('expiry is not published: each router expires by itself, and a refresh prol
   expect(routers.rig.report()).toBe('established c1');
   routers.rig.wait(600_000);
   expect(routers.rig.report()).toBe('none');
+});
+
+test('a row on its way to the tables brings back nothing that has ended meanwhile', () => {
+  const routers = new Routers();
+  const { a, rig } = routers;
+  rig.activate('c1');
+  a.publish(rig.nowMs);
+  // As after a loss of power: the tables are empty, and our own rows come back from a store.
+  a.link.feed!.isSilent = true;
+  rig.deactivate();
+  a.link.feed!.isSilent = false;
+  a.rows.handAll();
+  a.send();
+  rig.activate('c1').deactivate();
+  a.publish(rig.nowMs);
+  a.hear(rig.nowMs);
+  a.hand(rig.nowMs);
+  expect(rig.activation()).toBe('none');
+});
+
+test('what the kernel may have sent to the ITMS diverts no session on the other router; what that one armed stays', () => {
+  const routers = new Routers();
+  routers.rig.activate('c1');
+  routers.settle();
+  routers.b.splitter.endActivations(routers.rig.nowMs);
+  routers.settle();
+  expect(routers.use('b').rig.activation()).toBe('none');
+  expect(routers.use('a').rig.activation()).toBe('armed c1');
+  routers.a.splitter.endActivations(routers.rig.nowMs);
+  routers.settle();
+  expect(routers.use('a').rig.activation()).toBe('none');
+
+  routers.rig.activate('c1');
+  routers.settle();
+  expect(routers.use('b').rig.activation()).toBe('armed c1');
+  routers.a.splitter.endActivations(routers.rig.nowMs);
+  routers.settle();
+  expect(routers.use('b').rig.activation()).toBe('none');
+});
+
+test('an engine that starts again over its tables takes rows of the other router', () => {
+  const routers = new Routers();
+  routers.rig.wake('c1').divert('c1');
+  routers.settle();
+  const { state } = routers.a.splitter;
+  const { activatedCpes, reportConnections } = state.families[0]!;
+  const told = () =>
+    [activatedCpes.table, reportConnections.table].flatMap((table, of) =>
+      Array.from({ length: table.slotCount }, (_, slot) => slot)
+        .filter((slot) => table.isLive(slot))
+        .map((slot) => (of === 0 ? activatedCpes.toldAt(slot) : reportConnections.word(slot, Word.Told))),
+    );
+  expect(told().every((number) => number > 0)).toBe(true);
+  new ClusterLink(routers.a.rings).follow(state, () => undefined);
+  expect(told().every((number) => number > 0)).toBe(true);
+  new ClusterLink(new ClusterRings(new ArrayBuffer(ClusterRings.BYTES))).follow(state, () => undefined);
+  expect(told()).toEqual([0, 0]);
 });
 
 test('an act for this router alone is not told', () => {
