@@ -186,7 +186,7 @@ export class ClusterMember {
   private readChanges(nowMs: number): void {
     const { changes } = this.rings;
     if (changes.waiting === 0) return;
-    if (nowMs - this.namesMs > NAMES_MS) this.readNames(nowMs);
+    if (!this.isNamed || nowMs - this.namesMs > NAMES_MS) this.readNames(nowMs);
     const clockMs = this.clockMs(nowMs);
     while (changes.first()) {
       const change = readChange(changes, this.names);
@@ -199,9 +199,19 @@ export class ClusterMember {
     }
   }
 
+  /** Of the servers, by owner id, as the worker has them. Empty until it has started. */
   private readNames(nowMs: number): void {
     this.namesMs = nowMs;
-    this.names = this.rings.readNames();
+    const names = this.rings.readNames();
+    if (names.join() === this.names.join()) return;
+    this.names = names;
+    // Rows of a collector that the worker did not know were refused.
+    this.rows.handAll();
+  }
+
+  /** The worker has started. */
+  private get isNamed(): boolean {
+    return this.names.some((name, owner) => owner > 0 && name !== '');
   }
 
   /** Changes were lost: everything is asked for again, and each row that we have written. */
@@ -227,8 +237,11 @@ export class ClusterMember {
   private hand(): void {
     const { rings } = this;
     if (this.rows.waiting.size === 0) return;
+    const nowMs = Date.now();
+    if (!this.isNamed || nowMs - this.namesMs > NAMES_MS) this.readNames(nowMs);
+    // Without names it would refuse them all.
+    if (!this.isNamed) return;
     const ownerOf = (name: string) => (name === 'itms' ? 0 : this.names.indexOf(name, 1));
-    if (Date.now() - this.namesMs > NAMES_MS) this.readNames(Date.now());
     this.rows.hand(HANDED, (row) => {
       if (kindOf(row.key) === 'go') return 0;
       if (!rings.rows.next()) return undefined;

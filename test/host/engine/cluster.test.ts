@@ -17,19 +17,25 @@ class Router {
   readonly rig = new Rig({ capacityEntries: 4096 });
   readonly told: FromCluster[] = [];
   private readonly link = new ClusterLink(this.rings);
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | undefined;
   member: ClusterMember;
 
   constructor(
     readonly name: string,
     private readonly stores: StoreSettings[],
     private readonly group = 'g',
+    isWorking = true,
   ) {
+    if (isWorking) this.work();
+    this.member = this.join();
+  }
+
+  /** The worker starts. */
+  work(): void {
     const feed = this.link.follow(this.rig.splitter.state, () => undefined);
     feed.isSilent = true;
     this.rig.splitter.listen(feed);
     feed.isSilent = false;
-    this.member = this.join();
     this.timer = setInterval(() => this.step(), 5);
   }
 
@@ -101,6 +107,23 @@ function router(name: string, at: RedisServer[], more: Partial<StoreSettings> = 
 
 const ready = (...all: Router[]) =>
   holds(() => expect(all.map(({ report }) => report.ready)).toEqual(all.map(() => true)));
+
+test('what is loaded before the worker has started waits for it', async () => {
+  const stores = [await redis()];
+  const a = router('a', stores);
+  await ready(a);
+  a.rig.wake('c1').divert('c1');
+  await holds(() => expect(a.report.published).toBeGreaterThan(3));
+  const late = new Router('b', [storeAt(stores[0]!)], 'g', false);
+  routers.push(late);
+  const loaded = () => late.told.filter((message) => message.kind === 'status' && message.status.loads === 1);
+  await holds(() => expect(loaded().length).toBeGreaterThan(1));
+  expect(late.report.ready).toBe(false);
+  late.work();
+  await ready(late);
+  expect([late.rig.activation(), late.rig.report()]).toEqual(['consumed c1', 'established c1']);
+  expect(late.report.refused).toBe(0);
+});
 
 test('two routers, two stores: activations and sessions cross; a store dies; a third router joins; a store comes back empty', async () => {
   const stores = [await redis(), await redis()];
