@@ -228,9 +228,12 @@ export class ConnectionTable extends ConnectionNumbers {
     return this.has(slot, Seen.Learned) && this.word(slot, Word.CpeAck) === this.word(slot, Word.ServerNext);
   }
 
-  /** A closed entry may give way once its CPE knows: until then it sends to the server, and must not reach the ITMS. */
+  /**
+   * A closed entry may give way once its CPE knows: until then it sends to the server, and must not reach the ITMS. What an
+   * earlier version or another router has left closed never learns, so it may go at once.
+   */
   protected mayGo(slot: number): boolean {
-    return this.isOverForCpe(slot);
+    return !this.has(slot, Seen.Learned) || this.isOverForCpe(slot);
   }
 
   /** A FIN or RST has been seen. */

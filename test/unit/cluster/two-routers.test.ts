@@ -160,6 +160,27 @@ test('what the kernel may have sent to the ITMS diverts no session on the other 
   expect(routers.use('b').rig.activation()).toBe('none');
 });
 
+test('sessions that were closed on the other router give way to new ones', () => {
+  const routers = new Routers();
+  const session = (n: number) => {
+    const { rig } = routers;
+    const cpePort = 40001 + n;
+    const port = 50001 + n;
+    rig.wake('c1', port);
+    rig.from('c1', 'FIN', { port });
+    rig.cpe('FIN', { port });
+    rig.divert('c1', cpePort);
+    rig.cpe('FIN', { cpePort });
+    rig.from('c1', 'FIN', { cpePort });
+    rig.cpe('ACK', { cpePort });
+    rig.wait(1000);
+  };
+  for (let n = 0; n < 20; n++) session(n);
+  routers.switchTo('b');
+  for (let n = 20; n < 24; n++) session(n);
+  expect(routers.rig.counts().reports).toBe(16);
+});
+
 test('an engine that starts again over its tables takes rows of the other router', () => {
   const routers = new Routers();
   routers.rig.wake('c1').divert('c1');
