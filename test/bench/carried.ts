@@ -77,7 +77,7 @@ export class CarriedBench {
     return isOfEngine && !PRODUCTS.includes(peer) ? NaN : this.measured.middle(peer, ROWS[name]);
   }
 
-  /** Sessions of ours that reached the other server. */
+  /** Sessions of ours that were broken off, or reached the other server: load.c does not tell them apart. */
   private get wrong(): number {
     const all = PRODUCTS.flatMap((peer) => MODES.flatMap((mode) => this.measured.of(peer, mode)));
     return all.reduce((sum, one) => sum + (one?.wrong ?? 0), 0);
@@ -103,7 +103,7 @@ export class CarriedBench {
     const columns = CARRYING_PEERS.map(({ name }) => name);
     const rows = NAMES.map((name) => [ROWS[name].name, ...columns.map((peer) => figure(this.middle(peer, name)))]);
     const lines = [table(['', ...columns], rows)];
-    if (this.wrong > 0) lines.push(`\n${this.wrong} sessions of acsplit at the wrong server.`);
+    if (this.wrong > 0) lines.push(`\n${this.wrong} of acsplit's sessions were broken off or at the wrong server.`);
     return [...lines, ...this.measured.failures.map((failure) => `\nNot measured in a round: ${failure}.`)].join('\n');
   }
 }

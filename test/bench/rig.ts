@@ -117,7 +117,7 @@ export class Rig {
     if (pid !== undefined) measured.cpuSeconds = cpuSeconds(pid) - cpuBefore;
     if (flooded) measured.done = measured.all = await flooded();
     if (measured.wrong > 0)
-      process.stderr.write(`${mode}: ${measured.wrong} of ${measured.done} at the wrong server\n`);
+      process.stderr.write(`${mode}: ${measured.wrong} of ${measured.done} broken off, or at the wrong server\n`);
     return measured;
   }
 

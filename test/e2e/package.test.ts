@@ -1,5 +1,5 @@
 /**
- * What `npm pack` ships: exactly what it must, built afresh; and that it works where it is installed, with nothing beside it
+ * What `npm pack` ships: exactly what it must, from a clean build; and that it works where it is installed, with nothing beside it
  * but the packages it depends on, and builds its addons where the shipped ones do not load.
  */
 

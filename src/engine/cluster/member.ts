@@ -13,7 +13,8 @@ import {
   type PeerStatus,
 } from '../shared/cluster-protocol';
 import { type ClusterRings, Tally } from '../shared/cluster-rings';
-import { type Greeting, Store } from './store';
+import { type Greeting } from './entries';
+import { Store } from './store';
 import { readChange, writeQuestion, writeRow } from './translate';
 
 const TICK_MS = 10;

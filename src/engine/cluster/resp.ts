@@ -1,6 +1,6 @@
 /**
  * A connection to Valkey or Redis: RESP 2 (https://valkey.io/topics/protocol), as much as the cluster needs. Why no
- * library: docs/decisions/cluster.md. What waits is bounded, and whatever does not answer in time ends the connection.
+ * library: docs/decisions/cluster.md. The number of waiting commands is bounded, and a missing answer ends the connection.
  */
 import { readFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
@@ -76,7 +76,7 @@ export class Connection {
     this.received.push(bytes);
     this.receivedBytes += bytes.length;
     if (this.receivedBytes < this.neededBytes) return;
-    if (this.receivedBytes > MAX_REPLY_BYTES) return this.fail(new Error('an answer without end'));
+    if (this.receivedBytes > MAX_REPLY_BYTES) return this.fail(new Error('an answer is too long'));
     const all = this.received.length === 1 ? bytes : Buffer.concat(this.received);
     let at = 0;
     try {
@@ -86,7 +86,7 @@ export class Connection {
         if (reply === undefined) break;
         at = reader.at;
         const first = this.waiting.shift();
-        if (first === undefined) throw new Error('an answer that nobody asked for');
+        if (first === undefined) throw new Error('an answer came without a command');
         clearTimeout(first.timer);
         if (reply instanceof StoreError) first.reject(reply);
         else first.resolve(reply);
@@ -181,13 +181,13 @@ export class Reader {
       case '*':
         return this.readList(numberIn(line), depth + 1);
       default:
-        throw new Error('what answers is no Valkey or Redis');
+        throw notAStore();
     }
   }
 
   private readText(length: number): string | null | undefined {
     if (length < 0) return null;
-    if (length > MAX_REPLY_BYTES) throw new Error('an answer without end');
+    if (length > MAX_REPLY_BYTES) throw new Error('an answer is too long');
     const end = this.at + length;
     if (this.bytes.length < end + 2) return this.lacks(end + 2);
     const text = this.bytes.toString('utf8', this.at, end);
@@ -197,7 +197,7 @@ export class Reader {
 
   private readList(length: number, depth: number): Reply[] | null | undefined {
     if (length < 0) return null;
-    if (length > MAX_ELEMENTS || depth > MAX_DEPTH) throw new Error('an answer without end');
+    if (length > MAX_ELEMENTS || depth > MAX_DEPTH) throw new Error('an answer is too long');
     const list: Reply[] = [];
     for (let i = 0; i < length; i++) {
       const one = this.read(depth);
@@ -213,8 +213,13 @@ export class Reader {
   }
 }
 
+/** The error for an answer that Valkey and Redis do not give. */
+export function notAStore(): Error {
+  return new Error('the server is neither Valkey nor Redis');
+}
+
 function numberIn(line: string): number {
   const number = Number(line);
-  if (!Number.isSafeInteger(number)) throw new Error('what answers is no Valkey or Redis');
+  if (!Number.isSafeInteger(number)) throw notAStore();
   return number;
 }

@@ -5,11 +5,12 @@
  * numbered. When a number is missing, or the store is another or a new one, everything is loaded again, and what the
  * store lacks is written. Repeating is harmless.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { decodeRow, encodeRow, FORMAT, isName } from '../../cluster/codec';
+import { randomBytes } from 'node:crypto';
+import { decodeRow, encodeRow, FORMAT } from '../../cluster/codec';
 import { compare, type Row } from '../../cluster/row';
 import { type StoreSettings, type StoreStatus } from '../shared/cluster-protocol';
-import { Connection, type Reply, StoreError } from './resp';
+import { entriesIn, type Greeting, readEntry, rowsIn, WRITE, WRITE_SHA } from './entries';
+import { Connection, notAStore, type Reply, StoreError } from './resp';
 
 const HEARTBEAT_MS = 1000;
 const CLOCK_MS = 10_000;
@@ -30,47 +31,6 @@ const MAX_ROUTERS = 64;
 const LOAD_MS = 1000;
 /** Of a row, in a store; a row without a life would stay for ever. */
 const MAX_LIFE_MS = 400 * 86_400_000;
-
-/** `GENERATION STEP REFRESH ROUTER`: compare() in row.ts. */
-const WRITE = `
-local function head(text)
-  local g, s, f, r = string.match(text, '^(%d+) (%d+) (%d+) (%S+) ')
-  if g then return {tonumber(g), tonumber(s), tonumber(f), r} end
-end
-local function older(one, other)
-  if not other then return false end
-  for i = 1, 4 do
-    if one[i] ~= other[i] then return one[i] < other[i] end
-  end
-  return false
-end
-local entry = {'p', ARGV[3], 'u', ARGV[4], 'n', ARGV[5], 'h', ARGV[6]}
-for i = 2, #KEYS do
-  local text, life = ARGV[2 * i + 3], ARGV[2 * i + 4]
-  local known = redis.call('GET', KEYS[i])
-  -- The same row once more: an earlier call may have got no further than the key.
-  if not known or not older(head(text), head(known)) then
-    redis.call('SET', KEYS[i], text, 'PX', life)
-    entry[#entry + 1] = 'r'
-    entry[#entry + 1] = string.sub(KEYS[i], tonumber(ARGV[2])) .. ' ' .. text
-  end
-end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(entry))
-return #entry / 2 - 4
-`;
-const WRITE_SHA = createHash('sha1').update(WRITE).digest('hex');
-
-/** What each entry of the stream tells of its router. */
-export interface Greeting {
-  router: string;
-  /** Changes with each connection of that router. */
-  run: string;
-  ready: boolean;
-  /** Generation of the last pause or resume that it has carried out. */
-  pause: number;
-  version: string;
-  lagMs: number;
-}
 
 export interface StoreOptions {
   settings: StoreSettings;
@@ -213,7 +173,7 @@ export class Store {
     const before = Date.now();
     const time = await this.ask(['TIME']);
     const after = Date.now();
-    if (!Array.isArray(time)) throw new Error('what answers is no Valkey or Redis');
+    if (!Array.isArray(time)) throw notAStore();
     const storeMs = Number(time[0]) * 1000 + Number(time[1]) / 1000;
     this.offsetMs = storeMs - (before + after) / 2;
     this.clockMs = after;
@@ -252,7 +212,7 @@ export class Store {
     let cursor = '0';
     do {
       const page = await this.ask(['SCAN', cursor, 'MATCH', `${escaped(this.prefix)}*`, 'COUNT', SCANNED], 10_000);
-      if (!Array.isArray(page) || !Array.isArray(page[1])) throw new Error('what answers is no Valkey or Redis');
+      if (!Array.isArray(page) || !Array.isArray(page[1])) throw notAStore();
       cursor = String(page[0]);
       const keys = page[1].map(String).filter((key) => key.startsWith(this.prefix));
       if (keys.length === 0) continue;
@@ -288,10 +248,8 @@ export class Store {
     const { router, run, number, told } = entry;
     const lagMs = Math.max(0, Date.now() + this.offsetMs - Number(id.split('-')[0]));
     options.onGreeting({ router, run, ...told, lagMs });
-    for (let i = 8; i + 1 < fields.length; i += 2) {
-      if (fields[i] !== 'r') continue;
-      const space = fields[i + 1].indexOf(' ');
-      const row = this.read(fields[i + 1].slice(0, space), fields[i + 1].slice(space + 1));
+    for (const [key, text] of rowsIn(fields)) {
+      const row = this.read(key, text);
       if (row !== undefined) options.onRow(row);
     }
     const before = this.numbers.get(router);
@@ -380,34 +338,6 @@ export function adviceOn(info: string): string | null {
   if (policy !== undefined && policy !== 'noeviction') return `maxmemory-policy is ${policy}: set noeviction`;
   const isOnDisk = valueOf('aof_enabled') === '1' || Number(valueOf('rdb_saves') ?? 0) > 0;
   return isOnDisk ? 'it writes to disk: set appendonly no and save ""' : null;
-}
-
-/** What an entry says before its rows; undefined for what is none. */
-function readEntry(fields: readonly string[]) {
-  const [, router, , run, , numberText, , hello] = fields;
-  const number = Number(numberText);
-  if (hello === undefined || !isName(router) || !/^[0-9a-f]{1,32}$/.test(run) || !Number.isSafeInteger(number))
-    return undefined;
-  try {
-    const { ready, pause, version } = JSON.parse(hello) as Record<string, unknown>;
-    const isVersion = typeof version === 'string' && /^[\w.+-]{1,32}$/.test(version);
-    const told = {
-      ...{ ready: ready === true, pause: typeof pause === 'number' ? pause : 0 },
-      version: isVersion ? version : 'unknown',
-    };
-    return { router, run, number, told };
-  } catch {
-    return undefined;
-  }
-}
-
-/** `[id, fields]` of each entry that XREAD returns. */
-function entriesIn(reply: Reply): [string, string[]][] {
-  if (!Array.isArray(reply) || !Array.isArray(reply[0]) || !Array.isArray(reply[0][1])) return [];
-  return reply[0][1].map((entry) => {
-    const [id, fields] = entry as [string, string[] | null];
-    return [id, fields ?? []];
-  });
 }
 
 /** For MATCH, where braces mean nothing but some characters do. */

@@ -190,7 +190,7 @@ function onWallClock(events: readonly TraceEvent[], nowMs: number): TraceEvent[]
   return events.map((event) => ({ ...event, timeMs: Math.round(event.timeMs + ahead) }));
 }
 
-/** The same answer for everybody who asks within a while. */
+/** One answer serves all requests that come within SHARED_MS. */
 function shared(make: () => string, clock: () => number): () => string {
   let madeMs = -Infinity;
   let text = '';

@@ -254,7 +254,7 @@ test('a wrong password, a server that is none, and no server at all: one line ea
   await once(odd, 'listening');
   const { port } = odd.address() as { port: number };
   const b = router('b', [store], { address: `127.0.0.1:${port}` });
-  await holds(() => expect(b.report.stores[0]!.error).toBe('what answers is no Valkey or Redis'));
+  await holds(() => expect(b.report.stores[0]!.error).toBe('the server is neither Valkey nor Redis'));
   odd.close();
   await holds(() => expect(b.report.stores[0]!.error).toMatch(/ECONNREFUSED/));
 });

@@ -65,7 +65,7 @@ test('a Connection Request keeps its changed port, in both directions', () => {
   expect(rig.cpe('SYN+ACK', accepted)).toBe('to c2:50001: answer-to-owner');
 });
 
-test('a Connection Request that is under way goes on, whoever speaks first', () => {
+test('a Connection Request that is under way goes on, whichever end speaks first', () => {
   const ports = { cpe: '10.1.7.2', port: 50_001, cpePort: CPE_PORT };
   const answer = { ...ports, sequence: 9000, acknowledgement: 3001, payload: 'HTTP/1.1 200 OK\r\n\r\n' };
   // It reaches the server, and arms nothing: its numbers are not known yet.

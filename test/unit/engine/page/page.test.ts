@@ -52,7 +52,7 @@ test('every answer forbids foreign scripts, frames and guessing', async () => {
   }
 });
 
-test('files: with a tag, packed for whoever takes it; metrics and health are what they were', async () => {
+test('files: with a tag, compressed where the browser takes it; metrics and health are what they were', async () => {
   const stand = await open();
   expect(await get(stand, '/?lang=zh')).toMatchObject({ status: 200, body: '<p>' });
   expect(await get(stand, '/', { 'accept-encoding': 'gzip, br' })).toMatchObject({ body: 'zip' });

@@ -315,7 +315,7 @@ describe('the check of maps and table', () => {
     );
   const SOUND = { missing: 0, leftOver: 0, differing: 0 };
 
-  test('finds them alike, whoever has the connection, its life over or not', async () => {
+  test('finds them alike, whichever side has the connection, its life over or not', async () => {
     const splitter = makeSplitter();
     const one = mirror(splitter);
     expect(await check(splitter)).toEqual({ table: 0, flows: 0, carried: 0, ...SOUND });
