@@ -1,8 +1,7 @@
 /**
- * Keeps the cluster process alive without ever waiting for it: starts it, starts it again when it dies, with growing
- * delays, and carries acts of the operator to and fro. The rings outlive worker and cluster process.
+ * The cluster process (kept-process.ts): passes acts of the operator to the other routers and back, and tells what it reports.
+ * The rings outlive worker and cluster process.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { loadAddon } from '../shared/binding';
 import {
@@ -17,13 +16,10 @@ import { ClusterRings } from '../shared/cluster-rings';
 import { type ChangeRequest } from '../shared/control-request';
 import { type EngineLog } from '../shared/engine-log';
 import { FD } from '../shared/worker-protocol';
-import { lastWords, MAX_WORDS } from './worker-process';
-import { CLUSTER_MAIN, WORKER_BOOT, type WorkerProgram } from './worker-program';
+import { KeptProcess } from './kept-process';
+import { CLUSTER_MAIN, type WorkerProgram } from './worker-program';
 
-const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
-/** One that lives this long has started well. */
-const PROVEN_MS = 10_000;
 const STOP_TIMEOUT_MS = 1000;
 /** An act waits for the other routers for so long; the cluster process itself answers sooner. */
 const CONFIRM_MS = 2500;
@@ -50,12 +46,7 @@ export function keepCluster(
 export class ClusterKeeper {
   /** Of the rings' memory. */
   readonly descriptor: number;
-  private child: ChildProcess | undefined;
-  private isStopping = false;
-  private restarts = 0;
-  private failures = 0;
-  private startedMs = 0;
-  private restart: NodeJS.Timeout | undefined;
+  private readonly kept: KeptProcess<FromCluster, ToCluster>;
   private hasJoined = false;
   private report: ClusterReport;
   private reportedMs = performance.now();
@@ -65,7 +56,7 @@ export class ClusterKeeper {
   constructor(private readonly options: ClusterOptions) {
     this.descriptor = loadAddon().createMemory(ClusterRings.BYTES);
     this.report = nothingKnown(options.settings);
-    this.launch();
+    this.kept = this.launch();
   }
 
   /** It has loaded what the stores have, or none has answered for a while. Once true, it stays: a router goes on alone. */
@@ -80,7 +71,7 @@ export class ClusterKeeper {
     return {
       state: !this.hasJoined ? 'joining' : this.isAlone(peers) ? 'alone' : 'joined',
       ...this.report,
-      ...{ ready: this.hasJoined, peers, group, name, pid: this.child?.pid ?? 0, restarts: this.restarts },
+      ...{ ready: this.hasJoined, peers, group, name, pid: this.kept.pid, restarts: this.kept.restarts },
     };
   }
 
@@ -96,55 +87,39 @@ export class ClusterKeeper {
       };
       const timer = setTimeout(() => settle(nobody), CONFIRM_MS);
       this.acts.set(id, settle);
-      if (!this.tell({ kind: 'pause', id, paused })) settle(nobody);
+      if (!this.kept.tell({ kind: 'pause', id, paused })) settle(nobody);
     });
   }
 
   /** Lets it write what it has, for a second at most. */
   async stop(): Promise<void> {
-    this.isStopping = true;
-    clearTimeout(this.restart);
-    const { child } = this;
-    if (child) {
-      const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-      const limit = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-      this.tell({ kind: 'stop' });
-      await ended;
-      clearTimeout(limit);
-    }
+    await this.kept.stop({ kind: 'stop' });
     closeSync(this.descriptor);
   }
 
   private isAlone(peers: ClusterReport['peers']): boolean {
     const hasStore = this.report.stores.some(({ state }) => state === 'up');
-    return !hasStore || this.child === undefined || !peers.some(({ seenMs }) => seenMs < PEER_MS);
+    return !hasStore || this.kept.pid === 0 || !peers.some(({ seenMs }) => seenMs < PEER_MS);
   }
 
-  private launch(): void {
-    const { program } = this.options;
-    const stdio: (number | 'ignore' | 'pipe' | 'ipc')[] = ['ignore', 'ignore', 'pipe'];
-    // No holes: Node takes them for pipes.
-    for (let fd = FD.channel; fd <= FD.cluster; fd++) stdio[fd] = 'ignore';
-    stdio[FD.channel] = 'ipc';
-    stdio[FD.modules] = program.modules;
-    stdio[FD.addon] = program.addon;
-    stdio[FD.cluster] = this.descriptor;
-    const child = spawn(process.execPath, ['-e', WORKER_BOOT, CLUSTER_MAIN], { stdio });
-    this.child = child;
-    this.startedMs = performance.now();
-    let words = '';
-    child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-MAX_WORDS)));
-    child.on('message', (message: FromCluster) => this.hear(message));
-    // `close` follows every end, `error` only comes when it could not be started.
-    child.once('error', () => this.mourn(child, 'it cannot be started'));
-    child.once('close', (code, signal) => this.mourn(child, lastWords(words, code, signal)));
+  private launch(): KeptProcess<FromCluster, ToCluster> {
+    const { program, log } = this.options;
+    return new KeptProcess({
+      ...{ main: CLUSTER_MAIN, program, memory: { descriptor: this.descriptor, at: FD.cluster } },
+      ...{ maxDelayMs: MAX_DELAY_MS, stopTimeoutMs: STOP_TIMEOUT_MS },
+      hear: (message) => this.hear(message),
+      onDeath: (reason, details) => {
+        const what = `the cluster process died: ${reason}; it loads everything again`;
+        log.warn({ event: 'cluster-died', ...details }, what);
+      },
+    });
   }
 
   private hear(message: FromCluster): void {
     const { settings, version, log } = this.options;
     switch (message.kind) {
       case 'up':
-        this.tell({ kind: 'start', parent: process.pid, version, settings });
+        this.kept.tell({ kind: 'start', parent: process.pid, version, settings });
         return;
       case 'status':
         return this.noteStatus(message.status);
@@ -173,27 +148,10 @@ export class ClusterKeeper {
     try {
       await act({ command: paused ? 'pause' : 'resume' });
       log.info({ event: 'cluster', router: by }, `${paused ? 'paused' : 'resumed'} by router ${by}`);
-      this.tell({ kind: 'paused', generation });
+      this.kept.tell({ kind: 'paused', generation });
     } catch (error) {
       log.error({ event: 'cluster', router: by }, `cannot obey router ${by}: ${(error as Error).message}`);
     }
-  }
-
-  private mourn(child: ChildProcess, reason: string): void {
-    if (this.child !== child) return;
-    this.child = undefined;
-    if (this.isStopping) return;
-    this.failures = performance.now() - this.startedMs > PROVEN_MS ? 1 : this.failures + 1;
-    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.failures - 1));
-    const message = `the cluster process died: ${reason}; it loads everything again`;
-    this.options.log.warn({ event: 'cluster-died', pid: child.pid, delayMs }, message);
-    this.restarts++;
-    this.restart = setTimeout(() => this.launch(), delayMs);
-  }
-
-  /** False when it is not there. A dying one no longer listens, which is no error. */
-  private tell(message: ToCluster): boolean {
-    return this.child?.connected === true && this.child.send(message, () => undefined);
   }
 }
 

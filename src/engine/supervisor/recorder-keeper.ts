@@ -1,8 +1,7 @@
 /**
- * Keeps the recorder alive without ever waiting for it: starts it, starts it again when it dies, with growing delays,
- * and passes events on. Events wait here, bounded, until the recorder has written them; sessions wait in the flow ring.
+ * The recorder (kept-process.ts): passes events on. They wait here, bounded, until it has written them; sessions wait in the
+ * flow ring.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon } from '../shared/binding';
@@ -19,13 +18,10 @@ import {
   type ToRecorder,
 } from '../shared/recorder-protocol';
 import { FD } from '../shared/worker-protocol';
-import { lastWords, MAX_WORDS } from './worker-process';
-import { RECORDER_MAIN, WORKER_BOOT, type WorkerProgram } from './worker-program';
+import { KeptProcess } from './kept-process';
+import { RECORDER_MAIN, type WorkerProgram } from './worker-program';
 
-const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 30_000;
-/** A recorder that lives this long has started well. */
-const PROVEN_MS = 10_000;
 /** Events that wait. */
 const MAX_EVENTS = 1000;
 const STOP_TIMEOUT_MS = 2000;
@@ -58,22 +54,17 @@ export function keepRecorder(options: {
 }
 
 export class RecorderKeeper {
-  private child: ChildProcess | undefined;
+  private readonly kept: KeptProcess<FromRecorder, ToRecorder>;
   private isUp = false;
-  private isStopping = false;
-  private restarts = 0;
-  private failures = 0;
-  private startedMs = 0;
   private failure: string | undefined;
   private nextId = 0;
   private readonly events = new Map<number, HistoryEvent>();
   private lostEvents = 0;
   private told: Lost = { changes: 0, connections: 0, sessions: 0, events: 0 };
-  private restart: NodeJS.Timeout | undefined;
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly options: RecorderOptions) {
-    this.launch();
+    this.kept = this.launch();
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
   }
@@ -99,8 +90,8 @@ export class RecorderKeeper {
     return {
       state: this.failure === undefined ? 'on' : 'failing',
       directory: this.options.start.directory,
-      pid: this.child?.pid ?? 0,
-      restarts: this.restarts,
+      pid: this.kept.pid,
+      restarts: this.kept.restarts,
       sessions: counts[Count.Rows],
       open: counts[Count.OpenSessions],
       waiting: this.options.ring.waiting,
@@ -112,20 +103,9 @@ export class RecorderKeeper {
 
   /** Lets the recorder write what it has, for 2 s at most, and closes the ring's memory. */
   async stop(): Promise<void> {
-    this.isStopping = true;
     clearInterval(this.timer);
-    clearTimeout(this.restart);
-    const { child } = this;
-    if (child) await this.end(child);
+    await this.kept.stop({ kind: 'stop' });
     closeSync(this.descriptor);
-  }
-
-  private async end(child: ChildProcess): Promise<void> {
-    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    const limit = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-    this.tell({ kind: 'stop' });
-    await ended;
-    clearTimeout(limit);
   }
 
   private get lost(): Lost {
@@ -138,30 +118,25 @@ export class RecorderKeeper {
     };
   }
 
-  private launch(): void {
-    const { program, descriptor } = this.options;
-    const stdio: (number | 'ignore' | 'pipe' | 'ipc')[] = ['ignore', 'ignore', 'pipe'];
-    stdio[FD.channel] = 'ipc';
-    for (const unused of [FD.queue, FD.batch, FD.state, FD.control, FD.flows4, FD.flows6]) stdio[unused] = 'ignore';
-    stdio[FD.modules] = program.modules;
-    stdio[FD.addon] = program.addon;
-    stdio[FD.history] = descriptor;
-    const child = spawn(process.execPath, ['-e', WORKER_BOOT, RECORDER_MAIN], { stdio });
-    this.child = child;
-    this.startedMs = performance.now();
-    let words = '';
-    child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString()).slice(-MAX_WORDS)));
-    child.on('message', (message: FromRecorder) => this.hear(message));
-    // `close` follows every end, `error` only comes when it could not be started.
-    child.once('error', () => this.mourn(child, 'it cannot be started'));
-    child.once('close', (code, signal) => this.mourn(child, lastWords(words, code, signal)));
+  private launch(): KeptProcess<FromRecorder, ToRecorder> {
+    const { program, descriptor, log } = this.options;
+    return new KeptProcess({
+      ...{ main: RECORDER_MAIN, program, memory: { descriptor, at: FD.history } },
+      ...{ maxDelayMs: MAX_DELAY_MS, stopTimeoutMs: STOP_TIMEOUT_MS },
+      hear: (message) => this.hear(message),
+      onDeath: (reason, details) => {
+        this.isUp = false;
+        const what = `the recorder died: ${reason}; the history lacks the sessions that were open`;
+        log.warn({ event: 'recorder-died', ...details }, what);
+      },
+    });
   }
 
   private hear(message: FromRecorder): void {
     switch (message.kind) {
       case 'up':
         this.isUp = true;
-        this.tell({ kind: 'start', parent: process.pid, ...this.options.start });
+        this.kept.tell({ kind: 'start', parent: process.pid, ...this.options.start });
         for (const id of this.events.keys()) this.send(id);
         return;
       case 'kept':
@@ -184,19 +159,6 @@ export class RecorderKeeper {
     this.failure = reason;
   }
 
-  private mourn(child: ChildProcess, reason: string): void {
-    if (this.child !== child) return;
-    this.child = undefined;
-    this.isUp = false;
-    if (this.isStopping) return;
-    this.failures = performance.now() - this.startedMs > PROVEN_MS ? 1 : this.failures + 1;
-    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.failures - 1));
-    const message = `the recorder died: ${reason}; the history lacks the sessions that were open`;
-    this.options.log.warn({ event: 'recorder-died', pid: child.pid, delayMs }, message);
-    this.restarts++;
-    this.restart = setTimeout(() => this.launch(), delayMs);
-  }
-
   /** A warning when more was lost. */
   private look(): void {
     const { lost, told } = this;
@@ -207,11 +169,6 @@ export class RecorderKeeper {
   }
 
   private send(id: number): void {
-    this.tell({ kind: 'event', id, event: this.events.get(id)! });
-  }
-
-  /** A dying recorder no longer listens, which is no error. */
-  private tell(message: ToRecorder): void {
-    if (this.child?.connected) this.child.send(message, () => undefined);
+    this.kept.tell({ kind: 'event', id, event: this.events.get(id)! });
   }
 }
