@@ -16,6 +16,7 @@ export function findContradictions(shape: ConfigurationShape): Problem[] {
     ...sharedInterfaces(shape),
     ...additions(shape),
     ...ports(shape),
+    ...stores(shape),
   ];
 }
 
@@ -140,6 +141,18 @@ function ports(shape: ConfigurationShape): Problem[] {
   return [
     ...reserved,
     ...repeated(entries, (value, owner) => `found ${value}, which is already ${owner}; expected a different port`),
+  ];
+}
+
+/** A store that is named twice would be written to twice, and a user without a password cannot log in. */
+function stores({ cluster }: ConfigurationShape): Problem[] {
+  const all = (cluster?.stores ?? []).map((store, i) => ({ store, path: ['cluster', 'stores', i] }));
+  const entries = all.map(({ store, path }) => ({ path: [...path, 'address'], value: store.address, owner: '' }));
+  return [
+    ...repeated(entries, (value) => `found ${value} a second time, expected a different store`),
+    ...all
+      .filter(({ store }) => store.user !== undefined && store.passwordFile === undefined)
+      .map(({ path }) => ({ path: [...path, 'user'], message: 'found a user, expected passwordFile beside it' })),
   ];
 }
 

@@ -52,6 +52,16 @@ describe('keys of the second edition', () => {
     expect(topology(withMore('requestPorts: [7547, 30005]')).requestPorts).toEqual([7547, 30005]);
   });
 
+  const cluster = (text: string) => withMore(`cluster: { group: g, name: a, stores: [${text}] }`);
+
+  test('a cluster: stores by address or socket, with a user, a password and TLS', () => {
+    const text = '{ address: /run/store }, { address: "[2001:db8::9]:6379", user: u, passwordFile: /etc/p, tls: {} }';
+    expect(parseConfiguration(cluster(text), 'a.yaml').cluster?.stores).toEqual([
+      { address: '/run/store', user: undefined, passwordFile: undefined, tls: undefined },
+      { address: '[2001:db8::9]:6379', user: 'u', passwordFile: '/etc/p', tls: { ca: undefined } },
+    ]);
+  });
+
   test('4096 networks of CPEs', () => {
     const networks = Array.from({ length: 4096 }, (_, i) => `    - 10.${64 + (i >> 8)}.${i & 255}.0/24`).join('\n');
     expect(topology(withLine(4, `  networks:\n${networks}`)).cpe.networks).toHaveLength(4096);
@@ -131,6 +141,32 @@ describe('keys of the second edition', () => {
       'request ports that are none',
       withMore('requestPorts: all'),
       '11:15: requestPorts: found "all", expected any, or a list of 1 to 64 ports',
+    ],
+    [
+      'a router without a name',
+      withMore('cluster: { group: g, stores: [{ address: /a }] }'),
+      '11:1: cluster.name: missing, expected a name of 1 to 31 letters',
+    ],
+    [
+      'a group whose name has blanks',
+      withMore('cluster: { group: g g, name: a, stores: [{ address: /a }] }'),
+      'cluster.group: found "g g", expected a name of 1 to 31 letters',
+    ],
+    ['no store', cluster(''), 'cluster.stores: found an empty list, expected a list of 1 to 4 stores'],
+    [
+      'a store without a port',
+      cluster('{ address: redis }'),
+      'cluster.stores[0].address: found "redis", expected an address and a port such as 192.0.2.1:6379',
+    ],
+    [
+      'a store twice',
+      cluster('{ address: /a }, { address: /a }'),
+      'cluster.stores[1].address: found /a a second time, expected a different store',
+    ],
+    [
+      'a user without a password',
+      cluster('{ address: /a, user: u }'),
+      'cluster.stores[0].user: found a user, expected passwordFile beside it',
     ],
     ['a long name', withMore('name: northernmost'), '11:7: name: found "northernmost", expected a name of 1 to 10'],
   ];
