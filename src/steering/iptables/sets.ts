@@ -156,11 +156,13 @@ export function wantedSets(topology: Topology, steering: Steering): WantedSet[] 
 }
 
 /** Lines for `ipset restore`, or each behind `ipset` in a shell. */
-export function createLines({ name, kind, sizes, entries }: WantedSet): string[] {
+export function createLines({ name, kind, sizes, entries, isFixed }: WantedSet): string[] {
+  // A running engine refreshes its set as soon as it exists, so an entry may be there before our line.
+  const mayExist = isFixed ? '' : ' -exist';
   const [type, ...options] = kind.split(' ');
   return [
     `create ${name} ${[type, ...options.slice(0, 2), sizes, ...options.slice(2)].join(' ')}`,
-    ...entries.map((entry) => `add ${name} ${entry}`),
+    ...entries.map((entry) => `add ${name} ${entry}${mayExist}`),
   ];
 }
 

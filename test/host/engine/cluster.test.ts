@@ -113,7 +113,8 @@ test('what is loaded before the worker has started waits for it', async () => {
   const a = router('a', stores);
   await ready(a);
   a.rig.wake('c1').divert('c1');
-  await holds(() => expect(a.report.published).toBeGreaterThan(3));
+  // A row of each table; later ones follow.
+  await holds(() => expect(a.report.published).toBeGreaterThanOrEqual(3));
   const late = new Router('b', [storeAt(stores[0]!)], 'g', false);
   routers.push(late);
   const loaded = () => late.told.filter((message) => message.kind === 'status' && message.status.loads === 1);
@@ -121,7 +122,7 @@ test('what is loaded before the worker has started waits for it', async () => {
   expect(late.report.ready).toBe(false);
   late.work();
   await ready(late);
-  expect([late.rig.activation(), late.rig.report()]).toEqual(['consumed c1', 'established c1']);
+  await holds(() => expect([late.rig.activation(), late.rig.report()]).toEqual(['consumed c1', 'established c1']));
   expect(late.report.refused).toBe(0);
 });
 
