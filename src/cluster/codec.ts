@@ -8,7 +8,7 @@ import { type Fields, Kind, kindOf, type Row } from './row';
 
 export const FORMAT = 'v1';
 const MAX_CHARACTERS = 4096;
-const MAX_KEY_CHARACTERS = 64;
+export const MAX_KEY_CHARACTERS = 64;
 const MAX_STEP = 15;
 const HEADER = /^(\d{1,16}) (\d{1,2}) (\d{1,9}) ([\w.-]{1,31}) \{/;
 /** Fields that are times. 0 means never. */

@@ -94,8 +94,11 @@ export interface Row {
   fields: Fields;
 }
 
+/** What decides which of two rows of one key is newer. */
+export type Version = Pick<Row, 'generation' | 'step' | 'refresh' | 'router'>;
+
 /** Above 0 where `one` is newer than `other`. Rows of 0 are the same row. */
-export function compare(one: Row, other: Row): number {
+export function compare(one: Version, other: Version): number {
   return (
     one.generation - other.generation ||
     one.step - other.step ||

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isName } from '../../cluster/codec';
-import { type Reply } from './resp';
+import { notAStore, type Reply } from './replies';
 
 /** `GENERATION STEP REFRESH ROUTER`: compare() in row.ts. */
 export const WRITE = `
@@ -73,12 +73,14 @@ export function readEntry(fields: readonly string[]) {
   }
 }
 
-/** `[id, fields]` of each entry that XREAD returns. */
-export function entriesIn(reply: Reply): [string, string[]][] {
-  if (!Array.isArray(reply) || !Array.isArray(reply[0]) || !Array.isArray(reply[0][1])) return [];
+/** `[id, fields]` of each entry that XREAD returns for one stream. @throws BrokenStore on another answer */
+export function entriesIn(reply: Reply): [id: string, fields: string[]][] {
+  if (reply === null) return [];
+  if (!Array.isArray(reply) || !Array.isArray(reply[0]) || !Array.isArray(reply[0][1])) throw notAStore();
   return reply[0][1].map((entry) => {
-    const [id, fields] = entry as [string, string[] | null];
-    return [id, fields ?? []];
+    const [id, fields] = Array.isArray(entry) ? entry : [];
+    if (typeof id !== 'string' || !/^\d{1,15}-\d{1,20}$/.test(id)) throw notAStore();
+    return [id, Array.isArray(fields) ? fields.map((field) => (typeof field === 'string' ? field : '')) : []];
   });
 }
 

@@ -1,19 +1,15 @@
 /**
- * What the cluster process does: it holds the connections to the stores. It takes changes of our tables from one ring, publishes them,
- * and hands rows of peers to the worker through the other. It may be
- * killed at any moment; nobody waits for it, no packet ever does. docs/decisions/cluster.md
+ * What the cluster process does: it holds the connections to the stores. It takes changes of our tables from one ring,
+ * publishes them, and hands rows of peers to the worker through the other. It may be killed at any moment; nobody waits
+ * for it, no packet ever does. docs/decisions/cluster.md
  */
 import { PAUSE_KEY } from '../../cluster/key';
 import { kindOf, type PauseFields, type Row } from '../../cluster/row';
-import { Rows } from '../../cluster/rows';
-import {
-  type ClusterReport,
-  type ClusterSettings,
-  type FromCluster,
-  type PeerStatus,
-} from '../shared/cluster-protocol';
+import { MOST_ROWS, Rows } from '../../cluster/rows';
+import { type ClusterReport, type ClusterSettings, type FromCluster } from '../shared/cluster-protocol';
 import { type ClusterRings, Tally } from '../shared/cluster-rings';
-import { type Greeting } from './entries';
+import { Peers } from './peers';
+import { printable } from './replies';
 import { Store } from './store';
 import { readChange, writeQuestion, writeRow } from './translate';
 
@@ -27,19 +23,14 @@ const NAMES_MS = 1000;
 const ALONE_MS = 10_000;
 /** One store alone is enough after that. */
 const STORE_MS = 3000;
-/** A peer that says nothing for so long is not there. */
-const PEER_MS = 5000;
-const MAX_PEERS = 64;
-const FORGET_PEER_MS = 600_000;
+/** A router is ready after that, however slow or odd its stores are. */
+const JOIN_MS = 60_000;
 /** How long an act waits for the other routers. */
 const CONFIRM_MS = 1500;
 const PAUSE_LIFE_MS = 365 * 86_400_000;
 const REFUSED_LOG_MS = 60_000;
-
-interface Peer extends Greeting {
-  seenMs: number;
-  isHeard: boolean;
-}
+/** Of one store, within REFUSED_LOG_MS: it may come and go twice a second. */
+const MOST_LINES = 6;
 
 interface Act {
   id: number;
@@ -51,7 +42,7 @@ export class ClusterMember {
   private readonly rows: Rows;
   private readonly stores: Store[];
   private readonly timers: NodeJS.Timeout[];
-  private readonly peers = new Map<string, Peer>();
+  private readonly peers: Peers;
   private readonly startedMs = Date.now();
   private names: string[] = [];
   private namesMs = 0;
@@ -66,7 +57,8 @@ export class ClusterMember {
   private acts: Act[] = [];
   private refused = 0;
   private refusedLogMs = 0;
-  private namesakeLogMs = 0;
+  /** The last line about each store, by its address, and when there were some lately. */
+  private readonly said = new Map<string, { line: string; times: number[] }>();
 
   constructor(
     settings: ClusterSettings,
@@ -77,13 +69,14 @@ export class ClusterMember {
     this.lost = this.rings.tallies[Tally.Lost];
     this.rows = new Rows(settings.name);
     const { group, name: router } = settings;
+    this.peers = new Peers(router, (run) => this.stores.some((store) => store.isRun(run)), tell);
     this.stores = settings.stores.map(
       (one) =>
         new Store({
           ...{ settings: one, group, router, rows: this.rows },
           onRow: (row) => this.merge(row),
           onRefused: (key, why) => this.refuse(key, why),
-          onGreeting: (greeting) => this.greeted(greeting),
+          onGreeting: (greeting) => this.peers.greeted(greeting, Date.now()),
           onLoaded: () => this.loaded(),
           greeting: () => ({ ready: this.isReady, pause: this.pauseDone, version: this.version }),
           onState: (state) => this.logState(state),
@@ -124,7 +117,9 @@ export class ClusterMember {
 
   private merge(row: Row): void {
     const nowMs = Date.now();
+    const before = this.rows.tallies.refused;
     const ours = this.rows.merge(row, nowMs);
+    if (this.rows.tallies.refused > before) this.logRefused(row.key, `there is no room for more than ${MOST_ROWS}`);
     if (ours !== undefined) this.publish(ours.key);
     if (row.key === PAUSE_KEY) this.obey();
   }
@@ -139,25 +134,15 @@ export class ClusterMember {
 
   private refuse(key: string, why: string): void {
     this.refused++;
+    this.logRefused(key, why);
+  }
+
+  private logRefused(key: string, why: string): void {
     const nowMs = Date.now();
     if (nowMs - this.refusedLogMs < REFUSED_LOG_MS) return;
     this.refusedLogMs = nowMs;
     const message = `a row of a store is refused: ${why}; further ones are only counted for a minute`;
-    this.tell({ kind: 'log', level: 'warn', message, details: { key: key.slice(0, 100) } });
-  }
-
-  private greeted(greeting: Greeting): void {
-    const nowMs = Date.now();
-    if (greeting.router !== this.rows.name) {
-      const before = this.peers.get(greeting.router);
-      if (before === undefined && this.peers.size >= MAX_PEERS) return;
-      if (before?.isHeard !== true) this.logPeer(greeting.router, 'is heard');
-      this.peers.set(greeting.router, { ...greeting, seenMs: nowMs, isHeard: true });
-    } else if (!this.stores.some((store) => store.isRun(greeting.run)) && nowMs - this.namesakeLogMs > REFUSED_LOG_MS) {
-      this.namesakeLogMs = nowMs;
-      const message = `another router of the group has our name "${greeting.router}": give each its own cluster.name`;
-      this.tell({ kind: 'log', level: 'error', message, details: {} });
-    }
+    this.tell({ kind: 'log', level: 'warn', message, details: { key: printable(key).slice(0, 100) } });
   }
 
   private loaded(): void {
@@ -177,7 +162,7 @@ export class ClusterMember {
     this.rows.sweep(nowMs, SWEPT);
     for (const store of this.stores) store.tick(nowMs);
     this.confirm(nowMs);
-    this.lookAtPeers(nowMs);
+    this.peers.look(nowMs);
     if (!this.isReady && this.hasJoined(nowMs)) {
       this.isReady = true;
       this.tell({ kind: 'status', status: this.report() });
@@ -259,6 +244,7 @@ export class ClusterMember {
   private hasJoined(nowMs: number): boolean {
     const states = this.stores.map(({ status }) => status.state);
     const spentMs = nowMs - this.startedMs;
+    if (spentMs > JOIN_MS) return true;
     if (!this.hasLoaded) return spentMs > ALONE_MS && states.every((state) => state === 'connecting');
     if (states.includes('loading') || (states.includes('connecting') && spentMs < STORE_MS)) return false;
     return this.rows.waiting.size === 0 && this.rings.rows.waiting === 0;
@@ -266,26 +252,13 @@ export class ClusterMember {
 
   private confirm(nowMs: number): void {
     if (this.acts.length === 0) return;
-    const peers = [...this.peers.values()].filter(({ seenMs }) => nowMs - seenMs < PEER_MS);
     this.acts = this.acts.filter(({ id, generation, untilMs }) => {
-      const confirmed = peers.filter(({ pause }) => pause >= generation).map(({ router }) => router);
-      const missing = peers.filter(({ pause }) => pause < generation).map(({ router }) => router);
+      const { confirmed, missing } = this.peers.confirmed(generation, nowMs);
       if (missing.length > 0 && nowMs < untilMs) return true;
       const stores = this.stores.filter(({ status }) => status.state === 'up').length;
       this.tell({ kind: 'confirmed', id, confirmation: { confirmed, missing, stores } });
       return false;
     });
-  }
-
-  private lookAtPeers(nowMs: number): void {
-    for (const [name, peer] of this.peers) {
-      const silentMs = nowMs - peer.seenMs;
-      if (silentMs > PEER_MS && peer.isHeard) {
-        peer.isHeard = false;
-        this.logPeer(name, 'is no longer heard');
-      }
-      if (silentMs > FORGET_PEER_MS) this.peers.delete(name);
-    }
   }
 
   private publish(key: string): void {
@@ -298,16 +271,11 @@ export class ClusterMember {
   }
 
   report(): ClusterReport {
-    const nowMs = Date.now();
-    const peers = [...this.peers.values()].map(({ router: name, ready, lagMs, seenMs, version }): PeerStatus => ({
-      ...{ name, ready, lagMs: Math.round(lagMs), seenMs: nowMs - seenMs, version },
-    }));
     const { tallies } = this.rings;
     const { overtaken, conflicts } = this.rows.tallies;
     return {
       ready: this.isReady,
-      lagMs: peers.reduce((most, { lagMs, seenMs }) => (seenMs < PEER_MS ? Math.max(most, lagMs) : most), 0),
-      peers: peers.sort((one, other) => (one.name < other.name ? -1 : 1)),
+      ...this.peers.report(Date.now()),
       stores: this.stores.map(({ status }) => status),
       rows: this.rows.size,
       published: this.stores.reduce((sum, { published }) => Math.max(sum, published), 0),
@@ -319,17 +287,20 @@ export class ClusterMember {
     };
   }
 
-  private logPeer(peer: string, what: string): void {
-    this.tell({ kind: 'log', level: 'info', message: `router ${peer} ${what}`, details: { peer } });
-  }
-
   private logState({ address, state, error }: Store['status']): void {
     const details = { store: address, state };
-    if (error !== null) {
-      const message = `store ${address} cannot be ${state === 'up' ? 'written to' : 'used'}: ${error}`;
-      this.tell({ kind: 'log', level: 'warn', message, details });
-    } else if (state === 'up') {
-      this.tell({ kind: 'log', level: 'info', message: `store ${address} is loaded and followed`, details });
-    }
+    if (error === null && state !== 'up') return;
+    const message =
+      error === null
+        ? `store ${address} is loaded and followed`
+        : `store ${address} cannot be ${state === 'up' ? 'written to' : 'used'}: ${error}`;
+    const nowMs = Date.now();
+    const before = this.said.get(address);
+    const times = (before?.times ?? []).filter((ms) => nowMs - ms < REFUSED_LOG_MS);
+    if (before?.line === message || times.length === MOST_LINES) return;
+    times.push(nowMs);
+    this.said.set(address, { line: message, times });
+    const more = times.length === MOST_LINES ? '; its further changes are not logged for a minute' : '';
+    this.tell({ kind: 'log', level: error === null ? 'info' : 'warn', message: message + more, details });
   }
 }

@@ -1,22 +1,14 @@
 /**
- * A connection to Valkey or Redis: RESP 2 (https://valkey.io/topics/protocol), as much as the cluster needs. Why no
- * library: docs/decisions/cluster.md. The number of waiting commands is bounded, and a missing answer ends the connection.
+ * A connection to Valkey or Redis, as much as the cluster needs. Why no library: docs/decisions/cluster.md. The number of
+ * waiting commands is bounded, and a missing answer ends the connection.
  */
 import { readFileSync } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type StoreSettings } from '../shared/cluster-protocol';
-
-export type Reply = string | number | null | Reply[] | StoreError;
-
-/** The store refuses a command. */
-export class StoreError extends Error {}
+import { BrokenStore, type Reply, ReplyReader, StoreError } from './replies';
 
 const MAX_WAITING = 64;
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
-const MAX_ELEMENTS = 1_000_000;
-/** Lists in lists: XREAD's answer has four. */
-const MAX_DEPTH = 6;
 /** Below TCP's second SYN: a link that has just come up loses the first. */
 const CONNECT_MS = 900;
 const ANSWER_MS = 3000;
@@ -28,10 +20,7 @@ interface Waiting {
 }
 
 export class Connection {
-  private received: Buffer[] = [];
-  private receivedBytes = 0;
-  /** Bytes without which no reply is complete. */
-  private neededBytes = 1;
+  private readonly reader = new ReplyReader();
   private readonly waiting: Waiting[] = [];
   private failure: Error | undefined;
 
@@ -57,7 +46,7 @@ export class Connection {
     }
   }
 
-  /** @throws StoreError when the store refuses; another Error ends the connection */
+  /** @throws StoreError when the store refuses; another Error has ended the connection */
   ask(words: readonly (string | number)[], timeoutMs = ANSWER_MS): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.failure) return reject(this.failure);
@@ -73,31 +62,21 @@ export class Connection {
   }
 
   private hear(bytes: Buffer): void {
-    this.received.push(bytes);
-    this.receivedBytes += bytes.length;
-    if (this.receivedBytes < this.neededBytes) return;
-    if (this.receivedBytes > MAX_REPLY_BYTES) return this.fail(new Error('an answer is too long'));
-    const all = this.received.length === 1 ? bytes : Buffer.concat(this.received);
-    let at = 0;
+    if (this.failure) return;
     try {
-      const reader = new Reader(all);
-      for (;;) {
-        const reply = reader.next();
-        if (reply === undefined) break;
-        at = reader.at;
-        const first = this.waiting.shift();
-        if (first === undefined) throw new Error('an answer came without a command');
-        clearTimeout(first.timer);
-        if (reply instanceof StoreError) first.reject(reply);
-        else first.resolve(reply);
-      }
-      this.neededBytes = Math.max(1, reader.neededBytes - at);
+      for (const reply of this.reader.read(bytes)) this.answer(reply);
     } catch (error) {
-      return this.fail(error as Error);
+      this.fail(error as Error);
     }
-    const rest = all.subarray(at);
-    this.received = rest.length > 0 ? [rest] : [];
-    this.receivedBytes = rest.length;
+  }
+
+  private answer(reply: Reply): void {
+    const first = this.waiting.shift();
+    if (first === undefined)
+      throw new BrokenStore('an answer came without a command: the server is not a store of ours');
+    clearTimeout(first.timer);
+    if (reply instanceof StoreError) first.reject(reply);
+    else first.resolve(reply);
   }
 
   private fail(error: Error): void {
@@ -144,82 +123,4 @@ function encode(words: readonly (string | number)[]): string {
     text += `$${Buffer.byteLength(one)}\r\n${one}\r\n`;
   }
   return text;
-}
-
-/** Reads replies from bytes that may end in the middle of one. */
-export class Reader {
-  /** Behind the last complete reply. */
-  at = 0;
-  /** The next one ends behind this at the earliest. */
-  neededBytes = 0;
-
-  constructor(private readonly bytes: Buffer) {}
-
-  /** Undefined: not complete yet. @throws Error on what is no reply */
-  next(): Reply | undefined {
-    const before = this.at;
-    const reply = this.read();
-    if (reply === undefined) this.at = before;
-    return reply;
-  }
-
-  private read(depth = 0): Reply | undefined {
-    const end = this.bytes.indexOf('\r\n', this.at);
-    if (end < 0) return this.lacks(this.bytes.length + 1);
-    const line = this.bytes.toString('utf8', this.at + 1, end);
-    const type = String.fromCharCode(this.bytes[this.at]);
-    this.at = end + 2;
-    switch (type) {
-      case '+':
-        return line;
-      case '-':
-        return new StoreError(line);
-      case ':':
-        return numberIn(line);
-      case '$':
-        return this.readText(numberIn(line));
-      case '*':
-        return this.readList(numberIn(line), depth + 1);
-      default:
-        throw notAStore();
-    }
-  }
-
-  private readText(length: number): string | null | undefined {
-    if (length < 0) return null;
-    if (length > MAX_REPLY_BYTES) throw new Error('an answer is too long');
-    const end = this.at + length;
-    if (this.bytes.length < end + 2) return this.lacks(end + 2);
-    const text = this.bytes.toString('utf8', this.at, end);
-    this.at = end + 2;
-    return text;
-  }
-
-  private readList(length: number, depth: number): Reply[] | null | undefined {
-    if (length < 0) return null;
-    if (length > MAX_ELEMENTS || depth > MAX_DEPTH) throw new Error('an answer is too long');
-    const list: Reply[] = [];
-    for (let i = 0; i < length; i++) {
-      const one = this.read(depth);
-      if (one === undefined) return undefined;
-      list.push(one);
-    }
-    return list;
-  }
-
-  private lacks(bytes: number): undefined {
-    this.neededBytes = bytes;
-    return undefined;
-  }
-}
-
-/** The error for an answer that Valkey and Redis do not give. */
-export function notAStore(): Error {
-  return new Error('the server is neither Valkey nor Redis');
-}
-
-function numberIn(line: string): number {
-  const number = Number(line);
-  if (!Number.isSafeInteger(number)) throw notAStore();
-  return number;
 }
