@@ -12,6 +12,8 @@
 //     bulk     two downloads at once                                          { bytes, seconds, wrong }
 //     flood    bare ACKs of 64 connections that stand, as fast as they go     { done, seconds }
 //     story    Connection Request, then the diverted session, on 64 CPEs      { done, all, seconds, wrong }
+//     paced    the same, 140 a second: a province of ten million CPEs         { done, all, seconds, wrong }
+//     beside   latency, while `paced` runs                                    { done, p50, p99 (µs), wrong }
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,18 +21,21 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { CPES = 64, STORY_CPES = 4096, REQUEST_PORT = 7170, WARM_UP_MS = 750, TEXT = 1 << 16, BATCH = 64 };
 // Host order: the two networks of CPEs, and an offset for each mode, so that modes do not share state.
 enum { FIRST = 0x0a014000, SECOND = 0x0a016000, OF_CHURN = 0, OF_LATENCY = 256, OF_BULK = 258, OF_FLOOD = 512, OF_STORY = 4096 };
+static const double PACE = 140; // a second
 
 static uint16_t port;
 static uint32_t to_collector, to_itms; // network order
@@ -79,7 +84,8 @@ struct connection {
   int fd, slot, sent, answered, right;
 };
 static int turn[CPES]; // of each slot: which of its CPEs is at work
-static int is_story, is_calm;
+static int is_story, is_calm, is_paced;
+static int is_busy[CPES]; // of each slot in `paced`
 
 // Of `calm`, all are odd.
 static int number_of(int slot) { return is_calm ? 2 * slot + 1 : slot; }
@@ -131,7 +137,8 @@ static void end(struct connection *connection) {
   }
   close(connection->fd);
   free(connection);
-  if (kind == SESSION) begin(slot);
+  if (kind == SESSION && is_paced) is_busy[slot] = 0;
+  else if (kind == SESSION) begin(slot);
   if (kind == ANSWER) open_session(slot); // the collector's FIN is here: the CPE was woken
 }
 
@@ -163,7 +170,9 @@ static void sessions(void) {
     if (bind(listener, (void *)&any, sizeof any) < 0 || listen(listener, 4096) < 0) die("listen");
     watch(LISTENER, listener, 0);
   }
-  for (int slot = 0; slot < CPES; slot++) begin(slot);
+  for (int slot = 0; slot < CPES && !is_paced; slot++) begin(slot);
+  double due = now();
+  int next = 0;
   const double warm = now() + WARM_UP_MS / 1e3;
   double started = 0, time;
   long before = 0;
@@ -173,7 +182,12 @@ static void sessions(void) {
       before = done;
       done = 0;
     }
-    const int count = epoll_wait(epoll, events, CPES, 100);
+    for (; is_paced && due <= time; due += 1 / PACE, next = (next + 1) % CPES) {
+      if (is_busy[next]) continue;
+      is_busy[next] = 1;
+      begin(next);
+    }
+    const int count = epoll_wait(epoll, events, CPES, is_paced ? 2 : 100);
     for (int i = 0; i < count; i++) on_event(events[i].data.ptr, events[i].events);
   }
   printf("{\"done\":%ld,\"all\":%ld,\"seconds\":%.6f,\"wrong\":%ld}\n", done, before + done, time - started, wrong);
@@ -204,6 +218,22 @@ static void latency(void) {
   }
   qsort(took, (size_t)done, sizeof *took, compare);
   printf("{\"done\":%ld,\"p50\":%.1f,\"p99\":%.1f,\"wrong\":%ld}\n", done, took[done / 2], took[done * 99 / 100], wrong);
+}
+
+// The child's sessions go on for as long as the parent measures.
+static void beside(void) {
+  const pid_t child = fork();
+  if (child < 0) die("fork");
+  if (child == 0) {
+    is_story = is_paced = 1;
+    milliseconds += 60000;
+    if (freopen("/dev/null", "w", stdout) == NULL) die("freopen");
+    sessions();
+    _exit(0);
+  }
+  latency();
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
 }
 
 static void bulk(void) {
@@ -311,14 +341,17 @@ int main(int count, char **words) {
   port = (uint16_t)atoi(words[3]);
   inet_pton(AF_INET, words[4], &to_collector);
   inet_pton(AF_INET, words[5], &to_itms);
-  is_story = strcmp(words[1], "story") == 0;
+  const int is_beside = strcmp(words[1], "beside") == 0;
+  is_paced = strcmp(words[1], "paced") == 0;
+  is_story = is_paced || strcmp(words[1], "story") == 0;
   is_calm = strcmp(words[1], "calm") == 0;
-  if (is_story) {
+  if (is_story || is_beside) {
     cpe_namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
     collector_namespace = open(words[6], O_RDONLY | O_CLOEXEC);
   }
   if (is_story || is_calm || strcmp(words[1], "churn") == 0) sessions();
   else if (strcmp(words[1], "latency") == 0) latency();
+  else if (is_beside) beside();
   else if (strcmp(words[1], "bulk") == 0) bulk();
   else if (strcmp(words[1], "flood") == 0) flood();
   else return 2;

@@ -2,7 +2,8 @@
  * `npm run bench`: acsplit beside the alternatives, and the core by itself. Needs root, on Debian; writes
  * docs/benchmarks.md and its pictures. `npm run bench -- quick`: the same in under two minutes, printed on the
  * terminal. `npm run bench -- carried`: acsplit with the fast path beside the kernel's own means, in less than ten
- * minutes; replaces that section of the page. `carried quick`: one round, printed.
+ * minutes; replaces that section of the page. `carried quick`: one round, printed. `cluster` and `cluster quick` alike: the
+ * engine alone and as one of a cluster.
  *
  * All candidates are measured in turn within one run. They share the machine's cores with the endpoints, so only ratios
  * mean anything.
@@ -12,6 +13,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CarriedBench } from './carried';
+import { ClusterBench } from './cluster';
 import { compile } from '../support/compiled';
 import { MicroBench } from './micro';
 import { NetworkBench } from './network';
@@ -24,7 +26,7 @@ import { type Target } from './rounds';
 
 const words = process.argv.slice(2);
 const isQuick = words.includes('quick');
-const isOfCarried = words.includes('carried');
+const only = words.find((word) => word === 'carried' || word === 'cluster');
 const ROUNDS = isQuick ? 1 : 5;
 /** Of acsplit and C, bulk, small packets and latency. */
 const CLOSE_ROUNDS = isQuick ? 1 : 15;
@@ -32,9 +34,9 @@ const MEASURE_MS = isQuick ? 700 : 1500;
 /** The second is long enough to hide our start-up. */
 const REPLAY_PACKETS = isQuick ? [200_000] : [1_000_000, 3_000_000];
 const REPLAY_TARGET = 2;
-/** Between these lines of the page. */
-const SECTION = ['<!-- carried -->', '<!-- /carried -->'] as const;
 const CARRIED_MS = isQuick ? 700 : 1000;
+/** At 140 sessions a second, and ticks of 10 ms. */
+const CLUSTER_MS = isQuick ? 1000 : 4000;
 const NOTES = join(__dirname, 'notes.md');
 
 function build(folder: string): void {
@@ -82,7 +84,21 @@ async function carried(folder: string): Promise<string> {
   const { text, targets } = await new CarriedBench(folder, ROUNDS, CARRIED_MS).run();
   const remark =
     'Half of the sessions diverted, 100 000 live entries in every table; the engine has run for some seconds, so that its JavaScript is compiled. Ratios: fastPath on by the peer.';
-  return [SECTION[0], '## The fast path', introduction, remark, verdicts(targets), text, SECTION[1]].join('\n\n');
+  return section('carried', ['## The fast path', introduction, remark, verdicts(targets), text]);
+}
+
+/** The page's section on what a cluster costs. */
+async function cluster(folder: string): Promise<string> {
+  const introduction = machine(CLUSTER_MS);
+  const { text, targets } = await new ClusterBench(folder, ROUNDS, CLUSTER_MS).run();
+  const remark =
+    'The same engine without `cluster`, and with it and two stores on the same machine, which take their share of its cores. The engine is supervisor, worker and cluster process. Half of the sessions diverted, 100 000 live entries in every table. Ratios: with by without, of each round.';
+  return section('cluster', ['## A cluster of routers', introduction, remark, verdicts(targets), text]);
+}
+
+/** Between lines by which it is found again. */
+function section(name: string, parts: readonly string[]): string {
+  return [`<!-- ${name} -->`, ...parts, `<!-- /${name} -->`].join('\n\n');
 }
 
 function format(page: string): void {
@@ -90,10 +106,11 @@ function format(page: string): void {
 }
 
 /** Replaces the section in the page as it is. */
-function publishCarried(section: string): void {
+function publishSection(name: string, section: string): void {
   const page = join(ROOT, 'docs', 'benchmarks.md');
   const text = readFileSync(page, 'utf8');
-  const [from, to] = [text.indexOf(SECTION[0]), text.indexOf(SECTION[1]) + SECTION[1].length];
+  const end = `<!-- /${name} -->`;
+  const [from, to] = [text.indexOf(`<!-- ${name} -->`), text.indexOf(end) + end.length];
   writeFileSync(page, text.slice(0, from) + section + text.slice(to));
   format(page);
 }
@@ -103,8 +120,11 @@ async function main(): Promise<void> {
   try {
     const introduction = machine(MEASURE_MS);
     build(folder);
-    const section = await carried(folder);
-    if (isOfCarried) return isQuick ? void process.stdout.write(`${section}\n`) : publishCarried(section);
+    if (only !== undefined) {
+      const text = await (only === 'carried' ? carried(folder) : cluster(folder));
+      return isQuick ? void process.stdout.write(`${text}\n`) : publishSection(only, text);
+    }
+    const sections = [await carried(folder), await cluster(folder)];
     const network = await new NetworkBench(folder, ROUNDS, CLOSE_ROUNDS, MEASURE_MS).run();
     const profiled = isQuick ? 'Not sampled in a quick run.' : await profile(folder, MEASURE_MS);
     // Where the process's time goes, for those who change it. The page has the results.
@@ -115,8 +135,8 @@ async function main(): Promise<void> {
     const page = [
       '# Benchmarks',
       '<!-- Written by `npm run bench`; not to be edited. The remarks at the end stand in test/bench/notes.md. -->',
-      section,
-      '## Without it',
+      ...sections,
+      '## Without the fast path',
       introduction,
       `${CLOSE_ROUNDS} rounds of bulk, small packets and latency beside C.`,
       'Ratios are acsplit by the peer: the median of the rounds, the least and the greatest.',

@@ -1,6 +1,6 @@
 /** The alternatives to acsplit, each at its best, and acsplit. */
 import { type ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { cli, configurationText } from '../../src/lab/engine';
 import { ADDRESSES, REPORT_PORT } from '../../src/lab/world';
 import { type EngineDriverOptions } from './engine-driver';
@@ -137,8 +137,15 @@ async function startDriver(rig: Rig, binding: EngineDriverOptions['binding']): P
   return rig.startPeer([process.execPath, program, JSON.stringify(options)]);
 }
 
+interface ProductOptions {
+  modes: readonly Mode[];
+  /** Of the configuration. */
+  lines: readonly string[];
+  before?: (rig: Rig) => Promise<string[]>;
+}
+
 /** The whole product: supervisor and worker, 100 000 live entries in each table. */
-function product(name: string, fastPath: 'on' | 'off'): Peer {
+function product(name: string, { modes, lines: more, before }: ProductOptions): Peer {
   const start = async (rig: Rig) => {
     const file = rig.path('acsplit.yaml');
     const lines = [
@@ -149,8 +156,9 @@ function product(name: string, fastPath: 'on' | 'off'): Peer {
       `ttl: { armed: 3600 }`,
       `tables: { capacity: ${LIVE_CAPACITY} }`,
       'onEngineDown: hold',
-      `fastPath: ${fastPath}`,
       `stateDirectory: ${rig.path('state')}`,
+      ...more,
+      ...((await before?.(rig)) ?? []),
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     await rig.world.run('split', [process.execPath, rig.program('test/bench/prepare-state.js'), file]);
@@ -163,15 +171,52 @@ function product(name: string, fastPath: 'on' | 'off'): Peer {
       if (child.exitCode !== null) throw new Error(said);
       return said.includes('"event":"ready"') || undefined;
     });
+    if (before) await untilPublished(rig, file);
     return child;
   };
-  return { name, modes: [...EVERYTHING, 'calm', 'story'], targets: TO_ACS, start, warmUp: ['story', 'calm'] };
+  return { name, modes, targets: TO_ACS, start, warmUp: ['story', 'calm'] };
+}
+
+/** Stores on sockets of their own, as docs/cluster.md wants them. @returns lines of the configuration */
+async function startStores(rig: Rig): Promise<string[]> {
+  const stores = ['one', 'two'].map((name) => rig.path(`${name}.socket`));
+  for (const store of stores) {
+    const never = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+    rig.world.start('split', [
+      'redis-server',
+      '--port',
+      '0',
+      '--unixsocket',
+      store,
+      '--dir',
+      rig.world.directory,
+      ...never,
+    ]);
+    await eventually(`the store ${store}`, () => existsSync(store) || undefined);
+  }
+  return [`cluster: { group: g, name: a, stores: [${stores.map((store) => `{ address: ${store} }`).join(', ')}] }`];
+}
+
+/** What was in the tables at the start is in the stores. */
+async function untilPublished(rig: Rig, file: string): Promise<void> {
+  let before = -1;
+  await eventually('all rows to be in the stores', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { cluster } = JSON.parse(await rig.world.run('split', cli(rig.world, 'status', '--json', '-c', file))) as {
+      cluster: { published: number };
+    };
+    const isStill = cluster.published === before && before > 0;
+    before = cluster.published;
+    return isStill || undefined;
+  });
 }
 
 export const ACSPLIT = 'acsplit';
 export const PLAIN = 'plain forwarding (the limit)';
 export const CARRIED = 'acsplit, fastPath on';
 export const UNCARRIED = 'acsplit, fastPath off';
+export const ALONE = 'alone';
+export const CLUSTERED = 'with two stores';
 export const C = 'C, libnetfilter_queue';
 export const HAPROXY = 'HAProxy, TCP mode';
 export const KERNEL_NAT = 'kernel conntrack NAT';
@@ -208,8 +253,16 @@ export const PEERS: readonly Peer[] = [
 export const CARRYING_PEERS: readonly Peer[] = [
   ...PEERS.filter(({ name }) => [PLAIN, KERNEL_NAT, NFT_STATELESS].includes(name)),
   ruleset(NFT_CONNTRACK, ['story'], nftConntrack),
-  product(CARRIED, 'on'),
-  product(UNCARRIED, 'off'),
+  product(CARRIED, { modes: [...EVERYTHING, 'calm', 'story'], lines: ['fastPath: on'] }),
+  product(UNCARRIED, { modes: [...EVERYTHING, 'calm', 'story'], lines: ['fastPath: off'] }),
+];
+
+const CLUSTER_MODES = ['calm', 'story', 'paced', 'beside', 'churn'] as const;
+
+/** Those of the cluster's benchmark; fastPath is as by default. */
+export const CLUSTER_PEERS: readonly Peer[] = [
+  product(ALONE, { modes: CLUSTER_MODES, lines: [] }),
+  product(CLUSTERED, { modes: CLUSTER_MODES, lines: [], before: startStores }),
 ];
 
 function ruleset(name: string, modes: readonly Mode[], rules: string): Peer {

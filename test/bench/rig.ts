@@ -17,7 +17,7 @@ const BULK_BYTES = 64 << 20;
 const TICK_SECONDS = 0.01;
 const CORES = { sender: '0', engine: '1', any: '0,1' } as const;
 
-export type Mode = 'bulk' | 'churn' | 'calm' | 'flood' | 'latency' | 'story';
+export type Mode = 'bulk' | 'churn' | 'calm' | 'flood' | 'latency' | 'story' | 'paced' | 'beside';
 export type Targets = [toCollector: string, toItms: string];
 export interface Measured {
   done: number;
