@@ -1,6 +1,6 @@
 /**
  * Fills the tables that `acsplit run` will take over: a hundred thousand live entries in each, and the CPEs of load.c
- * activated. The configuration's file is the first argument.
+ * activated. Arguments: the configuration's file, and another number of entries.
  */
 import { boottimeMs } from '../../src/engine/shared/binding';
 import { EngineClock, LONGEST_STALL_MS } from '../../src/engine/shared/engine-clock';
@@ -18,5 +18,5 @@ const { fd } = new HeldState({ ...options, log: silent });
 const { header, memory } = mapState(fd, Splitter.bufferBytes(options.capacityEntries, options.topology));
 const splitter = new Splitter({ ...options, seed: seed(), buffer: memory });
 const clock = new EngineClock(header.hands, boottimeMs(), LONGEST_STALL_MS, () => undefined);
-populate(splitter, LIVE_ENTRIES, clock.look(boottimeMs()));
+populate(splitter, Number(process.argv[3] ?? LIVE_ENTRIES), clock.look(boottimeMs()));
 prepareForLoad(splitter, clock.look(boottimeMs()));
