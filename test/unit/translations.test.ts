@@ -125,3 +125,13 @@ describe('alerts', () => {
     },
   );
 });
+
+/** GB/T 15834: Chinese text has full-width punctuation. */
+test.each([README, NIGHT, 'docs/alerts.yaml', 'page/texts.ts'])('%s: punctuation beside Chinese is Chinese', (file) => {
+  const text = read(file)
+    .replaceAll(/`[^`\n]*`/g, '`')
+    .replaceAll(/\]\([^)]*\)/g, ']')
+    .replaceAll(/<!--.*?-->/g, '');
+  const narrow = /(?<=[\p{Script=Han}。*`])[,;:()]|[,;:()](?=[\p{Script=Han}*`])/u;
+  expect(text.split('\n').filter((line) => /\p{Script=Han}/u.test(line) && narrow.test(line))).toEqual([]);
+});
