@@ -29,7 +29,18 @@ import {
   slotOf,
   word,
 } from './layout';
-import { allowFastPath, handleOf, isOurs, mountPins, pinDirectory, pinsIn, PRIORITY, recall, remember } from './place';
+import {
+  allowFastPath,
+  handleOf,
+  isOurs,
+  isRemembered,
+  mountPins,
+  pinDirectory,
+  pinsIn,
+  PRIORITY,
+  recall,
+  remember,
+} from './place';
 import { probe } from './probe';
 import { detachEverywhere } from './remove';
 
@@ -117,7 +128,7 @@ export class FastPath {
     const obstacle = await this.obstacles?.look(topology, links);
     // Closed meanwhile.
     if (this.loaded === undefined) return this.reason;
-    if (recall(this.stateDirectory) === undefined) {
+    if (!isRemembered(this.stateDirectory)) {
       this.reason = 'removed with the rules';
       this.attached.clear();
       this.clsact.clear();
