@@ -4,7 +4,8 @@
 //     load MODE MILLISECONDS PORT TO_COLLECTOR TO_ITMS [NAMESPACE]
 //
 // TO_...: the address to connect to; the ACS for all but plain forwarding. NAMESPACE: the collector's, as a path.
-// Prints one line of JSON. `all` counts those of the warm-up too. `wrong` counts answers of the other server, and requests that broke off.
+// Prints one line of JSON. `all` counts those of the warm-up too. `wrong` counts answers of the other server, and requests that broke off:
+// a line on stderr says of each when it ended (CLOCK_REALTIME), whose it was, and how.
 //
 //     churn    connections one after the other on 64 CPEs, a request each     { done, all, seconds, wrong }
 //     calm     the same, all of them the ITMS's                               { done, all, seconds, wrong }
@@ -128,12 +129,24 @@ static void begin(int slot) {
   else open_session(slot);
 }
 
-static void end(struct connection *connection) {
+static void tell_of_wrong(const struct connection *connection, int failure) {
+  struct timespec time;
+  struct sockaddr_in own = {0};
+  socklen_t length = sizeof own;
+  clock_gettime(CLOCK_REALTIME, &time);
+  getsockname(connection->fd, (void *)&own, &length);
+  fprintf(stderr, "wrong: %ld.%06ld %s:%d, %s, %s\n", (long)time.tv_sec, time.tv_nsec / 1000, inet_ntoa(own.sin_addr), ntohs(own.sin_port),
+          connection->answered ? "another's answer" : connection->sent ? "no answer" : "not asked", failure ? strerror(failure) : "closed");
+}
+
+// `failure`: an errno, or 0 when the other side has closed.
+static void end(struct connection *connection, int failure) {
   const int slot = connection->slot;
   const enum kind kind = connection->kind;
   if (kind == SESSION) {
     done++;
     wrong += !connection->right;
+    if (!connection->right) tell_of_wrong(connection, failure);
   }
   close(connection->fd);
   free(connection);
@@ -147,16 +160,17 @@ static void on_event(struct connection *connection, uint32_t events) {
   if (connection->kind == LISTENER) return accept_request(connection);
   if (connection->kind != ANSWER && !connection->sent && (events & EPOLLOUT)) {
     connection->sent = 1;
-    if (send(connection->fd, ask, sizeof ask - 1, MSG_NOSIGNAL) < 0) return end(connection);
+    if (send(connection->fd, ask, sizeof ask - 1, MSG_NOSIGNAL) < 0) return end(connection, errno);
   }
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
   for (;;) {
     const ssize_t got = recv(connection->fd, text, TEXT, 0);
     if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return end(connection);
-    if (connection->kind == REQUEST) return end(connection); // the whole 200: a FIN is the answer
+    if (got <= 0) return end(connection, got < 0 ? errno : 0);
+    connection->answered = 1;
+    if (connection->kind == REQUEST) return end(connection, 0); // the whole 200: a FIN is the answer
     if (connection->kind == SESSION) connection->right |= is_from(text, (size_t)got, !is_story && number_of(connection->slot) % 2);
-    if (connection->kind == ANSWER && send(connection->fd, yes, sizeof yes - 1, MSG_NOSIGNAL) < 0) return end(connection);
+    if (connection->kind == ANSWER && send(connection->fd, yes, sizeof yes - 1, MSG_NOSIGNAL) < 0) return end(connection, errno);
   }
 }
 
