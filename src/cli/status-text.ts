@@ -100,16 +100,16 @@ export function carriedFrom(status: Status): Record<CarriedSide, number> {
 
 /** An older engine has none. */
 export function fastPathOf({ fastPath }: { fastPath?: Status['fastPath'] }): Status['fastPath'] {
-  return fastPath ?? { mode: 'off', carries: false, interfaces: [], reason: null, packets: {} };
+  return fastPath ?? { mode: 'off', carries: false, interfaces: [], reason: null, flows: 0, packets: {} };
 }
 
 /** One line; none where it is off. */
 function fastPath(status: Status): string {
-  const { mode, carries, interfaces, reason } = fastPathOf(status);
+  const { mode, carries, interfaces, reason, flows } = fastPathOf(status);
   if (mode === 'off') return '';
   const carried = `${carriedPackets(status)} packets carried by the kernel`;
   return carries
-    ? `fast path: ${carried}, on ${interfaces.join(', ')}${reason === null ? '' : `; not everywhere: ${reason}`}\n`
+    ? `fast path: ${carried}, ${flows ?? 0} diverted connections now, on ${interfaces.join(', ')}${reason === null ? '' : `; not everywhere: ${reason}`}\n`
     : `fast path: ${carried}; not now: ${reason}\n`;
 }
 

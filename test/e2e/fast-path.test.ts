@@ -82,9 +82,11 @@ it('of a diverted session the engine sees how it begins and ends, and the next o
   expect((await counted('carried-to-collector')) - to).toBeGreaterThanOrEqual(5);
   expect((await counted('carried-from-collector')) - from).toBeGreaterThanOrEqual(5);
   expect(await decidedOfDiverted()).toBe(before);
+  await eventually('the flow to be counted', async () => (await fastPath()).flows === 1 || undefined);
   expect((await stage.entries('connections', WOKEN)).map(({ phase }) => phase)).toEqual(['established']);
   expect(await stage.activation(WOKEN)).toMatchObject({ phase: 'consumed' });
   await hangUp(connection);
+  await eventually('no flow', async () => (await fastPath()).flows === 0 || undefined);
   expect(await decidedOfDiverted()).toBeGreaterThan(before);
   expect((await counted('carried-to-itms')) + (await counted('carried-from-itms'))).toBe(carried);
   await stage.untilOver(WOKEN);

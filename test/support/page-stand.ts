@@ -42,6 +42,7 @@ export function statusOf(more: Partial<Status> = {}): Status {
       carries: true,
       interfaces: ['eth0', 'eth1'],
       reason: null,
+      flows: 40,
       packets: { 'carried-cpe': 5000 },
     },
     history: { state: 'off' },

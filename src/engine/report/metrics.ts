@@ -111,6 +111,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: Read])[] = [
     one(({ status }) => flag(status.fastPath.carries)),
   ],
   [
+    'acsplit_fast_path_flows',
+    'diverted connections that the kernel carries now',
+    one(({ status }) => status.fastPath.flows),
+  ],
+  [
     'acsplit_history_failing',
     '1 while the history cannot be written',
     recorded(({ state }) => flag(state === 'failing')),

@@ -9,7 +9,7 @@ import { type ActivationMode } from '../../splitter/topology';
 import { type ClusterStatus } from '../shared/cluster-protocol';
 import { type RecorderStatus } from '../shared/recorder-protocol';
 import { type LoopCounters } from '../shared/binding';
-import { type FastPathMode, type FastPathStatus } from '../shared/fast-path';
+import { type FastPathReport } from '../shared/fast-path';
 import { type QueueCounters } from '../shared/queue-counters';
 import { type ServerStatus } from './servers';
 import { BATCH_CAPACITY } from '../shared/worker-protocol';
@@ -69,7 +69,7 @@ export interface Status {
   events: Record<string, number>;
   queues: QueueStatus[];
   losses: Losses;
-  fastPath: FastPathStatus & { mode: FastPathMode };
+  fastPath: FastPathReport;
   history: HistoryStatus;
   cluster: ClusterStatus | { state: 'off' };
   configuration: ConfigurationStatus;

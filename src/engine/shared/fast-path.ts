@@ -28,6 +28,13 @@ export interface FastPathStatus {
   packets: Partial<Record<string, number>>;
 }
 
+/** As `status` has it. */
+export interface FastPathReport extends FastPathStatus {
+  mode: FastPathMode;
+  /** Diverted connections that the kernel carries. */
+  flows: number;
+}
+
 export interface FastPath {
   /** What may become of a packet. */
   readonly outcomes: readonly string[];

@@ -19,7 +19,8 @@ const COUNTS_BYTES = SIDES.length * MAX_REASONS * 8;
 const SIZES_AT = COUNTS_BYTES;
 const TIMES_AT = SIZES_AT + Histogram.bytes(BATCH_BOUNDS);
 const DECIDED_AT = TIMES_AT + Histogram.bytes(TIME_BOUNDS);
-const RING_AT = DECIDED_AT + 8;
+const FLOWS_AT = DECIDED_AT + 8;
+const RING_AT = FLOWS_AT + 8;
 
 export class Observation {
   static readonly BYTES = RING_AT + PacketRing.BYTES;
@@ -30,6 +31,7 @@ export class Observation {
   readonly ring: PacketRing;
   private readonly counts: Float64Array;
   private readonly decided: Float64Array;
+  private readonly carriedFlows: Float64Array;
 
   /** @param buffer zeroed, or in use by another process @param at a multiple of 8 */
   constructor(buffer: ArrayBuffer, at = 0) {
@@ -37,6 +39,7 @@ export class Observation {
     this.batchPackets = new Histogram(BATCH_BOUNDS, buffer, at + SIZES_AT);
     this.decideSeconds = new Histogram(TIME_BOUNDS, buffer, at + TIMES_AT);
     this.decided = new Float64Array(buffer, at + DECIDED_AT, 1);
+    this.carriedFlows = new Float64Array(buffer, at + FLOWS_AT, 1);
     this.ring = new PacketRing(buffer, at + RING_AT);
   }
 
@@ -48,6 +51,15 @@ export class Observation {
   /** Batches decided so far, by all workers. Fail-over depends on this counter and on no Prometheus metric. */
   get decidedBatches(): number {
     return this.decided[0];
+  }
+
+  /** Diverted connections that the kernel carries. */
+  get flows(): number {
+    return this.carriedFlows[0];
+  }
+
+  set flows(count: number) {
+    this.carriedFlows[0] = count;
   }
 
   /** Counts a batch that has just been decided. */

@@ -8,7 +8,7 @@ import { type Topology } from '../../splitter/topology';
 import { checkFlows, type FlowCheck } from '../shared/flow-check';
 import { EngineError } from '../shared/engine-error';
 import { type EngineLog } from '../shared/engine-log';
-import { type FastPath, type FastPathMode, type FastPathStatus, type MirrorMaps } from '../shared/fast-path';
+import { type FastPath, type FastPathMode, type FastPathReport, type MirrorMaps } from '../shared/fast-path';
 
 const LOOK_MS = 1000;
 
@@ -75,11 +75,13 @@ export class Carrier {
     if (this.maps !== undefined) this.options.carrier.beat(untilMs);
   }
 
-  status(): FastPathStatus & { mode: FastPathMode } {
+  /** @param flows as the worker counts them */
+  status(flows: number): FastPathReport {
     const { fastPath: mode, carrier } = this.options;
     if (mode === 'off')
-      return { mode, carries: false, interfaces: [], reason: 'off in the configuration', packets: {} };
-    return { mode, ...carrier.status() };
+      return { mode, carries: false, interfaces: [], reason: 'off in the configuration', flows: 0, packets: {} };
+    const { packets, ...rest } = carrier.status();
+    return { mode, ...rest, flows: this.maps === undefined ? 0 : flows, packets };
   }
 
   /** @throws EngineError where nothing is carried */

@@ -77,7 +77,7 @@ class Supervisor implements Engine, Parts {
   cluster: ClusterKeeper | undefined;
   private program: WorkerProgram | undefined;
   journal: Journal | undefined;
-  private observation: Observation | undefined;
+  observation: Observation | undefined;
   private control: KeptControl | undefined;
   private registration: Registration | undefined;
   private metrics: MetricsServer | undefined;

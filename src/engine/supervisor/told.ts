@@ -33,6 +33,7 @@ export interface Parts {
   readonly state: HeldState;
   readonly keeper: WorkerKeeper | undefined;
   readonly journal: Journal | undefined;
+  readonly observation: Observation | undefined;
   readonly carrier: Carrier;
   readonly recorder: RecorderKeeper | undefined;
   readonly cluster: ClusterKeeper | undefined;
@@ -66,7 +67,7 @@ export function statusOf(parts: Parts): Status {
     firstQueue: options.queue.first,
     queues: readQueueCounters(),
     loop: journal?.counters() ?? NOTHING_LOST,
-    fastPath: parts.carrier.status(),
+    fastPath: parts.carrier.status(parts.observation?.flows ?? 0),
     history: parts.recorder?.status,
     cluster: parts.cluster?.status,
     configuration: parts.configuration.status,

@@ -59,6 +59,8 @@ export class FlowMirror implements FlowListener {
   private triedMs = 0;
   /** A copy of a packet is being decided: the numbers before it. */
   private copy: Int32Array | undefined;
+  /** Connections that the program has, or will have. */
+  private carried = 0;
   private readonly givingBack = new GiveBack((one, slot, state) => this.give(one, slot, state));
 
   /**
@@ -85,6 +87,11 @@ export class FlowMirror implements FlowListener {
       this.set(Cell.CarriedMs, state.lives.reports.establishedMs);
     }
     this.repair();
+  }
+
+  /** Diverted connections that the program has, or will have with the CPE's next ACK. */
+  get flows(): number {
+    return this.carried;
   }
 
   /** The kernel alone has sent CPEs to the ITMS: connections that it has taken away are gone. */
@@ -157,7 +164,7 @@ export class FlowMirror implements FlowListener {
     if (!entries.has(slot, Seen.Carried)) return this.givingBack.note(one, slot);
     const { copy, value } = this;
     if (copy) return takeNumbers(entries, slot, copy, this.bootMs());
-    if (!this.read(one, slot, value)) return entries.unmark(slot, Seen.Carried);
+    if (!this.read(one, slot, value)) return this.unmark(entries, slot);
     if (value.state === FlowState.Gone) return this.gone(entries, slot);
     if (value.state === FlowState.Offered) return;
     if (value.state === FlowState.Carried) {
@@ -171,7 +178,7 @@ export class FlowMirror implements FlowListener {
 
   /** While the kernel served alone, the CPE has opened another connection on these ports: its next SYN is decided afresh. */
   private gone(entries: ConnectionTable, slot: number): void {
-    entries.unmark(slot, Seen.Carried);
+    this.unmark(entries, slot);
     entries.mark(slot, Seen.RstOfCpe);
   }
 
@@ -184,7 +191,7 @@ export class FlowMirror implements FlowListener {
       value.words[FlowWord.State] = FlowState.OfEngine;
       this.maps.updateMap(one.fd, one.key, value.bytes, true);
     }
-    entries.unmark(slot, Seen.Carried);
+    this.unmark(entries, slot);
     this.givingBack.note(one, slot);
   }
 
@@ -196,7 +203,7 @@ export class FlowMirror implements FlowListener {
     one.setKey(slot);
     this.value.fill(entries, slot, state, one.servers!.addressOf(owner), this.bootMs());
     // First: a worker that is killed in between must not take the row's numbers for the latest.
-    entries.mark(slot, Seen.Carried);
+    this.mark(entries, slot);
     this.maps.updateMap(one.fd, one.key, this.value.bytes, true);
   }
 
@@ -221,6 +228,7 @@ export class FlowMirror implements FlowListener {
     const before = this.lack;
     this.lack = undefined;
     this.isRepairing = true;
+    this.carried = 0;
     try {
       this.followed?.listen(this);
       for (const one of this.tables) this.sweep(one);
@@ -238,13 +246,14 @@ export class FlowMirror implements FlowListener {
   private stands(one: MirroredTable, slot: number): void {
     const { value } = this;
     const entries = one.entries!;
+    if (entries.has(slot, Seen.Carried)) this.carried++;
     if (!this.read(one, slot, value) || value.words[FlowWord.Isn] !== entries.isn(slot)) {
-      forget(one.state!, slot);
+      if (forget(one.state!, slot)) this.carried--;
       if (!this.put(one, slot)) throw this.lack ?? new Error('the map is full');
     } else if (value.state === FlowState.OfEngine) {
-      entries.unmark(slot, Seen.Carried);
+      this.unmark(entries, slot);
     } else if (value.state !== FlowState.Gone) {
-      entries.mark(slot, Seen.Carried);
+      this.mark(entries, slot);
       const owner = entries.owner(slot);
       const isSame = one.servers!.isConfigured(owner) && value.isAt(one.servers!.addressOf(owner));
       if (!isSame) this.take(one, slot);
@@ -274,7 +283,7 @@ export class FlowMirror implements FlowListener {
     this.value.fill(entries, slot, FlowState.OfEngine, server, this.bootMs());
     try {
       this.maps.updateMap(one.fd, one.key, this.value.bytes, true);
-      entries.unmark(slot, Seen.Carried);
+      this.unmark(entries, slot);
       return true;
     } catch (error) {
       if (this.isRepairing) throw error;
@@ -284,8 +293,19 @@ export class FlowMirror implements FlowListener {
 
   /** An entry that stays too long only makes its packets slow. */
   private drop(one: MirroredTable, slot: number): void {
+    if (one.entries!.has(slot, Seen.Carried)) this.carried--;
     one.setKey(slot);
     this.maps.deleteFromMap(one.fd, one.key);
+  }
+
+  private mark(entries: ConnectionTable, slot: number): void {
+    if (!entries.has(slot, Seen.Carried)) this.carried++;
+    entries.mark(slot, Seen.Carried);
+  }
+
+  private unmark(entries: ConnectionTable, slot: number): void {
+    if (entries.has(slot, Seen.Carried)) this.carried--;
+    entries.unmark(slot, Seen.Carried);
   }
 
   private set(cell: Cell, value: number): void {
@@ -308,12 +328,14 @@ export function forgetCarried(families: readonly MirroredFamily[]): void {
   }
 }
 
-function forget(state: MirroredFamily, slot: number): void {
+/** True when it was carried. */
+function forget(state: MirroredFamily, slot: number): boolean {
   const { reportConnections: entries } = state;
-  if (!entries.has(slot, Seen.Carried)) return;
+  if (!entries.has(slot, Seen.Carried)) return false;
   entries.unmark(slot, Seen.Carried | Seen.Learned);
   // The program may have confirmed it, and nobody has told.
   if (!entries.isAnswered(slot)) state.confirmUnseen(slot);
+  return true;
 }
 
 function nativeWord(value: number): Uint8Array {

@@ -105,6 +105,8 @@ class Worker {
     });
     this.clock = clock;
     this.isTakenOver = clock.absentMs > start.takeoverMs;
+    const { observationAt, observationBytes } = BATCH_MEMORY;
+    const observation = new Observation(addon.mapFile(FD.batch, observationAt, observationBytes));
     this.loop = startVerdictLoop({
       fd: FD.queue,
       firstQueue: start.firstQueue,
@@ -120,11 +122,12 @@ class Worker {
           sweep: (boottimeMs) => {
             this.splitter.sweep(this.hear(boottimeMs));
             this.mirror?.mend(boottimeMs);
+            observation.flows = this.mirror?.flows ?? 0;
             this.cluster?.walk();
             this.cluster?.settle();
           },
         },
-        new Observation(addon.mapFile(FD.batch, BATCH_MEMORY.observationAt, BATCH_MEMORY.observationBytes)),
+        observation,
         () => performance.now(),
       ),
       region: addon.mapFile(FD.batch, 0, BATCH_MEMORY.regionBytes),

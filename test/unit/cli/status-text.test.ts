@@ -25,7 +25,7 @@ const STATUS: Status = {
     { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
-  fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+  fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', flows: 0, packets: {} },
   ...QUIET,
   history: { state: 'off' },
   cluster: { state: 'off' },
@@ -111,10 +111,11 @@ test('what the kernel carries, or why it does not', () => {
     carries: true,
     interfaces: ['eth0', 'eth1'],
     reason: null,
+    flows: 2,
     packets,
   };
   expect(formatStatus({ ...STATUS, fastPath })).toContain(
-    '\nfast path: 9 packets carried by the kernel, on eth0, eth1\n',
+    '\nfast path: 9 packets carried by the kernel, 2 diverted connections now, on eth0, eth1\n',
   );
   const idle: Status['fastPath'] = { ...fastPath, mode: 'auto', carries: false, reason: 'no BPF here' };
   expect(formatStatus({ ...STATUS, fastPath: idle })).toContain(

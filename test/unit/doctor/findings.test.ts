@@ -316,7 +316,7 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'fast-path',
     {
       engine: status({
-        fastPath: { mode: 'auto', carries: false, interfaces: [], reason: 'no BPF here', packets: {} },
+        fastPath: { mode: 'auto', carries: false, interfaces: [], reason: 'no BPF here', flows: 0, packets: {} },
       }),
     },
     'the kernel carries no packets, so each waits for the engine: no BPF here',

@@ -58,7 +58,14 @@ function statusAfter(n: number, more: Partial<Status> = {}): Status {
       { number: 3, side: 'host', received: 0, waiting: 0, ...queue },
     ],
     losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
-    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    fastPath: {
+      mode: 'off',
+      carries: false,
+      interfaces: [],
+      reason: 'off in the configuration',
+      flows: 0,
+      packets: {},
+    },
     ...QUIET,
     history: { state: 'off' },
     cluster: { state: 'off' },
@@ -234,7 +241,7 @@ test('what the kernel carries stands beside what is decided, by side', () => {
   };
   const at = (n: number): Status => {
     const counted = Object.entries(packets).map(([name], i): [string, number] => [name, n * 10 ** (i + 1)]);
-    const fastPath = { mode: 'auto', carries: true, interfaces: [], reason: null } as const;
+    const fastPath = { mode: 'auto', carries: true, interfaces: [], reason: null, flows: 0 } as const;
     return { ...statusAfter(n), fastPath: { ...fastPath, interfaces: [], packets: Object.fromEntries(counted) } };
   };
   for (const n of [0, 1]) history.add({ atMs: n * 1000, status: at(n) });

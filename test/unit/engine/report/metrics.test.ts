@@ -23,7 +23,14 @@ const STATUS: Status = {
     { number: 1, side: 'itms', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
-  fastPath: { mode: 'on', carries: true, interfaces: ['eth0'], reason: null, packets: { 'carried-to-itms': 12 } },
+  fastPath: {
+    mode: 'on',
+    carries: true,
+    interfaces: ['eth0'],
+    reason: null,
+    flows: 3,
+    packets: { 'carried-to-itms': 12 },
+  },
   configuration: {
     ...{ file: '/a.yaml', differs: ['activation', 'ttl.armed'], error: 'unknown key' },
     ...{ reloads: { done: 0, refused: 1 }, refused: true, upgraded: true },
@@ -149,6 +156,7 @@ test('every line of a scrape', async () => {
     'acsplit_recovered_packets_total 1',
     'acsplit_given_up_packets_total 10',
     'acsplit_fast_path_carries 1',
+    'acsplit_fast_path_flows 3',
     'acsplit_fast_path_packets_total{outcome="carried-to-itms"} 12',
     'acsplit_server_state{server="itms",family="ipv4",state="down"} 1',
     'acsplit_server_state{server="itms",family="ipv4",state="up"} 0',

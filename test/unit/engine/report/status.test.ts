@@ -39,7 +39,14 @@ function parts(given: {
     queues,
     loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
     ...QUIET,
-    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    fastPath: {
+      mode: 'off',
+      carries: false,
+      interfaces: [],
+      reason: 'off in the configuration',
+      flows: 0,
+      packets: {},
+    },
     servers: { itms: serverStatus() },
   };
 }
@@ -69,7 +76,14 @@ test('every key of the contract, and no other', () => {
       { number: 43, side: 'host', received: 0, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
     ],
     losses: { queueDropped: 11, userDropped: 13, verdictsLate: 2, unparsed: 1, givenUp: 3 },
-    fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', packets: {} },
+    fastPath: {
+      mode: 'off',
+      carries: false,
+      interfaces: [],
+      reason: 'off in the configuration',
+      flows: 0,
+      packets: {},
+    },
     history: { state: 'off' },
     cluster: { state: 'off' },
     servers: { itms: serverStatus() },

@@ -89,11 +89,24 @@ function makeSplitter(buffer?: ArrayBuffer, topology = TOPOLOGY): Splitter {
 let nowMs = 1_000_000;
 let maps: FakeMaps;
 let lacks: (string | undefined)[];
+/** The last mirror made; undefined once nobody mirrors. */
+let last: FlowMirror | undefined;
 
 beforeEach(() => {
   maps = new FakeMaps();
   lacks = [];
+  last = undefined;
 });
+afterEach(() => {
+  if (last !== undefined) expect(last.flows).toBe(carriedStates());
+});
+
+/** Connections that the program has, or is offered. */
+function carriedStates(): number {
+  const values = [...maps.flows.values()].flatMap((flows) => [...flows.values()]);
+  const states = values.map((value) => Buffer.from(value, 'hex').readUInt32LE(STATE_AT));
+  return states.filter((state) => state === OFFERED || state === CARRIED).length;
+}
 
 function mirror(splitter: Splitter): FlowMirror {
   const made = new FlowMirror(
@@ -104,7 +117,7 @@ function mirror(splitter: Splitter): FlowMirror {
     (error) => lacks.push(error?.message),
   );
   made.follow(splitter);
-  return made;
+  return (last = made);
 }
 
 function send(splitter: Splitter, side: Side, packet: TcpPacket): Reason {
@@ -240,7 +253,10 @@ test.each(['a successor without the maps', 'an engine without the fast path'])(
     maps.flows.get(FLOWS.ipv4)!.clear();
     const next = makeSplitter(buffer);
     if (who.startsWith('a successor')) mirror(next);
-    else forgetCarried(next.state.families);
+    else {
+      last = undefined;
+      forgetCarried(next.state.families);
+    }
     const data = { ...CPE, flags: TcpFlag.Ack, payload: 'more', sequence: 900, acknowledgement: 9000 };
     expect(send(next, Side.Cpe, data)).toBe(Reason.ReportUnproven);
     const [entry] = reportEntries(next.state, { limit: 9 }).entries;
