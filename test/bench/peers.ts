@@ -1,7 +1,7 @@
 /** The alternatives to acsplit, each at its best, and acsplit. */
 import { type ChildProcess } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { cli, configurationText } from '../../src/lab/engine';
+import { cli, configurationText, pause } from '../../src/lab/engine';
 import { ADDRESSES, REPORT_PORT } from '../../src/lab/world';
 import { type EngineDriverOptions } from './engine-driver';
 import { eventually } from '../e2e/support/run-host';
@@ -21,6 +21,8 @@ export interface Peer {
 const TO_ACS: Targets = [ADDRESSES.acs, ADDRESSES.acs];
 const EVERYTHING = ['bulk', 'churn', 'flood', 'latency'] as const;
 const FIRST_QUEUE = 0;
+/** Of the cluster's status, a second between them. */
+const MOST_LOOKS = 180;
 
 /** Names for the rulesets: what a diverted CPE is, and the CPEs that are activated beforehand. */
 const DEFINITIONS = `
@@ -199,16 +201,14 @@ async function startStores(rig: Rig): Promise<string[]> {
 
 /** What was in the tables at the start is in the stores. */
 async function untilPublished(rig: Rig, file: string): Promise<void> {
-  let before = -1;
-  await eventually('all rows to be in the stores', async () => {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    const { cluster } = JSON.parse(await rig.world.run('split', cli(rig.world, 'status', '--json', '-c', file))) as {
-      cluster: { published: number };
-    };
-    const isStill = cluster.published === before && before > 0;
-    before = cluster.published;
-    return isStill || undefined;
-  });
+  for (let before = -1, looks = 0; looks < MOST_LOOKS; looks++) {
+    await pause(1000);
+    const status = await rig.world.run('split', cli(rig.world, 'status', '--json', '-c', file));
+    const { published } = (JSON.parse(status) as { cluster: { published: number } }).cluster;
+    if (published > 0 && published === before) return;
+    before = published;
+  }
+  throw new Error('the stores do not have all rows');
 }
 
 export const ACSPLIT = 'acsplit';

@@ -57,8 +57,8 @@ export class Connection {
     });
   }
 
-  close(): void {
-    this.fail(new Error('closed'));
+  close(why = new Error('closed')): void {
+    this.fail(why);
   }
 
   private hear(bytes: Buffer): void {
@@ -97,8 +97,15 @@ function connected({ address, tls }: StoreSettings): Promise<Socket> {
     const socket = tls
       ? connectTls({ ...place, ...(ca && { ca }), ...('host' in place && { servername: '' }) })
       : connectPlain(place);
-    const timer = setTimeout(() => socket.destroy(new Error('no connection')), CONNECT_MS);
+    let timer = setTimeout(() => socket.destroy(new Error('no connection')), CONNECT_MS);
     const settle = () => clearTimeout(timer);
+    if (tls) {
+      socket.once('connect', () => {
+        settle();
+        const silent = new Error('no answer to the TLS handshake: does it expect TLS on this port?');
+        timer = setTimeout(() => socket.destroy(silent), ANSWER_MS);
+      });
+    }
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       settle();
       socket.removeListener('error', reject);

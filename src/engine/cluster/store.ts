@@ -146,9 +146,10 @@ export class Store {
     }
   }
 
-  private drop(): void {
-    this.commands?.close();
-    this.follower?.close();
+  /** @param why what those hear that still wait */
+  private drop(why?: Error): void {
+    this.commands?.close(why);
+    this.follower?.close(why);
     this.commands = this.follower = undefined;
   }
 
@@ -273,7 +274,7 @@ export class Store {
 
   /** A store that refuses to be written to may still be read. */
   private refused(error: Error): void {
-    if (!(error instanceof StoreError)) return this.drop();
+    if (!(error instanceof StoreError)) return this.drop(error);
     this.refusedMs = Date.now() + REFUSED_MS;
     this.tell(this.state, error.message);
   }

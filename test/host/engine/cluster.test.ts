@@ -1,87 +1,10 @@
 /** Routers of a cluster with real stores: redis-server on sockets of their own, no packet queue. */
-import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClusterMember } from '../../../src/engine/cluster/member';
-import { type ClusterReport, type FromCluster, type StoreSettings } from '../../../src/engine/shared/cluster-protocol';
-import { ClusterRings } from '../../../src/engine/shared/cluster-rings';
-import { ClusterLink } from '../../../src/engine/worker/cluster-link';
+import { type StoreSettings } from '../../../src/engine/shared/cluster-protocol';
+import { holds, Listener, Router, storeAt } from '../../support/cluster-router';
 import { RedisServer } from '../../support/redis';
-import { Rig } from '../../support/rig';
-
-/** A router whose packets the test decides. */
-class Router {
-  readonly rings = new ClusterRings(new ArrayBuffer(ClusterRings.BYTES));
-  readonly rig = new Rig({ capacityEntries: 4096 });
-  readonly told: FromCluster[] = [];
-  private readonly link = new ClusterLink(this.rings);
-  private timer: NodeJS.Timeout | undefined;
-  member: ClusterMember;
-
-  constructor(
-    readonly name: string,
-    private readonly stores: StoreSettings[],
-    private readonly group = 'g',
-    isWorking = true,
-  ) {
-    if (isWorking) this.work();
-    this.member = this.join();
-  }
-
-  /** The worker starts. */
-  work(): void {
-    const feed = this.link.follow(this.rig.splitter.state, () => undefined);
-    feed.isSilent = true;
-    this.rig.splitter.listen(feed);
-    feed.isSilent = false;
-    this.timer = setInterval(() => this.step(), 5);
-  }
-
-  /** As the worker does between packets. */
-  step(): void {
-    this.link.hear(this.rig.nowMs, Date.now());
-    this.link.walk();
-    this.link.settle();
-  }
-
-  join(): ClusterMember {
-    const settings = { group: this.group, name: this.name, stores: this.stores };
-    return new ClusterMember(settings, '1.0.0', this.rings, (message) => this.told.push(message));
-  }
-
-  get report(): ClusterReport {
-    return this.member.report();
-  }
-
-  /** What was logged. */
-  get lines(): string[] {
-    return this.told.flatMap((message) => (message.kind === 'log' ? [message.message] : []));
-  }
-
-  async end(): Promise<void> {
-    clearInterval(this.timer);
-    await this.member.stop();
-  }
-}
-
-/** Waits until what is expected holds. */
-async function holds(expected: () => void): Promise<void> {
-  for (const untilMs = Date.now() + 20_000; ;) {
-    try {
-      return expected();
-    } catch (error) {
-      if (Date.now() > untilMs) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-const storeAt = ({ socket }: RedisServer, more: Partial<StoreSettings> = {}): StoreSettings => ({
-  ...{ address: socket, user: undefined, passwordFile: undefined, tls: undefined },
-  ...more,
-});
 
 const routers: Router[] = [];
 const servers: RedisServer[] = [];
@@ -249,14 +172,10 @@ test('a wrong password, a server that is none, and no server at all: one line ea
   writeFileSync(file, 'right\n');
   await ready(a);
   expect(a.lines.filter((line) => line.includes('WRONGPASS'))).toHaveLength(1);
-  const odd = createServer((socket) =>
-    socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'),
-  ).listen(0, '127.0.0.1');
-  await once(odd, 'listening');
-  const { port } = odd.address() as { port: number };
-  const b = router('b', [store], { address: `127.0.0.1:${port}` });
+  const odd = await new Listener((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')).start();
+  const b = router('b', [store], { address: odd.address });
   await holds(() => expect(b.report.stores[0]!.error).toBe('the server is neither Valkey nor Redis'));
-  odd.close();
+  await odd.end();
   await holds(() => expect(b.report.stores[0]!.error).toMatch(/ECONNREFUSED/));
 });
 
