@@ -256,7 +256,8 @@ describe('without the right to it', () => {
   it('`auto` says so once, and serves as without it', async () => {
     stage.engine = await Engine.run(stage.world, stage.engine.configurationFile, without);
     seen = 0;
-    expect(await fastPath()).toEqual({ mode: 'auto', carries: false, interfaces: [], reason: RIGHTS, packets: {} });
+    const nothing = { mode: 'auto', carries: false, interfaces: [], flows: 0, packets: {} };
+    expect(await fastPath()).toEqual({ ...nothing, reason: RIGHTS });
     expect(await stage.session(CPE)).toBe('itms');
     await stage.wake('c1', WOKEN);
     expect(await stage.session(WOKEN)).toBe('c1');
