@@ -200,11 +200,9 @@ int acsplit_carry(struct __sk_buff *skb) {
   __u32 slot = *chosen & 1;
   struct configuration *now = bpf_map_lookup_elem(&configurations, &slot);
   if (!now) return pass(CLOSED);
-  __u32 role = role_of(slot, skb->ifindex);
-  if (!role) return pass(NOT_STEERED);
   if (skb->pkt_type != PACKET_HOST) return pass(NOT_FOR_US);
   if (skb->vlan_present) return pass(VLAN_TAG);
-  if (skb->protocol == bpf_htons(ETH_P_IP)) return carry4(skb, slot, now, role);
-  if (skb->protocol == bpf_htons(ETH_P_IPV6)) return carry6(skb, slot, now, role);
+  if (skb->protocol == bpf_htons(ETH_P_IP)) return carry4(skb, slot, now);
+  if (skb->protocol == bpf_htons(ETH_P_IPV6)) return carry6(skb, slot, now);
   return pass(NOT_STEERED);
 }

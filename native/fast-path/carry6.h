@@ -63,9 +63,10 @@ static __always_inline int follow6(struct __sk_buff *skb, __u32 slot, const stru
                                    __u32 flow_information, __u8 hop_limit, int is_of_cpe) {
   __u32 server[4];
   copy6(server, flow->numbers.server);
+  __u64 time = bpf_ktime_get_boot_ns();
   if (!is_of_cpe && !is_same6(source, server)) return pass(NOT_STEERED);
   int is_watched = is_of_cpe ? is_watched6(source) : is_watched6(destination);
-  __u32 refused = is_engines(flow, segment, is_of_cpe, is_watched);
+  __u32 refused = is_engines(flow, segment, is_of_cpe, is_watched, time);
   if (refused) return pass(refused);
   struct bpf_fib_lookup route = {};
   route.flowinfo = flow_information;
@@ -76,7 +77,7 @@ static __always_inline int follow6(struct __sk_buff *skb, __u32 slot, const stru
     refused = find_way6(skb, slot, &route, segment, source, destination, ROLE_COLLECTOR, ROLE_CPE_OUT);
     if (refused) hand_over(flow);
   }
-  if (!refused) refused = follow(skb, flow, segment, is_of_cpe);
+  if (!refused) refused = follow(skb, flow, segment, is_of_cpe, time);
   if (refused) return pass(refused);
   if (is_of_cpe) {
     if (rewrite6(skb, IP6(daddr), destination, server, hop_limit)) return drop();
@@ -86,7 +87,9 @@ static __always_inline int follow6(struct __sk_buff *skb, __u32 slot, const stru
   return send_on(&route, CARRIED_FROM_COLLECTOR);
 }
 
-static __noinline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now, __u32 role) {
+static __noinline int carry6(struct __sk_buff *skb, __u32 slot, const struct configuration *now) {
+  __u32 role = role_of(slot, skb->ifindex);
+  if (!role) return pass(NOT_STEERED);
   const __u32 headers = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr);
   if ((void *)(long)skb->data + headers > (void *)(long)skb->data_end && bpf_skb_pull_data(skb, headers))
     return pass(NOT_STEERED);

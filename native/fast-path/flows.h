@@ -20,14 +20,15 @@ static __always_inline int is_engine_dead(void) {
 }
 
 /* Nothing valid has come for so long that the engine's entry has expired, swept or not. */
-static __always_inline int is_expired(const struct flow *flow) {
+static __always_inline int is_expired(const struct flow *flow, __u64 now) {
   __u32 at = flow->numbers.state == FLOW_OFFERED ? CONTROL_OFFERED_MS : CONTROL_CARRIED_MS;
   __u32 *life = bpf_map_lookup_elem(&control, &at);
-  return life && *life != 0 && since(flow->numbers.spoke) > *life * NS_PER_MS;
+  return life && *life != 0 && (__s64)(now - flow->numbers.spoke) > *life * NS_PER_MS;
 }
 
 /* Whether the engine decides this packet, whatever its numbers; 0, or the reason to pass. */
-static __always_inline __u32 is_engines(struct flow *flow, const struct segment *segment, int is_of_cpe, int is_watched) {
+static __always_inline __u32 is_engines(struct flow *flow, const struct segment *segment, int is_of_cpe, int is_watched,
+                                        __u64 now) {
   if (segment->flags & TCP_SYN) {
     if (is_of_cpe && !(segment->flags & TCP_ACK)) {
       /* Repeated: the engine forwards it, and nothing changes. */
@@ -46,7 +47,7 @@ static __always_inline __u32 is_engines(struct flow *flow, const struct segment 
   }
   __u32 state = flow->numbers.state;
   if (state != FLOW_OFFERED && state != FLOW_CARRIED) return DIVERTED;
-  if (!is_expired(flow)) return 0;
+  if (!is_expired(flow, now)) return 0;
   hand_over(flow);
   return DIVERTED;
 }
@@ -79,11 +80,11 @@ static __always_inline void overhear(struct __sk_buff *skb, struct overheard *co
 }
 
 /* Moves the connection's numbers on. 0: carry the packet; else the reason to pass. */
-static __always_inline __u32 follow(struct __sk_buff *skb, struct flow *flow, const struct segment *segment, int is_of_cpe) {
+static __always_inline __u32 follow(struct __sk_buff *skb, struct flow *flow, const struct segment *segment, int is_of_cpe,
+                                    __u64 now) {
   struct numbers *numbers = &flow->numbers;
   int is_data = segment->data > 0 && !is_alert(skb, segment);
   int is_told = is_of_cpe ? numbers->state == FLOW_OFFERED : is_data && is_copied(numbers, segment);
-  __u64 now = bpf_ktime_get_boot_ns();
   __u32 refused;
   if (!is_told) {
     bpf_spin_lock(&flow->lock);

@@ -73,6 +73,8 @@ enum control {
   /* Lives of a flow that is offered, and of one that is carried, in ms; 0: they do not end here. */
   CONTROL_OFFERED_MS,
   CONTROL_CARRIED_MS,
+  /* Counts the connections that were added to `foreign`: the program's own. */
+  CONTROL_FOREIGN_EPOCH,
   CONTROLS,
 };
 

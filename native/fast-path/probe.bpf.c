@@ -15,8 +15,8 @@ int acsplit_probe(struct __sk_buff *skb) {
   struct iphdr *ip4 = data + ETH_HLEN;
   long failed = -1;
   if (skb->protocol == bpf_htons(ETH_P_IP) && (void *)(ip4 + 1) <= end) {
-    __u16 life_word = *(__u16 *)&ip4->ttl;
-    failed = rewrite4(skb, IP4(daddr), ip4->daddr, ~ip4->daddr, life_word);
+    struct ip4_tail tail = {*(__u16 *)&ip4->ttl, ip4->check, ip4->saddr, ip4->daddr};
+    failed = rewrite4(skb, &tail, tail.source, ~tail.destination);
   } else if (skb->protocol == bpf_htons(ETH_P_IPV6) && (void *)(ip6 + 1) <= end) {
     __u32 from[4];
     __u32 to[4];

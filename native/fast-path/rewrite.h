@@ -15,16 +15,29 @@
 #define IP4(field) (ETH_HLEN + offsetof(struct iphdr, field))
 #define TCP4(field) (ETH_HLEN + sizeof(struct iphdr) + offsetof(struct tcphdr, field))
 
-/* Replaces one address, and takes one from the time to live. RFC 1624 equation 3, as src/packet/rewrite.ts. */
-static __always_inline long rewrite4(struct __sk_buff *skb, __u32 at, __u32 from, __u32 to, __u16 life_word) {
-  __u16 shorter = life_word - bpf_htons(0x0100);
-  __u8 ttl = bpf_ntohs(shorter) >> 8;
-  long failed = bpf_l4_csum_replace(skb, TCP4(check), from, to, BPF_F_PSEUDO_HDR | 4);
-  failed |= bpf_l3_csum_replace(skb, IP4(check), from, to, 4);
-  failed |= bpf_l3_csum_replace(skb, IP4(check), life_word, shorter, 2);
-  failed |= bpf_skb_store_bytes(skb, at, &to, sizeof to, 0);
-  failed |= bpf_skb_store_bytes(skb, IP4(ttl), &ttl, sizeof ttl, 0);
-  return failed;
+/* An IPv4 header from the time to live on. */
+struct ip4_tail {
+  __u16 life_word;
+  __u16 check;
+  __u32 source;
+  __u32 destination;
+};
+
+static __always_inline __u32 halves(__u32 word) {
+  return (word & 0xffff) + (word >> 16);
+}
+
+/* Gives the packet these addresses, and takes one from the time to live. RFC 1624 equation 3, as src/packet/rewrite.ts. The
+ * changes of the header cancel out in its sum, so a hardware's sum of the whole packet stays right. */
+static __always_inline long rewrite4(struct __sk_buff *skb, struct ip4_tail *tail, __u32 source, __u32 destination) {
+  __u64 wide = (__u64)(__u32)~tail->source + source + (__u32)~tail->destination + destination;
+  wide = (wide & 0xffffffff) + (wide >> 32);
+  __u32 difference = (wide & 0xffffffff) + (wide >> 32);
+  long failed = bpf_l4_csum_replace(skb, TCP4(check), 0, difference, BPF_F_PSEUDO_HDR);
+  __u16 shorter = tail->life_word - bpf_htons(0x0100);
+  __u32 sum = (__u16)~tail->check + halves(difference) + (__u16)~tail->life_word + shorter;
+  *tail = (struct ip4_tail){shorter, ~halves(halves(sum)), source, destination};
+  return failed | bpf_skb_store_bytes(skb, IP4(ttl), tail, sizeof *tail, 0);
 }
 
 #define IP6(field) (ETH_HLEN + offsetof(struct ipv6hdr, field))

@@ -47,6 +47,7 @@ export const enum Control {
   AliveUntil,
   OfferedMs,
   CarriedMs,
+  ForeignEpoch,
 }
 
 /** Bits of an interface's role. */

@@ -54,10 +54,10 @@ test('cells of the control map are those of the C header', () => {
     'CONTROL_ALIVE_UNTIL',
     'CONTROL_OFFERED_MS',
     'CONTROL_CARRIED_MS',
+    'CONTROL_FOREIGN_EPOCH',
   ]);
-  expect([Control.Slot, Control.Open, Control.AliveUntil, Control.OfferedMs, Control.CarriedMs]).toEqual([
-    0, 1, 2, 3, 4,
-  ]);
+  const lives = [Control.OfferedMs, Control.CarriedMs];
+  expect([Control.Slot, Control.Open, Control.AliveUntil, ...lives, Control.ForeignEpoch]).toEqual([0, 1, 2, 3, 4, 5]);
 });
 
 test('an interface has every role that the configuration gives it', () => {
