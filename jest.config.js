@@ -1,4 +1,9 @@
 'use strict';
+
+// A bash whose stdin is a socket, as Node's pipes are, takes itself for one that sshd has started, and reads ~/.bashrc
+// unless SHLVL says that there is a shell around it: bash(1), "invoked by remote shell daemon". That may take seconds.
+process.env.SHLVL = String(Math.max(1, Number(process.env.SHLVL) || 0));
+
 const common = {
   testEnvironment: 'node',
   transform: { '^.+\\.ts$': '<rootDir>/scripts/typescript.js' },

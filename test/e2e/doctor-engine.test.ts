@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { type Finding } from '../../src/doctor/check';
 import { CHECKS } from '../../src/doctor/checks';
 import { DoctorHost } from './support/doctor-host';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(180_000);
 
@@ -150,7 +151,7 @@ time.sleep(60)`;
 
 test('supervisor hangs', async () => {
   const pid = host.shell(`acsplit status --json -c ${host.router.configuration} | jq .pid`).trim();
-  const hang = spawn('python3', ['-c', HANG, pid], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const hang = spawn(PYTHON, ['-c', HANG, pid], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await once(hang.stdout, 'data');
     const found = theOne(host.complaints());

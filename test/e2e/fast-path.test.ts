@@ -12,6 +12,7 @@ import { ADDRESSES, cpeAddress, FAMILY } from './support/family';
 import { eventually } from './support/run-host';
 import { End, hangUp, talk } from './support/tcp-end';
 import { type ReportConnection, TcpStage } from './support/tcp-stage';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(180_000);
 
@@ -247,7 +248,7 @@ it('leaves a frame with a VLAN tag alone', async () => {
   const type = CPE.includes(':') ? '86dd' : '0800';
   const frame = `${await mac('split')}${await mac('cpe')}81000064${type}${'00'.repeat(46)}`;
   const send = `import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0)); s.send(bytes.fromhex("${frame}"))`;
-  await stage.world.run('cpe', ['python3', '-c', send]);
+  await stage.world.run('cpe', [PYTHON, '-c', send]);
   await eventually('the tag to be counted', async () => (await counted('vlan-tag')) > before || undefined);
 });
 

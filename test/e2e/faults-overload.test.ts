@@ -9,6 +9,7 @@ import { lossLogged, underLoad } from './support/faults';
 import { LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';
 import { Stage } from './support/stage';
+import { PYTHON } from '../support/tools';
 
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 const OVERLOAD_MS = 3000;
@@ -30,7 +31,7 @@ describe('too many packets for', () => {
 
   /** Changes the running engine's queue socket from outside; returns the log lines about it. */
   const changeSocket = async (...words: (string | number)[]): Promise<string> =>
-    execute(['python3', QUEUE_SOCKET, ...[await lookout.worker(), FD.queue, ...words].map(String)]);
+    execute([PYTHON, QUEUE_SOCKET, ...[await lookout.worker(), FD.queue, ...words].map(String)]);
 
   test('a queue of length 16: counted as queueDropped', async () => {
     const numbers = (await lookout.status()).queues.map(({ number }) => number);

@@ -12,6 +12,7 @@ import { ADDRESSES } from './support/family';
 import { LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';
 import { Stage } from './support/stage';
+import { PYTHON } from '../support/tools';
 
 const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 /** Longer than the watchdog's 3 s. */
@@ -146,7 +147,7 @@ describe('an engine under load', () => {
     const mac = (await world.run('split', ['cat', '/sys/class/net/eth0/address'])).trim();
     for (let round = 0; round < 2 * OFTEN; round++) {
       const [decided, before] = [lookout.decided(Reason.ToItms), await arrived()];
-      const flood = ['python3', FLOOD, mac, ADDRESSES.acs, String(REPORT_PORT), String(FLOOD_PACKETS), FLOOD_NETWORK];
+      const flood = [PYTHON, FLOOD, mac, ADDRESSES.acs, String(REPORT_PORT), String(FLOOD_PACKETS), FLOOD_NETWORK];
       const flooding = world.run('cpe', flood);
       while (lookout.decided(Reason.ToItms) < decided + FLOOD_PACKETS / 10) await pause(1);
       expect(await stage.engine.stop()).toBe(0);

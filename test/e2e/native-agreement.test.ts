@@ -8,6 +8,7 @@ import { TcpFlag } from '../../src/packet/tcp';
 import { type Topology } from '../../src/splitter/topology';
 import { type Binding, type BindingDriverOptions, type TranscriptLine } from './support/binding-driver';
 import { ACS, CLIENT, COLLECTOR, type Host, ROUTER_MAC, type Running, SERVER, TestNetwork } from './support/netns';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(60_000);
 
@@ -107,7 +108,7 @@ async function play(binding: Binding): Promise<Played> {
     for (const host of ['client', 'server', 'collector'] as const) {
       // The host's own TCP knows nothing of these connections and would answer with resets.
       network.run(host, 'iptables', '-A', 'INPUT', '-p', 'tcp', '-j', 'DROP');
-      wires[host] = network.start(host, 'python3', path.join(__dirname, 'support/raw-wire.py'), 'eth0');
+      wires[host] = network.start(host, PYTHON, path.join(__dirname, 'support/raw-wire.py'), 'eth0');
       await wires[host].line();
     }
     const played: Played = { transcript: [], delivered: [] };

@@ -5,6 +5,7 @@
  */
 import { ADDRESSES } from '../../src/lab/world';
 import { RulesHost } from './support/rules-host';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(120_000);
 
@@ -51,7 +52,7 @@ test.each([
   ['itms', ADDRESSES.itms, OTHER],
 ] as const)('the %s’s Connection Requests from those ports alone', async (role, address, cpe) => {
   const ports = [ANY - 1, ANY, OWN, OWN + 1].map(String);
-  const said = await host.world.run(role, ['python3', '-c', REQUESTS, address, cpe, ...ports]);
+  const said = await host.world.run(role, [PYTHON, '-c', REQUESTS, address, cpe, ...ports]);
   expect(said.trim().split('\n')).toEqual([
     `${ANY - 1} answered`,
     `${ANY} swallowed`,

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type Status } from '../../src/engine/report/status';
 import { eventually, RunHost, type RunningCommand } from './support/run-host';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(120_000);
 
@@ -30,7 +31,7 @@ describe('an engine whose standard error', () => {
 
   /** See support/stderr-on.py. @returns the engine's process id once verdicts flow */
   async function begin(kind: string): Promise<number> {
-    wrapper = network.start(['run', '-c', file], ['python3', PROGRAM, kind]);
+    wrapper = network.start(['run', '-c', file], [PYTHON, PROGRAM, kind]);
     return (await ready()).pid;
   }
 
@@ -82,7 +83,7 @@ describe('an engine whose standard error', () => {
 
   test('is on a full disk and that cannot start has its exit status all the same', async () => {
     const wrong = network.configure('wrong.yaml', 'reportPort: [1]');
-    const ended = await network.acsplit(['run', '-c', wrong], ['python3', PROGRAM, 'disk']);
+    const ended = await network.acsplit(['run', '-c', wrong], [PYTHON, PROGRAM, 'disk']);
     expect(ended).toEqual({ code: 2, stdout: '', stderr: '' });
   });
 });

@@ -12,6 +12,7 @@ import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
 import { type Status } from '../../src/engine/report/status';
 import { makeCpes, Stage } from './support/stage';
 import { ADDRESSES } from './support/family';
+import { PYTHON } from '../support/tools';
 
 const SYNS = Number(process.env.ACSPLIT_FLOOD ?? 100_000);
 const FLOOD_NETWORK = '10.1.128.0/17';
@@ -64,7 +65,7 @@ describe(`${SYNS} SYNs from random sources`, () => {
   async function flood(among: readonly string[] = []): Promise<Flooded> {
     const words = [splitMac, ADDRESSES.acs, String(REPORT_PORT), String(SYNS), FLOOD_NETWORK];
     if (among.length > 0) words.push(among.join());
-    return JSON.parse(await stage.world.run('cpe', ['python3', FLOOD, ...words], 600_000)) as Flooded;
+    return JSON.parse(await stage.world.run('cpe', [PYTHON, FLOOD, ...words], 600_000)) as Flooded;
   }
 
   /** Runs `happen`; answers the most that each table held meanwhile. */

@@ -23,6 +23,7 @@ import { type Status } from '../../src/engine/report/status';
 import { eventually } from './support/run-host';
 import { type BackEnd, BACK_ENDS, RulesHost, until } from './support/rules-host';
 import { bootedUnits } from './support/systemd-boot';
+import { PYTHON } from '../support/tools';
 
 jest.setTimeout(240_000);
 
@@ -174,7 +175,7 @@ describe('the control socket of a group', () => {
 
   const connectAs = (group: string) => {
     const program = `import socket; socket.socket(socket.AF_UNIX).connect("${host.world.directory}/state/control.sock")`;
-    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', `--groups=${group}`, '--', '/usr/bin/python3'];
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', `--groups=${group}`, '--', PYTHON];
     return host
       .run([...nobody, '-c', program])
       .stderr.trimEnd()
@@ -209,7 +210,7 @@ describe('the control socket of a group', () => {
 
 /** Listens where systemd would, on the router; what comes is put into `told`. */
 async function listenAt(host: RulesHost, socket: string, told: string[]): Promise<ChildProcess> {
-  const listener = host.world.start('split', ['python3', DATAGRAMS, socket]);
+  const listener = host.world.start('split', [PYTHON, DATAGRAMS, socket]);
   readline.createInterface({ input: listener.stdout! }).on('line', (line) => told.push(JSON.parse(line) as string));
   await until(() => told.shift() === 'listening', 'the listener');
   return listener;

@@ -1,5 +1,10 @@
 /** Independent programs used as oracles. When one is missing its tests are skipped by name; CI must have them all. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+const SYSTEM_PYTHON = '/usr/bin/python3';
+/** The system's own where there is one: another in PATH may be a version manager's, which is a shell script in front. */
+export const PYTHON = existsSync(SYSTEM_PYTHON) ? SYSTEM_PYTHON : 'python3';
 
 export function isInstalled(program: string): boolean {
   const found = spawnSync('which', [program]).status === 0;

@@ -3,9 +3,14 @@
  * with the product. (tcpdump wants to change its user, which the root of a user namespace may not.)
  */
 import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { end, type Role, type World } from '../../../src/lab/world';
 
 const PATIENCE_MS = 30_000;
+/** A mark that was sent before the capture had begun is not seen: so often another is sent. */
+const MARK_AGAIN_MS = 1000;
+/** Sends a datagram for each line that it reads: a process for each would be most of the work of many a test. */
+const MARKER = 'while read -r mark; do echo "$mark" >"/dev/udp/$0/$1"; done';
 const GLOBAL_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
 const ETHERNET_BYTES = 14;
@@ -40,22 +45,35 @@ export class Capture {
   private rest: Buffer = Buffer.alloc(0);
   private headerRead = false;
   private said = '';
+  /** What the marker could not send, and why. */
+  private unsent = '';
+  private readonly news = new EventEmitter();
 
   private constructor(
-    private readonly world: World,
     private readonly role: Host,
     private readonly child: ChildProcess,
+    private readonly marker: ChildProcess,
     private readonly onPacket: (sight: Sight) => void,
   ) {
     child.stdout!.on('data', (chunk: Buffer) => this.read(chunk));
     child.stderr!.on('data', (chunk: Buffer) => (this.said += chunk.toString()));
+    child.once('exit', () => this.news.emit('news'));
+    marker.stderr!.on('data', (chunk: Buffer) => {
+      this.unsent += chunk.toString();
+      this.news.emit('news');
+    });
+    this.news.setMaxListeners(0);
   }
 
   /** Captures on eth0 of a namespace from now on. @param filter which TCP packets, as tcpdump has it */
   static async start(world: World, role: Host, onPacket: (sight: Sight) => void, filter = 'tcp'): Promise<Capture> {
     const options = ['-q', '-P', '-B', '32', '-s', '96', '-w', '-'];
     const argv = ['dumpcap', '-i', 'eth0', ...options, '-f', `${filter} or udp port ${MARK_PORT}`];
-    const capture = new Capture(world, role, world.start(role, argv), onPacket);
+    const { acs, routers } = world.places;
+    // The other end of eth0.
+    const gateway = role === 'cpe' ? acs : routers[role];
+    const marker = world.start(role, ['bash', '--norc', '-c', MARKER, gateway, String(MARK_PORT)]);
+    const capture = new Capture(role, world.start(role, argv), marker, onPacket);
     await capture.catchUp();
     return capture;
   }
@@ -64,34 +82,38 @@ export class Capture {
   async catchUp(): Promise<void> {
     const first = this.marksSent + 1;
     const deadline = Date.now() + PATIENCE_MS;
+    this.unsent = '';
     do {
       // Repeated, because the first may cross before the capture has begun; numbered, because it may also come late.
-      if (this.hasEnded || Date.now() > deadline) throw new Error(`capture in ${this.role}: ${this.said.trim()}`);
-      const send = `echo ${++this.marksSent} > /dev/udp/${this.gateway}/${MARK_PORT}`;
-      await this.world.run(this.role, ['bash', '-c', send]);
-      await this.pauseForMark(first);
+      if (this.hasEnded || this.unsent !== '' || Date.now() > deadline)
+        throw new Error(`capture in ${this.role}: ${this.unsent}${this.said.trim()}`);
+      this.marker.stdin!.write(`${++this.marksSent}\n`);
+      await this.untilMark(first);
     } while (this.lastMark < first);
   }
 
   async stop(): Promise<void> {
-    await end(this.child);
-  }
-
-  /** The other end of eth0. */
-  private get gateway(): string {
-    const { acs, routers } = this.world.places;
-    return this.role === 'cpe' ? acs : routers[this.role];
+    await Promise.all([this.child, this.marker].map((child) => end(child)));
   }
 
   private get hasEnded(): boolean {
-    return this.child.exitCode !== null || this.child.signalCode !== null;
+    return [this.child, this.marker].some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null);
   }
 
   /** Waits a while for this mark or a later one. */
-  private async pauseForMark(mark: number): Promise<void> {
-    for (let wait = 0; wait < 100 && this.lastMark < mark && !this.hasEnded; wait++) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  private async untilMark(mark: number): Promise<void> {
+    const isOver = () => this.lastMark >= mark || this.unsent !== '' || this.hasEnded;
+    await new Promise<void>((resolve) => {
+      const stop = () => {
+        clearTimeout(timer);
+        this.news.off('news', look);
+        resolve();
+      };
+      const look = () => (isOver() ? stop() : undefined);
+      const timer = setTimeout(stop, MARK_AGAIN_MS);
+      this.news.on('news', look);
+      look();
+    });
   }
 
   private read(chunk: Buffer): void {
@@ -132,7 +154,10 @@ export class Capture {
     ends: { source: string; destination: string },
     segmentBytes: number,
   ): void {
-    if (protocol === UDP) return void (this.lastMark = Number(transport.subarray(UDP_BYTES).toString()));
+    if (protocol === UDP) {
+      this.lastMark = Number(transport.subarray(UDP_BYTES).toString());
+      return void this.news.emit('news');
+    }
     if (protocol !== TCP || transport.length < 14) return;
     this.packets++;
     this.onPacket({

@@ -3,6 +3,7 @@ import { type Side } from '../../../src/lab/world';
 import { narrow, narrowNear } from './errors';
 import { ADDRESSES, FAMILY, IPTABLES } from './family';
 import { type TcpStage } from './tcp-stage';
+import { PYTHON } from '../../support/tools';
 
 const IP = FAMILY === 'ipv6' ? '-6' : '-4';
 const ETHERNET = 1500;
@@ -160,7 +161,7 @@ for _, name in socket.if_nameindex():
             pass
 `;
   const rooms = ['split', 'cpe', 'itms', 'collector', 'cpehop', 'itmshop', 'collectorhop'] as const;
-  for (const room of rooms) await stage.world.run(room, ['python3', '-c', program]);
+  for (const room of rooms) await stage.world.run(room, [PYTHON, '-c', program]);
 }
 
 async function lose(stage: TcpStage, action: '-I' | '-D'): Promise<void> {

@@ -14,6 +14,7 @@ import { REPORT_PORT } from '../../../src/lab/world';
 import { type StoreFault } from './routers-stores';
 import { eventually } from './run-host';
 import { DIST } from './stage';
+import { PYTHON } from '../../support/tools';
 
 const PROGRAM = join(__dirname, 'routers-load.py');
 const PROBE_MS = 10;
@@ -125,7 +126,7 @@ export class Routers {
 
   private async start(): Promise<void> {
     const launch = (role: 'cpe' | 'itms' | 'collector', settings: object) =>
-      Actor.launch(this.world, role, role, ['python3', PROGRAM, JSON.stringify({ port: REPORT_PORT, ...settings })]);
+      Actor.launch(this.world, role, role, [PYTHON, PROGRAM, JSON.stringify({ port: REPORT_PORT, ...settings })]);
     const servers = (settings: object) => ({ role: 'servers', servers: settings });
     const woken = Object.fromEntries([...DIVERTED.map((cpe) => [cpe, 'kept']), ...WOKEN.map((cpe) => [cpe, 'churn'])]);
     const acs = bothOf((places) => places.acs);

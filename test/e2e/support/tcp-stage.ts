@@ -22,6 +22,7 @@ import { End, hangUp, talk, type Accepted, type Ends, type Peer, type PeerEvent 
 import { Wires } from './wires';
 import { ADDRESSES, ANY_ADDRESS, FAMILY, IPTABLES } from './family';
 import { FAST_PATH } from './fast-path';
+import { PYTHON } from '../../support/tools';
 
 const PROGRAMS = join(DIST, 'lab');
 const PEER = join(__dirname, 'peer.py');
@@ -92,7 +93,7 @@ export class TcpStage {
     const world = await World.create({ cpes, hops, outside, family: FAMILY, programs: PROGRAMS });
     try {
       if (!lossy) await makePatient(world, ['cpe', 'itms', 'collector']);
-      const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, ['python3', PEER]);
+      const start = (role: Role): Promise<Peer> => Actor.launch<PeerEvent>(world, role, role, [PYTHON, PEER]);
       const [wires, engine, cpe, itms, collector] = await Promise.all([
         Wires.start(world),
         Engine.start(world, { fastPath: FAST_PATH, ...engineOptions }),

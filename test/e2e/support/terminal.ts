@@ -1,6 +1,7 @@
 /** A command on a real terminal (support/on-terminal.py), and the contents of its screen. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { PYTHON } from '../../support/tools';
 
 const PTY = join(__dirname, 'on-terminal.py');
 const HOME = '\x1b[H';
@@ -15,7 +16,7 @@ export class Terminal {
 
   constructor(columns: number, rows: number, command: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const env: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm', LC_ALL: 'C.UTF-8', NO_COLOR: '', ...environment };
-    this.child = spawn('python3', [PTY, String(columns), String(rows), ...command], { env });
+    this.child = spawn(PYTHON, [PTY, String(columns), String(rows), ...command], { env });
     this.child.stdout.on('data', (chunk: Buffer) => (this.text += chunk.toString()));
     this.ended = new Promise((resolve) => this.child.once('close', resolve));
   }

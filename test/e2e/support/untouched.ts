@@ -14,6 +14,7 @@ import { type Carried, fragments, icmp, other, packet, PROTOCOLS, tcp, udp } fro
 import { DIST } from './stage';
 import { type Peer, type PeerEvent } from './tcp-end';
 import { FAST_PATH } from './fast-path';
+import { PYTHON } from '../../support/tools';
 
 export const STATES = ['rules alone', 'rules alone, hold', 'auto', 'off', 'paused'] as const;
 export type State = (typeof STATES)[number];
@@ -292,7 +293,7 @@ class Peers {
 async function startPeers(world: World): Promise<Peers> {
   const peers = new Map<Sender, Peer>();
   for (const role of SENDERS) {
-    const argv = ['python3', join(__dirname, 'peer.py')];
+    const argv = [PYTHON, join(__dirname, 'peer.py')];
     const peer: Peer = await Actor.launch<PeerEvent>(world, role, role, argv);
     await peer.ask('watch', { like: PLACES[world.family].acs });
     peers.set(role, peer);
