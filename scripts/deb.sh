@@ -1,5 +1,6 @@
 #!/bin/sh
-# `npm run deb`: the Debian packages of this checkout, for this machine's architecture, in build/deb.
+# `npm run deb`: the Debian packages of this checkout, for this machine's architecture, in build/deb. On amd64
+# `npm run deb -- arm64` cross-builds them; it takes g++-aarch64-linux-gnu.
 #
 #     acsplit         the program with its JavaScript dependencies and addons, units, manual, completion
 #     acsplit-node    Node.js in a folder of its own, for systems without Node.js 20 or newer
@@ -10,7 +11,9 @@ exec </dev/null
 cd "$(dirname "$0")/.."
 NODE=24.22.3
 
-case "$(dpkg --print-architecture)" in
+here="$(dpkg --print-architecture)"
+architecture="${1:-$here}"
+case "$architecture" in
 amd64) platform=linux-x64 ;;
 arm64) platform=linux-arm64 ;;
 *)
@@ -19,6 +22,21 @@ arm64) platform=linux-arm64 ;;
   ;;
 esac
 sh scripts/setup.sh deb
+addons=build/Release
+cross=''
+if [ "$architecture" != "$here" ]; then
+  [ "$architecture" = arm64 ] || {
+    echo 'deb: only arm64 is cross-built' >&2
+    exit 1
+  }
+  command -v aarch64-linux-gnu-g++ >/dev/null || {
+    echo 'deb: run apt-get install g++-aarch64-linux-gnu first' >&2
+    exit 1
+  }
+  cross="$PWD/build/cross"
+  addons="$cross/build/Release"
+  sh scripts/cross-addons.sh "$cross"
+fi
 version="$(node -p 'require("./package.json").version')"
 work=build/deb/acsplit-$version
 rm -rf build/deb
@@ -34,7 +52,7 @@ cp -R debian README.md SECURITY.md docs systemd "$work"
 
 lib="$work/tree/lib"
 cp -R dist iptables cluster package.json "$lib"
-cp build/Release/*.node "$lib/build/Release"
+cp "$addons"/*.node "$lib/build/Release"
 cp native/fast-path/*.o "$lib/native/fast-path"
 # What `npm install --omit=dev` would bring, without asking the registry. node-addon-api is for building alone.
 npm ls --omit=dev --all --parseable | sed -n "s|^$PWD/||p" | grep -v /node-addon-api | while read -r package; do
@@ -42,7 +60,7 @@ npm ls --omit=dev --all --parseable | sed -n "s|^$PWD/||p" | grep -v /node-addon
     ! -name '.*' ! -path '*/test/*' ! -path '*/benchmarks/*' ! -path '*/examples/*' -exec cp --parents '{}' "$lib" \;
 done
 find "$lib" \( -name '*.d.ts' -o -name '*.map' -o -name bin.js \) -delete
-strip --strip-unneeded "$lib"/build/Release/*.node
+[ -n "$cross" ] || strip --strip-unneeded "$lib"/build/Release/*.node
 
 cat >"$work/tree/acsplit" <<'END'
 #!/bin/sh
@@ -64,7 +82,29 @@ cp build/deb/package/bin/node "$work/tree/node/bin"
 cp build/deb/package/LICENSE "$work/tree/node"
 rm -rf build/deb/package build/deb/*.tgz
 
-(cd "$work" && dpkg-buildpackage --build=binary --no-sign >../build.log 2>&1) || {
+set -- --build=binary --no-sign
+if [ -n "$cross" ]; then
+  set -- "$@" --host-arch "$architecture" -d
+  # dpkg knows nothing of the other architecture's libraries.
+  ACSPLIT_LIBRARIES="$cross/root/usr/lib/aarch64-linux-gnu:/usr/aarch64-linux-gnu/lib"
+  export ACSPLIT_LIBRARIES
+  sed 's/$/ (>= 2.36)/' >"$work/debian/shlibs.local" <<'END'
+libc 6 libc6
+libm 6 libc6
+libdl 2 libc6
+libpthread 0 libc6
+ld-linux-aarch64 1 libc6
+END
+  cat >>"$work/debian/shlibs.local" <<'END'
+libstdc++ 6 libstdc++6
+libgcc_s 1 libgcc-s1
+libatomic 1 libatomic1
+libnetfilter_queue 1 libnetfilter-queue1
+libmnl 0 libmnl0
+libbpf 1 libbpf1
+END
+fi
+(cd "$work" && dpkg-buildpackage "$@" >../build.log 2>&1) || {
   tail -n 20 build/deb/build.log >&2
   exit 1
 }

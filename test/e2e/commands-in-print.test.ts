@@ -128,8 +128,8 @@ const NOT_TYPED: Record<string, string> = {
   'install -m 644 "$(npm root --global)"/acsplit/systemd/* /etc/systemd/system/':
     'test/e2e/systemd.test.ts looks at the units, package.test.ts at where they lie',
   'npm run deb': 'takes minutes, mostly to compress Node',
+  'npm run deb -- arm64': 'takes minutes, and a cross compiler',
   'sh scripts/try-package.sh deb': 'takes debootstrap and a mirror',
-  'sh scripts/cross-addons.sh FOLDER': 'takes a cross compiler and a mirror',
   'sh scripts/try-systemd.sh': 'takes debootstrap, systemd-container and a mirror',
   'npm install --global ./acsplit-*.tgz': 'test/e2e/package.test.ts lays it out and builds it, asking no registry',
   'systemctl daemon-reload': 'no systemd runs here; ACSPLIT_SYSTEMD=real boots one',
