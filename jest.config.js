@@ -15,7 +15,7 @@ const inTest = (...paths) => paths.map((path) => `<rootDir>/test/${path}.test.ts
 const OF_BOTH_FAMILIES = inTest(
   'scenarios/stor*',
   'unit/splitter/*',
-  'unit/cluster/two-routers',
+  'unit/cluster/{two-routers,overtaking}',
   'unit/tables/{activated-cpes,connection-*}',
 );
 const DEEP_OF_BOTH_FAMILIES = inTest(

@@ -50,18 +50,25 @@ export class PinCache {
     this.nowTick = nowMs | 0 || 1;
   }
 
-  /** Notes a SYN that goes to the ITMS. @param cpe an address of the cache's family */
-  pin(cpe: Int32Array, cpePort: number, reportPort: number, isn: number): void {
+  /**
+   * Notes a SYN that goes to the ITMS.
+   *
+   * @param cpe an address of the cache's family
+   * @returns true when it is known already: a retransmission
+   */
+  pin(cpe: Int32Array, cpePort: number, reportPort: number, isn: number): boolean {
     const { lines } = this;
     const ports = (cpePort << 16) | reportPort;
     const first = this.set(cpe, ports);
     const answered = this.find(first, cpe, ~ports);
     if (this.holds(answered, isn)) {
       lines[answered + Line.Tick] = this.nowTick;
-      return;
+      return true;
     }
     const latest = this.find(first, cpe, ports);
+    const isKnown = this.holds(latest, isn);
     this.write(latest >= 0 ? latest : this.victim(first), cpe, ports, isn);
+    return isKnown;
   }
 
   /** Notes that the ITMS has answered the SYN with this ISN: only its next answer on these ports replaces the pin. */

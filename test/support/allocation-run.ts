@@ -14,6 +14,8 @@ import { Health } from '../../src/splitter/health/health';
 import { REASONS } from '../../src/splitter/reasons';
 import { Splitter } from '../../src/splitter/splitter';
 import { type Topology } from '../../src/splitter/topology';
+import { ADDRESS_WORDS } from '../../src/packet/address';
+import { RecentSyns } from '../../src/tables/recent-syns';
 
 export interface AllocationInput {
   topology: Topology;
@@ -71,6 +73,8 @@ const splitter = new Splitter({
   ...{ topology: input.topology, activation: 'auto', capacityEntries: 1024, seed: 1 },
   health: new Health({ seed: 1, turnsAway: true }),
 });
+// As in a cluster.
+for (const family of splitter.state.families) family.syns = new RecentSyns(ADDRESS_WORDS[family.family], 1);
 const observation = new Observation(new ArrayBuffer(Observation.BYTES));
 if (mode === 'traced') observation.ring.lease(undefined, 0, Number.MAX_VALUE);
 let decided = 0;

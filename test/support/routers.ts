@@ -126,6 +126,20 @@ export class Routers {
     return this;
   }
 
+  /** Rows that were told since the last call, by their router. */
+  told(): { from: Router; to: Router; key: string; text: string }[] {
+    const { a, b } = this;
+    return [
+      [a, b],
+      [b, a],
+    ].flatMap(([from, to]) => {
+      from.publish(this.rig.nowMs);
+      const rows = [...from.outbox].map(([key, text]) => ({ from, to, key, text }));
+      from.outbox.clear();
+      return rows;
+    });
+  }
+
   /** Everything settled, then on to the other router. */
   switchTo(name: 'a' | 'b'): this {
     return this.settle().use(name);

@@ -4,6 +4,7 @@ import { PeerRows, Taken } from '../../splitter/memory/peer-rows';
 import { type SplitterState } from '../../splitter/memory/state';
 import { type Phase } from '../../tables/activated-cpes';
 import { Seen } from '../../tables/connection-row';
+import { Cause, Change } from '../../tables/flow-port';
 import {
   Cell,
   type ClusterRings,
@@ -28,6 +29,7 @@ const TALLY = {
   [Taken.Applied]: Tally.Applied,
   [Taken.Refused]: Tally.Refused,
   [Taken.Crossed]: Tally.Crossed,
+  [Taken.Overtaken]: Tally.Applied,
 } as const;
 
 export class PeerIntake {
@@ -55,9 +57,10 @@ export class PeerIntake {
     try {
       const most = isQuiet ? MOST_IN_QUIET : MOST_AT_ONCE;
       for (let taken = 0; taken < most && this.ring.first(); taken++) {
-        this.takeOne(wallMs);
+        const used = this.takeOne(wallMs);
         // Only now: a worker that is killed in between takes the row over again.
         this.ring.release();
+        if (used !== undefined) this.tellUsed(used);
       }
     } finally {
       this.feed.isSilent = false;
@@ -66,21 +69,39 @@ export class PeerIntake {
     this.feed.publish();
   }
 
-  private takeOne(wallMs: number): void {
+  /** @returns where an activation was used up before its row came; its CPE is in `cpes` */
+  private takeOne(wallMs: number): FamilyState | undefined {
     const { words, at } = this.ring;
     const kind = words[at + Cell.Kind];
     const length = wordsOf(kind);
     const family = this.families.find(({ state }) => state.servers.acsAddress.length === length);
-    if (family === undefined) return this.count(Tally.Refused);
+    if (family === undefined) {
+      this.count(Tally.Refused);
+      return undefined;
+    }
     const cpe = this.cpes[length as 1 | 4];
     for (let word = 0; word < length; word++) cpe[word] = words[at + Cell.Cpe + word];
     const table = tableOfKind(kind);
-    if (whatOf(kind) === What.Tell) return this.tell(family.state, table, cpe);
+    if (whatOf(kind) === What.Tell) {
+      this.tell(family.state, table, cpe);
+      return undefined;
+    }
     const taken =
       table === Table.Activated
         ? this.activation(family.rows, cpe, wallMs)
         : this.connection(family.rows, table, cpe, wallMs);
     this.count(TALLY[taken]);
+    return taken === Taken.Overtaken ? family.state : undefined;
+  }
+
+  /** The other routers must not divert a session by it either. */
+  private tellUsed({ activatedCpes, family, servers }: FamilyState): void {
+    const cpe = this.cpes[servers.acsAddress.length as 1 | 4];
+    const slot = activatedCpes.find(cpe);
+    this.feed.isSilent = false;
+    if (slot < 0) this.feed.tellGone(Table.Activated, cpe, 0, 0);
+    else this.feed.told({ name: 'activatedCpes', family }, slot, Change.SessionFirst, Cause.Peer);
+    this.feed.isSilent = true;
   }
 
   private connection(rows: PeerRows, table: Table, cpe: Int32Array, wallMs: number): Taken {

@@ -193,7 +193,10 @@ export class ReportOpening {
 
   private synToItms(reason: Reason): Reason {
     const { view } = this;
-    this.state.pins.pin(view.source, view.sourcePort, view.destinationPort, view.sequence);
+    const { pins, syns } = this.state;
+    const isRepeated = pins.pin(view.source, view.sourcePort, view.destinationPort, view.sequence);
+    // Where an activation stands, this router knew it, and a later session may still be its own.
+    if (syns !== undefined && !isRepeated && reason === Reason.ToItms) syns.note(view.source);
     return this.forward.toOwner(ITMS, reason);
   }
 }

@@ -9,6 +9,7 @@ import { ConnectionTable } from '../../tables/connection-table';
 import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';
 import { type FlowListener, FlowPort } from '../../tables/flow-port';
 import { PinCache } from '../../tables/pin-cache';
+import { type RecentSyns } from '../../tables/recent-syns';
 import { type EventLog } from './events';
 import { type Owners } from './owners';
 import { Servers } from './servers';
@@ -40,6 +41,8 @@ export class FamilyState {
   readonly activatedCpes: ActivatedCpes;
   readonly reportConnections: ConnectionTable;
   readonly pins: PinCache;
+  /** In a cluster only. */
+  syns: RecentSyns | undefined = undefined;
   /** ms */
   readonly lives: LivesMs;
   /** Life of a report connection whose collector has sent nothing. */
@@ -105,6 +108,7 @@ export class FamilyState {
     this.activatedCpes.table.advance(nowMs);
     this.reportConnections.table.advance(nowMs);
     this.pins.advance(nowMs);
+    if (this.syns !== undefined) this.syns.advance(nowMs);
   }
 
   sweep(slots: number): void {

@@ -20,6 +20,8 @@ export const enum Taken {
   Refused,
   /** The entry has changed here since the row was sent on. */
   Crossed,
+  /** The session that it is for has gone to the ITMS already: that must be told. */
+  Overtaken,
 }
 
 export interface ConnectionElsewhere {
@@ -44,6 +46,8 @@ export interface ConnectionElsewhere {
 }
 
 const HEAD_SHIFT = 8;
+/** Routers compare their clocks by messages. An order that is closer than this is unknown, and leans to the ITMS. */
+const CLOCK_ERROR_MS = 20;
 
 export class PeerRows {
   constructor(private readonly state: FamilyState) {}
@@ -79,7 +83,31 @@ export class PeerRows {
     }
     const isOfCollector = entry.phase === Phase.None || (entry.owner > ITMS && servers.isConfigured(entry.owner));
     if (!servers.isCpe(cpe) || !isOfCollector) return Taken.Refused;
+    const sessionMs = this.overtakenMs(cpe, entry);
+    if (sessionMs >= 0) return this.useUp(cpe, entry, sessionMs);
     return activatedCpes.follow(cpe, entry) < 0 ? Taken.Refused : Taken.Applied;
+  }
+
+  /**
+   * Age of the session that this activation would have diverted, had its row come before the SYN; -1: there is none. A
+   * session that the sender knew when it armed the CPE is another one.
+   */
+  private overtakenMs(cpe: Address, entry: ActivationElsewhere): number {
+    const { phase, phaseMs, armedMs, askedMs, sessionMs } = entry;
+    const synMs = this.state.syns?.ageMs(cpe) ?? -1;
+    if (synMs < 0 || phase === Phase.Consumed) return -1;
+    const hadSession = sessionMs >= 0 && sessionMs <= askedMs;
+    if (phase === Phase.None && hadSession) return -1;
+    const sinceMs = phase === Phase.Grace ? phaseMs : hadSession ? armedMs : Math.max(armedMs, askedMs);
+    return synMs <= sinceMs + CLOCK_ERROR_MS ? synMs : -1;
+  }
+
+  /** Of an activation only the ask stays, as one whose session came first. */
+  private useUp(cpe: Address, entry: ActivationElsewhere, sessionMs: number): Taken {
+    const { activatedCpes } = this.state;
+    const slot = activatedCpes.follow(cpe, { ...entry, phase: Phase.None, sessionMs });
+    if (slot >= 0 && !activatedCpes.isAsked(slot)) activatedCpes.table.remove(slot, Cause.Peer);
+    return Taken.Overtaken;
   }
 
   private connection(entries: ConnectionTable, row: ConnectionElsewhere, open: () => number): Taken {
