@@ -3,8 +3,8 @@
 #
 #     alive.sh [STATE-DIRECTORY]
 #
-# The engine writes its uptime into the file `alive` twice a second. Starts no program, so it may run every second.
-MOST=110 # hundredths of a second: a write may be missing
+# The engine writes its uptime into the file `alive` five times a second. Starts no program, so it may run every second.
+MOST=80 # hundredths of a second: three writes may be missing
 
 read -r written 2>/dev/null <"${1:-/run/acsplit}/alive" || exit 1
 read -r now _ </proc/uptime

@@ -16,13 +16,20 @@ const write = (seconds: number) => writeFileSync(join(directory, 'alive'), `${se
 
 test.each<[string, number, number]>([
   ['just written', 0, 0],
-  ['a write is missing', -0.5, 0],
-  ['two writes are missing', -1.5, 1],
+  ['a write is missing', -0.25, 0],
+  ['all writes of a second are missing', -1, 1],
   ['written an hour ago', -3600, 1],
   ['of an earlier boot', 100, 1],
 ])('%s', (_, seconds, status) => {
-  write(uptime() + seconds);
-  expect(check()).toBe(status);
+  let found: number | null;
+  let beforeSeconds: number;
+  do {
+    beforeSeconds = uptime();
+    write(beforeSeconds + seconds);
+    found = check();
+    // On a busy machine the check may come to run much later.
+  } while (uptime() - beforeSeconds > 0.5);
+  expect(found).toBe(status);
 });
 
 test('it starts no program', () => {

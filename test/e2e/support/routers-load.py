@@ -105,6 +105,9 @@ class Cpes:
     def __init__(self):
         self.reset()
         self.kept = {}
+        # CPE -> when its kept connection last had an answer; when a probe of each family last passed.
+        self.answered = {}
+        self.passed = {False: 0, True: 0}
         # Between a Connection Request and the end of what it has led to.
         self.busy = set()
         # CPE -> 'kept' or 'churn': what it does when it is woken, and by whom.
@@ -189,6 +192,7 @@ class Cpes:
                 if name not in (None, said):
                     self.mixed.append([cpe, name, said])
                 name = self.kept[cpe] = said
+                self.answered[cpe] = time.monotonic()
                 await asyncio.sleep(LINE_SECONDS)
         except (OSError, TimeoutError, EOFError, asyncio.TimeoutError) as error:
             self.broken.append([cpe, name, repr(error)])
@@ -210,6 +214,7 @@ class Cpes:
                 reader, writer = await self.connect(cpe)
                 one['took'] = time.monotonic() - one['at']
                 one['server'] = await self.say(reader, writer, cpe)
+            self.passed[is_v6(cpe)] = time.monotonic()
         except (OSError, TimeoutError, EOFError) as error:
             one['error'] = repr(error)
         finally:
@@ -256,8 +261,21 @@ class Cpes:
                 began = one['at']
         return longest if began is None else max(longest, probes[-1]['at'] - began)
 
+    async def calm(self, seconds):
+        """Until every kept connection has had an answer since now, or is broken, and new ones pass. Whether that was in time."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            last = [self.answered.get(cpe, 0) for cpe in self.kept] + list(self.passed.values())
+            # An answer that comes now may belong to a line of before.
+            if min(last) > began + LINE_SECONDS:
+                return True
+            await asyncio.sleep(LINE_SECONDS)
+        return False
+
     async def act(self, order):
         do = order['do']
+        if do == 'calm':
+            return await self.calm(order['seconds'])
         if do == 'keep':
             for cpe in order['cpes']:
                 if cpe not in self.kept:

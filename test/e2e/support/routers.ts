@@ -22,8 +22,8 @@ const PROBE_MS = 10;
 const MANY = 6;
 /** Between two Connection Requests to a CPE. */
 const WAKE_SECONDS = 6;
-/** After the addresses have moved: lost packets are repeated by then. */
-const CALM_MS = 3500;
+/** After the addresses have moved, for lost packets to be repeated. Kept connections that are silent for longer are told. */
+const CALM_SECONDS = 15;
 const BEFORE_MS = 400;
 const PATIENCE_MS = 20_000;
 
@@ -83,6 +83,8 @@ export interface Turn {
   /** The longest a kept connection waited for an answer. */
   silenceMs: number;
   requestsFailed: number;
+  /** Switches after which a kept connection had no answer for CALM_SECONDS, or no new one passed. */
+  silent: number;
 }
 
 export interface RoutersOptions extends RouterOptions {
@@ -214,8 +216,9 @@ export class Routers {
     await begin(kind, from);
     if (kind === 'keepalived killed') await mend(kind, from, () => Promise.resolve());
     await untilMaster(this.routers, from);
-    await pause(CALM_MS);
+    const isCalm = await this.cpes.ask<boolean>('calm', { seconds: CALM_SECONDS });
     const turn = this.judge(kind, await this.reports());
+    if (!isCalm) turn.silent++;
     if (kind !== 'keepalived killed') await mend(kind, from, () => this.boot(from));
     await eventually(`router ${from.name} to stand by`, () => from.isFit || undefined);
     if (this.options.cluster === true) await this.untilJoined();
@@ -260,6 +263,7 @@ export class Routers {
       sessionsFailed: cpes.sessions.length - ended.length,
       silenceMs: Math.round(cpes.silence * 1000),
       requestsFailed,
+      silent: 0,
     };
   }
 }
