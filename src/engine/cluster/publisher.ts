@@ -9,8 +9,10 @@ import { WRITE, WRITE_SHA } from './entries';
 import { type Reply, StoreError } from './replies';
 
 const HEARTBEAT_MS = 1000;
-/** Rows of one call. */
-const MAX_ROWS = 200;
+/** Rows of one call, and those of one CPE more: what one decision has changed is of one CPE, and travels in one entry. */
+const ROWS = 200;
+/** At most: Lua unpacks no more than some 8000 words. A CPE with so many rows is hostile. */
+const MOST_ROWS = 1000;
 /** Entries that the stream keeps: at 300 changes a second, a minute. */
 const STREAM_ENTRIES = 20_000;
 /** Of a row, in a store; a row without a life would stay for ever. */
@@ -33,7 +35,8 @@ export type Ask = (words: readonly (string | number)[], timeoutMs?: number) => P
 
 export class Publisher {
   published = 0;
-  private readonly pending = new Set<string>();
+  /** Keys by CPE. */
+  private readonly pending = new Map<string, Set<string>>();
   private run = '';
   private number = 0;
   private readonly earlierRuns: string[] = [];
@@ -56,7 +59,10 @@ export class Publisher {
   }
 
   add(key: string): void {
-    this.pending.add(key);
+    const cpe = cpeOf(key);
+    const keys = this.pending.get(cpe);
+    if (keys === undefined) this.pending.set(cpe, new Set([key]));
+    else keys.add(key);
   }
 
   /** There is something to write, or a heartbeat is due. */
@@ -70,26 +76,22 @@ export class Publisher {
    */
   async write(ask: Ask, nowMs: number, offsetMs: number): Promise<boolean> {
     const { options, pending } = this;
-    const keys: string[] = [];
+    const keys = this.take();
     const names: string[] = [];
     const texts: (string | number)[] = [];
-    for (const key of pending) {
-      if (keys.length === MAX_ROWS) break;
-      keys.push(key);
+    for (const key of keys) {
       const row = options.rows.get(key);
       const lifeMs = Math.min(MAX_LIFE_MS, Math.ceil((row?.deadlineMs ?? 0) - nowMs));
       if (row === undefined || lifeMs <= 0) continue;
       names.push(options.prefix + key);
       texts.push(encodeRow(row, offsetMs), lifeMs);
     }
-    // What changes meanwhile is written with the next call.
-    for (const key of keys) pending.delete(key);
     const { stream, prefix, router } = options;
     const head = [names.length + 1, stream, ...names, STREAM_ENTRIES, prefix.length + 1, router, this.run];
     try {
       await evaluate(ask, [...head, this.number + 1, JSON.stringify(options.greeting()), ...texts]);
     } catch (error) {
-      for (const key of keys) pending.add(key);
+      for (const key of keys) this.add(key);
       throw error;
     }
     this.number++;
@@ -97,6 +99,27 @@ export class Publisher {
     this.wroteMs = Date.now();
     return pending.size > 0;
   }
+
+  /** Keys of the next call. What changes meanwhile is written with the one after it. */
+  private take(): string[] {
+    const { pending } = this;
+    const taken: string[] = [];
+    for (const [cpe, keys] of pending) {
+      if (taken.length >= ROWS || (taken.length > 0 && taken.length + keys.size > MOST_ROWS)) break;
+      for (const key of keys) {
+        if (taken.length === MOST_ROWS) break;
+        keys.delete(key);
+        taken.push(key);
+      }
+      if (keys.size === 0) pending.delete(cpe);
+    }
+    return taken;
+  }
+}
+
+/** The part of a key that its CPE's other rows have, too. */
+function cpeOf(key: string): string {
+  return key.split('/', 2)[1] ?? '';
 }
 
 async function evaluate(ask: Ask, words: readonly (string | number)[]): Promise<void> {
