@@ -111,7 +111,7 @@ test('all outputs are as in outputs.golden', async () => {
     host.acsplit('rules remove');
     const yaml = /```yaml\n(.*?)```/s.exec(README)![1];
     host.router.configure(
-      `${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\nttl: { unfinished: 2 }\nhistory: { directory: ${directory}/history }\n`,
+      `${yaml}stateDirectory: ${host.stateDirectory}\ntables: { capacity: 65536 }\nttl: { unfinished: 2 }\nfastPath: off\nhistory: { directory: ${directory}/history }\n`,
     );
     host.keepConfiguration();
     copyFileSync(CAPTURE, join(directory, 'capture.pcap'));

@@ -1,5 +1,6 @@
-/** ACSPLIT_FAST_PATH=on: the worlds of this run carry by the fast path what needs no decision. docs/testing.md */
+/** ACSPLIT_FAST_PATH=auto or on: the kernel carries what needs no decision in the worlds of this run. docs/testing.md */
 const asked = process.env.ACSPLIT_FAST_PATH ?? 'off';
-if (asked !== 'off' && asked !== 'on') throw new Error(`ACSPLIT_FAST_PATH is "${asked}", expected off or on`);
+if (asked !== 'off' && asked !== 'auto' && asked !== 'on')
+  throw new Error(`ACSPLIT_FAST_PATH is "${asked}", expected off, auto or on`);
 
-export const FAST_PATH: 'off' | 'on' = asked;
+export const FAST_PATH: 'off' | 'auto' | 'on' = asked;

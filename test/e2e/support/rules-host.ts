@@ -8,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import * as readline from 'node:readline';
 import { cli, configurationText } from '../../../src/lab/engine';
+import { FAST_PATH } from './fast-path';
 import { end, type Role, World, type WorldOptions } from '../../../src/lab/world';
 import { type Outcome } from '../../../src/steering/iptables/iptables';
 import { type System } from '../../../src/steering/iptables';
@@ -41,7 +42,7 @@ export class RulesHost {
     this.warm = new WarmCli(world, this.entering());
     this.configuration = join(world.directory, 'acsplit.yaml');
     // The rules do not depend on who gets which session: all go to the ITMS.
-    this.configure(configurationText(world.directory, { activation: 'off' }));
+    this.configure(configurationText(world.directory, { activation: 'off', fastPath: FAST_PATH }));
   }
 
   static async create(backEnd: BackEnd, options: WorldOptions): Promise<RulesHost> {
