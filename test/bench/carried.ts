@@ -2,6 +2,7 @@
  * acsplit as it is installed, with the fast path on and off, beside what the kernel does by itself: in the same place, in
  * turn, under the same traffic; half of the sessions diverted, 100 000 live entries in every table.
  */
+import { profileEngine } from './engine-profile';
 import { figure, table } from './numbers';
 import { CARRIED, CARRYING_PEERS, KERNEL_NAT, NFT_CONNTRACK, NFT_STATELESS, PLAIN, UNCARRIED } from './peers';
 import { type Measured } from './rig';
@@ -57,9 +58,9 @@ export class CarriedBench {
   private readonly measured: Rounds;
 
   constructor(
-    programs: string,
+    private readonly programs: string,
     private readonly rounds: number,
-    milliseconds: number,
+    private readonly milliseconds: number,
   ) {
     this.measured = new Rounds(programs, rounds, milliseconds);
   }
@@ -68,7 +69,9 @@ export class CarriedBench {
     for (let round = 0; round < this.rounds; round++) {
       for (const peer of CARRYING_PEERS) await this.measured.measure(peer, round, peer.modes);
     }
-    return { text: this.text(), targets: this.targets() };
+    const product = CARRYING_PEERS.find(({ name }) => name === CARRIED)!;
+    const profile = await profileEngine(this.programs, product, this.milliseconds);
+    return { text: `${this.text()}\n\n${profile}`, targets: this.targets() };
   }
 
   /** A row of the engine's own is of peers that have one. */

@@ -142,7 +142,7 @@ export class Rig {
 
   private async pin(pid: number | undefined, cores: string): Promise<void> {
     if (pid === undefined) return;
-    for (const one of [pid, ...childrenOf(pid)]) await this.world.run('split', ['taskset', '-acp', cores, `${one}`]);
+    for (const one of processesOf(pid)) await this.world.run('split', ['taskset', '-acp', cores, `${one}`]);
   }
 }
 
@@ -163,6 +163,11 @@ function cpuSeconds(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
   const own = (Number(fields[11]) + Number(fields[12])) * TICK_SECONDS;
   return childrenOf(pid).reduce((sum, child) => sum + cpuSeconds(child), own);
+}
+
+/** A process and its children. */
+export function processesOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid)];
 }
 
 function childrenOf(pid: number): number[] {
