@@ -232,6 +232,19 @@ describe('faults that take more than a line to plant', () => {
     await host.untilHealthy();
   });
 
+  test('engine started without CAP_NET_ADMIN', async () => {
+    await host.router.stopEngine();
+    await host.stopStarted();
+    const file = host.router.configuration;
+    host.start(`setpriv --bounding-set=-net_admin --inh-caps=-net_admin acsplit run -c ${file}`);
+    await until(() => /CAP_NET_ADMIN/.test(host.router.heard), 'the refusal');
+    const [found, ...others] = host.complaints();
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ check: 'engine', level: 'failure', mend: `acsplit run -c ${file}` });
+    host.start(found.mend!);
+    await host.untilHealthy();
+  });
+
   /** Follows what doctor prints until nothing else is wrong; the checks that had a finding, in order. */
   async function follow(left?: string): Promise<string[]> {
     const checks: string[] = [];

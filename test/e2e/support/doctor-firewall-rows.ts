@@ -125,10 +125,10 @@ export const FIREWALL_ROWS: [string, Planted][] = [
   [
     'nft drop at ingress',
     {
-      plant: `nft 'table netdev own { set bad { type ipv4_addr; flags timeout; }; chain in { type filter hook ingress device eth0 priority 0; ip saddr @bad drop; }; }'`,
-      ...{ level: 'warning', check: 'firewalls' },
+      plant: `nft 'table netdev own { set bad { type ipv4_addr; flags interval; elements = { 10.1.1.0/24 }; }; chain in { type filter hook ingress device eth0 priority 0; ip saddr @bad drop; }; }'`,
+      ...{ level: 'failure', check: 'firewalls' },
       ...{
-        says: /^nftables netdev own in \(ingress\): "ip saddr @bad drop" may drop /,
+        says: /^nftables netdev own in \(ingress\): "ip saddr @bad drop" drops some /,
         mend: /^nft delete rule netdev own in handle \d+$/,
       },
       after: 'nft delete table netdev own',
@@ -137,7 +137,8 @@ export const FIREWALL_ROWS: [string, Planted][] = [
   [
     'ipset drop in raw',
     {
-      plant: 'ipset create bad hash:ip && iptables -t raw -I PREROUTING -m set --match-set bad src -j DROP',
+      plant:
+        'ipset create bad hash:net && ipset add bad 10.1.1.0/24 && iptables -t raw -I PREROUTING -m set --match-set bad src -j DROP',
       ...{ level: 'warning', check: 'foreign-rules' },
       says: /^raw PREROUTING: "-m set --match-set bad src -j DROP" is not ours, and its set, rate or mark decides/,
       mend: /^iptables -t raw -D PREROUTING -m set --match-set bad src -j DROP$/,

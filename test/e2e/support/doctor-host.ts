@@ -3,15 +3,14 @@
  * mends it with the very command that doctor prints, typed into a shell on that router.
  */
 
-import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type ChildProcess } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { cli } from '../../../src/lab/engine';
 import { end, REPORT_PORT } from '../../../src/lab/world';
-import { readHistory } from '../../../src/engine/recorder/read-history';
-import { type HistoryEvent } from '../../../src/engine/shared/recorder-protocol';
 import { type Finding } from '../../../src/doctor/check';
 import { type Outcome } from '../../../src/steering/iptables/iptables';
+import { CALLERS, DoctorOnlooker, isLookedOn } from './doctor-onlooker';
 import { sh } from './netns';
 import { Peer, RulesHost, until } from './rules-host';
 
@@ -38,11 +37,6 @@ export interface Planted {
   after?: string;
 }
 
-/** Set by `npm run prove doctor`. */
-const FAULTS_FILE = process.env.ACSPLIT_DOCTOR_FAULTS;
-/** For so long CPEs call while a fault is there. */
-const OBSERVED_MS = 8000;
-
 /** Room for the tables of the lab's configuration and some more. */
 const STATE_MEBIBYTES = 64;
 
@@ -51,10 +45,14 @@ export class DoctorHost {
   private readonly started: ChildProcess[] = [];
   /** A fault was planted and perhaps not mended. */
   private isSpoiled = false;
-  /** The first finding of a test, and what the engine says meanwhile. */
-  private first: { finding: Finding; ms: number; atMs: number; seen: unknown } | undefined;
+  private readonly onlooker: DoctorOnlooker;
 
-  private constructor(readonly router: RulesHost) {
+  private constructor(
+    readonly router: RulesHost,
+    isIpv6: boolean,
+  ) {
+    const history = join(router.world.directory, 'history');
+    this.onlooker = new DoctorOnlooker(router, this.stateDirectory, history, isIpv6 ? 'ipv6' : 'ipv4');
     this.program('acsplit', `exec ${cli(router.world).join(' ')} "$@"`);
     // Whoever runs the tests is root already.
     this.program('sudo', 'exec "$@"');
@@ -62,12 +60,11 @@ export class DoctorHost {
 
   /** @param options.hasServers false: nothing listens on the servers; `ipv6` gives the router, its servers and its configuration addresses of both families */
   static async create(options: { ipv6?: boolean; hasServers?: boolean } = {}): Promise<DoctorHost> {
-    const cpes = FAULTS_FILE === undefined ? 1 : 20;
-    const addresses = Array.from({ length: cpes }, (_, n) => `10.1.1.${n + 1}`);
-    const host = new DoctorHost(await RulesHost.create('nft', { cpes: addresses }));
-    if (FAULTS_FILE !== undefined) {
-      host.edit('activation: off', 'activation: auto');
-      host.router.configure(`${host.router.configurationText}history: { directory: ${host.history} }\n`);
+    const addresses = Array.from({ length: isLookedOn ? CALLERS : 1 }, (_, n) => `10.1.1.${n + 1}`);
+    const host = new DoctorHost(await RulesHost.create('nft', { cpes: addresses }), options.ipv6 === true);
+    host.edit('activation: off', 'activation: auto');
+    if (isLookedOn) {
+      host.router.configure(`${host.router.configurationText}history: { directory: ${host.onlooker.history} }\n`);
     }
     // A file system of its own, as /run is one: it can be filled.
     mkdirSync(host.stateDirectory, { mode: 0o750 });
@@ -103,6 +100,9 @@ export class DoctorHost {
   private addIpv6(): void {
     for (const n of [0, 1, 2]) this.shell(`ip -6 address add fd00:${n + 1}::1/64 dev eth${n} nodad`);
     this.shell('sysctl -qw net.ipv6.conf.all.forwarding=1');
+    const callers = Array.from({ length: isLookedOn ? CALLERS : 0 }, (_, n) => `fd00:1::1:${n + 1}`);
+    for (const caller of callers) this.at('cpe', `ip -6 address add ${caller}/64 dev eth0 nodad`);
+    if (isLookedOn) this.at('cpe', 'ip -6 route add default via fd00:1::1');
     for (const [role, n] of [
       ['itms', 2],
       ['collector', 3],
@@ -132,6 +132,7 @@ export class DoctorHost {
    */
   async findAndMend({ plant, level, check, says, mend, elsewhere, after }: Planted): Promise<void> {
     this.isSpoiled = true;
+    this.onlooker.begin();
     if (typeof plant === 'string') this.shell(plant);
     else await plant();
     const found = this.complaints();
@@ -158,55 +159,12 @@ export class DoctorHost {
 
   /** What was found so far in this test belongs to no fault. */
   forget(): void {
-    this.first = undefined;
+    this.onlooker.begin();
   }
 
-  /** One line for `npm run prove doctor`, where it asks for them: this test's fault, which is mended now. */
-  async note(): Promise<void> {
-    const { first, router } = this;
-    this.first = undefined;
-    if (FAULTS_FILE === undefined || first === undefined) return;
-    // What the engine has logged while this process looked on is still in its pipe.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const { finding, ms, atMs, seen } = first;
-    const isMeanwhile = ({ time }: { time: string }) => {
-      const of = Date.parse(time);
-      return of >= atMs - ms && of <= atMs + OBSERVED_MS + 1000;
-    };
-    const log = router.logged().filter((line) => isMeanwhile(line));
-    const fault = expect.getState().currentTestName;
-    const isByCommand = finding.mend !== null;
-    const row = { fault, check: finding.check, level: finding.level, ms, isByCommand, seen, log, atMs };
-    this.recover();
-    appendFileSync(FAULTS_FILE, `${JSON.stringify({ ...row, history: this.past().filter(isMeanwhile) })}\n`);
-  }
-
-  private get history(): string {
-    return join(this.router.world.directory, 'history');
-  }
-
-  private past(): { kind: string; time: string }[] {
-    const events: { kind: string; time: string }[] = [];
-    const keep = ({ kind, timeMs }: HistoryEvent): void =>
-      void events.push({ kind, time: new Date(timeMs).toISOString() });
-    readHistory({ directory: join(this.history, 'default') }, { sessions: () => undefined, events: keep });
-    return events;
-  }
-
-  /** Lets CPEs call, and sees what the engine says. */
-  private look(): unknown {
-    const { world } = this.router;
-    const program = join(__dirname, 'onlooker.js');
-    const words = [join(world.programs, '..'), this.stateDirectory, `/run/netns/${world.namespace('cpe')}`];
-    return JSON.parse(this.router.must([process.execPath, program, ...words, String(OBSERVED_MS)]));
-  }
-
-  /** After CPEs have called a server in trouble: they call until it is up again. */
-  private recover(): void {
-    for (let round = 0; round < 8; round++) {
-      const { last } = this.look() as { last: string[] };
-      if (!last.some((one) => / (down|degraded)$/.test(one))) return;
-    }
+  /** For `npm run prove doctor`: this test's fault is mended. */
+  note(): Promise<void> {
+    return this.onlooker.note();
   }
 
   /** Waits until doctor finds no fault: an engine that was just started takes a moment. */
@@ -233,12 +191,11 @@ export class DoctorHost {
     const diagnosed = JSON.parse(stdout) as Diagnosed;
     expect(status).toBe(diagnosed.ok ? 0 : 1);
     // Of the calls that CPEs make while we look.
-    if (FAULTS_FILE !== undefined) diagnosed.findings = diagnosed.findings.filter(({ check }) => check !== 'health');
-    const finding = diagnosed.findings.find(({ level }) => level !== 'ok');
-    if (finding !== undefined && this.first === undefined) {
-      const atMs = Date.now();
-      this.first = { finding, ms, atMs, seen: FAULTS_FILE === undefined ? undefined : this.look() };
-    }
+    if (isLookedOn) diagnosed.findings = diagnosed.findings.filter(({ check }) => check !== 'health');
+    this.onlooker.heard(
+      diagnosed.findings.find(({ level }) => level !== 'ok'),
+      ms,
+    );
     return diagnosed;
   }
 

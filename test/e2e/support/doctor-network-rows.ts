@@ -196,6 +196,21 @@ export const networkRows = (host: () => DoctorHost): [string, Planted][] => [
     ]),
   ),
   [
+    'collector dies in mid-session',
+    {
+      plant: async () => {
+        host().acsplit('activate 10.1.1.1 --collector c1');
+        const session = host().router.connect('cpe', '10.1.1.1', '10.1.0.1', 7547);
+        await session.echo('running');
+        host().servers.collector!.signal('SIGKILL');
+        await session.until('closed');
+      },
+      ...{ level: 'warning', check: 'servers', mend: null },
+      says: /^collector c1 \([\d.]+\) refuses connections to port 7547: nothing listens there/,
+      elsewhere: () => host().serve('collector'),
+    },
+  ],
+  [
     'ITMS takes every second SYN',
     {
       plant: () =>

@@ -1,10 +1,12 @@
 'use strict';
 // What a running engine says while CPEs call, for `npm run prove doctor`: its status, looked at four times a second, and its
-// metrics at both ends. Arguments: the build, the state directory, the CPEs' namespace, milliseconds. Runs on the router.
+// metrics at both ends. Arguments: the build, the state directory, the CPEs' namespace, their family, milliseconds, and
+// after how many milliseconds without a server in trouble to end earlier. Runs on the router.
 const { execFile, spawn } = require('node:child_process');
 const { join } = require('node:path');
 
-const [dist, stateDirectory, cpes, forMs] = process.argv.slice(2);
+const [dist, stateDirectory, cpes, family, forMs, quietMs] = process.argv.slice(2);
+const [ACS, CPES] = family === 'ipv6' ? ['fd00:1::1', 'fd00:1::1:'] : ['10.1.0.1', '10.1.1.'];
 const { askEngine } = require(join(dist, 'engine/control/ask.js'));
 const socket = join(stateDirectory, 'control.sock');
 
@@ -14,10 +16,10 @@ const net = require('node:net');
 const busy = new Set();
 let next = 0;
 setInterval(() => {
-  const cpe = '10.1.1.' + (1 + next++ % 20);
+  const cpe = '${CPES}' + (1 + next++ % 20);
   if (busy.has(cpe)) return;
   busy.add(cpe);
-  const call = net.connect({ host: '10.1.0.1', port: 7547, localAddress: cpe, timeout: 6000 }, () => call.write('hello'));
+  const call = net.connect({ host: '${ACS}', port: 7547, localAddress: cpe, timeout: 6000 }, () => call.write('hello'));
   call.on('data', () => call.end()).on('timeout', () => call.destroy());
   call.on('error', () => undefined).on('close', () => busy.delete(cpe));
 }, 100);`;
@@ -50,6 +52,7 @@ function trouble(status, before) {
 
 async function main() {
   const calls = spawn('nsenter', [`--net=${cpes}`, process.execPath, '-e', CALLS], { stdio: 'ignore' });
+  const calledAt = Date.now();
   const beganMs = performance.now();
   const before = await ask('status');
   const first = await scrape();
@@ -57,19 +60,24 @@ async function main() {
   /** By what is said: when it was first. */
   const told = {};
   let last = [];
+  let troubledMs = performance.now();
   let status;
   for (let round = 0; performance.now() - beganMs < Number(forMs); round++) {
-    if (round % 8 === 0) for (let n = 11; n <= 20; n++) await ask('activate', { cpe: `10.1.1.${n}`, collector: 'c1' });
+    if (round % 8 === 0) for (let n = 11; n <= 20; n++) await ask('activate', { cpe: `${CPES}${n}`, collector: 'c1' });
     status = await ask('status');
     last = trouble(status, before);
     for (const one of last) told[one] ??= Math.round(performance.now() - beganMs);
+    if (last.some((one) => / (down|degraded)$/.test(one))) troubledMs = performance.now();
+    if (performance.now() - troubledMs > Number(quietMs)) break;
     await sleep(250);
   }
   const received = (of) => of?.packets.received ?? 0;
   if (status !== undefined && before !== undefined && received(status) === received(before)) last.push('no packets');
   const metrics = [first, await scrape()];
   calls.kill();
-  process.stdout.write(JSON.stringify({ last, told, metrics, seconds: (performance.now() - scrapedMs) / 1000 }));
+  process.stdout.write(
+    JSON.stringify({ last, told, metrics, seconds: (performance.now() - scrapedMs) / 1000, calledAt }),
+  );
 }
 
 void main();

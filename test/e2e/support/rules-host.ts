@@ -154,6 +154,11 @@ export class RulesHost {
     this.said += chunk.toString();
   }
 
+  /** All output of engines so far. */
+  get heard(): string {
+    return this.said;
+  }
+
   /** What engines on this host have logged so far. */
   logged(): { event: string; level: string; time: string }[] {
     const lines = this.said.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
