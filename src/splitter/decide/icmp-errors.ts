@@ -131,7 +131,7 @@ export class IcmpErrors {
     if (port !== ownPort) rewriteQuotedDestinationPort(error, port);
     if (servers.ownerAt(error.source) !== NOBODY) rewriteOuterSource(error, servers.acsAddress);
     if (refused < 0) return Reason.IcmpAsAcs;
-    this.settings.watch?.reset(owner, cpe, cpePort, port, error.quotedSequence);
+    this.settings.watch?.reset(owner, cpe, cpePort, port, error.quotedSequence, 0);
     this.ends.refused(refused);
     return Reason.IcmpRefused;
   }

@@ -27,9 +27,9 @@ export class ServerSigns {
     if (!isOfOwner(reason, sender) || !this.isReportPort(view.sourcePort)) return;
     const isn = (view.acknowledgement - 1) | 0;
     if (type === PacketType.SynAck) {
-      watch.accepted(sender, view.destination, view.destinationPort, view.sourcePort, isn);
+      watch.accepted(sender, view.destination, view.destinationPort, view.sourcePort, isn, view.sequence);
     } else if (type === PacketType.Rst) {
-      watch.reset(sender, view.destination, view.destinationPort, view.sourcePort, isn);
+      watch.reset(sender, view.destination, view.destinationPort, view.sourcePort, isn, view.sequence);
     }
   }
 

@@ -14,8 +14,9 @@ import { type ServerWatch, type WatchedServer } from './server-watch';
 import { MEMORY_MS, TroubledCpes } from './troubled-cpes';
 import { Window } from './window';
 
-/** How far back failures count. */
+/** How far back failures count, and how far those that make a busy server degraded before they are a fifth of all that time's. */
 export const WINDOW_MS = 30_000;
+const LATEST_MS = 10_000;
 export const TRIAL_MS = 10_000;
 /** An answer after this long is slow: by then a CPE has repeated its SYN. */
 export const SLOW_MS = 1000;
@@ -104,23 +105,40 @@ export class Health implements ServerWatch {
     this.trialAt[row] = (tick + TRIAL_MS) | 0;
   }
 
-  accepted(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void {
+  accepted(owner: number, cpe: Address, cpePort: number, port: number, isn: number, sequence: number): void {
     const { pending } = this;
     const row = rowOf(owner, cpe.length);
     const slot = pending.find(cpe, cpePort, port);
     if (slot >= 0 && pending.row(slot) === row && pending.isn(slot) === isn) {
       if (pending.isWaiting(slot)) this.answered(row, slot);
-      pending.remove(slot);
+      pending.accept(slot, sequence);
     }
     this.isOnTrust[row] = 0;
     this.lives(row);
   }
 
-  reset(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void {
+  reset(owner: number, cpe: Address, cpePort: number, port: number, isn: number, sequence: number): void {
     const { pending, rows } = this;
     const row = rowOf(owner, cpe.length);
     const slot = pending.find(cpe, cpePort, port);
-    if (slot < 0 || pending.row(slot) !== row || pending.isn(slot) !== isn) return rows.count(row, Col.Resets);
+    const isKnown = slot >= 0 && pending.row(slot) === row;
+    if (isKnown && !pending.isAccepted(slot) && pending.isn(slot) === isn) return this.refused(row, slot);
+    rows.count(row, Col.Resets);
+    if (isKnown && pending.isSilentUntil(slot, sequence)) this.cut(row, slot);
+  }
+
+  /** The server resets a connection that it had accepted, and over which it has said nothing. */
+  private cut(row: number, slot: number): void {
+    const { pending, tick } = this;
+    if (((tick - pending.tick(slot)) | 0) < WINDOW_MS) {
+      this.window.revise(row);
+      this.troubled.add(row, pending, slot);
+    }
+    pending.remove(slot);
+  }
+
+  private refused(row: number, slot: number): void {
+    const { pending, rows } = this;
     if (pending.isWaiting(slot)) {
       rows.count(row, Col.Refused);
       this.failed(row, slot, Trouble.Refused);
@@ -224,7 +242,11 @@ export class Health implements ServerWatch {
     const inTrouble = window.inTrouble(row);
     const share = state === ServerState.Degraded ? STAYS_DEGRADED_SHARE : DEGRADED_SHARE;
     const cut = this.cpesSinceAnswer(row);
-    if (troubled.countSince(row, (tick - WINDOW_MS) | 0) >= PARTLY_CPES && inTrouble >= share * attempts) {
+    const isPartly = troubled.countSince(row, (tick - WINDOW_MS) | 0) >= PARTLY_CPES && inTrouble >= share * attempts;
+    // Many good connections of the time before would hide a fault of now.
+    const isPartlyNow =
+      troubled.countSince(row, (tick - LATEST_MS) | 0) >= PARTLY_CPES && window.latestShare(row) >= DEGRADED_SHARE;
+    if (isPartly || isPartlyNow) {
       this.become(row, ServerState.Degraded, Trouble.Partly, inTrouble, attempts);
     } else if (cut >= CUT_CPES) {
       this.become(row, ServerState.Degraded, Trouble.Cut, cut, cut);

@@ -18,6 +18,8 @@ export const enum SynState {
   Waiting,
   /** Unanswered; kept so that a retransmission is not taken for another connection. */
   Judged,
+  /** The server has accepted it; kept for a RST that follows. */
+  Accepted,
 }
 
 export class PendingSyns {
@@ -27,6 +29,8 @@ export class PendingSyns {
   private readonly ports = new Int32Array(CAPACITY);
   private readonly isns = new Int32Array(CAPACITY);
   private readonly ticks = new Int32Array(CAPACITY);
+  /** Of accepted ones: the sequence number of the server's first byte. */
+  private readonly firstBytes = new Int32Array(CAPACITY);
   /** First slot of a hash, and the next one with the same hash. */
   private readonly first = new Int32Array(CAPACITY).fill(NONE);
   private readonly next = new Int32Array(CAPACITY).fill(NONE);
@@ -100,6 +104,21 @@ export class PendingSyns {
 
   isWaiting(slot: number): boolean {
     return this.states[slot] === SynState.Waiting;
+  }
+
+  /** @param sequence of the SYN+ACK */
+  accept(slot: number, sequence: number): void {
+    this.states[slot] = SynState.Accepted;
+    this.firstBytes[slot] = (sequence + 1) | 0;
+  }
+
+  isAccepted(slot: number): boolean {
+    return this.states[slot] === SynState.Accepted;
+  }
+
+  /** The server has accepted it, and has said nothing before this sequence number. */
+  isSilentUntil(slot: number, sequence: number): boolean {
+    return this.isAccepted(slot) && this.firstBytes[slot] === sequence;
   }
 
   row(slot: number): number {

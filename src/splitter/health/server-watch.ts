@@ -21,13 +21,13 @@ export interface ServerWatch {
   sweep(): void;
   /** A CPE's SYN goes to the server; the same ISN again is a retransmission. */
   opened(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
-  /** A SYN+ACK of the server. @param isn of the SYN that it acknowledges */
-  accepted(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
+  /** A SYN+ACK of the server. @param isn of the SYN that it acknowledges @param sequence its own number */
+  accepted(owner: number, cpe: Address, cpePort: number, port: number, isn: number, sequence: number): void;
   /**
    * A RST of the server, or an ICMP error about the SYN. @param isn of the SYN that it refuses; another one: it resets an
-   * established connection
+   * established connection @param sequence of the RST
    */
-  reset(owner: number, cpe: Address, cpePort: number, port: number, isn: number): void;
+  reset(owner: number, cpe: Address, cpePort: number, port: number, isn: number, sequence: number): void;
   /** True while the collector is down and takes no new session. */
   turnsAway(owner: number, cpe: Address): boolean;
 }

@@ -22,12 +22,25 @@ export class Window {
     if (isInTrouble) this.troubled[at]++;
   }
 
+  /** A connection that was counted as answered is in trouble after all. */
+  revise(row: number): void {
+    this.troubled[row * STEPS + this.step]++;
+  }
+
   attempts(row: number): number {
     return sumOf(this.all, row);
   }
 
   inTrouble(row: number): number {
     return sumOf(this.troubled, row);
+  }
+
+  /** Share of the latest connections, of the step before and of this one, that is in trouble. */
+  latestShare(row: number): number {
+    const now = row * STEPS + this.step;
+    const before = row * STEPS + ((this.step + STEPS - 1) % STEPS);
+    const all = this.all[now] + this.all[before];
+    return all === 0 ? 0 : (this.troubled[now] + this.troubled[before]) / all;
   }
 
   clear(row: number): void {

@@ -11,6 +11,8 @@ import { ITMS } from '../../../src/splitter/memory/owners';
 
 const C1 = 1;
 const PORT = 7547;
+/** The servers' first sequence number. */
+const ISS = 5000;
 const SERVERS = [
   { owner: ITMS, address: parseAddress('10.2.0.2')! },
   { owner: C1, address: parseAddress('10.3.0.2')! },
@@ -58,13 +60,21 @@ class Traffic {
 
   accept(n: number, isn: number, cpePort = 40_000): this {
     this.health.advance(this.nowMs);
-    this.health.accepted(this.owner, this.cpe(n), cpePort, PORT, isn);
+    this.health.accepted(this.owner, this.cpe(n), cpePort, PORT, isn, ISS);
     return this;
   }
 
   refuse(n: number, isn: number, cpePort = 40_000): this {
     this.health.advance(this.nowMs);
-    this.health.reset(this.owner, this.cpe(n), cpePort, PORT, isn);
+    this.health.reset(this.owner, this.cpe(n), cpePort, PORT, isn, 0);
+    return this;
+  }
+
+  /** The server accepts, and resets when it has said so many bytes. */
+  cut(n: number, saidBytes = 0): this {
+    const isn = this.syn(n);
+    this.accept(n, isn);
+    this.health.reset(this.owner, this.cpe(n), 40_000, PORT, 0, ISS + 1 + saidBytes);
     return this;
   }
 
@@ -175,12 +185,46 @@ test('answers after a second count as slow: degraded', () => {
   expect(traffic.get(Col.AnswerMs)).toBe(1000);
 });
 
+test('half dead among many: degraded within ten seconds, though it was well for long', () => {
+  const traffic = new Traffic();
+  for (let n = 0; n < 150; n++) traffic.meet(n % 20, 'accepted').wait(200);
+  const beganMs = traffic.nowMs;
+  for (let n = 0; traffic.state === 'up'; n++) traffic.meet(n % 20, n % 2 ? 'accepted' : 'silent').wait(200);
+  expect([traffic.state, traffic.get(Col.Trouble)]).toEqual(['degraded', Trouble.Partly]);
+  expect(traffic.nowMs - beganMs).toBeLessThan(10_000);
+});
+
+describe('that accepts and resets', () => {
+  test('with nothing said: degraded, and never down', () => {
+    const traffic = new Traffic();
+    for (const n of five) traffic.cut(n).wait(100);
+    expect([traffic.wait(1000).state, traffic.get(Col.Trouble)]).toEqual(['degraded', Trouble.Partly]);
+    expect([traffic.get(Col.Resets), traffic.counts]).toEqual([5, [5, 5, 0, 0]]);
+    expect(traffic.wait(2 * WINDOW_MS).state).toBe('up');
+  });
+
+  test('after an answer, as some servers close: up', () => {
+    const traffic = new Traffic();
+    for (const n of five) traffic.cut(n, 100).wait(100);
+    expect([traffic.wait(1000).state, traffic.get(Col.Resets)]).toEqual(['up', 5]);
+  });
+
+  test('one CPE again and again: up', () => {
+    const traffic = new Traffic();
+    for (let round = 0; round < 20; round++) traffic.cut(1).wait(100);
+    expect([traffic.wait(1000).state, traffic.get(Col.Resets)]).toEqual(['up', 20]);
+  });
+});
+
 test('a retransmission is no other connection, not even after its SYN was judged', () => {
   const traffic = new Traffic();
   const isn = traffic.syn(1);
   traffic.wait(PATIENCE_MS + 100).syn(1, 40_000, isn);
   traffic.wait(PATIENCE_MS + 100);
   expect(traffic.counts).toEqual([1, 0, 0, 1]);
+  const accepted = traffic.syn(2);
+  traffic.accept(2, accepted).syn(2, 40_000, accepted);
+  expect(traffic.counts).toEqual([2, 1, 0, 1]);
 });
 
 test('a late SYN+ACK is no answer in the counts, but a sign of life', () => {
@@ -209,7 +253,7 @@ test('a RST that refuses no SYN is a reset', () => {
 test('another server’s answer, and that to another SYN, answer nothing', () => {
   const traffic = new Traffic();
   const isn = traffic.syn(1);
-  traffic.health.accepted(ITMS, traffic.cpe(1), 40_000, PORT, isn);
+  traffic.health.accepted(ITMS, traffic.cpe(1), 40_000, PORT, isn, ISS);
   traffic.accept(1, isn + 1).wait(PATIENCE_MS + 100);
   expect(traffic.counts).toEqual([1, 0, 0, 1]);
 });

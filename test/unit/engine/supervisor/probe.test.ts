@@ -65,7 +65,7 @@ test('the worker hears only of a server that is down', async () => {
   health.advance(1000);
   for (let n = 1; n <= 5; n++) {
     health.opened(1, Int32Array.of(n), 1, port, n);
-    health.reset(1, Int32Array.of(n), 1, port, n);
+    health.reset(1, Int32Array.of(n), 1, port, n, 0);
   }
   servers.reload();
   await eventually('a message', () => probed.length === 1 || undefined);

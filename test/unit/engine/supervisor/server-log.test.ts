@@ -12,14 +12,14 @@ function fail(health: Health, nowMs: number): void {
   health.advance(nowMs);
   for (const cpe of CPES) {
     health.opened(C1, cpe, 40_000, 7547, nowMs);
-    health.reset(C1, cpe, 40_000, 7547, nowMs);
+    health.reset(C1, cpe, 40_000, 7547, nowMs, 0);
   }
 }
 
 function accept(health: Health, nowMs: number): void {
   health.advance(nowMs);
   health.opened(C1, CPES[0]!, 40_001, 7547, nowMs);
-  health.accepted(C1, CPES[0]!, 40_001, 7547, nowMs);
+  health.accepted(C1, CPES[0]!, 40_001, 7547, nowMs, 0);
 }
 
 function watched(rows: ServerRows) {
