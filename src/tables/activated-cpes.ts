@@ -28,7 +28,10 @@ const enum State {
 export const enum Grace {
   Short,
   Unfinished,
+  /** After 407 and redirects. */
   Retry,
+  /** After 401; it lives as Retry does. */
+  Login,
 }
 
 const GRACE_MASK = 3 << State.GraceShift;
@@ -406,7 +409,8 @@ function phaseLife(state: number, lives: ActivationLives): number {
   if (state & State.Armed) return lives.armedMs;
   if (state & State.Grace) {
     const grace: Grace = (state & GRACE_MASK) >>> State.GraceShift;
-    return grace === Grace.Unfinished ? lives.unfinishedMs : grace === Grace.Retry ? lives.retryMs : lives.graceMs;
+    if (grace === Grace.Short) return lives.graceMs;
+    return grace === Grace.Unfinished ? lives.unfinishedMs : lives.retryMs;
   }
   return state & State.Consumed ? lives.activationMs : -1;
 }

@@ -275,7 +275,7 @@ const SERVER_COUNTERS: readonly (readonly [name: string, help: string, read: Rea
   ],
   [
     'acsplit_collector_sessions_total',
-    'Sessions of a collector: armed, finished, unfinished, and those of the unfinished ones whose login was refused',
+    'Sessions of a collector: armed, finished, unfinished, and those of the unfinished ones that ended with a 401',
     ({ status }) =>
       Object.entries(status.servers)
         .filter(([server]) => server !== 'itms')

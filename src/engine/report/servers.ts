@@ -36,7 +36,7 @@ export interface SessionCounts {
   /** Its last answer said that the session is over, or could not be read. */
   finished: number;
   unfinished: number;
-  /** Of the unfinished ones: the last answer was a 401, 407 or redirect. */
+  /** Of the unfinished ones: the last answer was a 401. */
   loginsRefused: number;
 }
 

@@ -10,7 +10,7 @@ import { headOf } from '../../splitter/decide/http-head';
 import { type FamilyState } from '../../splitter/memory/family-state';
 import { ITMS, MAX_OWNERS } from '../../splitter/memory/owners';
 import { type SplitterState } from '../../splitter/memory/state';
-import { Phase } from '../../tables/activated-cpes';
+import { Grace, Phase } from '../../tables/activated-cpes';
 import { FIN, RST, Seen, Word } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
@@ -201,7 +201,9 @@ export class ChangeFeed implements FlowListener {
     this.setCpe(cpe);
     words[at + Cell.Ports] = 0;
     words[at + Cell.Step] = stage !== 0 ? stage : standingStage(phase, entries.sessionMs(slot) >= 0);
-    words[at + Cell.State] = phase | ((entries.graceOf(slot) ?? 0) << 8);
+    // Peers of an earlier version know no Login, which lives as long.
+    const grace = Math.min(entries.graceOf(slot) ?? Grace.Short, Grace.Retry);
+    words[at + Cell.State] = phase | (grace << 8);
     words[at + Cell.Owner] = phase === Phase.None ? ITMS : entries.owner(slot);
     words[at + Cell.Isn] = phase === Phase.None ? 0 : entries.ports(slot);
     words[at + Cell.Begins] = change === Change.Asked || change === Change.Armed ? 1 : 0;

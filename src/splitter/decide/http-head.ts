@@ -6,6 +6,7 @@
  *     bit  7         the head has Transfer-Encoding: chunked
  *     bits 8 to 10   Head of the code, Interim while a 1xx is skipped
  *     bits 11 to 13  segments of data since the server's acknowledgement changed
+ *     bit  14        the code is 401
  */
 
 /** What an answer means for its session. */
@@ -71,6 +72,7 @@ const HEAD_SHIFT = 8;
 const HEAD_MASK = 7 << HEAD_SHIFT;
 const SEGMENTS_SHIFT = 11;
 const SEGMENTS_MASK = 7 << SEGMENTS_SHIFT;
+const UNAUTHORIZED = 1 << 14;
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -79,6 +81,7 @@ const TAB = 0x09;
 const DOT = 0x2e;
 const SEMICOLON = 0x3b;
 const ZERO = 0x30;
+const ONE = 0x31;
 const NINE = 0x39;
 const LOWER_CASE = 0x20;
 
@@ -102,6 +105,11 @@ export function withoutReading(head: Head): number {
 export function headOf(head: number): Head {
   const found: Head = (head & HEAD_MASK) >>> HEAD_SHIFT;
   return found === Head.Interim ? Head.Unanswered : found;
+}
+
+/** A login was asked for, or refused: the code is 401, and no other one after which the CPE repeats its request. */
+export function isUnauthorized(head: number): boolean {
+  return (head & UNAUTHORIZED) !== 0;
 }
 
 /** True while further bytes may still matter. */
@@ -188,7 +196,8 @@ function inCode(head: number, stage: number, byte: number): number {
   if (!isDigit) return broken(head, Stage.Broken);
   if (stage === Stage.Spaces) return to(head, Stage.Digit + byte - ZERO);
   if (stage < Stage.Code1) return to(head, afterTwo(stage - Stage.Digit, byte - ZERO));
-  return coded(head, afterThree(stage, byte - ZERO));
+  const isLogin = stage === Stage.Code40 && byte === ONE;
+  return coded(isLogin ? head | UNAUTHORIZED : head, afterThree(stage, byte - ZERO));
 }
 
 function afterTwo(first: number, second: number): Stage {

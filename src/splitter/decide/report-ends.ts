@@ -4,7 +4,7 @@ import { Seen, Word } from '../../tables/connection-row';
 import { Cause } from '../../tables/flow-port';
 import { Event } from '../memory/events';
 import { type FamilyState } from '../memory/family-state';
-import { Head, headOf } from './http-head';
+import { Head, headOf, isUnauthorized } from './http-head';
 
 /** A server that closes this long after the last data has closed an idle connection. [2] */
 const IDLE_MS = 1000;
@@ -68,7 +68,7 @@ export class ReportEnds {
       case Head.Unanswered:
         return Grace.Unfinished;
       case Head.Retry:
-        return Grace.Retry;
+        return isUnauthorized(reports.head(slot)) ? Grace.Login : Grace.Retry;
       case Head.Unreadable: {
         const isIdle = mark === Seen.FinOfServer && reports.table.sinceMs(reports.word(slot, Word.DataAt)) >= IDLE_MS;
         return isIdle ? Grace.Unfinished : Grace.Short;

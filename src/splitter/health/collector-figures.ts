@@ -52,7 +52,7 @@ export class CollectorFigures implements FlowListener {
     else if (grace === Grace.Short) rows.count(row, Col.Finished);
     else {
       rows.count(row, Col.Unfinished);
-      if (grace === Grace.Retry) rows.count(row, Col.LoginsRefused);
+      if (grace === Grace.Login) rows.count(row, Col.LoginsRefused);
     }
   }
 }

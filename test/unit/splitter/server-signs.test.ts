@@ -160,6 +160,8 @@ describe('sessions of a collector', () => {
     ['a 204', BYE, [1, 1, 0, 0]],
     ['a body', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', [1, 0, 1, 0]],
     ['a 401', UNAUTHORIZED, [1, 0, 1, 1]],
+    ['a 407', UNAUTHORIZED.replace('401', '407'), [1, 0, 1, 0]],
+    ['a redirect', 'HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n', [1, 0, 1, 0]],
     ['a 500', ERROR, [1, 0, 1, 0]],
     ['bytes of TLS', '\x16\x03\x03 hello', [1, 1, 0, 0]],
   ])('that ends with %s', (_name, answer, expected) => {
