@@ -2,26 +2,36 @@
 
 import { type FlowCheck, type Status } from '../engine';
 import { type Check } from './check';
-import { edit } from './command-line';
+import { edit, restartInOrder } from './command-line';
+import { startOf, unitOf } from './engine';
 import { type EngineAnswer } from './host';
 
-export const fastPath: Check<EngineAnswer> = {
+interface Facts {
+  answer: EngineAnswer;
+  restart: string;
+}
+
+export const fastPath: Check<Facts> = {
   name: 'fast-path',
   needs: ['engine'],
-  look: (host, wanted) => host.askEngine(wanted.stateDirectory),
-  judge: (answer, wanted) => {
+  look: async (host, wanted) => {
+    const answer = await host.askEngine(wanted.stateDirectory);
+    const pid = 'status' in answer ? answer.status.pid : 0;
+    return { answer, restart: restartInOrder(pid, host, startOf(unitOf(host, wanted), wanted)) };
+  },
+  judge: ({ answer, restart }, wanted) => {
     const told = toldBy(answer);
     const disagreement = disagreementIn(answer);
     if (disagreement !== undefined) {
       const says = `the kernel's flows are not the report table: ${disagreement}; report it, and start the engine again`;
-      return [{ level: 'failure', says, mend: 'systemctl restart acsplit' }];
+      return [{ level: 'failure', says, mend: restart }];
     }
     if (told === undefined || told.mode === 'off' || told.reason === null) return [];
     const what = told.carries ? 'does not carry everywhere' : 'carries no packets, so each waits for the engine';
     const says = `the kernel ${what}: ${told.reason}; remove that, or set fastPath: off`;
     return [{ level: 'warning', says, mend: edit(wanted) }];
   },
-  fine: (answer) => {
+  fine: ({ answer }) => {
     const told = toldBy(answer);
     if (told === undefined || told.mode === 'off') return 'off: the engine decides every packet';
     const where = told.interfaces.join(', ');

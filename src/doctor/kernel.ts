@@ -25,13 +25,20 @@ export const rights: Check<bigint> = {
   fine: () => 'CAP_NET_ADMIN is available',
 };
 
+const ROOT = join(__dirname, '..', '..');
+const DEBIAN_ROOT = '/usr/lib/acsplit';
+
 export const addon: Check<string | undefined> = {
   name: 'addon',
   look: (host) => host.addonComplaint(),
   judge: (complaint) => {
     if (complaint === undefined) return [];
-    const root = join(__dirname, '..', '..');
-    return [{ level: 'failure', says: complaint, mend: `npm --prefix ${root} run install` }];
+    // The Debian package comes without npm, and whence it was installed only its operator knows.
+    const isDebian = ROOT === DEBIAN_ROOT;
+    const remedy = isDebian
+      ? { mend: null, see: 'dpkg --verify acsplit' }
+      : { mend: `npm --prefix ${ROOT} run install` };
+    return [{ level: 'failure', says: complaint, ...remedy }];
   },
   fine: () => 'the native addon loads',
 };

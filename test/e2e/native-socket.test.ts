@@ -148,7 +148,7 @@ test('close leaves descriptors alone that are no queue sockets, so closing twice
 
 test('an addon that is not built is said in one line', () => {
   expect(() => loadAddon(path.join(__dirname, 'none.node'))).toThrow(
-    /^the native addon is not built \(no .*none\.node\): run npm run build$/,
+    /^the native addon is not there \(no .*none\.node\): run npm run build$/,
   );
 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'acsplit-'));

@@ -24,6 +24,7 @@ const FOLDERS = [
   'src/tables',
   'src/splitter',
   'src/splitter/decide',
+  'src/splitter/health',
   'src/splitter/memory',
   'test/reference',
   'test/sim',

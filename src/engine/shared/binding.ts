@@ -3,6 +3,7 @@
  *
  * Nothing else in the project loads native code.
  */
+import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { explainOpenError } from './queue-owner';
 
@@ -186,7 +187,8 @@ export interface Addon {
 }
 
 /** The same path from src/engine and from dist/engine. */
-export const ADDON_FILE = path.join(__dirname, '..', '..', '..', 'build', 'Release', 'acsplit.node');
+const ROOT = path.join(__dirname, '..', '..', '..');
+export const ADDON_FILE = path.join(ROOT, 'build', 'Release', 'acsplit.node');
 
 let loaded: Addon | undefined;
 
@@ -204,10 +206,13 @@ export function loadAddon(file = ADDON_FILE): Addon {
   return addon;
 }
 
+/** A package brings no sources of ours to build. */
+const REMEDY = existsSync(path.join(ROOT, 'src')) ? 'run npm run build' : 'install acsplit again';
+
 function explainLoadError(error: NodeJS.ErrnoException, file: string): string {
-  if (error.code === 'MODULE_NOT_FOUND') return `the native addon is not built (no ${file}): run npm run build`;
+  if (error.code === 'MODULE_NOT_FOUND') return `the native addon is not there (no ${file}): ${REMEDY}`;
   const firstLine = error.message.split('\n', 1)[0];
-  return `the native addon does not load (${firstLine}): install libnetfilter-queue1 and libmnl0, then run npm run build`;
+  return `the native addon does not load (${firstLine}): install libnetfilter-queue1 and libmnl0, then ${REMEDY}`;
 }
 
 /**

@@ -3,6 +3,7 @@
  * meanwhile, so only what stands out in two looks counts. docs/decisions/fast-path.md
  */
 import { type Family } from '../../packet/address';
+import { type FamilyState } from '../../splitter/memory/family-state';
 import { type Splitter } from '../../splitter/splitter';
 import { Seen } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
@@ -34,62 +35,78 @@ const CARRYING: readonly number[] = [FlowState.Offered, FlowState.Carried];
 /** Between the looks: longer than a batch takes, and the step in which quiet connections are given back. */
 const PAUSE_MS = 300;
 
+/** Entries between two turns of the event loop: some ms. A million at once would hold it for seconds. */
+const ENTRIES_PER_TURN = 4096;
+
+/** @param read called once a family and look */
 export async function checkFlows(look: () => Splitter, read: ReadFlows, pauseMs = PAUSE_MS): Promise<FlowCheck> {
-  const first = lookOnce(look(), read);
+  const first = await lookOnce(look(), read);
   if (first.faults.size === 0) return first.check;
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
-  const { check, faults } = lookOnce(look(), read);
+  const { check, faults } = await lookOnce(look(), read);
   for (const [key, fault] of faults) if (first.faults.get(key) !== fault) check[fault]--;
   return check;
 }
 
 /** One look, and the faults by connection. */
-function lookOnce({ state }: Splitter, read: ReadFlows): { check: FlowCheck; faults: Map<string, Fault> } {
+async function lookOnce(
+  { state }: Splitter,
+  read: ReadFlows,
+): Promise<{ check: FlowCheck; faults: Map<string, Fault> }> {
   const check: FlowCheck = { table: 0, flows: 0, carried: 0, missing: 0, leftOver: 0, differing: 0 };
   const faults = new Map<string, Fault>();
-  for (const of of state.families) {
-    const one = new MirroredTable(-1, of.family === 'ipv4' ? 1 : 4);
-    one.follow(of);
-    const name = (key: Uint8Array) => `${of.family} ${Buffer.from(key).toString('hex')}`;
-    const all = read(of.family);
-    const found = new Set<number>();
-    /** Without a live row. */
-    const unknown = new Map<string, Int32Array>();
-    const compare = (slot: number, key: string, words: Int32Array): void => {
-      found.add(slot);
-      if (!isAlike(of.reportConnections, slot, words)) faults.set(key, 'differing');
-    };
-    for (const [key, words] of entriesOf(all, one.key.length)) {
-      check.flows++;
-      if (CARRYING.includes(words[FlowWord.State])) check.carried++;
-      const slot = one.find(key);
-      if (slot >= 0) compare(slot, name(key), words);
-      else unknown.set(name(key), words);
-    }
-    const { table } = of.reportConnections;
-    for (let slot = 0; slot < table.slotCount; slot++) {
-      if (table.state(slot) === 0) continue;
-      check.table++;
-      if (found.has(slot)) continue;
-      one.setKey(slot);
-      const key = name(one.key);
-      const words = unknown.get(key);
-      // Its life is over, and no sweep has come by.
-      if (words) compare(slot, key, words);
-      else faults.set(key, 'missing');
-      unknown.delete(key);
-    }
-    for (const [key, words] of unknown) if (!isGone(words)) faults.set(key, 'leftOver');
-  }
+  for (const of of state.families) await lookAt(of, read(of.family), check, faults);
   for (const fault of faults.values()) check[fault]++;
   return { check, faults };
 }
 
+/** @param all keys and values of the family's map */
+async function lookAt(of: FamilyState, all: Uint8Array, check: FlowCheck, faults: Map<string, Fault>): Promise<void> {
+  const { table } = of.reportConnections;
+  const one = new MirroredTable(-1, of.family === 'ipv4' ? 1 : 4);
+  one.follow(of);
+  const name = (key: Uint8Array) => `${of.family} ${Buffer.from(key).toString('hex')}`;
+  const isFound = new Uint8Array(table.slotCount);
+  /** Without a live row. */
+  const unknown = new Map<string, Int32Array>();
+  const compare = (slot: number, key: Uint8Array, words: Int32Array): void => {
+    isFound[slot] = 1;
+    if (!isAlike(of.reportConnections, slot, words)) faults.set(name(key), 'differing');
+  };
+  for (const [key, words] of entriesOf(all, one.key.length)) {
+    if (++check.flows % ENTRIES_PER_TURN === 0) await turn();
+    if (CARRYING.includes(words[FlowWord.State])) check.carried++;
+    const slot = one.find(key);
+    if (slot >= 0) compare(slot, key, words);
+    else unknown.set(name(key), words.slice());
+  }
+  for (let slot = 0; slot < table.slotCount; slot++) {
+    if (slot % ENTRIES_PER_TURN === 0) await turn();
+    if (table.state(slot) === 0) continue;
+    check.table++;
+    if (isFound[slot] !== 0) continue;
+    one.setKey(slot);
+    const key = name(one.key);
+    const words = unknown.get(key);
+    // Its life is over, and no sweep has come by.
+    if (words) compare(slot, one.key, words);
+    else faults.set(key, 'missing');
+    unknown.delete(key);
+  }
+  for (const [key, words] of unknown) if (!isGone(words)) faults.set(key, 'leftOver');
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Each entry's key and numbers, the latter in one place of memory that the next entry overwrites. */
 function* entriesOf(all: Uint8Array, keyBytes: number): Generator<[key: Uint8Array, words: Int32Array]> {
-  const valueAt = keyBytes + NUMBERS_AT;
+  const numbers = new Uint8Array(FLOW_BYTES - NUMBERS_AT);
+  const words = new Int32Array(numbers.buffer);
   for (let at = 0; at < all.length; at += keyBytes + FLOW_BYTES) {
-    const words = new Int32Array(all.slice(at + valueAt, at + keyBytes + FLOW_BYTES).buffer);
-    yield [all.slice(at, at + keyBytes), words];
+    numbers.set(all.subarray(at + keyBytes + NUMBERS_AT, at + keyBytes + FLOW_BYTES));
+    yield [all.subarray(at, at + keyBytes), words];
   }
 }
 

@@ -23,7 +23,8 @@ export interface ConfigurationWatchOptions {
   log: EngineLog;
 }
 
-const LOOK_MS = 15_000;
+/** What two looks have seen is logged: within ten seconds, and not while an editor writes. */
+const LOOK_MS = 4000;
 
 export class ConfigurationWatch {
   private isUpgraded = false;

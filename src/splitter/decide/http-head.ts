@@ -6,7 +6,7 @@
  *     bit  7         the head has Transfer-Encoding: chunked
  *     bits 8 to 10   Head of the code, Interim while a 1xx is skipped
  *     bits 11 to 13  segments of data since the server's acknowledgement changed
- *     bit  14        the code is 401
+ *     bit  15        the code is 401
  */
 
 /** What an answer means for its session. */
@@ -72,7 +72,7 @@ const HEAD_SHIFT = 8;
 const HEAD_MASK = 7 << HEAD_SHIFT;
 const SEGMENTS_SHIFT = 11;
 const SEGMENTS_MASK = 7 << SEGMENTS_SHIFT;
-const UNAUTHORIZED = 1 << 14;
+const UNAUTHORIZED = 1 << 15;
 
 const CR = 0x0d;
 const LF = 0x0a;

@@ -1,4 +1,5 @@
 /** fast_path.node in TypeScript, loaded on first use. It alone needs libbpf, so a host without it still runs the engine. */
+import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 
 /** A system error of the addon, in Node's form. */
@@ -67,6 +68,11 @@ export const OBJECT_FILE = path.join(ROOT, 'native', 'fast-path', 'carry.bpf.o')
 export const PROBE_FILE = path.join(ROOT, 'native', 'fast-path', 'probe.bpf.o');
 const ADDON_FILE = path.join(ROOT, 'build', 'Release', 'fast_path.node');
 
+/** A package brings no sources of ours to build. */
+const REMEDY = existsSync(path.join(ROOT, 'src'))
+  ? 'install libbpf-dev, then run npm run build'
+  : 'install libbpf1, then acsplit again';
+
 /** @throws Error, one line, when it was built without libbpf or does not load */
 export function loadFastPathAddon(file = ADDON_FILE): FastPathAddon {
   try {
@@ -75,6 +81,6 @@ export function loadFastPathAddon(file = ADDON_FILE): FastPathAddon {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'MODULE_NOT_FOUND' ? 'built without libbpf' : message.split('\n', 1)[0];
-    throw new Error(`its addon is not there (${why}): install libbpf-dev, then run npm run build`, { cause: error });
+    throw new Error(`its addon is not there (${why}): ${REMEDY}`, { cause: error });
   }
 }

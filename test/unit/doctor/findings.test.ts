@@ -312,6 +312,18 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'see: acsplit status',
   ],
   [
+    'a kernel whose flows are not the report table',
+    'fast-path',
+    {
+      engine: {
+        ...status({ pid: 4711, fastPath: { mode: 'on', carries: true, interfaces: [], reason: null, packets: {} } }),
+        flows: { table: 3, flows: 2, carried: 2, missing: 1, leftOver: 0, differing: 0 },
+      },
+    },
+    "the kernel's flows are not the report table: 1 missing, 0 left over, 0 different, of 3",
+    /^kill 4711 && .*acsplit run$/,
+  ],
+  [
     'an engine whose kernel carries nothing',
     'fast-path',
     {
