@@ -73,8 +73,6 @@ const PROOF: readonly Row[] = [
   ],
   ['a provisional entry has the packets of the ITMS’s session', 'ReportDecisions.unproven', call('isAnswered'), 'true'],
   ['a provisional entry keeps the ITMS from its session', 'ReportServers.serveItms', call('isAnswered'), 'true'],
-  ['a half-open collector challenges the ITMS’s connection', 'ReportServers.serve', call('isOfItmsConnection'), 'false'],
-  ['the SYN that the ITMS has taken is not kept', 'ReportServers.pinAnswered', callStatement('pinAnswered'), ';'],
   ['the checksum of a SYN is not looked at', 'ReportOpening.open', call('isChecksumRight'), 'true'],
   ['the checksum of a RST is not looked at', 'ReportDecisions.abort', call('isChecksumRight'), 'true'],
   ['the checksum of a FIN is not looked at', 'ReportDecisions.close', call('isChecksumRight'), 'true'],

@@ -316,7 +316,10 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'fast-path',
     {
       engine: {
-        ...status({ pid: 4711, fastPath: { mode: 'on', carries: true, interfaces: [], reason: null, packets: {} } }),
+        ...status({
+          pid: 4711,
+          fastPath: { mode: 'on', carries: true, interfaces: [], reason: null, packets: {}, flows: 2 },
+        }),
         flows: { table: 3, flows: 2, carried: 2, missing: 1, leftOver: 0, differing: 0 },
       },
     },
