@@ -13,6 +13,7 @@ const MAX_STEP = 15;
 const HEADER = /^(\d{1,16}) (\d{1,2}) (\d{1,9}) ([\w.-]{1,31}) \{/;
 /** Fields that are times. 0 means never. */
 const TIMES = ['phaseAt', 'armedAt', 'askedAt', 'sessionAt'];
+const MOVED = [...TIMES, 'overAt'];
 
 /** Names of groups and routers. */
 export function isName(text: string): boolean {
@@ -50,7 +51,7 @@ export function decodeRow(key: string, text: string, offsetMs: number): Row | st
 /** A copy whose times are moved. */
 function moved(fields: Fields, byMs: number): Fields {
   const copy = { ...fields };
-  for (const name of TIMES) {
+  for (const name of MOVED) {
     const time = copy[name];
     if (typeof time === 'number' && time > 0) copy[name] = Math.max(1, Math.round(time + byMs));
   }
@@ -84,7 +85,8 @@ function objectionToActivation(fields: Fields): string | undefined {
     return 'its collector is no name';
   }
   if (!isIn(fields.cpePort, 0, 0xffff) || !isIn(fields.port, 0, 0xffff)) return 'its ports are odd';
-  const isTimed = TIMES.every((name) => isIn(fields[name], 0, Number.MAX_SAFE_INTEGER));
+  const isOver = fields.overAt === undefined || isIn(fields.overAt, 0, Number.MAX_SAFE_INTEGER);
+  const isTimed = isOver && TIMES.every((name) => isIn(fields[name], 0, Number.MAX_SAFE_INTEGER));
   return isTimed ? undefined : 'its times are odd';
 }
 

@@ -72,6 +72,8 @@ export interface ActivationFields extends Fields {
   armedAt: number;
   askedAt: number;
   sessionAt: number;
+  /** When the arming was that is over. */
+  overAt?: number;
 }
 
 /** Of the act `pause`. */

@@ -5,8 +5,9 @@
  * A change of our tables may be older than a row of a peer that is on its way to them. Every row handed over has a number,
  * and every change says how many of them the tables had taken over; so which came first is known, not guessed.
  */
+import { isFurther, overAt, withArming } from './arming';
 import { PAUSE_KEY } from './key';
-import { compare, type Fields, Kind, kindOf, type Row, Stage, Step } from './row';
+import { type ActivationFields, compare, type Fields, Kind, kindOf, type Row, Stage, Step } from './row';
 
 /** A change of our tables. */
 export interface LocalChange {
@@ -95,6 +96,8 @@ export class Rows {
     }
     const order = compare(row, known);
     if (isOvertaken(row, known)) this.tallies.overtaken++;
+    const arming = this.mergeArming(row, known, order);
+    if (arming !== undefined) return arming;
     if (order <= 0) return undefined;
     if (this.isConflict(row, known)) {
       this.tallies.conflicts++;
@@ -109,7 +112,8 @@ export class Rows {
    * @param clockMs a clock that all routers share, so that a new connection is newer than a row that is long forgotten
    * @returns the row to publish; undefined: none
    */
-  change(change: LocalChange, clockMs: number): Row | undefined {
+  change(told: LocalChange, clockMs: number): Row | undefined {
+    const change = this.onTopOf(told);
     const known = this.rows.get(change.key);
     if (known === undefined && this.rows.size >= 2 * this.limit) {
       this.tallies.refused++;
@@ -121,7 +125,7 @@ export class Rows {
     // An earlier row, ours or not, is on its way to the tables: it must not be the last one to get there.
     const isAgain = isConcurrent || (known.handed !== undefined && hasNotTaken);
     const next = Math.max(known.generation + 1, Math.floor(clockMs));
-    if (isConcurrent && kindOf(change.key) === (Kind.Activation as string) && isOvertaken(change, known)) {
+    if (isConcurrent && isActivation(change.key) && isOvertaken(change, known)) {
       this.tallies.overtaken++;
       return this.lose(known);
     }
@@ -192,7 +196,7 @@ export class Rows {
     const row: Row = {
       ...{ key, generation, step, refresh, router: this.router, deadlineMs },
       // What a later version has added to this connection's row stays.
-      fields: { ...before, ...fields },
+      fields: { ...before, ...fields, ...(isActivation(key) && overAt(fields, this.rows.get(key)?.fields)) },
     };
     this.rows.set(key, { ...row, handed: this.rows.get(key)?.handed });
     // The peer's row may reach the tables after this change.
@@ -223,6 +227,28 @@ export class Rows {
     return ['owner', 'ownPort', 'tag'].some((name) => row.fields[name] !== known.fields[name]);
   }
 
+  /** A change whose author did not know yet what became of the arming. */
+  private onTopOf(change: LocalChange): LocalChange {
+    const known = this.rows.get(change.key);
+    if (known === undefined || !isActivation(change.key) || hasTaken(known, change.applied)) return change;
+    const isOnItsWay = known.router !== this.router || known.handed !== undefined || this.dirty.has(change.key);
+    if (!isOnItsWay || !isFurther(known.fields, change.fields)) return change;
+    return { ...change, fields: withArming(change.fields, known.fields) };
+  }
+
+  /** One row is newer, the other knows more of the arming. @returns our row of both */
+  private mergeArming(row: Row, known: Entry, order: number): Row | undefined {
+    if (!isActivation(row.key) || known.router !== this.router || row.router === this.router) return undefined;
+    const [newer, older] = order > 0 ? [row, known] : [known, row];
+    if (newer.generation === older.generation || !isFurther(older.fields, newer.fields)) return undefined;
+    const fields = withArming(newer.fields, older.fields);
+    const deadlineMs = Math.max(row.deadlineMs, known.deadlineMs);
+    const both = { ...known, fields, generation: newer.generation + 1, step: stageOf(fields), refresh: 0, deadlineMs };
+    this.rows.set(row.key, { ...both, handed: undefined });
+    this.dirty.add(row.key);
+    return both;
+  }
+
   /** The older connection keeps the port. */
   private reassert(known: Entry, { generation }: Row): Row {
     known.fields = { ...known.fields, born: bornOf(known) };
@@ -241,19 +267,19 @@ function hasTaken({ handed }: Entry, applied: number): boolean {
 }
 
 function isNewTo(change: LocalChange, known: Entry): boolean {
-  if (kindOf(change.key) !== (Kind.Activation as string)) return isOther(change, known);
+  if (!isActivation(change.key)) return isOther(change, known);
   return change.step === (Stage.Asked as number) || known.step !== (Stage.Asked as number);
 }
 
 /** Another connection under the same key. */
 function isOther({ key, fields }: LocalChange, known: Entry): boolean {
-  if (kindOf(key) === (Kind.Activation as string) || key === PAUSE_KEY) return false;
+  if (isActivation(key) || key === PAUSE_KEY) return false;
   return fields.isn !== known.fields.isn || fields.owner !== known.fields.owner;
 }
 
 /** Armed and session-first of the same request, whichever came first. */
 function isOvertaken(one: Pick<Row, 'key' | 'step'> & { generation?: number }, known: Entry): boolean {
-  if (kindOf(one.key) !== (Kind.Activation as string)) return false;
+  if (!isActivation(one.key)) return false;
   if (one.generation !== undefined && one.generation !== known.generation) return false;
   const steps = [one.step, known.step];
   if (one.generation === undefined)
@@ -263,4 +289,16 @@ function isOvertaken(one: Pick<Row, 'key' | 'step'> & { generation?: number }, k
 
 function isChanged(fields: Fields, known: Fields): boolean {
   return Object.keys(fields).some((name) => fields[name] !== known[name] && !name.endsWith('At'));
+}
+
+function isActivation(key: string): boolean {
+  return kindOf(key) === (Kind.Activation as string);
+}
+
+/** Of an activation by its fields. */
+function stageOf(fields: Fields): Stage {
+  const { phase, askedAt, sessionAt } = fields as ActivationFields;
+  if (phase > 0) return [Stage.Armed, Stage.Consumed, Stage.Grace][phase - 1];
+  if (askedAt === 0) return Stage.Finished;
+  return sessionAt > 0 ? Stage.SessionFirst : Stage.Asked;
 }

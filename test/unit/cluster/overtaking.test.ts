@@ -26,6 +26,9 @@ interface Wake {
   /** From the request's data to the 2xx, and to the CPE's SYN. */
   answerMs: number;
   synMs: number;
+  /** From the CPE's SYN to another request, which is refused, and the router that it passes; 0: none. */
+  busyMs: number;
+  busy: 'a' | 'b';
   /** A session of the CPE's own so long before the request's data; 0: none. */
   beforeMs: number;
   isAgain: boolean;
@@ -36,6 +39,8 @@ const wake: fc.Arbitrary<Wake> = fc.record({
   ...{ request: router, session: router, later: router },
   answerMs: fc.integer({ min: 1, max: 300 }),
   synMs: fc.integer({ min: 1, max: 2 * MOST_LAG_MS }),
+  busyMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: MOST_LAG_MS })),
+  busy: router,
   beforeMs: fc.oneof(fc.constant(0), fc.integer({ min: 30, max: 3000 })),
   /** The first request is answered 401. */
   isAgain: fc.boolean(),
@@ -92,7 +97,8 @@ class Play {
   }
 
   /** @returns where the woken session went, and the one after it */
-  wake({ collector, request, session, later, answerMs, synMs, beforeMs, isAgain }: Wake): [string, string] {
+  wake(wake: Wake): [string, string] {
+    const { collector, request, session, later, answerMs, synMs, beforeMs, busyMs, busy, isAgain } = wake;
     const { routers } = this;
     if (beforeMs > 0) expect(this.open(session)).toBe('itms');
     this.wait(beforeMs);
@@ -119,6 +125,12 @@ class Play {
       this.wait(ms - spentMs);
       spentMs = ms;
       take();
+    }
+    // Behind a SYN before the 2xx, nobody could tell which request has armed the CPE.
+    if (busyMs > 0 && synMs > answerMs) {
+      this.wait(busyMs);
+      const second = { port: port + 1000, payload: 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n' };
+      routers.use(busy).rig.ask(collector, second.port).cpe('DATA', second);
     }
     this.wait(APART_MS);
     const after = this.open(later);

@@ -210,6 +210,7 @@ test.each([
   ['ac/10.1.0.1', { ...activation(0), collector: 'c1' }, 'its collector is no name'],
   ['ac/10.1.0.1', { ...activation(1), phase: 4 }, 'its phase is odd'],
   ['ac/10.1.0.1', { ...activation(1), armedAt: 'now' }, 'its times are odd'],
+  ['ac/10.1.0.1', { ...activation(0), overAt: -1 }, 'its times are odd'],
   ['rq/10.1.0.1/7547/40000', { ...connection(1), ownPort: 40000, tag: 1 }, 'remapped is neither true nor false'],
   ['rq/10.1.0.1/7547/40000', { ...connection(1), ownPort: 40001, tag: 1, remapped: false }, 'its ports differ'],
   [PAUSE_KEY, { paused: 1 }, 'paused is neither true nor false'],

@@ -152,7 +152,8 @@ test('what the kernel may have sent to the ITMS diverts no session on the other 
   routers.settle();
   expect(routers.use('a').rig.activation()).toBe('none');
 
-  routers.rig.activate('c1');
+  routers.rig.wait(1000);
+  routers.use('a').rig.activate('c1');
   routers.settle();
   expect(routers.use('b').rig.activation()).toBe('armed c1');
   routers.a.splitter.endActivations(routers.rig.nowMs);
