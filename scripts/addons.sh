@@ -12,7 +12,8 @@ if [ -e "$prefix/include/node/node_api.h" ]; then
 fi
 
 addon=build/Release/acsplit.node
-if [ ! -e "$addon" ] || [ -n "$(find native binding.gyp -newer "$addon" | head -n 1)" ]; then
+# Files alone: a copy of the tree, or a checkout, gives folders the time at which it was made.
+if [ ! -e "$addon" ] || [ -n "$(find native binding.gyp -type f -newer "$addon" | head -n 1)" ]; then
   echo 'set-up: building the addons' >&2
   said="$(node_modules/.bin/node-gyp --silent configure build --jobs max 2>&1)" || {
     printf '%s\n' "$said" >&2

@@ -27,7 +27,7 @@ describe('an engine', () => {
     expect({ code, more }).toEqual({ code: 0, more: '' });
     return stdout.startsWith('{') || stdout.startsWith('[') ? JSON.parse(stdout) : stdout;
   };
-  const status = (): Promise<Status> => json('status', '--json') as Promise<Status>;
+  const status = (): Promise<Status> => network.status();
   const begin = async (): Promise<RunningCommand> => {
     const engine = network.start(['run', '-c', configure()]);
     await engine.event('ready');

@@ -42,8 +42,9 @@ describe('an engine that is starting', () => {
   test('ends on a SIGTERM while its worker does not come up, and so does the worker', async () => {
     const engine = start('worker-hangs');
     const worker = await eventually('a worker', async () => {
-      const { code, stdout } = await network.acsplit(['status', '--json', '-c', network.configure('a.yaml')]);
-      const { ready, workers } = code === 0 ? (JSON.parse(stdout) as Status) : { ready: false, workers: [] };
+      const { ready, workers } = await network
+        .status()
+        .catch((): Pick<Status, 'ready' | 'workers'> => ({ ready: false, workers: [] }));
       expect(ready).toBe(false);
       return workers[0]?.pid || undefined;
     });

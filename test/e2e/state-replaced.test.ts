@@ -57,7 +57,7 @@ describe('tables that are reset', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     return stdout;
   };
-  const status = async (): Promise<Status> => JSON.parse(await output('status', '--json')) as Status;
+  const status = (): Promise<Status> => network.status(directory);
 
   test('another capacity: the room of the old file is the new one’s, and diverting stays paused', async () => {
     await begin();

@@ -216,7 +216,7 @@ export const networkRows = (host: () => DoctorHost): [string, Planted][] => [
       plant: () =>
         host().at('itms', 'iptables-nft -A INPUT -p tcp --syn -m statistic --mode nth --every 2 --packet 0 -j DROP'),
       ...{ level: 'warning', check: 'servers', mend: null },
-      says: /^the ITMS \(10\.2\.0\.2\) took [1-9]\.\d s to accept a connection to port 7547/,
+      says: /^the ITMS \(10\.2\.0\.2\) took [1-9]\d*\.\d s to accept a connection to port 7547/,
       elsewhere: ['itms', 'iptables-nft -F INPUT'],
     },
   ],
@@ -234,7 +234,7 @@ export const networkRows = (host: () => DoctorHost): [string, Planted][] => [
     {
       plant: () => host().serve('itms', 1500),
       ...{ level: 'warning', check: 'servers', mend: null },
-      says: /^the ITMS \(10\.2\.0\.2\) took [1-9]\.\d s to answer on port 7547/,
+      says: /^the ITMS \(10\.2\.0\.2\) took [1-9]\d*\.\d s to answer on port 7547/,
       elsewhere: () => host().serve('itms'),
     },
   ],

@@ -9,6 +9,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { askEngine, controlSocketPath } from '../../../src/engine/control/ask';
+import { type Status } from '../../../src/engine/report/status';
 import { sh } from './netns';
 
 const MAIN = join(__dirname, '..', '..', '..', 'dist', 'cli', 'main.js');
@@ -98,6 +100,11 @@ export class RunHost {
   /** Runs `acsplit WORDS` to its end. */
   acsplit(words: string[], wrapper: string[] = []): Promise<Ended> {
     return this.start(words, wrapper).ended;
+  }
+
+  /** What `acsplit status --json` prints, without the start of a program for each look. */
+  async status(stateDirectory = this.stateDirectory): Promise<Status> {
+    return (await askEngine(controlSocketPath(stateDirectory), { command: 'status' })) as Status;
   }
 
   /** Numbers of the queues that anyone has bound on the host. */
