@@ -28,17 +28,31 @@ export const cluster: Check<EngineAnswer> = {
   },
 };
 
+/** By how a store's error begins: what to do about it. */
+const REMEDIES: readonly [RegExp, string][] = [
+  [/ECONNREFUSED|^ENOENT.*\bconnect|^connect ENOENT/, 'start redis-server there'],
+  [/^no connection|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/, 'look at the link and the firewall between'],
+  [/^no answer within/, 'its machine hangs, or the link is too slow'],
+  [/^(WRONGPASS|NOAUTH)/, "compare user and passwordFile with the store's acsplit.acl"],
+  [/^NOPERM/, 'its acsplit.acl is not the one of this version'],
+  [/^OOM/, 'raise its maxmemory'],
+  [/^READONLY/, 'it is a replica: REPLICAOF NO ONE'],
+  [/certificate|altname|TLS/i, 'compare tls.ca, its certificate and its address'],
+];
+
 function faultsOf({ ready, peers, stores }: ClusterStatus): [Fault['level'], string][] {
   const found: [Fault['level'], string][] = [];
   if (!ready)
     found.push(['warning', 'this router has not read yet what the others know: keepalived must not choose it']);
+  const working = stores.filter(({ state, error }) => state === 'up' && error === null).length;
+  const loss =
+    working > 0 ? `${working} of ${stores.length} still work` : 'none works: a switch resets diverted sessions';
   for (const { address, state, error, advice, offsetMs } of stores) {
     if (state !== 'up' || error !== null) {
-      const level = stores.some((one) => one.state === 'up') ? 'warning' : 'failure';
-      found.push([
-        level,
-        `store ${address}: ${error ?? 'loading'}; while none works, a switch resets diverted sessions`,
-      ]);
+      const what = error ?? 'its rows are being read';
+      const remedy = REMEDIES.find(([pattern]) => pattern.test(what))?.[1];
+      const says = `store ${address}: ${what}${remedy === undefined ? '' : `: ${remedy}`}; ${loss}`;
+      found.push([working > 0 ? 'warning' : 'failure', says]);
       continue;
     }
     if (advice !== null) found.push(['warning', `store ${address}: ${advice}`]);
@@ -50,10 +64,18 @@ function faultsOf({ ready, peers, stores }: ClusterStatus): [Fault['level'], str
       ]);
     }
   }
-  if (!peers.some(({ seenMs }) => seenMs < PEER_MS)) {
-    found.push(['warning', 'no other router is heard: after a switch it knows of no diverted session']);
+  return [...found, ...faultsOfPeers(peers)];
+}
+
+function faultsOfPeers(peers: ClusterStatus['peers']): [Fault['level'], string][] {
+  const silent = peers.filter(({ seenMs }) => seenMs >= PEER_MS);
+  if (silent.length === peers.length) {
+    return [['warning', 'no other router is heard: after a switch it knows of no diverted session']];
   }
-  return found;
+  return silent.map(({ name, seenMs }) => [
+    'warning',
+    `router ${name} has not been heard for ${(seenMs / 1000).toFixed()} s: does its engine run, and reach a store?`,
+  ]);
 }
 
 /** Undefined without a cluster or engine, or from an engine of an earlier version. */

@@ -189,6 +189,11 @@ const ROWS: Record<string, Row> = {
     quiet: ['acsplit_cluster_lag_seconds 0.01x3 9 0.01x15'],
     at: 10,
   },
+  AcsplitClusterRefuses: {
+    fires: ['acsplit_cluster_refused_rows_total 0x10 5x10'],
+    quiet: ['acsplit_cluster_refused_rows_total 5x20'],
+    at: 15,
+  },
   AcsplitPaused: { fires: ['acsplit_paused 1x90'], quiet: ['acsplit_paused 1x50 0 1x40'], at: 70 },
 };
 

@@ -40,7 +40,8 @@ function installed(): string {
   );
 }
 
-const rows: [string, string, Plants, string, RegExp | string][] = [
+type Planted = [string, string, Plants, string, RegExp | string];
+const rows: Planted[] = [
   [
     'an interface without a carrier',
     'interfaces',
@@ -260,7 +261,42 @@ const rows: [string, string, Plants, string, RegExp | string][] = [
     'stores of which none works',
     'cluster',
     { engine: status({ cluster: clusterOf({ stores: [store({ state: 'connecting', error: 'ECONNREFUSED' })] }) }) },
-    'store 192.0.2.1:6379: ECONNREFUSED; while none works, a switch resets diverted sessions',
+    'store 192.0.2.1:6379: ECONNREFUSED: start redis-server there; none works: a switch resets diverted sessions',
+    'see: acsplit status',
+  ],
+  ...(
+    [
+      ['no connection', 'look at the link and the firewall between'],
+      ['no answer within 3000 ms', 'its machine hangs, or the link is too slow'],
+      ['WRONGPASS invalid username-password pair', "compare user and passwordFile with the store's acsplit.acl"],
+      ['NOPERM this user has no permissions', 'its acsplit.acl is not the one of this version'],
+      ['OOM command not allowed', 'raise its maxmemory'],
+      ["READONLY You can't write against a read only replica.", 'it is a replica: REPLICAOF NO ONE'],
+      ['self-signed certificate in certificate chain', 'compare tls.ca, its certificate and its address'],
+    ] as const
+  ).map(([error, remedy]): Planted => [
+    `one of two stores: ${error}`,
+    'cluster',
+    { engine: status({ cluster: clusterOf({ stores: [store(), store({ error })] }) }) },
+    `store 192.0.2.1:6379: ${error}: ${remedy}; 1 of 2 still work`,
+    'see: acsplit status',
+  ]),
+  [
+    'a store that is being read',
+    'cluster',
+    { engine: status({ cluster: clusterOf({ stores: [store(), store({ state: 'loading' })] }) }) },
+    'store 192.0.2.1:6379: its rows are being read; 1 of 2 still work',
+    'see: acsplit status',
+  ],
+  [
+    'one of two other routers that is silent',
+    'cluster',
+    {
+      engine: status({
+        cluster: clusterOf({ peers: [...clusterOf().peers, { ...clusterOf().peers[0]!, name: 'c', seenMs: 61_000 }] }),
+      }),
+    },
+    'router c has not been heard for 61 s: does its engine run, and reach a store?',
     'see: acsplit status',
   ],
   [
