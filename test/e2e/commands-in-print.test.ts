@@ -105,6 +105,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run prove direct': 'takes minutes; `npm test` runs one instance, rules-direct',
   'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
+  'npm run prove joining': 'takes minutes; a third router joins in cluster.test.ts',
   'npm run prove routers': 'takes an hour; `npm test` plays each switch once, routers.test.ts',
   'npm run prove habits': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove request-habits': 'writes a page; `npm test` runs its tests',

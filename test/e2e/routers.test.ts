@@ -4,6 +4,7 @@
  */
 import { SWITCHES } from '../../src/lab/routers/switches';
 import { Routers } from './support/routers';
+import { HARD_TIMES } from './support/routers-stores';
 
 jest.setTimeout(120_000);
 
@@ -17,4 +18,13 @@ test.each(SWITCHES)('%s', async (kind) => {
   const turn = await routers.turn(kind);
   expect(turn).toMatchObject({ twoServers: [], wrongCollector: [], ownBroken: [], divertedBroken: [] });
   expect(turn.probes).toBeGreaterThan(100);
+});
+
+/** Packets wait for no store: every probe of the load comes to its end, and nothing diverted breaks. */
+test(HARD_TIMES.name, async () => {
+  const { during, after } = await routers.suffer(HARD_TIMES);
+  for (const turn of [during, after]) {
+    expect(turn).toMatchObject({ twoServers: [], wrongCollector: [], ownBroken: [], divertedBroken: [] });
+  }
+  expect([during.probesFailed, during.probes > 100]).toEqual([0, true]);
 });

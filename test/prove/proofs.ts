@@ -8,6 +8,7 @@ import { doctor } from './doctor';
 import { habits, requestHabits } from './habits';
 import { history } from './history';
 import { instances } from './instances';
+import { joining } from './joining';
 import { keepalived } from './keepalived';
 import { page } from './page';
 import { routers } from './routers';
@@ -42,6 +43,7 @@ export const PROOFS: readonly Proof[] = [
   instances,
   keepalived,
   routers,
+  joining,
   page,
   doctor,
   servers,

@@ -1,7 +1,7 @@
 /** Each switch between two routers, many times under load; and the same between two plain routers with conntrackd. */
 import { type Switch, SWITCHES } from '../../src/lab/routers/switches';
 import { Routers, type RoutersOptions, type Turn } from '../e2e/support/routers';
-import { STORE_FAULTS } from '../e2e/support/routers-stores';
+import { bothActive, STORE_FAULTS } from '../e2e/support/routers-stores';
 import { RIVAL } from '../e2e/support/routers-rival';
 import { median, table } from '../bench/numbers';
 import type { Proof } from './proof';
@@ -26,6 +26,7 @@ export const routers: Proof = {
     const own = await play('acsplit', { cluster: true }, SWITCHES, say);
     const noEngine = SWITCHES.filter((kind) => kind !== 'engine killed');
     const stores = await sufferStores(say);
+    const parted = await sufferPartition(say);
     const rival = await play('conntrackd', RIVAL, noEngine, say);
     const text = table(
       [
@@ -41,10 +42,13 @@ export const routers: Proof = {
       ],
       [...own, ...rival].map(rowOf),
     );
-    const failures = [...own.flatMap(({ turns }) => turns.flatMap(failuresOf)), ...stores.failures];
+    const failures = [...own.flatMap(({ turns }) => turns.flatMap(failuresOf)), ...stores.failures, ...parted.failures];
     const faults = STORE_FAULTS.map(({ name }) => name).join('; ');
     const waited = `No new connection passed for ${stores.longestMs} ms at the most.`;
-    return { failures, text: `${text}\n\nStores, each fault once under load: ${faults}. Nothing broke. ${waited}` };
+    return {
+      failures,
+      text: `${text}\n\nStores, each fault once under load: ${faults}. Nothing broke. ${waited}\n\n${parted.text}`,
+    };
   },
 };
 
@@ -96,6 +100,44 @@ async function sufferStores(say: (line: string) => void): Promise<{ failures: st
     await stage.close();
   }
   return { failures, longestMs };
+}
+
+/** A CPE was woken through one router, its session went to the ITMS through the other: the next one is diverted. */
+const isLate = (line: string) => line.startsWith('own session of ');
+
+/** Both routers active: what that costs is said, what must never happen fails. */
+async function sufferPartition(say: (line: string) => void): Promise<{ failures: string[]; text: string }> {
+  const stage = await Routers.open({ cluster: true });
+  const failures: string[] = [];
+  const rows: string[][] = [];
+  try {
+    for (const fault of [bothActive(false), bothActive(true)]) {
+      const { during, after } = await stage.suffer(fault);
+      say(`${fault.name}: ${JSON.stringify({ during, after })}`);
+      const turns: Turn[] = [{ kind: 'planned', ...during }, after];
+      const late = turns.flatMap(({ wrongCollector }) => wrongCollector.filter(isLate));
+      for (const turn of turns) {
+        const wrongCollector = turn.wrongCollector.filter((line) => !isLate(line));
+        failures.push(...failuresOf({ ...turn, wrongCollector }).map((what) => `${fault.name}: ${what}`));
+      }
+      const broken = turns.flatMap(({ divertedBroken }) => divertedBroken);
+      rows.push([
+        fault.name,
+        `${broken.length} of ${during.diverted}`,
+        `${during.wokenAtItms} of ${during.woken}`,
+        `${late.length}`,
+      ]);
+    }
+  } finally {
+    await stage.close();
+  }
+  const head = [
+    'for 4 s',
+    'diverted broken',
+    'woken CPEs at the ITMS',
+    'whose next session went to the collector instead',
+  ];
+  return { failures, text: table(head, rows) };
 }
 
 function failuresOf(turn: Turn): string[] {

@@ -24,7 +24,7 @@ const ALONE_MS = 10_000;
 /** One store alone is enough after that. */
 const STORE_MS = 3000;
 /** A router is ready after that, however slow or odd its stores are. */
-const JOIN_MS = 60_000;
+const JOIN_MS = 120_000;
 /** How long an act waits for the other routers. */
 const CONFIRM_MS = 1500;
 const PAUSE_LIFE_MS = 365 * 86_400_000;

@@ -142,4 +142,46 @@ export const STORE_FAULTS: readonly StoreFault[] = [
       return { seconds: SOON_SECONDS, undo };
     },
   },
+  {
+    name: 'one read-only: a replica without its master',
+    begin: async (routers) => {
+      const last = routers.at(-1)!;
+      await restart(last, '--replicaof', '10.9.0.99', '6379');
+      return { seconds: SOON_SECONDS, undo: () => restart(last) };
+    },
+  },
+  {
+    name: 'the link between the routers dead: each has its own store only',
+    begin: async ([router]) => {
+      await router!.world.cable(router!.name, [3], 'down');
+      return { seconds: GONE_SECONDS, undo: () => router!.world.cable(router!.name, [3], 'up') };
+    },
+  },
 ];
+
+/** All at once, for `npm test`. */
+export const HARD_TIMES: StoreFault = {
+  name: 'both stores hang, the link between the routers is dead, and the stores return empty',
+  begin: async (routers) => {
+    for (const router of routers) router.signal('store', 'SIGSTOP');
+    await routers[0]!.world.cable(routers[0]!.name, [3], 'down');
+    const undo = async () => {
+      await Promise.all(routers.map((router) => restart(router)));
+      await routers[0]!.world.cable(routers[0]!.name, [3], 'up');
+    };
+    return { seconds: SOON_SECONDS, undo };
+  },
+};
+
+/** VRRP does not pass, so both routers have the addresses, and CPEs pass either. @param alsoStores nor do the stores */
+export function bothActive(alsoStores: boolean): StoreFault {
+  return {
+    name: `both routers active: no VRRP between them${alsoStores ? ', and no store' : ''}`,
+    begin: async ([router]) => {
+      const rules = (chain: string, way: string) =>
+        `chain ${chain} { type filter hook ${chain} priority raw; meta l4proto vrrp ${way} "eth*" drop;${alsoStores ? ` ${way} "eth3" drop;` : ''} }`;
+      await router!.shell(`nft 'table inet parted { ${rules('input', 'iifname')}; ${rules('output', 'oifname')}; }'`);
+      return { seconds: SOON_SECONDS, undo: async () => void (await router!.shell('nft delete table inet parted')) };
+    },
+  };
+}

@@ -194,6 +194,7 @@ export class Routers {
     await pause(seconds * 1000);
     const during = this.judge('planned', await this.reports());
     await undo();
+    await untilMaster(this.routers);
     await this.untilJoined();
     return { during, after: await this.turn('planned') };
   }

@@ -177,6 +177,9 @@ test('a wrong password, a server that is none, and no server at all: one line ea
   await holds(() => expect(b.report.stores[0]!.error).toBe('the server is neither Valkey nor Redis'));
   await odd.end();
   await holds(() => expect(b.report.stores[0]!.error).toMatch(/ECONNREFUSED/));
+  expect(b.report.ready).toBe(false);
+  // After ten seconds without any store it goes on alone.
+  await ready(b);
 });
 
 test('a pause is one of all routers, and says who has confirmed', async () => {
