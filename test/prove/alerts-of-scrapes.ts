@@ -24,7 +24,7 @@ export interface Fired {
 }
 
 const HEALTHY_MINUTES = 30;
-const LOOKED_AT = [1, 2, 5, 10, 15, 30, 60];
+const LOOKED_AT = [1, 2, 5, 10, 15, 30, 60, 90, 150];
 const OF = 'job="acsplit",instance="r1:9547"';
 /** What CPEs' calls add to the counter of their packets in a minute. */
 const CALLS = 1200;

@@ -29,6 +29,9 @@ export const doctor: Proof = {
 const GROUPS = /^(one fault, one finding, one command|faults that take more than a line to plant) /;
 /** The CPEs' second half is armed by hand. */
 const OF_THE_ONLOOKER = 'operator activate';
+/** Nobody checks the rules in this world, and a server that goes down is degraded first, as a rule. */
+const OF_THE_WORLD = 'AcsplitRulesUnchecked';
+const FIRST = /^(server.)degraded$/;
 
 /** What one channel says of a fault, in words, and the seconds or minutes after which. */
 interface Said {
@@ -48,7 +51,7 @@ export function textOf(rows: readonly FaultRow[]): string {
     const said = saidOf(row);
     const key = said.map(({ words }) => words).join(' | ');
     const group = groups.get(key) ?? { faults: [], said: [] };
-    group.faults.push(nameOf(row));
+    if (!group.faults.includes(nameOf(row))) group.faults.push(nameOf(row));
     group.said.push(said);
     groups.set(key, group);
   }
@@ -82,7 +85,7 @@ function nameOf({ fault }: FaultRow): string {
 function saidOf(row: FaultRow): Said[] {
   const { seen, log, history } = row;
   const [before, after] = seen.metrics;
-  const alerts = whichFire({ before, after, seconds: seen.seconds });
+  const alerts = whichFire({ before, after, seconds: seen.seconds }).filter(({ alert }) => alert !== OF_THE_WORLD);
   const status = seen.last.map((what): Told => ({ what, ms: seen.told[what] ?? NaN }));
   return [
     { words: `\`${row.check}\``, after: [row.ms / 1000] },
@@ -101,6 +104,8 @@ function saidOf(row: FaultRow): Said[] {
 function firstOf(told: readonly Told[]): Said {
   const first = new Map<string, number>();
   for (const { what, ms } of told) if (what !== OF_THE_ONLOOKER && !first.has(what)) first.set(what, ms / 1000);
+  for (const what of [...first.keys()])
+    if (first.has(what.replace(FIRST, '$1down'))) first.delete(FIRST.test(what) ? what : '');
   const sorted = [...first].sort(([a], [b]) => a.localeCompare(b));
   return { words: sorted.map(([what]) => what).join(', '), after: sorted.map(([, seconds]) => seconds) };
 }
