@@ -262,12 +262,13 @@ class Cpes:
         return longest if began is None else max(longest, probes[-1]['at'] - began)
 
     async def calm(self, seconds):
-        """Until every kept connection has had an answer since now, or is broken, and new ones pass. Whether that was in time."""
+        """Until every kept connection has had an answer since now, or is broken, new ones pass, and those begun before are over."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             last = [self.answered.get(cpe, 0) for cpe in self.kept] + list(self.passed.values())
             # An answer that comes now may belong to a line of before.
-            if min(last) > began + LINE_SECONDS:
+            is_past = not any(one['at'] < began and not (one['server'] or 'error' in one) for one in self.probes)
+            if is_past and min(last) > began + LINE_SECONDS:
                 return True
             await asyncio.sleep(LINE_SECONDS)
         return False
