@@ -73,7 +73,7 @@ enum control {
   /* Lives of a flow that is offered, and of one that is carried, in ms; 0: they do not end here. */
   CONTROL_OFFERED_MS,
   CONTROL_CARRIED_MS,
-  /* Counts the connections that were added to `foreign`: the program's own. */
+  /* Changes with each connection added to `foreign`, and each CPE that somebody begins to trace: ways.h */
   CONTROL_FOREIGN_EPOCH,
   CONTROLS,
 };

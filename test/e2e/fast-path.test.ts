@@ -254,6 +254,8 @@ it('leaves a frame with a VLAN tag alone', async () => {
 
 it('sends a traced CPE’s packets to the engine while it is traced', async () => {
   const connection = await stage.connect(CPE);
+  // What the program has just found out about such packets is void.
+  await talk(connection);
   await stage.control('packets', { cpe: CPE });
   const before = (await stage.status()).packets.byReason['report-to-itms'] ?? 0;
   await talk(connection);

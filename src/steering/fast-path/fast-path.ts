@@ -54,6 +54,8 @@ const SLOT_MAPS: Readonly<Record<MapName, { keyBytes: number; valueBytes: number
 };
 /** A mirror must never be full before the table is: see the room beyond capacity in ttl-table.ts. */
 const SPARE_FLOWS = 64;
+/** Beyond what the program itself may add meanwhile. */
+const EPOCH_STEP = 1 << 16;
 
 /** What the engine asks of it: src/engine/shared/fast-path.ts. */
 export class FastPath {
@@ -147,6 +149,16 @@ export class FastPath {
     const until = BigInt(Math.round((nowMs + forMs) * 1e6));
     const fd = this.loaded.maps[familyOf(cpe) === 'ipv4' ? 'watched4' : 'watched6'];
     this.addonOf().updateMap(fd, addressBytes(cpe), new Uint8Array(BigUint64Array.of(until).buffer));
+    this.doubtKept(this.loaded);
+  }
+
+  /** What the program has kept of packets is void, such as that nobody watches the CPE. It adds 1 to the same cell. */
+  private doubtKept(loaded: LoadedProgram): void {
+    const addon = this.addonOf();
+    const epoch = new Uint32Array(1);
+    addon.readMap(loaded.maps.control, word(Control.ForeignEpoch), new Uint8Array(epoch.buffer));
+    epoch[0] += EPOCH_STEP;
+    addon.updateMap(loaded.maps.control, word(Control.ForeignEpoch), new Uint8Array(epoch.buffer));
   }
 
   /** The engine is alive until `untilMs`, CLOCK_BOOTTIME, unless it says so again; 0: for ever. */
