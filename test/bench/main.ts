@@ -27,7 +27,7 @@ import { type Target } from './rounds';
 const words = process.argv.slice(2);
 const isQuick = words.includes('quick');
 const only = words.find((word) => word === 'carried' || word === 'cluster');
-const ROUNDS = isQuick ? 1 : 5;
+const ROUNDS = isQuick ? 1 : Number(process.env.BENCH_ROUNDS ?? 5);
 /** Of acsplit and C, bulk, small packets and latency. */
 const CLOSE_ROUNDS = isQuick ? 1 : 15;
 const MEASURE_MS = isQuick ? 700 : 1500;
