@@ -231,8 +231,6 @@ describe('commands work as printed', () => {
 
   beforeAll(async () => {
     host = await DoctorHost.create({ ipv6: true });
-    host.edit('activation: off', 'activation: auto');
-    host.shell(`kill -HUP $(acsplit status --json -c ${host.router.configuration} | jq .pid)`);
     await host.untilHealthy();
     for (const name of ['day.pcap', 'cpe.pcap', 'itms.pcap', 'col.pcap', 'capture.pcap', 'cpe.pcapng']) {
       copyFileSync(`${CAPTURE}.pcap`, join(host.router.world.directory, name));
