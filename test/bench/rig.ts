@@ -110,7 +110,10 @@ export class Rig {
     const cpuBefore = pid === undefined ? 0 : cpuSeconds(pid);
     const pinned = mode === 'flood' ? ['taskset', '-c', CORES.sender] : [];
     const machineBefore = machineSeconds();
-    const said = await this.world.run('cpe', [...pinned, this.program('load'), ...words, collectors]);
+    const complaints = this.path('complaints');
+    const kept = ['sh', '-c', `exec "$@" 2>${complaints}`, 'sh'];
+    const said = await this.world.run('cpe', [...kept, ...pinned, this.program('load'), ...words, collectors]);
+    process.stderr.write(readFileSync(complaints, 'utf8'));
     const measured = { ...(JSON.parse(said) as Measured), cpuSeconds: 0, machineSeconds: 0 };
     measured.all ??= measured.done;
     measured.machineSeconds = machineSeconds() - machineBefore;
