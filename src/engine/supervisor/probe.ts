@@ -21,6 +21,9 @@ export class Probe {
   /** By address: `answers`, an error's code, or `timeout`. */
   readonly results = new Map<string, string>();
   private timer: NodeJS.Timeout | undefined;
+  private begun = 0;
+  /** Number of the probe that a result is of, by address. */
+  private readonly latest = new Map<string, number>();
 
   constructor(private readonly options: ProbeOptions) {
     this.begin();
@@ -30,6 +33,7 @@ export class Probe {
   begin(): void {
     this.stop();
     this.results.clear();
+    for (const { address } of this.options.targets()) this.latest.set(address, this.begun);
     const interval = this.options.interval();
     if (interval === undefined) return;
     this.timer = setInterval(() => this.probeAll(), interval * 1000);
@@ -47,9 +51,13 @@ export class Probe {
 
   private probe(target: ProbeTarget): void {
     const { address, port } = target;
+    const number = ++this.begun;
     const socket = connect({ host: address, port, timeout: TIMEOUT_MS });
     const end = (result: string) => {
       socket.destroy();
+      // One that waits in vain may end after a later one that was answered.
+      if (number <= (this.latest.get(address) ?? 0)) return;
+      this.latest.set(address, number);
       this.results.set(address, result);
       if (result === 'answers') this.options.onAnswer(target);
     };

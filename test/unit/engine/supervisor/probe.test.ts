@@ -1,5 +1,6 @@
 /** Probes: a connection to every server, on real sockets; and what is told of a server that is down and answers. */
-import { createServer, type Server } from 'node:net';
+import { EventEmitter } from 'node:events';
+import net, { createServer, type Server } from 'node:net';
 import { parseAddress } from '../../../../src/packet/address';
 import { Probe, type ProbeTarget } from '../../../../src/engine/supervisor/probe';
 import { Servers } from '../../../../src/engine/supervisor/servers';
@@ -40,6 +41,33 @@ test('without an interval there are none; a reload that has one begins', async (
   interval = undefined;
   probe.begin();
   expect(probe.results.size).toBe(0);
+});
+
+test('a probe that waits in vain does not undo what a later one has found', () => {
+  jest.useFakeTimers();
+  const sockets: EventEmitter[] = [];
+  const connect = jest.spyOn(net, 'connect').mockImplementation((() => {
+    sockets.push(Object.assign(new EventEmitter(), { destroy: () => undefined, unref: () => undefined }));
+    return sockets.at(-1);
+  }) as never);
+  const answered: ProbeTarget[] = [];
+  const targets = () => [{ server: 'c1', address: '127.0.0.1', port }];
+  const probe = new Probe({ targets, interval: () => 1, onAnswer: (target) => answered.push(target) });
+  jest.advanceTimersByTime(1000);
+  const [first, second] = sockets;
+  second!.emit('connect');
+  first!.emit('timeout');
+  expect([...probe.results]).toEqual([['127.0.0.1', 'answers']]);
+  expect(answered).toHaveLength(1);
+  probe.begin();
+  jest.advanceTimersByTime(1000);
+  const [, , third, fourth] = sockets;
+  probe.begin();
+  for (const socket of [third!, fourth!]) socket.emit('timeout');
+  expect(probe.results.size).toBe(0);
+  probe.stop();
+  connect.mockRestore();
+  jest.useRealTimers();
 });
 
 test('the worker hears only of a server that is down', async () => {
