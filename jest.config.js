@@ -6,6 +6,7 @@ process.env.SHLVL = String(Math.max(1, Number(process.env.SHLVL) || 0));
 
 const common = {
   testEnvironment: 'node',
+  modulePathIgnorePatterns: ['<rootDir>/build/deb/'],
   transform: { '^.+\\.ts$': '<rootDir>/scripts/typescript.js' },
 };
 

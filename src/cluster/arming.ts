@@ -1,7 +1,7 @@
 /**
- * A row of an activation has two parts: what has become of an arming, and who asks the CPE at present. A request that one
- * router sees begins a new generation and would undo what another has said of the arming meanwhile. So whichever row
- * wins, an arming that is used stays used, and one that is over stays over.
+ * An activation's row holds two things: the state of the arming, and the request that is pending. A request that one router
+ * sees starts a new generation, which would overwrite what another router has recorded about the arming in the meantime. So
+ * a used arming stays used and an ended one stays ended, whichever row wins.
  */
 import { type ActivationFields, type Fields } from './row';
 

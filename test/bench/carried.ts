@@ -106,7 +106,7 @@ export class CarriedBench {
     const columns = CARRYING_PEERS.map(({ name }) => name);
     const rows = NAMES.map((name) => [ROWS[name].name, ...columns.map((peer) => figure(this.middle(peer, name)))]);
     const lines = [table(['', ...columns], rows)];
-    if (this.wrong > 0) lines.push(`\n${this.wrong} of acsplit's sessions were broken off or at the wrong server.`);
+    if (this.wrong > 0) lines.push(`\nOf acsplit's sessions, ${this.wrong} broke off or reached the wrong server.`);
     return [...lines, ...this.measured.failures.map((failure) => `\nNot measured in a round: ${failure}.`)].join('\n');
   }
 }

@@ -161,6 +161,7 @@ const NOT_TYPED: Record<string, string> = {
   'acsplit trace --cpe': 'a synopsis',
   'npm run bench': 'takes minutes on an idle machine, and checks nothing',
   'npm run bench -- carried': 'a section of it',
+  'npm run bench -- cluster': 'a section of it',
   'npm run soak': 'takes half an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',

@@ -37,6 +37,7 @@ export function statusOf(more: Partial<Status> = {}): Status {
       ...{ number, side, received: 1000, waiting: 0, queueDropped: 0, userDropped: 0, lost: 0 },
     })),
     losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
+    ...QUIET,
     fastPath: {
       mode: 'auto',
       carries: true,
@@ -47,7 +48,6 @@ export function statusOf(more: Partial<Status> = {}): Status {
     },
     history: { state: 'off' },
     cluster: { state: 'off' },
-    ...QUIET,
     servers: {
       itms: serverStatus({ opened: 900, answered: 900, answerMs: 2 }),
       c1: serverStatus({ opened: 90, answered: 88, unanswered: 2, answerMs: 4 }),

@@ -69,14 +69,6 @@ function engine(): Answers<CommandName> {
       ...{ eventCounts: splitter.state.events.counts, queues: KERNEL },
       loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
       ...QUIET,
-      fastPath: {
-        mode: 'off',
-        carries: false,
-        interfaces: [],
-        reason: 'off in the configuration',
-        flows: 0,
-        packets: {},
-      },
       servers: { itms: serverStatus({ opened: 8, answered: 8, answerMs: 2, answerSumMs: 14 }) },
     });
   const hour = new LastHour();

@@ -14,8 +14,9 @@ import { type ServerWatch, type WatchedServer } from './server-watch';
 import { MEMORY_MS, TroubledCpes } from './troubled-cpes';
 import { Window } from './window';
 
-/** How far back failures count, and how far those that make a busy server degraded before they are a fifth of all that time's. */
+/** How far back failures count. */
 export const WINDOW_MS = 30_000;
+/** Failures this recent are judged by themselves too, so that many good connections before them hide nothing. */
 const LATEST_MS = 10_000;
 export const TRIAL_MS = 10_000;
 /** An answer after this long is slow: by then a CPE has repeated its SYN. */
@@ -243,7 +244,6 @@ export class Health implements ServerWatch {
     const share = state === ServerState.Degraded ? STAYS_DEGRADED_SHARE : DEGRADED_SHARE;
     const cut = this.cpesSinceAnswer(row);
     const isPartly = troubled.countSince(row, (tick - WINDOW_MS) | 0) >= PARTLY_CPES && inTrouble >= share * attempts;
-    // Many good connections of the time before would hide a fault of now.
     const isPartlyNow =
       troubled.countSince(row, (tick - LATEST_MS) | 0) >= PARTLY_CPES && window.latestShare(row) >= DEGRADED_SHARE;
     if (isPartly || isPartlyNow) {

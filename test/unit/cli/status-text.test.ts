@@ -25,7 +25,6 @@ const STATUS: Status = {
     { number: 1, side: 'itms', received: 4, waiting: null, queueDropped: null, userDropped: null, lost: 0 },
   ],
   losses: { queueDropped: 0, userDropped: 0, verdictsLate: 0, unparsed: 0, givenUp: 0 },
-  fastPath: { mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration', flows: 0, packets: {} },
   ...QUIET,
   history: { state: 'off' },
   cluster: { state: 'off' },

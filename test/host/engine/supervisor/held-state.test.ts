@@ -90,14 +90,6 @@ describe('between two workers: the earlier packet count is not lost', () => {
         ...{ firstQueue: 40, queues: counters(lastPacketId, waiting) },
         loop: { verdictsLate: 0, unparsed: 0, givenUp: 0 },
         ...QUIET,
-        fastPath: {
-          mode: 'off',
-          carries: false,
-          interfaces: [],
-          reason: 'off in the configuration',
-          flows: 0,
-          packets: {},
-        },
         servers: {},
       }).queues[1]!.lost;
     state.look.counters.byQueue[1] = 1500;

@@ -39,14 +39,6 @@ function parts(given: {
     queues,
     loop: { verdictsLate: 2, unparsed: 1, givenUp: 3 },
     ...QUIET,
-    fastPath: {
-      mode: 'off',
-      carries: false,
-      interfaces: [],
-      reason: 'off in the configuration',
-      flows: 0,
-      packets: {},
-    },
     servers: { itms: serverStatus() },
   };
 }
