@@ -1,5 +1,5 @@
 /** What Prometheus and the page get from a running engine. */
-import { METRIC_NAMES } from '../../src/engine/report/metrics';
+import { METRIC_NAMES } from '../../src/engine/report/metric-list';
 import { hangUp } from './support/tcp-end';
 import { TcpStage } from './support/tcp-stage';
 

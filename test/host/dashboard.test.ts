@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import * as v from 'valibot';
 import { stringify } from 'yaml';
-import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metrics';
+import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metric-list';
 import { PROMTOOL } from '../support/promtool';
 
 const number = v.pipe(v.number(), v.integer(), v.minValue(0));

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { described, type Described } from '../../src/configuration/described';
 import { configurationSchema } from '../../src/configuration/schema';
 import { Verdict } from '../../src/packet/batch';
-import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metrics';
+import { labelsOf, METRIC_NAMES } from '../../src/engine/report/metric-list';
 import { SIDES } from '../../src/packet/batch';
 import { REASONS } from '../../src/splitter/reasons';
 import { ALERT_RULES, type AlertRule } from '../support/alert-rules';
