@@ -25,7 +25,9 @@ export interface SwitchOptions {
   onRefresh?: (forMs: number) => void;
   /** Called when the sets have become empty while we watch. */
   onBegin: () => void;
-  /** Called when the sets were empty for a while: for how long, and which process caused it. */
+  /** Called when the sets were empty for a while, before they are refreshed: no new packet has reached the queues yet. */
+  onReturn?: () => void;
+  /** Called after that refresh: for how long they were empty, and which process caused it. */
   onFall: (fallenMs: number, cause: 'worker' | 'supervisor') => void;
   log: EngineLog;
 }
@@ -105,9 +107,13 @@ export class DeadMansSwitch {
     this.noteStall(nowMs);
     const sets = this.options.sets();
     if (nowMs - this.options.lastFlowMs(nowMs) > PATIENCE_MS) return this.tellBegin(nowMs, sets);
+    const seconds = sets.length > 0 ? sets[0].seconds : 0;
+    const fallenMs = sets.length > 0 ? Math.round(nowMs - this.filledMs - seconds * 1000) : 0;
+    if (sets.length > 0) this.filledMs = nowMs;
+    if (fallenMs > 0) this.options.onReturn?.();
     for (const set of sets) this.refresh(set);
-    this.options.onRefresh?.(sets.length > 0 ? sets[0].seconds * 1000 : 0);
-    if (sets.length > 0) this.tellFall(nowMs, sets[0].seconds);
+    this.options.onRefresh?.(seconds * 1000);
+    if (fallenMs > 0) this.tellFall(fallenMs);
     this.stalledMs = 0;
   }
 
@@ -134,11 +140,7 @@ export class DeadMansSwitch {
     this.options.onBegin();
   }
 
-  /** If the sets were empty for a while between two refreshes. */
-  private tellFall(nowMs: number, seconds: number): void {
-    const fallenMs = Math.round(nowMs - this.filledMs - seconds * 1000);
-    this.filledMs = nowMs;
-    if (fallenMs <= 0) return;
+  private tellFall(fallenMs: number): void {
     this.isFallen = false;
     this.options.onFall(fallenMs, this.stalledMs >= fallenMs ? 'supervisor' : 'worker');
   }

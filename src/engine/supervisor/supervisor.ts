@@ -345,10 +345,8 @@ class Supervisor implements Engine, Parts {
       lastFlowMs: (nowMs) => liveness.lastFlowMs(nowMs),
       onRefresh: (forMs) => this.carrier.beat(forMs === 0 ? 0 : boottimeMs() + forMs),
       onBegin: () => this.fallback?.began(),
-      onFall: (fallenMs, cause) => {
-        this.fallback?.ended(fallenMs, cause);
-        this.keeper?.tellTakeover();
-      },
+      onReturn: () => this.keeper?.tellTakeover(),
+      onFall: (fallenMs, cause) => this.fallback?.ended(fallenMs, cause),
       log: this.log,
     });
   }

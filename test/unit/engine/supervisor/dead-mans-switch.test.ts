@@ -31,6 +31,7 @@ function make(given: {
   const said: object[] = [];
   const begun: number[] = [];
   const falls: { fallenMs: number; cause: string }[] = [];
+  const order: string[] = [];
   const from = performance.now();
   const nowMs = () => performance.now() - from;
   const log = { error: (fields: object) => said.push(fields), warn: (fields: object) => said.push(fields) } as never;
@@ -38,19 +39,24 @@ function make(given: {
     {
       ...{ sets: () => given.sets ?? SETS, lastFlowMs: lastFlow(given), log },
       onBegin: () => begun.push(nowMs()),
-      onFall: (fallenMs, cause) => falls.push({ fallenMs, cause }),
+      onReturn: () => order.push('return'),
+      onFall: (fallenMs, cause) => {
+        order.push('fall');
+        falls.push({ fallenMs, cause });
+      },
     },
     {
       fill: ({ name }) => {
         if (given.code !== undefined) throw Object.assign(new Error(given.code), { code: given.code });
         filled.push({ atMs: nowMs(), name });
+        order.push(name);
       },
       nowMs: () => nowMs() + (given.stoppedMs ?? 0),
       close: () => (closed = true),
     },
   );
   const lastMs = () => filled.at(-1)?.atMs ?? -1;
-  return { dead, filled, said, begun, falls, lastMs, isClosed: () => closed };
+  return { dead, filled, said, begun, falls, order, lastMs, isClosed: () => closed };
 }
 
 beforeEach(() => void jest.useFakeTimers());
@@ -128,6 +134,16 @@ test('a supervisor that was stopped says so, and that the fall was its own', () 
   dead.stop();
   expect(said.slice(1)).toEqual([{ event: 'supervisor-stalled', stalledMs: 10_500 }]);
   expect([begun, falls]).toEqual([[], [{ fallenMs: 7500, cause: 'supervisor' }]]);
+});
+
+test('the worker hears of a takeover before the sets are full: later, it would end what was armed since', () => {
+  const given: { isAlive: boolean; stoppedMs?: number } = { isAlive: true };
+  const { dead, order } = make(given);
+  order.length = 0;
+  given.stoppedMs = 10_000;
+  jest.advanceTimersByTime(500);
+  dead.stop();
+  expect(order).toEqual(['return', 'four', 'six', 'fall']);
 });
 
 test('a worker that dies before each look, and has given verdicts each time, is alive', () => {
