@@ -1,21 +1,24 @@
 /**
  * `npm run soak`, by hand, as root: 30 minutes of bulk transfers and connection churn, diverted and not, on real
- * NFQUEUE; `npm run soak -- --minutes N` for another duration. Memory and descriptors of supervisor and worker must
- * stay flat, every session must reach its server, every byte must arrive as sent, and the tables must be empty soon
- * after. Prints the result, and exits 1 on failure.
+ * NFQUEUE; `-- --minutes N` for another duration, `--fast-path` with the kernel carrying, `--rest N` for N seconds without
+ * load after each round. Memory and descriptors of supervisor and worker must stay flat, every session must reach its
+ * server, every byte must arrive as sent, and the tables must be empty soon after. With the fast path, the maps must agree
+ * with the report table after each round, and at the end. Prints the result, and exits 1 on failure.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCast, type Cast } from '../../src/lab/cast';
 import { Engine } from '../../src/lab/engine';
 import { World } from '../../src/lab/world';
+import { parseArgs } from 'node:util';
 import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
+import { type FlowCheck } from '../../src/engine';
 import type { Status } from '../../src/engine/report/status';
 import { Load, LOAD_CPES, type Outcome } from '../e2e/support/load';
 import { type Judgement, judge, mib, type Sample } from './judge';
 
 const PROGRAMS = join(__dirname, '..', '..', 'dist', 'lab');
-const USAGE = 'usage: npm run soak [-- --minutes N]';
+const USAGE = 'usage: npm run soak [-- --minutes N --fast-path --rest SECONDS]';
 /** A load is ended, compared and started again every round, so that the director's memory stays bounded. */
 const ROUND_MS = 15_000;
 /** A run this short uses short lives, and its memory proves nothing: it is still growing to its normal size. */
@@ -30,41 +33,76 @@ const EMPTY_AFTER_MS = 120_000;
 
 type Process = 'supervisor' | 'worker';
 
+interface Options {
+  minutes: number;
+  /** After each round. */
+  restSeconds: number;
+  hasFastPath: boolean;
+}
+
 class Soak {
   private readonly samples: Record<Process, Sample[]> = { supervisor: [], worker: [] };
-  private readonly sum = { sessions: 0, transfers: 0 };
+  private readonly sum = { sessions: 0, transfers: 0, checks: 0, carriedFlows: 0 };
   private readonly complaints: string[] = [];
   private lastSaidMs = performance.now();
 
   constructor(
     private readonly world: World,
     private readonly cast: Cast,
-    private readonly minutes: number,
+    private readonly options: Options,
   ) {}
 
   async run(): Promise<boolean> {
     const before = await this.status();
+    const { minutes, restSeconds } = this.options;
     const pids = { supervisor: before.pid, worker: before.workers[0]!.pid };
-    const sampler = setInterval(() => this.sample(pids), isShort(this.minutes) ? SHORT_SAMPLE_MS : SAMPLE_MS);
-    for (
-      const end = performance.now() + this.minutes * 60_000;
-      performance.now() < end && this.complaints.length === 0;
-    ) {
+    const sampler = setInterval(() => this.sample(pids), isShort(minutes) ? SHORT_SAMPLE_MS : SAMPLE_MS);
+    for (const end = performance.now() + minutes * 60_000; performance.now() < end && this.complaints.length === 0;) {
       const load = new Load(this.cast);
       await pause(Math.min(ROUND_MS, Math.max(end - performance.now(), 1000)));
+      this.complaints.push(...(await this.flowFaults('under load')));
       this.take(await load.end());
+      this.complaints.push(...(await this.flowFaults('after a round')));
+      await pause(restSeconds * 1000);
     }
     clearInterval(sampler);
-    const bound = isShort(this.minutes) ? Number.POSITIVE_INFINITY : undefined;
+    const bound = isShort(minutes) ? Number.POSITIVE_INFINITY : undefined;
     const judgements = (['supervisor', 'worker'] as const).map((name) => judge(name, this.samples[name], bound));
     judgements.push(await this.emptied(), this.undisturbed(pids, await this.status()));
+    if (this.options.hasFastPath) judgements.push(await this.carried());
     for (const { words } of judgements) console.log(words);
     for (const words of this.complaints) console.log(words);
     return judgements.every(({ ok }) => ok) && this.complaints.length === 0;
   }
 
   private status(): Promise<Status> {
-    return askEngine(controlSocketPath(join(this.world.directory, 'state')), { command: 'status' }) as Promise<Status>;
+    return this.ask('status') as Promise<Status>;
+  }
+
+  private ask(command: string): Promise<unknown> {
+    return askEngine(controlSocketPath(join(this.world.directory, 'state')), { command });
+  }
+
+  /** What `acsplit doctor` asks: whether the kernel's maps are the report table. */
+  private async flowFaults(when: string): Promise<string[]> {
+    if (!this.options.hasFastPath) return [];
+    const check = (await this.ask('flows')) as FlowCheck;
+    this.sum.carriedFlows += check.carried;
+    this.sum.checks++;
+    return faultsOf(check) === 0 ? [] : [`${when} maps and report table DIFFER: ${JSON.stringify(check)}`];
+  }
+
+  private async carried(): Promise<Judgement> {
+    const check = (await this.ask('flows')) as FlowCheck;
+    const { carries, reason, packets } = (await this.status()).fastPath;
+    const carried = Object.entries(packets).filter(([name]) => name.startsWith('carried-'));
+    const count = carried.reduce((sum, [, some]) => sum + (some ?? 0), 0);
+    const ok = carries && reason === null && faultsOf(check) === 0 && check.flows === check.table && count > 0;
+    const words =
+      `carried by the kernel: ${count} packets; maps and report table: compared ${this.sum.checks} times ` +
+      `(${this.sum.carriedFlows} flows of the kernel's then), at the end ${check.flows} and ${check.table} entries: ` +
+      (ok ? 'the same' : `DIFFERENT: ${JSON.stringify({ ...check, carries, reason })}`);
+    return { ok, words };
   }
 
   private sample(pids: Record<Process, number>): void {
@@ -123,23 +161,39 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function minutesOf(words: readonly string[]): number | undefined {
-  if (words.length === 0) return 30;
-  const minutes = Number(words[1]);
-  return words.length === 2 && words[0] === '--minutes' && minutes > 0 ? minutes : undefined;
+function faultsOf({ missing, leftOver, differing }: FlowCheck): number {
+  return missing + leftOver + differing;
+}
+
+function optionsOf(args: string[]): Options | undefined {
+  try {
+    const string = { type: 'string' } as const;
+    const { values } = parseArgs({
+      args,
+      options: { minutes: string, rest: string, 'fast-path': { type: 'boolean' } },
+    });
+    const [minutes, restSeconds] = [Number(values.minutes ?? 30), Number(values.rest ?? 0)];
+    return minutes > 0 && restSeconds >= 0
+      ? { minutes, restSeconds, hasFastPath: values['fast-path'] ?? false }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function main(): Promise<void> {
-  const minutes = minutesOf(process.argv.slice(2));
-  if (minutes === undefined) {
+  const options = optionsOf(process.argv.slice(2));
+  if (options === undefined) {
     console.error(USAGE);
     process.exitCode = 2;
     return;
   }
+  const { minutes, hasFastPath } = options;
   const world = await World.create({ cpes: LOAD_CPES.map(({ address }) => address), programs: PROGRAMS });
   try {
-    await Engine.start(world, { ttl: isShort(minutes) ? SHORT_LIVES : LIVES });
-    const isFlat = await new Soak(world, await startCast(world, LOAD_CPES), minutes).run();
+    const ttl = isShort(minutes) ? SHORT_LIVES : LIVES;
+    await Engine.start(world, { ttl, fastPath: hasFastPath ? 'on' : 'off' });
+    const isFlat = await new Soak(world, await startCast(world, LOAD_CPES), options).run();
     const words = isShort(minutes) ? 'nothing was lost; too short to judge memory' : 'nothing grew, nothing was lost';
     console.log(`${minutes} minutes: ${isFlat ? words : 'NOT in order'}`);
     process.exitCode = isFlat ? 0 : 1;
