@@ -21,6 +21,8 @@ FIRST_TRY_SECONDS = 0.7
 PATIENCE_SECONDS = 8
 # Longer than ttl.grace.
 GRACE_SECONDS = 4.5
+TRIES = 3
+RETRY_SECONDS = 1
 tasks = set()
 
 
@@ -34,6 +36,10 @@ def spawn(coroutine):
     tasks.add(task)
     task.add_done_callback(tasks.discard)
     return task
+
+
+def now_ms():
+    return int(time.time() * 1000)
 
 
 def is_v6(address):
@@ -58,7 +64,7 @@ class Servers:
 
     async def serve(self, name, reader, writer):
         peer, port = writer.get_extra_info('peername')[:2]
-        self.seen.append((name, peer, port))
+        self.seen.append((name, peer, port, now_ms()))
         try:
             while line := await reader.readline():
                 writer.write(name.encode() + b' ' + line)
@@ -144,34 +150,45 @@ class Cpes:
         await asyncio.sleep(random.uniform(0.02, 0.3))
         if self.woken[cpe] == 'kept':
             return await self.keep(cpe)
-        for kind in ('woken', 'own'):
-            server = await self.lines(cpe, 3)
-            self.sessions.append({'cpe': cpe, 'kind': kind, 'server': server})
-            if kind == 'woken':
-                await asyncio.sleep(GRACE_SECONDS)
+        if await self.told('woken', cpe, TRIES):
+            await asyncio.sleep(GRACE_SECONDS)
+            await self.told('own', cpe, 1)
+
+    async def told(self, kind, cpe, tries):
+        """A session that is repeated until it comes to its end, as CPEs do (TR-069 3.2.1.1). Whether it did."""
+        for left in range(tries, 0, -1):
+            one = await self.lines(cpe, 3)
+            self.sessions.append({'cpe': cpe, 'kind': kind, **one})
+            if one['server']:
+                return True
+            if left > 1:
+                await asyncio.sleep(RETRY_SECONDS)
+        return False
 
     async def connect(self, cpe):
         acs = settings['acs'][1 if is_v6(cpe) else 0]
         return await open_from(cpe, acs, PORT)
 
     async def lines(self, cpe, count):
-        """A connection of so many lines; the server's name, or None where it did not come to its end."""
+        """A connection of so many lines: when it began, its port, and the server's name, or why it did not come to its end."""
         writer = None
+        told = {'at': now_ms(), 'port': None, 'server': None, 'error': None}
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 reader, writer = await self.connect(cpe)
+                told['port'] = writer.get_extra_info('sockname')[1]
                 names = set()
                 for number in range(count):
                     names.add(await self.say(reader, writer, f'{cpe} {number}'))
                     await asyncio.sleep(LINE_SECONDS)
-        except (OSError, TimeoutError, EOFError):
-            return None
+        except (OSError, TimeoutError, EOFError) as error:
+            return {**told, 'error': f'{error!r} after {now_ms() - told["at"]} ms'}
         finally:
             if writer:
                 writer.close()
         if len(names) > 1:
             self.mixed.append([cpe, *names])
-        return names.pop()
+        return {**told, 'server': names.pop()}
 
     async def say(self, reader, writer, text):
         writer.write(text.encode() + b'\n')
@@ -212,11 +229,12 @@ class Cpes:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 reader, writer = await self.connect(cpe)
+                one['port'] = writer.get_extra_info('sockname')[1]
                 one['took'] = time.monotonic() - one['at']
                 one['server'] = await self.say(reader, writer, cpe)
             self.passed[is_v6(cpe)] = time.monotonic()
         except (OSError, TimeoutError, EOFError) as error:
-            one['error'] = repr(error)
+            one['error'] = f'{error!r} after {time.monotonic() - one["at"]:.3f} s from {one.get("port")}, {now_ms()}'
         finally:
             if writer:
                 writer.close()
@@ -292,7 +310,7 @@ class Cpes:
 async def main():
     role = Servers() if settings['role'] == 'servers' else Cpes()
     await role.begin()
-    write({'event': 'ready', 'atMs': int(time.time() * 1000)})
+    write({'event': 'ready', 'atMs': now_ms()})
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
 

@@ -26,6 +26,7 @@ const WAKE_SECONDS = 6;
 const CALM_SECONDS = 15;
 const BEFORE_MS = 400;
 const PATIENCE_MS = 20_000;
+const REMEMBERED_MS = 120_000;
 
 const cpes = (kind: number, count = MANY): string[] =>
   Array.from({ length: count }, (_, n) => [`10.1.${kind}.${n + 1}`, `2001:db8:1::${kind}:${n + 1}`]).flat();
@@ -38,6 +39,17 @@ const KEEPING = cpes(2);
 const DIVERTED = cpes(3);
 const WOKEN = cpes(4, 20);
 
+interface Session {
+  cpe: string;
+  kind: 'woken' | 'own';
+  /** ms since 1970. */
+  at: number;
+  port: number | null;
+  /** Null where it came to no end; then there is an error. */
+  server: string | null;
+  error: string | null;
+}
+
 interface CpeReport {
   probes: number;
   stuck: number;
@@ -45,7 +57,7 @@ interface CpeReport {
   failed: [string, string][];
   strays: [string, string][];
   interruption: { ipv4: number; ipv6: number };
-  sessions: { cpe: string; kind: 'woken' | 'own'; server: string | null }[];
+  sessions: Session[];
   broken: [cpe: string, server: string, error: string][];
   mixed: string[][];
   kept: Record<string, string>;
@@ -53,7 +65,7 @@ interface CpeReport {
 }
 
 interface ServerReport {
-  seen: [server: string, peer: string, port: number][];
+  seen: [server: string, peer: string, port: number, atMs: number][];
   requests: { answered: number; failed: number };
 }
 
@@ -83,6 +95,8 @@ export interface Turn {
   /** The longest a kept connection waited for an answer. */
   silenceMs: number;
   requestsFailed: number;
+  /** All that is known of CPEs with a session that came to no end, or ended at a wrong collector. */
+  stories: string[];
   /** Switches after which a kept connection had no answer for CALM_SECONDS, or no new one passed. */
   silent: number;
 }
@@ -98,6 +112,10 @@ export class Routers {
   private cpes!: Actor<Happening>;
   private itms!: Actor<Happening>;
   private collectors!: Actor<Happening>;
+
+  /** Of the last two minutes: what came to no end is told after what led to it. */
+  private sessions: Session[] = [];
+  private seen: ServerReport['seen'] = [];
 
   private constructor(
     readonly world: RouterWorld,
@@ -176,11 +194,11 @@ export class Routers {
     const [itms, collectors] = await Promise.all(
       [this.itms, this.collectors].map((server) => server.ask<ServerReport>('report')),
     );
-    return {
-      cpes,
-      seen: [...itms!.seen, ...collectors!.seen],
-      requestsFailed: collectors!.requests.failed,
-    };
+    const seen = [...itms!.seen, ...collectors!.seen];
+    const sinceMs = Date.now() - REMEMBERED_MS;
+    this.sessions = [...this.sessions.filter(({ at }) => at > sinceMs), ...cpes.sessions];
+    this.seen = [...this.seen.filter(([, , , atMs]) => atMs > sinceMs), ...seen];
+    return { cpes, seen, requestsFailed: collectors!.requests.failed };
   }
 
   /**
@@ -264,8 +282,23 @@ export class Routers {
       sessionsFailed: cpes.sessions.length - ended.length,
       silenceMs: Math.round(cpes.silence * 1000),
       requestsFailed,
+      stories: [...cpes.failed.map(([cpe, error]) => `probe of ${cpe}: ${error}`), ...this.storiesOf(cpes.sessions)],
       silent: 0,
     };
+  }
+
+  private storiesOf(sessions: readonly Session[]): string[] {
+    const isOdd = ({ cpe, kind, server }: Session) => server !== (kind === 'own' ? 'itms' : collectorOf(cpe));
+    return [...new Set(sessions.filter(isOdd).map(({ cpe }) => cpe))].map((cpe) => {
+      const own = this.sessions
+        .filter((one) => one.cpe === cpe)
+        .map(({ at, kind, port, server, error }) => ({ at, line: `${kind} from ${port}: ${server ?? error}` }));
+      const seen = this.seen
+        .filter(([, peer]) => peer === cpe)
+        .map(([server, , port, at]) => ({ at, line: `${server} sees ${port}` }));
+      const lines = [...own, ...seen].sort((one, other) => one.at - other.at);
+      return [cpe, ...lines.map(({ at, line }) => `  ${new Date(at).toISOString().slice(11, 23)} ${line}`)].join('\n');
+    });
   }
 }
 
@@ -283,7 +316,7 @@ function sum(turn: Turn, after: Turn): Turn {
   ] as const) {
     total[count] += after[count];
   }
-  for (const list of ['twoServers', 'wrongCollector', 'ownBroken', 'divertedBroken'] as const) {
+  for (const list of ['twoServers', 'wrongCollector', 'ownBroken', 'divertedBroken', 'stories'] as const) {
     total[list] = [...turn[list], ...after[list]];
   }
   return total;
