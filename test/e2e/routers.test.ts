@@ -3,6 +3,7 @@
  * each; how long a switch interrupts is measured by `npm run prove routers`.
  */
 import { SWITCHES } from '../../src/lab/routers/switches';
+import { FAST_PATH } from './support/fast-path';
 import { Routers } from './support/routers';
 import { HARD_TIMES } from './support/routers-stores';
 
@@ -10,7 +11,7 @@ jest.setTimeout(120_000);
 
 let routers: Routers;
 beforeAll(async () => {
-  routers = await Routers.open({ cluster: true });
+  routers = await Routers.open({ cluster: true, more: [`fastPath: ${FAST_PATH}`] });
 });
 afterAll(() => routers?.close());
 
@@ -27,4 +28,18 @@ test(HARD_TIMES.name, async () => {
     expect(turn).toMatchObject({ twoServers: [], wrongCollector: [], ownBroken: [], divertedBroken: [] });
   }
   expect([during.probesFailed, during.probes > 100]).toEqual([0, true]);
+});
+
+test('both kernels carry, diverted connections too, where they are asked to', async () => {
+  const carried = await Promise.all(
+    routers.routers.map(async (router) => {
+      const { carries, packets } = (await router.status()).fastPath;
+      return [carries, (packets['carried-from-collector'] ?? 0) > 0 && (packets['carried-from-itms'] ?? 0) > 0];
+    }),
+  );
+  const isCarried = FAST_PATH !== 'off';
+  expect(carried).toEqual([
+    [isCarried, isCarried],
+    [isCarried, isCarried],
+  ]);
 });

@@ -35,6 +35,7 @@ export interface RouterStatus {
   cluster: ClusterStatus;
   tables: Record<string, { count: number }>;
   packets: { received: number; byReason: Record<string, number> };
+  fastPath: { carries: boolean; packets: Record<string, number> };
 }
 
 export const GROUP = 'north';
