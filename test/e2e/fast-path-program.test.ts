@@ -38,6 +38,7 @@ const ETHERNET_BYTES = 14;
 
 interface Sent extends Frame {
   side: Side;
+  watches?: string;
 }
 
 const folder = new TemporaryFolder();
@@ -57,7 +58,11 @@ async function carry(
   flows: CarryOptions['flows'] = [],
   more: Partial<CarryOptions> = {},
 ): Promise<Carried[]> {
-  const frames: CarryFrame[] = sent.map((one) => ({ link: LINKS[one.side]!, frame: frameOf(one) }));
+  const frames: CarryFrame[] = sent.map((one) => ({
+    link: LINKS[one.side]!,
+    frame: frameOf(one),
+    watches: one.watches,
+  }));
   const file = folder.file('frames.json', JSON.stringify(frames));
   const driver = network.startScript('router', 'carry-driver.ts', { topology: TOPOLOGY, frames: file, flows, ...more });
   return driver.line<Carried[]>();
@@ -296,6 +301,17 @@ describe('a diverted connection', () => {
       'carried-to-collector',
     ]);
   });
+});
+
+it('a CPE that is traced from now on is not carried by what was found out about its last packet', async () => {
+  const sources = Array.from({ length: 30 }, (_, i) => `10.1.7.${i + 1}`);
+  // What is kept lives for one or two ticks: each pair of packets, a tracing begun in between, takes far less.
+  const sent = sources.flatMap((source) => {
+    const one = fromCpe({ source });
+    return [one, one, { ...one, watches: source }];
+  });
+  const reasons = (await carry(sent)).map(({ reason }) => reason);
+  expect(reasons).toEqual(sources.flatMap(() => ['carried-to-itms', 'carried-to-itms', 'watched']));
 });
 
 describe('a packet of a connection that opens overtakes none that may wait in the queue', () => {

@@ -4,7 +4,7 @@
  */
 import { closeSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Address, type Family, familyOf } from '../../packet/address';
+import { type Address, type Family } from '../../packet/address';
 import { type Topology } from '../../splitter/topology';
 import {
   type FastPathAddon,
@@ -16,19 +16,8 @@ import {
 } from './addon';
 import { ObstacleWatch } from './obstacle-watch';
 import { findObstacle } from './obstacles';
-import {
-  addressBytes,
-  CARRY_REASONS,
-  type CarryReason,
-  configurationEntries,
-  Control,
-  type Entry,
-  interfaceEntry,
-  type MapName,
-  rolesOf,
-  slotOf,
-  word,
-} from './layout';
+import { configure, watchCpe } from './configure';
+import { CARRY_REASONS, type CarryReason, Control, rolesOf, word } from './layout';
 import {
   allowFastPath,
   handleOf,
@@ -44,19 +33,8 @@ import {
 import { probe } from './probe';
 import { detachEverywhere } from './remove';
 
-/** Sizes of the keys and values of the maps with a slot in the key. */
-const SLOT_MAPS: Readonly<Record<MapName, { keyBytes: number; valueBytes: number }>> = {
-  configurations: { keyBytes: 4, valueBytes: 40 },
-  interfaces: { keyBytes: 8, valueBytes: 4 },
-  networks4: { keyBytes: 12, valueBytes: 4 },
-  networks6: { keyBytes: 24, valueBytes: 4 },
-  ports: { keyBytes: 4, valueBytes: 4 },
-};
 /** A mirror must never be full before the table is: see the room beyond capacity in ttl-table.ts. */
 const SPARE_FLOWS = 64;
-/** Beyond what the program itself may add meanwhile. */
-const EPOCH_STEP = 1 << 16;
-
 /** What the engine asks of it: src/engine/shared/fast-path.ts. */
 export class FastPath {
   readonly outcomes = CARRY_REASONS;
@@ -112,7 +90,7 @@ export class FastPath {
     this.topology = topology;
     this.obstacles?.forget();
     allowFastPath(this.stateDirectory);
-    if (this.loaded !== undefined && this.attached.size > 0) this.configure(this.loaded, topology);
+    if (this.loaded !== undefined && this.attached.size > 0) configure(this.addonOf(), this.loaded.maps, topology);
     return this.look();
   }
 
@@ -146,19 +124,7 @@ export class FastPath {
   /** Packets of this CPE are passed to the engine for some seconds from now. @param nowMs CLOCK_BOOTTIME */
   watch(cpe: Address, nowMs: number, forMs: number): void {
     if (this.loaded === undefined) return;
-    const until = BigInt(Math.round((nowMs + forMs) * 1e6));
-    const fd = this.loaded.maps[familyOf(cpe) === 'ipv4' ? 'watched4' : 'watched6'];
-    this.addonOf().updateMap(fd, addressBytes(cpe), new Uint8Array(BigUint64Array.of(until).buffer));
-    this.doubtKept(this.loaded);
-  }
-
-  /** What the program has kept of packets is void, such as that nobody watches the CPE. It adds 1 to the same cell. */
-  private doubtKept(loaded: LoadedProgram): void {
-    const addon = this.addonOf();
-    const epoch = new Uint32Array(1);
-    addon.readMap(loaded.maps.control, word(Control.ForeignEpoch), new Uint8Array(epoch.buffer));
-    epoch[0] += EPOCH_STEP;
-    addon.updateMap(loaded.maps.control, word(Control.ForeignEpoch), new Uint8Array(epoch.buffer));
+    watchCpe(this.addonOf(), this.loaded.maps, cpe, nowMs + forMs);
   }
 
   /** The engine is alive until `untilMs`, CLOCK_BOOTTIME, unless it says so again; 0: for ever. */
@@ -234,40 +200,12 @@ export class FastPath {
     return addon.load(object, pins, sizes);
   }
 
-  /** Fills the slot that is not in force, then puts it in force. */
-  private configure(loaded: LoadedProgram, topology: Topology): void {
-    const addon = this.addonOf();
-    const inForce = word(0);
-    addon.readMap(loaded.maps.control, word(Control.Slot), inForce);
-    const slot = inForce.some((byte) => byte !== 0) ? 0 : 1;
-    const interfaces = [...rolesOf(topology, addon.links())].map(([{ index }, role]) =>
-      interfaceEntry(slot, index, role),
-    );
-    const entries: Record<MapName, Entry[]> = { ...configurationEntries(topology, slot), interfaces };
-    for (const name of Object.keys(entries) as MapName[]) {
-      if (name !== 'configurations') this.clear(loaded, name, slot);
-      for (const { key, value } of entries[name]) addon.updateMap(loaded.maps[name], key, value);
-    }
-    addon.updateMap(loaded.maps.control, word(Control.Slot), word(slot));
-  }
-
-  private clear(loaded: LoadedProgram, name: MapName, slot: number): void {
-    const addon = this.addonOf();
-    const fd = loaded.maps[name];
-    const { keyBytes, valueBytes } = SLOT_MAPS[name];
-    const entries = addon.readMapEntries(fd);
-    for (let at = 0; at < entries.length; at += keyBytes + valueBytes) {
-      const key = entries.slice(at, at + keyBytes);
-      if (slotOf(name, key) === slot) addon.deleteFromMap(fd, key);
-    }
-  }
-
   private attachWhereMissing(loaded: LoadedProgram, topology: Topology, links: HostLink[]): string | undefined {
     const wanted = [...rolesOf(topology, links).keys()];
     const isAttached = wanted.every(({ index, name }) => this.attached.get(index) === name && this.isOn(index));
     if (wanted.length === 0) return 'none of its interfaces is here';
     if (isAttached && wanted.length === this.attached.size) return undefined;
-    this.configure(loaded, topology);
+    configure(this.addonOf(), loaded.maps, topology);
     return this.attach(loaded, wanted);
   }
 

@@ -4,7 +4,10 @@
  * of JSON tells what became of each frame.
  */
 import { readFileSync } from 'node:fs';
+import { boottimeMs } from '../../../src/engine/shared/binding';
+import { parseAddress } from '../../../src/packet/address';
 import { loadFastPathAddon, OBJECT_FILE } from '../../../src/steering/fast-path/addon';
+import { watchCpe } from '../../../src/steering/fast-path/configure';
 import {
   CARRY_REASONS,
   configurationEntries,
@@ -18,6 +21,8 @@ import { FLOW_BYTES } from '../../../src/engine/shared/flow-value';
 import { RING_BYTES } from '../../../src/engine/worker/overheard';
 import { RingReader } from '../../../src/engine/worker/ring-reader';
 import { type Topology } from '../../../src/splitter/topology';
+
+const WATCH_MS = 60_000;
 
 export interface CarryOptions {
   topology: Topology;
@@ -37,6 +42,8 @@ export interface CarryFrame {
   link: string;
   /** Hex, with Ethernet header. */
   frame: string;
+  /** This CPE is traced from just before the frame on. */
+  watches?: string | undefined;
 }
 
 export interface Carried {
@@ -78,7 +85,8 @@ function run({ topology, frames, flows, aliveUntilMs, carriedMs, areApart }: Car
   addon.updateMap(maps.control!, word(Control.Slot), word(1));
   addon.updateMap(maps.control!, word(Control.Open), word(1));
   const count = () => addon.readCounters(maps.counters!, CARRY_REASONS.length);
-  return (JSON.parse(readFileSync(frames, 'utf8')) as CarryFrame[]).map(({ link, frame }) => {
+  return (JSON.parse(readFileSync(frames, 'utf8')) as CarryFrame[]).map(({ link, frame, watches }) => {
+    if (watches !== undefined) watchCpe(addon, maps, parseAddress(watches)!, boottimeMs() + WATCH_MS);
     const before = count();
     const index = links.find(({ name }) => name === link)!.index;
     const ran = addon.runOnce(program, Uint8Array.from(Buffer.from(frame, 'hex')), index);
