@@ -100,7 +100,9 @@ export function carriedFrom(status: Status): Record<CarriedSide, number> {
 
 /** An older engine has none. */
 export function fastPathOf({ fastPath }: { fastPath?: Status['fastPath'] }): Status['fastPath'] {
-  return fastPath ?? { mode: 'off', carries: false, interfaces: [], reason: null, flows: 0, packets: {} };
+  return (
+    fastPath ?? { mode: 'off', loaded: false, carries: false, interfaces: [], reason: null, flows: 0, packets: {} }
+  );
 }
 
 /** One line; none where it is off. */

@@ -26,7 +26,7 @@ export const fastPath: Check<Facts> = {
       const says = `the kernel's flows are not the report table: ${disagreement}; report it, and start the engine again`;
       return [{ level: 'failure', says, mend: restart }];
     }
-    if (told === undefined || told.mode === 'off' || told.reason === null) return [];
+    if (told === undefined || told.mode === 'off' || told.reason === null || cannot(told)) return [];
     const what = told.carries ? 'does not carry everywhere' : 'carries no packets, so each waits for the engine';
     const says = `the kernel ${what}: ${told.reason}; remove that, or set fastPath: off`;
     return [{ level: 'warning', says, mend: edit(wanted) }];
@@ -34,12 +34,18 @@ export const fastPath: Check<Facts> = {
   fine: ({ answer }) => {
     const told = toldBy(answer);
     if (told === undefined || told.mode === 'off') return 'off: the engine decides every packet';
+    if (cannot(told)) return `auto, and this host cannot: ${told.reason}; the engine decides every packet`;
     const where = told.interfaces.join(', ');
     const flows = ('flows' in answer && answer.flows) || undefined;
     const diverted = flows ? ` (of ${flows.flows} diverted ones ${flows.carried}, as the report table has them)` : '';
     return `the kernel carries connections on ${where}${diverted}; this host's rules in FORWARD do not see them`;
   },
 };
+
+/** With `auto`, a host without BPF serves as it does without the fast path. There is nothing to mend. */
+function cannot({ mode, loaded }: Status['fastPath']): boolean {
+  return mode === 'auto' && loaded === false;
+}
 
 /** Where the program's connections are not those of the report table. */
 function disagreementIn(answer: EngineAnswer): string | undefined {

@@ -42,13 +42,13 @@ async function stopAll(): Promise<void> {
 }
 
 /** A service as systemd/acsplit.service runs it: it may not look into sets that rules name. */
-const ONE_CAPABILITY = 'setpriv --inh-caps=-all,+net_admin --bounding-set=-all,+net_admin ';
+const UNITS_RIGHTS = 'setpriv --inh-caps=-all,+net_admin,+bpf --bounding-set=-all,+net_admin,+bpf ';
 
 test.each([
-  ['root', 'itms', ''],
-  ['root', 'hold', ''],
-  ['CAP_NET_ADMIN alone', 'itms', ONE_CAPABILITY],
-])('an engine that starts with other queues than the rules of before, as %s, %s', async (_, onEngineDown, wrapper) => {
+  ['as root', 'itms', ''],
+  ['as root', 'hold', ''],
+  ['with CAP_NET_ADMIN and CAP_BPF alone', 'itms', UNITS_RIGHTS],
+])('an engine that starts with other queues than the rules of before, %s, %s', async (_, onEngineDown, wrapper) => {
   if (onEngineDown === 'hold') {
     host.edit('onEngineDown: itms', 'onEngineDown: hold');
     host.acsplit('rules install');

@@ -117,7 +117,15 @@ describeWith('chromium', 'the page', () => {
       servers: Object.fromEntries(
         HOSTILE.map((name) => [name, serverStatus({ state: 'down', why: text, address: text, sinceMs: 1e15 })]),
       ),
-      fastPath: { mode: 'on', carries: false, interfaces: HOSTILE, reason: text, flows: 0, packets: { [text]: 1e300 } },
+      fastPath: {
+        mode: 'on',
+        loaded: true,
+        carries: false,
+        interfaces: HOSTILE,
+        reason: text,
+        flows: 0,
+        packets: { [text]: 1e300 },
+      },
       configuration: {
         ...{ file: text, differs: HOSTILE, error: text },
         ...{ reloads: { done: 0, refused: 0 }, refused: true, upgraded: true },

@@ -40,6 +40,7 @@ export function statusOf(more: Partial<Status> = {}): Status {
     ...QUIET,
     fastPath: {
       mode: 'auto',
+      loaded: true,
       carries: true,
       interfaces: ['eth0', 'eth1'],
       reason: null,

@@ -7,7 +7,7 @@ export const QUIET: Pick<Status, 'configuration' | 'fallback' | 'fastPath' | 'ru
     ...{ reloads: { done: 0, refused: 0 }, refused: false, upgraded: false },
   },
   fastPath: {
-    ...{ mode: 'off', carries: false, interfaces: [], reason: 'off in the configuration' },
+    ...{ mode: 'off', loaded: false, carries: false, interfaces: [], reason: 'off in the configuration' },
     ...{ flows: 0, packets: {} },
   },
   fallback: { active: false, times: 0, totalMs: 0, sessions: 0 },

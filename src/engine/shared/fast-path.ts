@@ -18,6 +18,8 @@ export interface MirrorMaps {
 }
 
 export interface FastPathStatus {
+  /** The program is in the kernel. False with `auto`: this host cannot, and nothing but another kernel or right mends it. */
+  loaded: boolean;
   /** Packets are carried: the program is attached and its mirror of the report table is complete. */
   carries: boolean;
   /** Interfaces that it is attached to. */

@@ -11,6 +11,7 @@ import { type EngineLog } from '../shared/engine-log';
 import { type FastPath, type FastPathMode, type FastPathReport, type MirrorMaps } from '../shared/fast-path';
 
 const LOOK_MS = 1000;
+const NOTHING = { loaded: false, carries: false, interfaces: [] };
 
 export interface CarrierOptions {
   fastPath: FastPathMode;
@@ -78,8 +79,7 @@ export class Carrier {
   /** @param flows as the worker counts them */
   status(flows: number): FastPathReport {
     const { fastPath: mode, carrier } = this.options;
-    if (mode === 'off')
-      return { mode, carries: false, interfaces: [], reason: 'off in the configuration', flows: 0, packets: {} };
+    if (mode === 'off') return { mode, ...NOTHING, reason: 'off in the configuration', flows: 0, packets: {} };
     const { packets, ...rest } = carrier.status();
     return { mode, ...rest, flows: this.maps === undefined ? 0 : flows, packets };
   }

@@ -137,7 +137,7 @@ export class FastPath {
 
   status() {
     const { loaded, reason = null } = this;
-    if (loaded === undefined) return { carries: false, interfaces: [], reason, packets: {} };
+    if (loaded === undefined) return { loaded: false, carries: false, interfaces: [], reason, packets: {} };
     const addon = this.addonOf();
     const isOpen = word(0);
     addon.readMap(loaded.maps.control, word(Control.Open), isOpen);
@@ -145,6 +145,7 @@ export class FastPath {
     const sums = addon.readCounters(loaded.maps.counters, CARRY_REASONS.length);
     const occurred = CARRY_REASONS.map((name, i) => [name, sums[i]] as const).filter(([, sum]) => sum > 0);
     return {
+      loaded: true,
       carries: this.attached.size > 0 && isMirrored,
       interfaces: [...this.attached.values()],
       reason: isMirrored ? reason : 'the report table is not mirrored',

@@ -107,6 +107,7 @@ test('what the kernel carries, or why it does not', () => {
   const packets = { 'carried-to-itms': 5, 'carried-from-itms': 4, syn: 1 };
   const fastPath: Status['fastPath'] = {
     mode: 'on',
+    loaded: true,
     carries: true,
     interfaces: ['eth0', 'eth1'],
     reason: null,

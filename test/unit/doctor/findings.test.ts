@@ -354,7 +354,7 @@ const rows: Planted[] = [
       engine: {
         ...status({
           pid: 4711,
-          fastPath: { mode: 'on', carries: true, interfaces: [], reason: null, packets: {}, flows: 2 },
+          fastPath: { mode: 'on', loaded: true, carries: true, interfaces: [], reason: null, packets: {}, flows: 2 },
         }),
         flows: { table: 3, flows: 2, carried: 2, missing: 1, leftOver: 0, differing: 0 },
       },
@@ -367,10 +367,13 @@ const rows: Planted[] = [
     'fast-path',
     {
       engine: status({
-        fastPath: { mode: 'auto', carries: false, interfaces: [], reason: 'no BPF here', flows: 0, packets: {} },
+        fastPath: {
+          ...{ mode: 'auto', loaded: true, carries: false, interfaces: [], flows: 0, packets: {} },
+          reason: 'an ip rule routes by fwmark',
+        },
       }),
     },
-    'the kernel carries no packets, so each waits for the engine: no BPF here',
+    'the kernel carries no packets, so each waits for the engine: an ip rule routes by fwmark',
     'editor /etc/acsplit/acsplit.yaml',
   ],
   [
@@ -417,6 +420,14 @@ describe('facts, finding, command', () => {
     const entries = { '/run/acsplit': directory, '/run/acsplit/tables.state': { ...directory, bytes: 2 ** 40 } };
     expect(await findings('state-directory', { entries, freeBytes: 0 })).toMatchObject([{ level: 'ok' }]);
     expect(await findings('conntrack', {})).toMatchObject([{ level: 'ok', message: 'is not loaded, and need not be' }]);
+  });
+
+  test('with `auto`, a kernel that cannot carry is no fault: one line says so', async () => {
+    const fastPath = { mode: 'auto' as const, loaded: false, carries: false, interfaces: [], flows: 0, packets: {} };
+    const message = 'auto, and this host cannot: no BPF here; the engine decides every packet';
+    expect(
+      await findings('fast-path', { engine: status({ fastPath: { ...fastPath, reason: 'no BPF here' } }) }),
+    ).toEqual([{ check: 'fast-path', level: 'ok', message, mend: null }]);
   });
 
   test('a server on this host is a fault, a valid file alone is not', async () => {

@@ -233,7 +233,7 @@ test('what the kernel carries stands beside what is decided, by side', () => {
   };
   const at = (n: number): Status => {
     const counted = Object.entries(packets).map(([name], i): [string, number] => [name, n * 10 ** (i + 1)]);
-    const fastPath = { mode: 'auto', carries: true, interfaces: [], reason: null, flows: 0 } as const;
+    const fastPath = { mode: 'auto', loaded: true, carries: true, interfaces: [], reason: null, flows: 0 } as const;
     return { ...statusAfter(n), fastPath: { ...fastPath, interfaces: [], packets: Object.fromEntries(counted) } };
   };
   for (const n of [0, 1]) history.add({ atMs: n * 1000, status: at(n) });

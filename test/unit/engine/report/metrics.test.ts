@@ -26,6 +26,7 @@ const STATUS: Status = {
   losses: { queueDropped: 1, userDropped: 0, verdictsLate: 3, unparsed: 0, givenUp: 0 },
   fastPath: {
     mode: 'on',
+    loaded: true,
     carries: true,
     interfaces: ['eth0'],
     reason: null,

@@ -70,6 +70,7 @@ test('every key of the contract, and no other', () => {
     losses: { queueDropped: 11, userDropped: 13, verdictsLate: 2, unparsed: 1, givenUp: 3 },
     fastPath: {
       mode: 'off',
+      loaded: false,
       carries: false,
       interfaces: [],
       reason: 'off in the configuration',
