@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { execute } from '../../src/lab/namespaces';
 import { FD } from '../../src/engine/shared/worker-protocol';
+import { FAST_PATH } from './support/fast-path';
 import { lossLogged, underLoad } from './support/faults';
 import { LOAD_CPES } from './support/load';
 import { Lookout, pause } from './support/lookout';
@@ -15,6 +16,8 @@ const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 const OVERLOAD_MS = 3000;
 /** Transfers that come to an end where every other packet is lost. */
 const BULK_BYTES = 2 << 20;
+/** At the least; what the kernel carries meets no queue. */
+const LOST = FAST_PATH === 'off' ? 100 : 10;
 const QUEUE_SOCKET = join(__dirname, 'support', 'queue-socket.py');
 
 jest.setTimeout(180_000 * OFTEN);
@@ -45,7 +48,7 @@ describe('too many packets for', () => {
       },
     });
     expect(losses).toMatchObject({ verdictsLate: 0, unparsed: 0, givenUp: 0 });
-    expect(losses.queueDropped).toBeGreaterThan(100);
+    expect(losses.queueDropped).toBeGreaterThan(LOST);
     expect(queues.reduce((sum, queue) => sum + queue.queueDropped!, 0)).toBe(losses.queueDropped);
     await lossLogged(stage, 'queueDropped');
   });
@@ -63,7 +66,7 @@ describe('too many packets for', () => {
       },
     });
     const dropped = losses.userDropped - before.losses.userDropped;
-    expect(dropped).toBeGreaterThan(100);
+    expect(dropped).toBeGreaterThan(LOST);
     // A packet that is decided and whose verdict is on its way counts as not lost twice.
     await lookout.until(`${dropped} lost packets`, ({ queues }) => {
       const lost = queues.map(({ lost }, i) => lost - before.queues[i]!.lost);
