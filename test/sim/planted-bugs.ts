@@ -6,7 +6,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import ts from 'typescript';
 import { DEFAULTS, type SimOptions } from './options';
 import { broken } from './breaking';
 import { FOUND_ELSEWHERE, LATE, type Plant, PLANTS } from './plants';
@@ -19,6 +18,10 @@ const MAX_SESSIONS = 150_000;
 /** And one of those that are found soon, after so many: most are found within a tenth of it, and no seed may miss one. */
 const SOON_SESSIONS = 25_000;
 const ROOT = resolve(__dirname, '..', '..');
+/** Tests' own loader, which keeps what it has compiled. */
+const { toJavaScript } = createRequire(__filename)(join(ROOT, 'scripts', 'typescript.js')) as {
+  toJavaScript: (source: string, name: string) => string;
+};
 const FOLDERS = [
   'src/packet',
   'src/tables',
@@ -29,7 +32,6 @@ const FOLDERS = [
   'test/reference',
   'test/sim',
 ];
-const COMPILER = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.CommonJS, esModuleInterop: true };
 /** Runs in turn, again and again with other seeds, until something is found. */
 const RUNS: readonly Partial<SimOptions>[] = [
   { cpes: 120, informSeconds: 240, pollSeconds: 120 },
@@ -97,10 +99,10 @@ export class Scratch {
     rmSync(this.folder, { recursive: true });
   }
 
-  private write(file: string, source: string): void {
-    const target = join(this.folder, file.replace(/\.ts$/, '.js'));
+  private write(name: string, source: string): void {
+    const target = join(this.folder, name.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, ts.transpileModule(source, { compilerOptions: COMPILER }).outputText);
+    writeFileSync(target, toJavaScript(source, name));
   }
 }
 
