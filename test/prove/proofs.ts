@@ -17,11 +17,12 @@ import { untouched } from './untouched';
 import { upgrade } from './upgrade';
 import { faults, firewalls, flood, kills, races, soak, systemd } from './bad-days';
 import { mutants } from './mutants';
-import { fuzz, loads, plantedBugs, simulation } from './simulated';
+import { fuzz, loads, model, plantedBugs, simulation } from './simulated';
 
 export const PROOFS: readonly Proof[] = [
   simulation,
   plantedBugs,
+  model,
   fuzz,
   loads,
   history,
