@@ -2,11 +2,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadConfiguration } from '../configuration/configuration';
+import { askEngine, controlSocketPath } from '../engine';
 import type { Family } from '../packet/address';
 import { type OnEngineDown } from '../splitter/topology';
 import type { TableName } from '../splitter/table-list';
 import type { ActivationMode } from '../splitter/topology';
-import { execute } from './namespaces';
 import { type Launcher } from './rooms';
 import { end, PLACES, REPORT_PORT, type World } from './world';
 
@@ -29,7 +30,7 @@ export interface EngineOptions {
   history?: { directory: string; maxMiB?: number };
 }
 
-/** The keys of `status --json` that we read. (docs/operations.md) */
+/** The keys of the control socket's `status` that we read. (docs/control-socket.md) */
 export interface Status {
   ready: boolean;
   tables: Record<TableName, { count: number }>;
@@ -47,15 +48,16 @@ const CAPACITY_ENTRIES = 65_536;
 
 export class Engine {
   private said = '';
+  private readonly controlSocket: string;
 
   private constructor(
-    private readonly world: World,
     readonly configurationFile: string,
     private readonly child: ChildProcess,
   ) {
     const listen = (chunk: Buffer): void => {
       this.said = (this.said + chunk.toString()).slice(-MOST_SAID);
     };
+    this.controlSocket = controlSocketPath(loadConfiguration(configurationFile).stateDirectory);
     child.stdout!.on('data', listen);
     child.stderr!.on('data', listen);
   }
@@ -73,7 +75,7 @@ export class Engine {
    * @param through a command that runs another, such as env(1)
    */
   static async run(world: World, file: string, through: readonly string[] = []): Promise<Engine> {
-    const engine = new Engine(world, file, world.start('split', [...through, ...cli(world, 'run', '-c', file)]));
+    const engine = new Engine(file, world.start('split', [...through, ...cli(world, 'run', '-c', file)]));
     await engine.untilReady();
     return engine;
   }
@@ -88,9 +90,9 @@ export class Engine {
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ event }) => event === name);
   }
 
-  /** The output of `acsplit status --json`. */
+  /** Asks the control socket, which any namespace reaches: a program started for each look would load the machine. */
   async status(): Promise<Status> {
-    return JSON.parse(await execute(cli(this.world, 'status', '--json', '-c', this.configurationFile))) as Status;
+    return (await askEngine(this.controlSocket, { command: 'status' })) as Status;
   }
 
   /** Polls the status until `fits`. The engine counts a packet before it arrives anywhere. */

@@ -2,6 +2,7 @@
 import { type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askEngine, controlSocketPath } from '../../engine';
 import { cli, pause } from '../engine';
 import { end } from '../rooms';
 import { REPORT_PORT } from '../world';
@@ -96,7 +97,7 @@ export class Router {
   }
 
   async status(): Promise<RouterStatus> {
-    return JSON.parse(await this.acsplit('status', '--json')) as RouterStatus;
+    return (await askEngine(controlSocketPath(join(this.directory, 'state')), { command: 'status' })) as RouterStatus;
   }
 
   shell(...lines: string[]): Promise<string> {

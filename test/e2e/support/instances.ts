@@ -9,10 +9,11 @@ import { type Cast, settle, startCast } from '../../../src/lab/cast';
 import { cli, configurationText, Engine, pause } from '../../../src/lab/engine';
 import { isAlive } from '../../../src/lab/namespaces';
 import { type Places, World } from '../../../src/lab/world';
+import { askEngine, controlSocketPath } from '../../../src/engine/control/ask';
 import { type Status } from '../../../src/engine/report/status';
 import { type BackEnd, linkBackEnd } from './back-end';
 import { ADDRESSES, FAMILY } from './family';
-import { Load, loadCpes, type Outcome } from './load';
+import { Load, loadCpes, type LoadOptions, type Outcome } from './load';
 import { DIST } from './stage';
 import { FAST_PATH } from './fast-path';
 
@@ -23,6 +24,8 @@ export interface InstancesOptions {
   backEnd: BackEnd;
   /** Of load, for each thing that is done to the other instance. */
   seconds: number;
+  /** Of both instances; by default as much as the machine can do. */
+  load?: Pick<LoadOptions, 'bulkBytes' | 'restMs'>;
 }
 
 /** What an instance noticed while something was done to the other. */
@@ -41,7 +44,6 @@ export interface Noticed {
 const ACTS = ['reloaded', 'killed', 'removed'] as const;
 /** Entries of the dead-man's set live 3 s, and a supervisor continues for 1.5 s. */
 const TAKEOVER_MS = 5000;
-const BULK_BYTES = 4 << 20;
 const DIES_WITHIN_MS = 10_000;
 
 /** By family: the second instance's addresses, beside those of the world. */
@@ -52,7 +54,7 @@ const NORTH: Partial<Places> =
 
 /** For each pair: what was done to one instance, and its effects on the other. */
 export async function measureInstances(
-  { backEnd, seconds }: InstancesOptions,
+  { backEnd, seconds, load = {} }: InstancesOptions,
   say: (line: string) => void = () => undefined,
 ): Promise<Noticed[]> {
   const cpes = loadCpes(2);
@@ -67,8 +69,8 @@ export async function measureInstances(
     const [first, north] = [cpes.slice(0, cpes.length / 2), cpes.slice(cpes.length / 2)];
     const view = Object.create(world, { places: { value: { ...world.places, ...NORTH } } }) as World;
     const instances = [
-      new Instance(world, 'default', 0, await startCast(world, first), first),
-      new Instance(view, 'north', 4, await startCast(view, north), north),
+      new Instance(world, 'default', 0, await startCast(world, first), { cpes: first, ...load }),
+      new Instance(view, 'north', 4, await startCast(view, north), { cpes: north, ...load }),
     ] as const;
     for (const instance of instances) await instance.begin();
     const all: Noticed[] = [];
@@ -116,7 +118,7 @@ class Instance {
     readonly name: InstanceName,
     first: number,
     private readonly cast: Cast,
-    private readonly cpes: ReturnType<typeof loadCpes>,
+    private readonly load: LoadOptions,
   ) {
     this.file = join(world.directory, `${name}.yaml`);
     const { itms, acs, collector } = world.places;
@@ -139,7 +141,7 @@ class Instance {
   }
 
   private async status(): Promise<Status> {
-    return JSON.parse(await this.acsplit('status', '--json', '-c', this.file)) as Status;
+    return (await askEngine(controlSocketPath(join(this.world.directory, this.name)), { command: 'status' })) as Status;
   }
 
   async begin(): Promise<void> {
@@ -151,7 +153,7 @@ class Instance {
   async during(done: Noticed['done'], seconds: number, happen: () => Promise<void>): Promise<Noticed> {
     const before = await this.status();
     const logged = this.log().length;
-    const load = new Load(this.cast, { cpes: this.cpes, bulkBytes: BULK_BYTES });
+    const load = new Load(this.cast, this.load);
     try {
       await Promise.all([happen(), pause(seconds * 1000)]);
     } finally {
@@ -183,7 +185,7 @@ class Instance {
 
   /** Suffers a fault, under its own continuous load, and recovers afterwards. */
   async suffer(done: Noticed['done'], seconds: number): Promise<void> {
-    const load = new Load(this.cast, { cpes: this.cpes, bulkBytes: BULK_BYTES, endures: true });
+    const load = new Load(this.cast, { ...this.load, endures: true });
     try {
       await pause(500);
       if (done === 'reloaded') await this.reload(seconds);

@@ -6,9 +6,10 @@ import type { AcsEvent } from '../../../src/lab/acs-actor';
 import type { Bulk } from '../../../src/lab/bulk';
 import { settle, type Cast } from '../../../src/lab/cast';
 import type { CpeSettings } from '../../../src/lab/cpe';
+import { pause } from '../../../src/lab/engine';
 import { makeCpes } from './cpes';
 
-const BULK_BYTES = 24 << 20;
+const BULK_BYTES = 4 << 20;
 const CHURNING = 6;
 /** A load that has failed so often tries no more. */
 const MOST_FAILURES = 10;
@@ -44,6 +45,8 @@ export interface LoadOptions {
   bulkBytes?: number;
   /** Tries on whatever fails. */
   endures?: boolean;
+  /** Between two rounds of a CPE: by default each begins its next session at once, which takes all of the machine. */
+  restMs?: number;
 }
 
 /** What became of a load. */
@@ -63,6 +66,7 @@ export class Load {
   private readonly failures: string[] = [];
   private readonly bulkBytes: number;
   private readonly endures: boolean;
+  private readonly restMs: number;
   private isEnding = false;
   private readonly parts: Promise<void>[];
   /** Each opens sessions of its own accord, or is woken for each. */
@@ -72,7 +76,7 @@ export class Load {
 
   constructor(
     private readonly cast: Cast,
-    { cpes = LOAD_CPES, bulkBytes = BULK_BYTES, endures = false }: LoadOptions = {},
+    { cpes = LOAD_CPES, bulkBytes = BULK_BYTES, endures = false, restMs = 0 }: LoadOptions = {},
   ) {
     const [bulkToItms, bulkToCollector] = cpes as [CpeSettings, CpeSettings];
     const [periodic, woken] = [cpes.slice(2, 2 + CHURNING), cpes.slice(2 + CHURNING)];
@@ -80,6 +84,7 @@ export class Load {
     this.woken = [bulkToCollector, ...woken];
     this.bulkBytes = bulkBytes;
     this.endures = endures;
+    this.restMs = restMs;
     const seed = SEEDS * loads++;
     this.before = { itms: cast.itms.actor.events.length, collector: cast.collector.actor.events.length };
     this.parts = [
@@ -134,9 +139,10 @@ export class Load {
     for (let round = 0; goesOn(); round++) {
       try {
         await act(round);
+        if (this.restMs > 0) await pause(this.restMs);
       } catch (error) {
         this.failures.push(`${what}, round ${round}: ${(error as Error).message}`);
-        if (this.endures) await new Promise((resolve) => setTimeout(resolve, ENDURING_PAUSE_MS));
+        if (this.endures) await pause(ENDURING_PAUSE_MS);
       }
     }
   }
