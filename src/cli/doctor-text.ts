@@ -2,6 +2,7 @@
 
 import { type Finding, type Level } from '../doctor/check';
 import { type Diagnosis } from '../doctor/checks';
+import { printable } from './printable';
 import { type Colour, type Paint } from './watch/style';
 
 export interface TextOptions {
@@ -32,7 +33,8 @@ export function formatDiagnosis(diagnosis: Diagnosis, { paint, columns, isQuiet 
 }
 
 /** Lines of at most so many cells. A command is never broken, so that it can be copied. */
-function wrap({ message, mend, see }: Finding, cells: number): string[] {
+function wrap({ message: told, mend, see }: Finding, cells: number): string[] {
+  const message = printable(told);
   const command = mend !== null ? `fix it: ${mend}` : see !== undefined ? `see: ${see}` : undefined;
   const whole = command === undefined ? message : `${message}; ${command}`;
   if (whole.length <= cells) return [whole];

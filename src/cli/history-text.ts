@@ -2,6 +2,7 @@
 import { headsOf, type HistoryEvent, OUTCOMES, type SessionRow, WOKEN } from '../engine';
 import { formatAddress } from '../packet/address';
 import { formatColumns } from './columns';
+import { printable } from './printable';
 
 export function formatHistory(sessions: readonly SessionRow[], events: readonly HistoryEvent[]): string {
   if (sessions.length === 0 && events.length === 0) return 'nothing found\n';
@@ -17,15 +18,14 @@ export function formatHistory(sessions: readonly SessionRow[], events: readonly 
   ]);
   const heads = ['ENDED AT', 'CPE', 'COLLECTOR', 'WOKEN BY', 'CONNECTIONS', 'SECONDS', 'ANSWERS', 'ENDED'];
   const lines = events.map(({ timeMs, kind, ...details }) => {
-    const words = Object.entries(details).map(([key, value]) => `${key}=${printable(value)}`);
+    const words = Object.entries(details).map(([key, value]) => `${key}=${shown(value)}`);
     return `${[formatTime(timeMs), kind, ...words].join('  ')}\n`;
   });
   return [rows.length === 0 ? '' : formatColumns(heads, rows), lines.join('')].filter((part) => part !== '').join('\n');
 }
 
-/** A reason may quote what somebody sent, and a terminal must not obey it. */
-function printable(value: unknown): string {
-  return String(value ?? '-').replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+function shown(value: unknown): string {
+  return printable(String(value ?? '-'));
 }
 
 /** 2026-11-30T12:31:05Z */

@@ -1,6 +1,7 @@
 /** The commands that doctor prints, ready to be typed on this host. */
 
 import { type Configuration, DEFAULT_CONFIGURATION_FILE } from '../configuration/configuration';
+import { quoted } from '../steering/iptables';
 import { type Host } from './host';
 
 /** `acsplit WORDS`, with -c unless the configuration is the default one. */
@@ -49,9 +50,4 @@ function serviceOf(pid: number, host: Pick<Host, 'read'>): string | undefined {
 /** Sets a value in /proc/sys/net. A dot in an interface's name is written as a slash. sysctl(8) */
 export function sysctl(setting: string, value: number, interfaceName = ''): string {
   return `sysctl -w ${setting.replace('IF', interfaceName.replaceAll('.', '/'))}=${value}`;
-}
-
-/** Quotes a text as one word for the shell. */
-export function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

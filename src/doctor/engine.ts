@@ -2,12 +2,12 @@
 
 import { dirname } from 'node:path';
 import { type Holder, stateFilePath } from '../engine';
-import { DEFAULT_INSTANCE, describeQueues } from '../steering/iptables';
+import { DEFAULT_INSTANCE, describeQueues, quoted } from '../steering/iptables';
 import { Splitter } from '../splitter/splitter';
 import { type OnEngineDown } from '../splitter/topology';
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
-import { acsplit, edit, quoted, restart, restartInOrder, sysctl } from './command-line';
+import { acsplit, edit, restart, restartInOrder, sysctl } from './command-line';
 import { type EngineAnswer, type Entry, type Hidden, type Host, type Room, visible } from './host';
 import { controlHolder } from './sockets';
 

@@ -3,18 +3,35 @@
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { type Host } from './host';
-import { type Drop, dropsIn, type NftChain, parseRuleset, type Reach, type Ruleset } from './nftables';
+import { namedSets, type NftChain, parseElements, parseRuleset, type Ruleset } from './nft-listing';
+import { type Drop, dropsIn, type Reach } from './nftables';
 import { isHookOfOurs, passagesAt } from './passages';
 import { interfacesOf } from './places';
 
 type Looked = { ruleset: Ruleset; lines: ReadonlyMap<string, string> } | { isMissing: true };
 
+/** For all sets together; what is not read by then counts as "may". */
+const READ_SETS_SECONDS = 3;
+
 function lookAtNft(host: Host): Looked {
-  const { status, stdout } = host.run('nft', ['-j', 'list', 'ruleset']);
+  const { status, stdout } = host.run('nft', ['-j', '-t', 'list', 'ruleset']);
   if (status !== 0) return { isMissing: true };
   const ruleset = parseRuleset(stdout);
   const hasRules = ruleset.chains.some(({ hook }) => isHookOfOurs(hook ?? ''));
-  return { ruleset, lines: hasRules ? linesOf(host.run('nft', ['-a', 'list', 'ruleset']).stdout) : new Map() };
+  if (!hasRules) return { ruleset, lines: new Map() };
+  readSets(ruleset, host);
+  return { ruleset, lines: linesOf(host.run('nft', ['-a', '-t', 'list', 'ruleset']).stdout) };
+}
+
+function readSets(ruleset: Ruleset, host: Host): void {
+  const endMs = performance.now() + READ_SETS_SECONDS * 1000;
+  for (const set of namedSets(ruleset)) {
+    const leftSeconds = ((endMs - performance.now()) / 1000).toFixed(2);
+    if (Number(leftSeconds) <= 0) return;
+    const words = ['nft', '-j', 'list', set.kind, set.family, set.table, set.name];
+    const { status, stdout } = host.run('timeout', [leftSeconds, ...words]);
+    if (status === 0) set.elements = parseElements(stdout);
+  }
 }
 
 const keyOf = (chain: Pick<NftChain, 'family' | 'table' | 'name'>, handle: number) =>

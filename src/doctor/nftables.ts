@@ -1,83 +1,12 @@
 /**
- * nftables as `nft -j list ruleset` prints it, and the rules and policies that drop a packet of ours. The kernel
+ * The rules and policies of nftables that drop a packet of ours. The kernel
  * evaluates each base chain separately, so an accept in one does not override a drop in another. What cannot be
- * determined counts as "may". Sources: nft(8), "CHAINS", "VERDICT STATEMENTS"; libnftables-json(5).
+ * determined counts as "may". Sources: nft(8), "CHAINS", "VERDICT STATEMENTS".
  */
 
 import { formatAddress, parseAddress, parseNetwork } from '../packet/address';
+import { type Expression, type NftChain, type NftRule, type NftSet, type Ruleset } from './nft-listing';
 import { type Passage, type Ports } from './passages';
-
-type Expression = Record<string, unknown>;
-
-export interface NftRule {
-  handle: number;
-  expressions: readonly Expression[];
-}
-
-export interface NftChain {
-  family: string;
-  table: string;
-  name: string;
-  /** Only base chains have a hook, a priority and a policy. */
-  hook?: string;
-  priority: number;
-  policy?: string;
-  /** Of the family `netdev`, and of `inet` at ingress. */
-  devices: readonly string[];
-  rules: NftRule[];
-}
-
-/** A named set or map. */
-interface NftSet {
-  family: string;
-  table: string;
-  name: string;
-  elements: readonly unknown[];
-}
-
-export interface Ruleset {
-  chains: NftChain[];
-  sets: NftSet[];
-}
-
-interface Listing {
-  nftables: {
-    chain?: { family: string; table: string; name: string } & {
-      hook?: string;
-      prio?: number;
-      policy?: string;
-      dev?: string | string[];
-    };
-    rule?: { family: string; table: string; chain: string; handle: number; expr: Expression[] };
-    set?: { family: string; table: string; name: string; elem?: unknown[] };
-    map?: { family: string; table: string; name: string; elem?: unknown[] };
-  }[];
-}
-
-/** Tables of iptables-nft; `rules check` reads these itself. */
-const IPTABLES = new Set(['filter', 'nat', 'mangle', 'raw', 'security']);
-const FAMILIES = new Set(['ip', 'ip6', 'inet', 'netdev']);
-
-/** @throws SyntaxError if the text is not a listing */
-export function parseRuleset(text: string): Ruleset {
-  const objects = (JSON.parse(text) as Listing).nftables;
-  const chains = objects.flatMap(({ chain }): NftChain[] => {
-    if (!chain || !FAMILIES.has(chain.family)) return [];
-    if (['ip', 'ip6'].includes(chain.family) && IPTABLES.has(chain.table)) return [];
-    const { family, table, name, prio = 0, hook, policy, dev = [] } = chain;
-    const base = { ...(hook === undefined ? {} : { hook }), ...(policy === undefined ? {} : { policy }) };
-    return [{ family, table, name, ...base, priority: prio, devices: [dev].flat(), rules: [] }];
-  });
-  for (const { rule } of objects) {
-    if (!rule) continue;
-    const owner = chains.find((c) => c.family === rule.family && c.table === rule.table && c.name === rule.chain);
-    owner?.rules.push({ handle: rule.handle, expressions: rule.expr });
-  }
-  const sets = objects.flatMap(({ set, map = set }) =>
-    map ? [{ family: map.family, table: map.table, name: map.name, elements: map.elem ?? [] }] : [],
-  );
-  return { chains, sets };
-}
 
 /** How much of a passage: `part`, some CPEs, servers or ports for certain; `maybe`, what only a packet can tell. */
 export type Reach = 'never' | 'maybe' | 'part' | 'always';
@@ -153,7 +82,8 @@ function branches({ expressions }: NftRule, chain: NftChain, packet: Passage, { 
   const reach = least('always', ...conditions.map((e) => reachOf(e, packet, find)));
   if (verdict) return [{ verdict, reach }];
   const pairs = typeof map!.data === 'string' ? find(map!.data)?.elements : (map!.data as { set: unknown[] }).set;
-  return ((pairs ?? []) as [unknown, Expression][]).map(([key, data]) => ({
+  if (pairs === undefined) return [{ verdict: { drop: null }, reach: least(reach, 'maybe') }];
+  return (pairs as [unknown, Expression][]).map(([key, data]) => ({
     verdict: data,
     reach: least(reach, key === '*' ? 'maybe' : matches(map!.key, [key], packet)),
   }));
@@ -166,9 +96,9 @@ function reachOf(expression: Expression, packet: Passage, find: (name: string) =
   const { op, left, right } = match;
   if (!['==', 'in', '!='].includes(op)) return 'maybe';
   const isNamed = typeof right === 'string' && right.startsWith('@');
-  const set = isNamed ? find(right) : undefined;
+  const set = isNamed ? find(right)?.elements : undefined;
   if (isNamed && !set) return 'maybe';
-  const reach = matches(left, set ? set.elements : listOf(right), packet);
+  const reach = matches(left, set ?? listOf(right), packet);
   if (op === '!=') return reach === 'always' ? 'never' : reach === 'never' ? 'always' : reach;
   // A set may change at any time.
   return set && reach === 'never' && matches(left, [], packet) === 'never' ? 'maybe' : reach;
@@ -267,12 +197,21 @@ function rangeOf(value: unknown): Range | undefined {
   return ends?.[0] && ends[1] ? [ends[0][0], ends[1][1]] : undefined;
 }
 
+/** Of a set, which every passage asks for. */
+const known = new WeakMap<readonly unknown[], (Range | undefined)[]>();
+
+function rangesOf(values: readonly unknown[]): (Range | undefined)[] {
+  const ranges = known.get(values) ?? values.map(rangeOf);
+  known.set(values, ranges);
+  return ranges;
+}
+
 function asNumber(address: string): bigint {
   return parseAddress(address)!.reduce((sum, word) => (sum << 32n) | BigInt(word >>> 0), 0n);
 }
 
 function overlap(own: readonly string[], values: readonly unknown[], acs: string): Reach {
-  const theirs = values.filter((value) => value !== acs || own.includes(acs)).map(rangeOf);
+  const theirs = rangesOf(values).filter((_, i) => values[i] !== acs || own.includes(acs));
   if (theirs.includes(undefined)) return 'maybe';
   const ours = own.map((text) => rangeOf(text)!);
   const covered = ours.filter((a) => theirs.some((b) => b![0] <= a[0] && a[1] <= b![1])).length;

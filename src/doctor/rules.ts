@@ -1,6 +1,6 @@
 /** The live iptables rules: ours complete, and no other rule interfering. src/steering/iptables finds the differences. */
 
-import { checkRules, type Difference, isOfAnyInstance, RulesError } from '../steering/iptables';
+import { checkRules, type Difference, isOfAnyInstance, RulesError, unquoted } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault, type Level } from './check';
 import { withFile } from './command-line';
@@ -20,7 +20,7 @@ interface Found {
 
 /** Our own rules are in our chains or jump there; every other rule is foreign. */
 function isOurs({ chain, kind, rule }: Difference): boolean {
-  if (chain === '' || isOfAnyInstance(chain) || /ACSPLIT[-@]/.test(rule)) return true;
+  if (chain === '' || isOfAnyInstance(chain) || /ACSPLIT[-@]/.test(unquoted(rule))) return true;
   return kind === 'missing' || kind === 'reordered';
 }
 
@@ -51,11 +51,12 @@ function lookAtRules(host: Host, wanted: Configuration): Found | RulesError {
 }
 
 /** Splits a message of `rules check` into the finding and the command that fixes it. */
-function split({ message }: Difference): { says: string; mend: string | null } {
-  const found =
-    /^(.*); (?:to put ours last, )?(?:run|change it|delete it|delete or narrow it|delete them there): (.*)$/.exec(
-      message,
-    );
+function split({ message, remedy }: Difference): { says: string; mend: string | null } {
+  if (remedy !== undefined) {
+    const says = message.slice(0, -remedy.length).replace(/; delete (?:or narrow )?it: $/, '');
+    return { says, mend: remedy };
+  }
+  const found = /^(.*); (?:to put ours last, )?(?:run|change it|delete it|delete them there): (.*)$/s.exec(message);
   return found ? { says: found[1], mend: found[2] } : { says: message, mend: null };
 }
 

@@ -24,6 +24,7 @@ import { requireServersElsewhere } from '../../configuration/own-addresses';
 import { Failure, UsageError } from '../../configuration/errors';
 import { withFile } from '../../doctor/command-line';
 import { type GlobalOptions, jsonOption } from '../options';
+import { printable } from '../printable';
 
 /** An engine that does not answer must not hold up the check. */
 const TELL_TIMEOUT_MS = 2000;
@@ -200,7 +201,7 @@ function printCheck(configuration: Configuration, json: boolean): string[] {
   const all = checkRules(configuration.topology, steeringOf(configuration)).filter(({ kind }) => kind !== 'mayDrop');
   const differences = all.map((found) => ({ ...found, message: withFile(found.message, configuration) }));
   if (json) process.stdout.write(`${JSON.stringify(differences.map(inDigits), null, 2)}\n`);
-  else for (const { message } of differences) process.stdout.write(`${message}\n`);
+  else for (const { message } of differences) process.stdout.write(`${printable(message)}\n`);
   if (differences.length > 0) {
     process.exitCode = 1;
   } else if (!json) {
@@ -214,8 +215,8 @@ function digitOf(family: Family): 4 | 6 {
   return family === 'ipv4' ? 4 : 6;
 }
 
-function inDigits(difference: Difference): object {
-  return { ...difference, family: digitOf(difference.family) };
+function inDigits({ family, kind, table, chain, rule, message }: Difference): object {
+  return { kind, family: digitOf(family), table, chain, rule, message };
 }
 
 /** Turns an error of src/steering/iptables into a failure of the command, so that it is printed as one line. */

@@ -17,6 +17,7 @@ import {
   serversOf,
   troubleText,
 } from '../status-text';
+import { printable } from '../printable';
 import { type Rates, type Seen } from './history';
 import { gauge, sparkline } from './spark';
 import { cut, type Paint } from './style';
@@ -186,7 +187,7 @@ function alsoLost(status: Status, { paint }: Screen): string[] {
 function remarks(status: Status, { paint }: Screen): string[] {
   const line = (text: string, isFine: boolean) => {
     if (text === '') return [];
-    const words = text.trimEnd().replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+    const words = printable(text.trimEnd());
     return [isFine ? words : paint('red', words)];
   };
   const { state } = status.history;

@@ -20,6 +20,7 @@ import {
   type Table,
   targetOf,
 } from './ruleset';
+import { quoted, typed } from './typed';
 import { isSame, listSets, readEntries, readSet, wantedSets } from './sets';
 import { type Station, stations } from './traffic';
 
@@ -30,8 +31,10 @@ export interface Difference {
   chain: string;
   /** The rule in question, as iptables-save prints it, without `-A CHAIN`. */
   rule: string;
-  /** One line for people: where, what, and what to do. */
+  /** For people: where, what, and what to do. */
   message: string;
+  /** The command at the end of the message, where the rule's own text could be taken for one. */
+  remedy?: string;
 }
 
 const MEND = 'run: acsplit rules install';
@@ -223,9 +226,11 @@ function strayJumps(
     .flatMap((chain) => chain.rules.filter((rule) => jumpsTo(rule, prefix)).map((rule) => ({ chain, rule })))
     .filter(({ chain, rule }) => !wanted.some((j) => j.chain === chain.name && targetOf(j.rule) === targetOf(rule)))
     .map(({ chain, rule }) => {
-      const remedy = isBuiltIn(chain) ? MEND : `delete it: ${PROGRAM[family]} -t ${table} -D ${chain.name} ${rule}`;
-      const message = `${table} ${chain.name}: "${rule}" leads into a chain of ours from where none of our rules does; ${remedy}`;
-      return { kind: 'unexpected', table, chain: chain.name, rule, message };
+      const remedy = deleting(PROGRAM[family], table, chain.name, rule);
+      const message = `${table} ${chain.name}: "${rule}" leads into a chain of ours from where none of our rules does; `;
+      const found = { kind: 'unexpected', table, chain: chain.name, rule } as const;
+      if (isBuiltIn(chain)) return { ...found, message: message + MEND };
+      return { ...found, message: `${message}delete it: ${remedy}`, remedy };
     });
 }
 
@@ -275,14 +280,19 @@ function foreignRules(passed: readonly Station[], live: Ruleset, program: string
   return [...byRule.values()].map((found) => {
     const { obstacle, table, chain, rule, whats } = found;
     const message = `${table} ${chain}: ${inWords(found, [...whats].join('; '), program)}`;
-    return { kind: obstacle, table, chain, rule, message };
+    const remedy = deleting(program, table, chain, rule);
+    return { kind: obstacle, table, chain, rule, message, ...(message.endsWith(remedy) ? { remedy } : {}) };
   });
+}
+
+function deleting(program: string, table: string, chain: string, rule: string): string {
+  return `${program} -t ${table} -D ${quoted(chain)} ${typed(rule)}`;
 }
 
 function inWords({ obstacle, table, chain, rule, jump }: ForeignRule, whats: string, program: string): string {
   const ours = jump === undefined ? 'our rules' : `our "${jump}"`;
   if (rule.startsWith('policy')) return `${rule} drops ${whats}; change it: ${program} -t ${table} -P ${chain} ACCEPT`;
-  const remedy = `delete or narrow it: ${program} -t ${table} -D ${chain} ${rule}`;
+  const remedy = `delete or narrow it: ${deleting(program, table, chain, rule)}`;
   switch (obstacle) {
     case 'drops':
       return `"${rule}" is not ours and may take away ${whats}; ${remedy}`;

@@ -5,7 +5,7 @@
 
 import { judge } from './reach';
 import { isOfAnyInstance } from './instance';
-import { type Chain, jumpsTo, jumpsToAnyInstance, type Ruleset, type Table, targetOf } from './ruleset';
+import { type Chain, jumpsTo, jumpsToAnyInstance, type Ruleset, type Table, targetOf, unquoted } from './ruleset';
 import { type Station } from './traffic';
 
 /** `mayDrop`: whether it drops depends on something that only a packet can tell, a set, a rate or a mark. */
@@ -84,7 +84,7 @@ class Walk {
         if (target !== 'ACCEPT') this.note('skipped', chain.name, rule);
       } else if (called && !isOfAnyInstance(called.name)) {
         const comesBack = this.follow(called, called.rules, where, depth + 1, isDynamic);
-        const isGoto = / ?-g \S+/.test(rule);
+        const isGoto = / ?-g \S+/.test(unquoted(rule));
         if (reach === 'always' && (!comesBack || isGoto)) return comesBack;
       } else {
         const obstacle = this.obstacleOf(rule, target, where, depth, isDynamic);
@@ -121,7 +121,7 @@ class Walk {
     if (TRANSLATING.has(target ?? '')) return 'shadows';
     if (target === 'ACCEPT' || (target === 'RETURN' && depth === 0)) return 'shadows';
     // The first CT rule that a packet meets wins; --notrack is what we want ourselves.
-    if (target === 'CT' && !rule.includes('--notrack')) return 'shadows';
+    if (target === 'CT' && !unquoted(rule).includes('--notrack')) return 'shadows';
     return undefined;
   }
 }

@@ -11,4 +11,6 @@ export { renderRules, type Steering } from './render';
 export { type Outcome, type Runner, runProgram } from './iptables';
 export { RulesError } from './rules-error';
 export { type AliveSet, aliveSets, type LiveSet, readSet } from './sets';
+export { unquoted } from './ruleset';
 export { tryBundle } from './trial';
+export { quoted } from './typed';

@@ -26,9 +26,9 @@ export function parseOptions(rule: string): Option[] {
   return options;
 }
 
-function words(rule: string): { word: string; isQuoted: boolean }[] {
-  return [...rule.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) =>
-    quoted === undefined ? { word: plain, isQuoted: false } : { word: quoted.replace(/\\(.)/g, '$1'), isQuoted: true },
+export function words(rule: string): { word: string; isQuoted: boolean }[] {
+  return [...rule.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/gs)].map(([, quoted, plain]) =>
+    quoted === undefined ? { word: plain, isQuoted: false } : { word: quoted.replace(/\\(.)/gs, '$1'), isQuoted: true },
   );
 }
 

@@ -24,7 +24,7 @@ export interface Jump {
 export function parseRuleset(saved: string): Ruleset {
   const ruleset: Ruleset = new Map();
   let table: Table = new Map();
-  for (const line of saved.split('\n')) {
+  for (const line of linesOf(saved)) {
     if (line.startsWith('*')) {
       table = ruleset.get(line.slice(1)) ?? new Map();
       ruleset.set(line.slice(1), table);
@@ -32,11 +32,25 @@ export function parseRuleset(saved: string): Ruleset {
       const [name, policy] = line.slice(1).split(' ');
       table.set(name, { name, policy, rules: [] });
     } else if (line.startsWith('-A ')) {
-      const [, name, rule] = /^-A (\S+) ?(.*)$/.exec(line)!;
+      const [, name, rule] = /^-A (\S+) ?(.*)$/s.exec(line)!;
       chainOf(table, name).rules.push(rule);
     }
   }
   return ruleset;
+}
+
+/** A comment may hold ends of lines; what stands in its quotation marks is never a line of its own. */
+function linesOf(saved: string): string[] {
+  const lines: string[] = [];
+  let isOpen = false;
+  for (const line of saved.split('\n')) {
+    if (isOpen) lines[lines.length - 1] += `\n${line}`;
+    else lines.push(line);
+    if (!line.includes('"') || (!isOpen && !line.startsWith('-A '))) continue;
+    const marks = line.replaceAll(/\\./g, '').split('"').length - 1;
+    isOpen = isOpen !== (marks % 2 === 1);
+  }
+  return lines;
 }
 
 /** The parts of one rendered table: our chains, which begin with `prefix`, and our jumps into the built-in chains. */
@@ -61,7 +75,12 @@ export function isBuiltIn(chain: Chain): boolean {
 
 /** The chain that a rule jumps or goes to, or its target's name; `undefined` for a rule that only counts. */
 export function targetOf(rule: string): string | undefined {
-  return /(?:^| )-[jg] (\S+)/.exec(rule)?.[1];
+  return /(?:^| )-[jg] (\S+)/.exec(unquoted(rule))?.[1];
+}
+
+/** Without what others wrote into it: a comment may hold ` -j ACCEPT`. */
+export function unquoted(rule: string): string {
+  return rule.includes('"') ? rule.replaceAll(/"(?:[^"\\]|\\.)*"/gs, '""') : rule;
 }
 
 /** Into a chain of the instance whose chains begin so. */

@@ -43,3 +43,12 @@ test('on a terminal: in colour, wrapped below the message, the command in one pi
     '',
   ]);
 });
+
+test('a terminal does not obey what a message quotes', () => {
+  const message = 'mangle FORWARD: "--comment "\x1b[31mred\nfailure  none" -j DROP"';
+  const findings: Diagnosis['findings'] = [{ check: 'foreign-rules', level: 'failure', message, mend: null }];
+  const text = formatDiagnosis({ findings, omitted: [] }, { paint: plain, columns: undefined, isQuiet: true });
+  expect(text.split('\n')[0]).toBe(
+    'failure  foreign-rules  mangle FORWARD: "--comment "?[31mred?failure  none" -j DROP"',
+  );
+});

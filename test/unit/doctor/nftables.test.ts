@@ -1,7 +1,7 @@
 /** Rules of nftables that drop what we forward: for certain, in part, or perhaps. */
 
 import { culprits } from '../../../src/doctor/firewalls';
-import { parseRuleset } from '../../../src/doctor/nftables';
+import { namedSets, parseElements, parseRuleset } from '../../../src/doctor/nft-listing';
 import { CONFIGURATION } from './planted-host';
 
 type Words = Record<string, unknown>;
@@ -22,6 +22,7 @@ const chain = (rules: Words[][], more: Words = {}): Words[] => {
 };
 const zone = (rules: Words[][]) => chain(rules, { name: 'zone', hook: undefined, policy: undefined });
 const set = (...elem: unknown[]) => ({ set: { family: 'inet', table: 'fw', name: 'bad', elem } });
+const unread = (kind: 'set' | 'map') => ({ [kind]: { family: 'inet', table: 'fw', name: 'bad' } });
 const at = (hook: string, prio: number, more: Words = {}) => ({ hook, prio, ...more });
 
 /** How much each culprit takes, in the order found. */
@@ -98,6 +99,17 @@ const rows: [string, string, Words[]][] = [
     [...chain([[payload('ip', 'saddr', '@bad'), drop]]), set({ elem: { val: '10.1.7.1' } })],
   ],
   ['an unknown set', 'maybe', chain([[payload('ip', 'saddr', '@unknown'), drop]])],
+  ['a set too large to be read', 'maybe', [...chain([[payload('ip', 'saddr', '@bad'), drop]]), unread('set')]],
+  [
+    'all but a set too large to be read',
+    'maybe',
+    [...chain([[payload('ip', 'saddr', '@bad', '!='), drop]]), unread('set')],
+  ],
+  [
+    'a verdict map too large to be read',
+    'maybe',
+    [...chain([[{ vmap: { key: { payload: { protocol: 'ip', field: 'saddr' } }, data: '@bad' } }]]), unread('map')],
+  ],
   ['a rate', 'maybe', chain([[{ limit: { rate: 10 } }, drop]])],
   [
     'a reverse path filter',
@@ -155,11 +167,36 @@ test.each(rows)('%s: %s', (_, expected, objects) => {
   expect(reaches(objects).join()).toBe(expected);
 });
 
-test('what iptables shows itself, and families that carry no packet of ours, are left out', () => {
-  const listed = ['ip filter', 'ip6 mangle', 'ip own', 'inet filter', 'bridge own'].map((name) => {
-    const [family, table] = name.split(' ');
-    return { chain: { family, table, name: 'c', handle: 1, hook: 'forward', policy: 'drop' } };
+test('base chains that iptables shows, families that carry no packet of ours, and dormant tables are left out', () => {
+  const listed = [
+    'ip filter FORWARD',
+    'ip filter theirs',
+    'ip6 mangle POSTROUTING',
+    'ip security theirs',
+    'ip own FORWARD',
+    'inet filter FORWARD',
+    'bridge own FORWARD',
+    'ip asleep FORWARD',
+  ].map((name) => {
+    const [family, table, chainName] = name.split(' ');
+    return { chain: { family, table, name: chainName, handle: 1, hook: 'forward', policy: 'drop' } };
   });
-  const { chains } = parseRuleset(JSON.stringify({ nftables: listed }));
-  expect(chains.map(({ family, table }) => `${family} ${table}`)).toEqual(['ip own', 'inet filter']);
+  const dormant = { table: { family: 'ip', name: 'asleep', flags: 'dor' } };
+  const { chains } = parseRuleset(JSON.stringify({ nftables: [dormant, ...listed] }));
+  expect(chains.map(({ family, table, name }) => `${family} ${table} ${name}`)).toEqual([
+    'ip filter theirs',
+    'ip security theirs',
+    'ip own FORWARD',
+    'inet filter FORWARD',
+  ]);
+});
+
+test('only sets and maps that a rule names are read, each for itself', () => {
+  const other = { set: { family: 'inet', table: 'fw', name: 'other' } };
+  const objects = [...chain([[payload('ip', 'saddr', '@bad'), drop]]), unread('map'), other];
+  const [named, ...others] = namedSets(parseRuleset(JSON.stringify({ nftables: objects })));
+  expect(others).toEqual([]);
+  expect(named).toMatchObject({ kind: 'map', name: 'bad', elements: undefined });
+  expect(parseElements(JSON.stringify({ nftables: [{ metainfo: {} }, set('192.0.2.1')] }))).toEqual(['192.0.2.1']);
+  expect(parseElements(JSON.stringify({ nftables: [unread('set')] }))).toEqual([]);
 });

@@ -1,7 +1,8 @@
 /** The text-processing parts of doctor: sample addresses, shell quoting. */
 
-import { stop, quoted, sysctl } from '../../../src/doctor/command-line';
+import { stop, sysctl } from '../../../src/doctor/command-line';
 import { sampleOf, withPrefix } from '../../../src/doctor/places';
+import { quoted } from '../../../src/steering/iptables';
 
 describe('a sample address of a network', () => {
   test.each([
