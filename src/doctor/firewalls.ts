@@ -3,7 +3,7 @@
 import { type Configuration } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { type Host } from './host';
-import { namedSets, type NftChain, parseElements, parseRuleset, type Ruleset } from './nft-listing';
+import { namedSets, type NftChain, parseElements, parseRuleset, type Ruleset, withoutDormant } from './nft-listing';
 import { type Drop, dropsIn, type Reach } from './nftables';
 import { isHookOfOurs, passagesAt } from './passages';
 import { interfacesOf } from './places';
@@ -16,11 +16,12 @@ const READ_SETS_SECONDS = 3;
 function lookAtNft(host: Host): Looked {
   const { status, stdout } = host.run('nft', ['-j', '-t', 'list', 'ruleset']);
   if (status !== 0) return { isMissing: true };
-  const ruleset = parseRuleset(stdout);
-  const hasRules = ruleset.chains.some(({ hook }) => isHookOfOurs(hook ?? ''));
-  if (!hasRules) return { ruleset, lines: new Map() };
+  const listed = parseRuleset(stdout);
+  if (!listed.chains.some(({ hook }) => isHookOfOurs(hook ?? ''))) return { ruleset: listed, lines: new Map() };
+  const text = host.run('nft', ['-a', '-t', 'list', 'ruleset']).stdout;
+  const ruleset = withoutDormant(listed, text);
   readSets(ruleset, host);
-  return { ruleset, lines: linesOf(host.run('nft', ['-a', '-t', 'list', 'ruleset']).stdout) };
+  return { ruleset, lines: linesOf(text) };
 }
 
 function readSets(ruleset: Ruleset, host: Host): void {

@@ -40,7 +40,6 @@ export interface Ruleset {
 
 interface Listing {
   nftables: {
-    table?: { family: string; name: string; flags?: string | string[] };
     chain?: { family: string; table: string; name: string } & {
       hook?: string;
       prio?: number;
@@ -66,9 +65,8 @@ const FAMILIES = new Set(['ip', 'ip6', 'inet', 'netdev']);
 /** @throws SyntaxError if the text is not a listing */
 export function parseRuleset(text: string): Ruleset {
   const objects = (JSON.parse(text) as Listing).nftables;
-  const asleep = objects.flatMap(({ table }) => (table && isDormant(table) ? [`${table.family} ${table.name}`] : []));
   const chains = objects.flatMap(({ chain }): NftChain[] => {
-    if (!chain || !FAMILIES.has(chain.family) || asleep.includes(`${chain.family} ${chain.table}`)) return [];
+    if (!chain || !FAMILIES.has(chain.family)) return [];
     const { family, table, name, prio = 0, hook, policy, dev = [] } = chain;
     if (hook !== undefined && ['ip', 'ip6'].includes(family) && IPTABLES[table]?.includes(name) === true) return [];
     const base = { ...(hook === undefined ? {} : { hook }), ...(policy === undefined ? {} : { policy }) };
@@ -88,9 +86,10 @@ export function parseRuleset(text: string): Ruleset {
   return { chains, sets };
 }
 
-/** The kernel runs none of its chains. nft 1.0.6 writes `dor`. */
-function isDormant({ flags = [] }: { flags?: string | string[] }): boolean {
-  return [flags].flat().some((flag) => flag.startsWith('dor'));
+/** Without the tables of which the kernel runs nothing. @param text of `nft list ruleset`: in nft 1.0.6 JSON has other flags */
+export function withoutDormant({ chains, sets }: Ruleset, text: string): Ruleset {
+  const dormant = [...text.matchAll(/^table (\S+ \S+) \{.*\n\tflags .*\bdormant\b/gm)].map(([, name]) => name);
+  return { chains: chains.filter(({ family, table }) => !dormant.includes(`${family} ${table}`)), sets };
 }
 
 /** What one `nft -j list set` or `list map` prints. @throws SyntaxError */

@@ -38,11 +38,11 @@ export const FIREWALL_ROWS: [string, Planted][] = [
   [
     'drop before ours in FORWARD',
     {
-      plant: 'iptables -N DOCKER-USER && iptables -I FORWARD -j DOCKER-USER && iptables -A DOCKER-USER -i eth0 -j DROP',
+      plant: `iptables -N DOCKER-USER && iptables -I FORWARD -j DOCKER-USER && iptables -A DOCKER-USER -i eth0 -m comment --comment '"$(reboot)"; run: reboot -j ACSPLIT-CPE' -j DROP`,
       ...{ level: 'failure', check: 'foreign-rules' },
       ...{
-        says: /^filter DOCKER-USER: "-i eth0 -j DROP"/,
-        mend: /^iptables -t filter -D DOCKER-USER -i eth0 -j DROP$/,
+        says: /^filter DOCKER-USER: "-i eth0 -m comment --comment .* -j DROP" is not ours/,
+        mend: /^iptables -t filter -D DOCKER-USER -i eth0 -m comment --comment '"\$\(reboot\)"; run: reboot -j ACSPLIT-CPE' -j DROP$/,
       },
     },
   ],
@@ -102,14 +102,14 @@ export const FIREWALL_ROWS: [string, Planted][] = [
   [
     'nft policy drop',
     {
-      plant: `nft 'table ip own { chain pre { type filter hook prerouting priority 0; policy drop; ct state established accept; tcp dport 22 accept; }; }'`,
+      plant: `nft 'table ip security { chain pre { type filter hook prerouting priority 0; policy drop; ct state established accept; tcp dport 22 accept; }; }'`,
       ...{ level: 'failure', check: 'firewalls' },
       ...{
-        says: /^nftables ip own pre \(prerouting\): policy drop drops/,
-        mend: /^nft 'insert rule ip own pre iifname [^o]* ct state/,
+        says: /^nftables ip security pre \(prerouting\): policy drop drops/,
+        mend: /^nft 'insert rule ip security pre iifname [^o]* ct state/,
       },
-      // It drops what this host has for itself, too.
-      after: 'nft delete table ip own',
+      // iptables shows no base chain of this table but its own. It drops what this host has for itself, too.
+      after: 'nft delete table ip security',
     },
   ],
   ...['ip saddr 10.1.1.0/24', 'tcp dport 7547'].map((match): [string, Planted] => [

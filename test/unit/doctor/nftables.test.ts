@@ -1,7 +1,7 @@
 /** Rules of nftables that drop what we forward: for certain, in part, or perhaps. */
 
 import { culprits } from '../../../src/doctor/firewalls';
-import { namedSets, parseElements, parseRuleset } from '../../../src/doctor/nft-listing';
+import { namedSets, parseElements, parseRuleset, withoutDormant } from '../../../src/doctor/nft-listing';
 import { CONFIGURATION } from './planted-host';
 
 type Words = Record<string, unknown>;
@@ -167,7 +167,7 @@ test.each(rows)('%s: %s', (_, expected, objects) => {
   expect(reaches(objects).join()).toBe(expected);
 });
 
-test('base chains that iptables shows, families that carry no packet of ours, and dormant tables are left out', () => {
+test('base chains that iptables shows, and families that carry no packet of ours, are left out', () => {
   const listed = [
     'ip filter FORWARD',
     'ip filter theirs',
@@ -176,19 +176,24 @@ test('base chains that iptables shows, families that carry no packet of ours, an
     'ip own FORWARD',
     'inet filter FORWARD',
     'bridge own FORWARD',
-    'ip asleep FORWARD',
   ].map((name) => {
     const [family, table, chainName] = name.split(' ');
     return { chain: { family, table, name: chainName, handle: 1, hook: 'forward', policy: 'drop' } };
   });
-  const dormant = { table: { family: 'ip', name: 'asleep', flags: 'dor' } };
-  const { chains } = parseRuleset(JSON.stringify({ nftables: [dormant, ...listed] }));
+  const { chains } = parseRuleset(JSON.stringify({ nftables: listed }));
   expect(chains.map(({ family, table, name }) => `${family} ${table} ${name}`)).toEqual([
     'ip filter theirs',
     'ip security theirs',
     'ip own FORWARD',
     'inet filter FORWARD',
   ]);
+});
+
+test('the kernel runs nothing of a dormant table', () => {
+  const ruleset = parseRuleset(JSON.stringify({ nftables: chain([[drop]]) }));
+  const text = (flags: string) => `table inet own { # handle 1\n${flags}\tchain c { # handle 1\n}\ntable inet fw {\n`;
+  expect(withoutDormant(ruleset, `${text('')}\tflags owner, dormant\n\n`).chains).toEqual([]);
+  expect(withoutDormant(ruleset, text('\tflags dormant\n')).chains).toHaveLength(1);
 });
 
 test('only sets and maps that a rule names are read, each for itself', () => {
