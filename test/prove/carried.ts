@@ -27,7 +27,7 @@ export const carried: Proof = {
   needsRoot: true,
   section: { file: 'docs/reliability.md', name: 'carried' },
   smallest: { tests: [PATHS_TEST] },
-  full: async (say) => {
+  full: async () => {
     const folder = mkdtempSync(join(tmpdir(), 'acsplit-carried-'));
     const failures: string[] = [];
     const runs: Run[] = [];
@@ -35,7 +35,7 @@ export const carried: Proof = {
       for (const family of ['4', '6']) {
         const file = join(folder, family);
         const environment = { ACSPLIT_FAMILY: family, ACSPLIT_CARRIED: 'all', ACSPLIT_CARRIED_RESULTS: file };
-        const found = await tests([PATHS_TEST], environment)(say);
+        const found = await tests([PATHS_TEST], environment)();
         failures.push(...found.failures);
         for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
           const { mtu, place, device, offloads, loses } = JSON.parse(line) as Path;

@@ -17,9 +17,9 @@ export const doctor: Proof = {
   needsRoot: true,
   section: { file: 'docs/doctor.md', name: 'faults' },
   smallest: { tests: TESTS },
-  full: async (say) => {
+  full: async () => {
     rmSync(FILE, { force: true });
-    const { failures } = await tests(TESTS, { ACSPLIT_DOCTOR_FAULTS: FILE })(say);
+    const { failures } = await tests(TESTS, { ACSPLIT_DOCTOR_FAULTS: FILE })();
     const lines = readFileSync(FILE, 'utf8').trimEnd().split('\n');
     return { failures, text: textOf(lines.map((line) => JSON.parse(line) as FaultRow)) };
   },

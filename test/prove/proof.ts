@@ -21,7 +21,15 @@ export interface Proof {
 }
 
 /** Runs to the end and reports its progress. Throws an Error when it cannot run at all. */
-export type Instance = (say: (line: string) => void) => Promise<Findings> | Findings;
+export type Instance = (say: (line: string) => void, limits: Limits) => Promise<Findings> | Findings;
+
+/** For proofs that repeat something; the others ignore them. */
+export interface Limits {
+  /** `--repeat N`; undefined: as often as the proof says. */
+  times: number | undefined;
+  /** `--minutes N` are over, or Ctrl-C was pressed once: end in order, with what there is. */
+  isOver: () => boolean;
+}
 
 export interface TestFiles {
   /** Paths from the root on. */
@@ -33,6 +41,8 @@ export interface Findings {
   failures: string[];
   /** Markdown for the section. */
   text?: string;
+  /** The text counts what contradicts the claim, so it is written all the same. */
+  isCounted?: boolean;
 }
 
 /** Between `<!-- begin NAME -->` and `<!-- end NAME -->`. */

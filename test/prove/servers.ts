@@ -24,13 +24,13 @@ export const servers: Proof = {
   needsRoot: true,
   section: { file: 'docs/decisions/health.md', name: 'times' },
   smallest: { tests: TESTS },
-  full: async (say) => {
+  full: async () => {
     const directory = mkdtempSync(join(tmpdir(), 'acsplit-servers-'));
     const file = join(directory, 'times');
     try {
       const failures: string[] = [];
       for (let run = 0; run < RUNS; run++) {
-        failures.push(...(await tests(TESTS, { ACSPLIT_SERVER_TIMES: file })(say)).failures);
+        failures.push(...(await tests(TESTS, { ACSPLIT_SERVER_TIMES: file })()).failures);
       }
       const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
       return { failures, text: textOf(lines.map((line) => JSON.parse(line) as Time)) };
