@@ -6,8 +6,15 @@ import { createHash } from 'node:crypto';
 import { isName } from '../../cluster/codec';
 import { notAStore, type Reply } from './replies';
 
+/**
+ * Generations follow the store's clock. A row that is further ahead is nobody's: accepted, it could never be outbid. More than
+ * the clocks of two stores differ.
+ */
+export const MOST_AHEAD_MS = 86_400_000;
+
 /** `GENERATION STEP REFRESH ROUTER`: compare() in row.ts. */
 export const WRITE = `
+local most = tonumber(redis.call('TIME')[1]) * 1000 + ${MOST_AHEAD_MS}
 local function head(text)
   local g, s, f, r = string.match(text, '^(%d+) (%d+) (%d+) (%S+) ')
   if g then return {tonumber(g), tonumber(s), tonumber(f), r} end
@@ -20,7 +27,7 @@ local function below(one, other)
   return #one < #other
 end
 local function older(one, other)
-  if not other then return false end
+  if not other or other[1] > most then return false end
   for i = 1, 3 do
     if one[i] ~= other[i] then return one[i] < other[i] end
   end

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { decodeRow, FORMAT } from '../../cluster/codec';
 import { compare, type Row, type Version } from '../../cluster/row';
 import { type StoreSettings, type StoreStatus } from '../shared/cluster-protocol';
-import { entriesIn, type Greeting, readEntry, rowsIn } from './entries';
+import { entriesIn, type Greeting, MOST_AHEAD_MS, readEntry, rowsIn } from './entries';
 import { type Ask, Publisher } from './publisher';
 import { BrokenStore, notAStore, printable, StoreError } from './replies';
 import { Connection } from './resp';
@@ -267,8 +267,9 @@ export class Store {
 
   private read(key: string, text: string): Row | undefined {
     const row = decodeRow(key, text, this.offsetMs);
-    if (typeof row !== 'string') return row;
-    this.options.onRefused(key, row);
+    const isAhead = typeof row !== 'string' && row.generation > Date.now() + this.offsetMs + MOST_AHEAD_MS;
+    if (typeof row !== 'string' && !isAhead) return row;
+    this.options.onRefused(key, typeof row === 'string' ? row : 'its generation is of the future');
     return undefined;
   }
 

@@ -145,6 +145,68 @@ test('hostile rows and entries are refused and counted; another group and anothe
   expect(b.lines.filter((line) => line.includes('refused'))).toHaveLength(1);
 });
 
+test('a row whose generation nobody could outbid is refused, and gives way', async () => {
+  const store = await redis();
+  const a = router('a', [store]);
+  await ready(a);
+  const ends = Date.now() + 3_600_000;
+  const fields = {
+    collector: 'c2',
+    phase: 1,
+    grace: 0,
+    cpePort: 0,
+    port: 0,
+    phaseAt: 1,
+    armedAt: 1,
+    askedAt: 0,
+    sessionAt: 0,
+  };
+  const text = (generation: number) => `${generation} 5 0 x ${JSON.stringify({ d: ends, ...fields })}`;
+  const key = 'acsplit:{g}:v1:row:ac/10.1.7.1';
+  store.cli('SET', key, text(2 ** 53 - 2));
+  const rows = ['r', `ac/10.1.7.1 ${text(Date.now() + 2 * 86_400_000)}`];
+  store.cli('XADD', 'acsplit:{g}:v1:changes', '*', 'p', 'x', 'u', 'ab', 'n', '1', 'h', '{}', ...rows);
+  await holds(() => expect(a.report.refused).toBe(1));
+  const b = router('b', [store]);
+  await ready(b);
+  expect([b.report.refused, b.rig.activation()]).toEqual([1, 'none']);
+  a.rig.activate('c1');
+  await holds(() => expect([a.rig.activation(), b.rig.activation()]).toEqual(['armed c1', 'armed c1']));
+  expect(store.cli('GET', key)).toContain('"collector":"c1"');
+});
+
+test('rows of a later version: what they add is kept and passed on, by a router that changes them and by one that joins', async () => {
+  const store = await redis();
+  const [a, b] = [router('a', [store]), router('b', [store])];
+  await ready(a, b);
+  a.rig.wake('c1').divert('c1');
+  const key = 'acsplit:{g}:v1:row:rp/10.1.7.1/40001/7547';
+  await holds(() => expect(store.cli('GET', key)).toMatch(/^\d+ 3 /));
+  // As a router of the next version would write it: a field more in the row, in the entry and in what it says of itself.
+  const [, generation, rest] = /^(\d+) \d+ \d+ \S+ \{(.*)\}/.exec(store.cli('GET', key))! as unknown as [
+    string,
+    string,
+    string,
+  ];
+  const next = `${generation} 3 1 z {${rest},"colour":{"of":["later"]}}`;
+  store.cli('SET', key, next, 'PX', '600000');
+  const hello = '{"ready":true,"version":"99.0.0","mood":[1]}';
+  const entry = ['p', 'z', 'u', 'ab', 'n', '1', 'h', hello, 'r', `rp/10.1.7.1/40001/7547 ${next}`, 'later', 'x'];
+  store.cli('XADD', 'acsplit:{g}:v1:changes', '*', ...entry);
+  await holds(() => expect(a.report.peers).toContainEqual(expect.objectContaining({ name: 'z', version: '99.0.0' })));
+  // This version changes the entry: a FIN of the server.
+  b.rig.from('c1', 'FIN');
+  await holds(() => expect(store.cli('GET', key)).toMatch(/^\d+ 4 \d+ b .*"colour":\{"of":\["later"\]\}/));
+  // An empty store is filled by a router that has it from others.
+  await store.kill();
+  await store.start();
+  await holds(() => expect(store.cli('GET', key)).toContain('"colour":{"of":["later"]}'));
+  const c = router('c', [store]);
+  await ready(c);
+  expect(c.rig.report()).toBe(a.rig.report());
+  expect([a, b, c].map(({ report }) => report.refused)).toEqual([0, 0, 0]);
+});
+
 test('a store that is out of memory, or that stops, delays nothing for good', async () => {
   const store = await redis();
   const [a, b] = [router('a', [store]), router('b', [store])];
