@@ -61,8 +61,12 @@ export class RouterWorld extends Rooms<RouterRoom> {
   private async tune(): Promise<void> {
     const dad = 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad';
     await Promise.all(this.rooms.map((room) => this.run(room, ['sh', '-c', dad])));
-    const arp = 'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore';
-    await Promise.all(this.routers.map((router) => this.run(router, ['sh', '-e', '-c', `${FORWARD}\n${arp}`])));
+    const arp = [
+      'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore',
+      'echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce',
+    ];
+    const routing = [FORWARD, ...arp].join('\n');
+    await Promise.all(this.routers.map((router) => this.run(router, ['sh', '-e', '-c', routing])));
   }
 
   private async wire(): Promise<void> {
