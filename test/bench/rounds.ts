@@ -42,6 +42,7 @@ export class Rounds {
       const running = await peer.start(rig);
       for (const one of peer.warmUp ?? []) await rig.load(one, WARM_UP_MS, peer.targets, running?.pid);
       for (mode of modes) {
+        await peer.settle?.(rig);
         this.of(peer.name, mode)[round] = await rig.load(mode, this.milliseconds, peer.targets, running?.pid);
       }
       if (running) await end?.(running);
