@@ -3,19 +3,23 @@
  * the host's network is never touched, not even for a moment.
  */
 import { execFile, execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 
 /** Limit for one command; none of ours takes a second. */
 const COMMAND_TIMEOUT_MS = 60_000;
 
-/** acsplit-PID-NUMBER-WORD, with the pid of the lab or test run that created it and must remove it. */
-const NAME = /^acsplit-(\d+)-\d+-\w+$/;
+/** acsplit-PID-INODE-NUMBER-WORD, with the pid of the lab or test run that must remove it, and its pid namespace. */
+const NAME = /^acsplit-(\d+)-(\d+)-\d+-\w+$/;
+
+/** A pid means nothing in another pid namespace, which may share /run and /tmp with this one. pid_namespaces(7) */
+const PID_NAMESPACE = statSync('/proc/self/ns/pid', { throwIfNoEntry: false })?.ino ?? 0;
 
 let worlds = 0;
 
 /** A prefix for the namespaces of one world, unique on this machine while this process runs. */
 export function nextPrefix(): string {
   worlds++;
-  return `acsplit-${process.pid}-${worlds}`;
+  return `acsplit-${process.pid}-${PID_NAMESPACE}-${worlds}`;
 }
 
 /** Runs a command to its end and resolves with its standard output. Rejects with the command and its error message. */
@@ -67,10 +71,10 @@ export function removeStaleNamespaces(): string[] {
   return stale;
 }
 
-/** Whether a namespace or directory has a name of ours and the process that created it is gone. */
-export function isStale(name: string, alive: (pid: number) => boolean): boolean {
-  const pid = NAME.exec(name)?.[1];
-  return pid !== undefined && !alive(Number(pid));
+/** Whether a namespace or directory has a name of ours, and the process that created it is one we could see, and gone. */
+export function isStale(name: string, alive: (pid: number) => boolean, pidNamespace = PID_NAMESPACE): boolean {
+  const [, pid, inode] = NAME.exec(name) ?? [];
+  return pid !== undefined && Number(inode) === pidNamespace && !alive(Number(pid));
 }
 
 export function isAlive(pid: number): boolean {

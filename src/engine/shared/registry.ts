@@ -42,6 +42,8 @@ interface Entry extends RunningEngine {
   startTicks: string;
   /** Its network namespace. Queues, rules and names belong to one. */
   network: string;
+  /** Its pid namespace: in another one, its process id means nothing. An earlier version's entry has none. */
+  pids?: string;
 }
 
 const DIRECTORY = '/run/acsplit-engines';
@@ -65,8 +67,8 @@ export function registryDirectory(): string {
 export function listEngines(directory = registryDirectory()): RunningEngine[] {
   const network = networkOf('self');
   return entries(directory)
-    .filter((entry) => isLiving(entry) && (network === undefined || entry.network === network))
-    .map(({ startTicks: _ticks, network: _network, ...engine }) => engine)
+    .filter((entry) => isOfOwnPids(entry) && isLiving(entry) && (network === undefined || entry.network === network))
+    .map(({ startTicks: _ticks, network: _network, pids: _pids, ...engine }) => engine)
     .sort((a, b) => a.name.localeCompare(b.name) || a.pid - b.pid);
 }
 
@@ -101,6 +103,7 @@ export function register(
     ...{ pid, ...engine },
     startTicks: startTicksOf(pid) ?? '',
     network: networkOf('self') ?? '',
+    pids: ownPids() ?? '',
   };
   let hasComplained = false;
   const note = () => {
@@ -151,7 +154,7 @@ function write(path: string, text: string): void {
 function removeDead(directory: string): void {
   for (const name of namesIn(directory)) {
     const entry = readEntry(directory, name);
-    if (entry && !isLiving(entry)) removeFile(join(directory, name));
+    if (entry && isOfOwnPids(entry) && !isLiving(entry)) removeFile(join(directory, name));
   }
 }
 
@@ -195,6 +198,11 @@ function isEntry(value: unknown): value is Entry {
   return areNumbers && TEXTS.every((key) => typeof entry[key] === 'string');
 }
 
+/** Of this pid namespace, or of an earlier version. */
+function isOfOwnPids({ pids }: Entry): boolean {
+  return pids === undefined || pids === (ownPids() ?? '');
+}
+
 /** The same process still runs. */
 function isLiving({ pid, startTicks }: Entry): boolean {
   const ticks = startTicksOf(pid);
@@ -223,8 +231,16 @@ function startTicksOf(pid: number): string | undefined {
 }
 
 function networkOf(process: string): string | undefined {
+  return namespaceOf(process, 'net');
+}
+
+function ownPids(): string | undefined {
+  return namespaceOf('self', 'pid');
+}
+
+function namespaceOf(process: string, kind: 'net' | 'pid'): string | undefined {
   try {
-    return readlinkSync(`/proc/${process}/ns/net`);
+    return readlinkSync(`/proc/${process}/ns/${kind}`);
   } catch {
     return undefined;
   }

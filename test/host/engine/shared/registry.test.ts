@@ -94,6 +94,7 @@ describe('not listed', () => {
 
   const strange: [string, string, object | string][] = [
     ['an earlier process with the same number', `${process.pid}.json`, { startTicks: '1' }],
+    ['another pid namespace', `${process.pid}.json`, { pids: 'pid:[1]' }],
     ['another network namespace', `${process.pid}.json`, { network: 'net:[1]' }],
     ['the file of one process and the number of another', '1.json', {}],
     ['a field missing', `${process.pid}.json`, { socket: undefined }],
@@ -133,9 +134,22 @@ test('a process that is dead is skipped, a zombie too; the next engine removes i
   const ticks = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')[19];
   writeFileSync(join(directory, `${pid}.json`), JSON.stringify({ ...entry, pid, startTicks: ticks }));
   // No process has this number: it is beyond the largest.
-  writeFileSync(join(directory, '4194999.json'), JSON.stringify({ ...entry, pid: 4_194_999 }));
+  const dead = { ...entry, pid: 4_194_999 };
+  writeFileSync(join(directory, '4194999.json'), JSON.stringify(dead));
+  // Of an earlier version, which did not tell its pid namespace.
+  writeFileSync(join(directory, '4194998.json'), JSON.stringify({ ...dead, pid: 4_194_998, pids: undefined }));
   expect(listEngines(directory).map((engine) => engine.pid)).toEqual([process.pid]);
   begin();
   expect(readdirSync(directory)).toEqual([`${process.pid}.json`]);
   shell.kill();
+});
+
+test('what another pid namespace has noted is neither listed nor removed: its process cannot be seen here', () => {
+  begin();
+  const entry = JSON.parse(readFileSync(own(), 'utf8')) as object;
+  const foreign = { ...entry, pid: 4_194_999, pids: 'pid:[1]' };
+  writeFileSync(join(directory, '4194999.json'), JSON.stringify(foreign));
+  begin();
+  expect(listEngines(directory).map((engine) => engine.pid)).toEqual([process.pid]);
+  expect(readdirSync(directory)).toContain('4194999.json');
 });
