@@ -16,6 +16,8 @@ const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 const OVERLOAD_MS = 3000;
 /** Transfers that come to an end where every other packet is lost. */
 const BULK_BYTES = 2 << 20;
+/** Transfers that are still at full speed after a loss. */
+const LARGE_BULK_BYTES = 24 << 20;
 /** At the least; what the kernel carries meets no queue. */
 const LOST = FAST_PATH === 'off' ? 100 : 10;
 const QUEUE_SOCKET = join(__dirname, 'support', 'queue-socket.py');
@@ -36,14 +38,22 @@ describe('too many packets for', () => {
   const changeSocket = async (...words: (string | number)[]): Promise<string> =>
     execute([PYTHON, QUEUE_SOCKET, ...[await lookout.worker(), FD.queue, ...words].map(String)]);
 
+  /** Long enough, on a busy machine as well. @param before packets that were lost by this cause earlier */
+  const overloaded = (cause: 'queueDropped' | 'userDropped', before: number): Promise<unknown> =>
+    Promise.all([
+      pause(OVERLOAD_MS),
+      lookout.until('enough packets to be lost', ({ losses }) => losses[cause] - before > LOST),
+    ]);
+
   test('a queue of length 16: counted as queueDropped', async () => {
     const numbers = (await lookout.status()).queues.map(({ number }) => number);
     const { losses, queues } = await underLoad(stage, {
       fault: 'a queue of length 16 under far more load, for 3 s',
       times: OFTEN,
+      bulkBytes: LARGE_BULK_BYTES,
       strike: async () => {
         await changeSocket('length', 16, ...numbers);
-        await pause(OVERLOAD_MS);
+        await overloaded('queueDropped', 0);
         await changeSocket('length', 16_384, ...numbers);
       },
     });
@@ -61,7 +71,7 @@ describe('too many packets for', () => {
       bulkBytes: BULK_BYTES,
       strike: async () => {
         expect(Number(await changeSocket('buffer', 1))).toBeLessThan(5000);
-        await pause(OVERLOAD_MS);
+        await overloaded('userDropped', before.losses.userDropped);
         await changeSocket('buffer', 1 << 27);
       },
     });
