@@ -158,10 +158,13 @@ function isWritable(path: string): boolean {
   }
 }
 
+/** A healthy engine answers within milliseconds; with all other checks doctor is to take less than ten seconds. */
+const STATUS_TIMEOUT_MS = 5000;
+
 async function answerOf(stateDirectory: string): Promise<EngineAnswer> {
   try {
     const socket = controlSocketPath(stateDirectory);
-    const status = (await askEngine(socket, { command: 'status' })) as Status;
+    const status = (await askEngine(socket, { command: 'status' }, STATUS_TIMEOUT_MS)) as Status;
     if (!status.fastPath?.carries) return { status };
     // An older engine does not know the command.
     const flows = (await askEngine(socket, { command: 'flows' }).catch(() => undefined)) as FlowCheck | undefined;
