@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SIDES } from '../packet/batch';
 import { type QueueError, wantedReceiveBufferBytes } from '../engine';
 import { type Family } from '../packet/address';
-import { type Runner, tryBundle } from '../steering/iptables';
+import { quoted, type Runner, tryBundle } from '../steering/iptables';
 import { type Configuration, steeringOf } from '../configuration/configuration';
 import { type Check, type Fault } from './check';
 import { acsplit, edit, sysctl } from './command-line';
@@ -25,20 +25,20 @@ export const rights: Check<bigint> = {
   fine: () => 'CAP_NET_ADMIN is available',
 };
 
-const ROOT = join(__dirname, '..', '..');
 const DEBIAN_ROOT = '/usr/lib/acsplit';
+
+/** The Debian package comes without npm, and whence it was installed only its operator knows. */
+export function remedyOfAddon(root = join(__dirname, '..', '..')): Pick<Fault, 'mend' | 'see'> {
+  if (root === DEBIAN_ROOT) return { mend: null, see: 'dpkg --verify acsplit' };
+  return { mend: `npm --prefix ${quoted(root)} run install` };
+}
 
 export const addon: Check<string | undefined> = {
   name: 'addon',
   look: (host) => host.addonComplaint(),
   judge: (complaint) => {
     if (complaint === undefined) return [];
-    // The Debian package comes without npm, and whence it was installed only its operator knows.
-    const isDebian = ROOT === DEBIAN_ROOT;
-    const remedy = isDebian
-      ? { mend: null, see: 'dpkg --verify acsplit' }
-      : { mend: `npm --prefix ${ROOT} run install` };
-    return [{ level: 'failure', says: complaint, ...remedy }];
+    return [{ level: 'failure', says: complaint, ...remedyOfAddon() }];
   },
   fine: () => 'the native addon loads',
 };

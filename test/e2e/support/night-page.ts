@@ -48,6 +48,25 @@ export function walkNightPage(host: () => DoctorHost): void {
       expect(look().checks).toEqual([]);
     });
 
+    test('a set of another program drops CPEs: step 1 shows its rule, and how to delete it', () => {
+      host().shell(
+        'ipset create others hash:net && ipset add others 10.1.1.0/24 && iptables -t raw -I PREROUTING -m set --match-set others src -j DROP',
+      );
+      const { checks, mends } = look();
+      expect(checks).toEqual(['foreign-rules']);
+      for (const mend of mends) host().shell(mend);
+      host().shell('ipset destroy others');
+      expect(look().checks).toEqual([]);
+    });
+
+    test('somebody has paused it: step 1 says so, and how to resume', () => {
+      host().acsplit('pause');
+      const { checks, mends } = look();
+      expect(checks).toEqual(['engine']);
+      for (const mend of mends) host().shell(mend);
+      expect(look().checks).toEqual([]);
+    });
+
     test('the ITMS’s firewall drops CPEs, and answers this router: step 3 shows SYNs on both sides and no answer', async () => {
       host().at('itms', 'iptables-nft -A INPUT -s 10.1.1.0/24 -j DROP');
       expect(look().checks).toEqual([]);

@@ -1,6 +1,7 @@
 /** The text-processing parts of doctor: sample addresses, shell quoting. */
 
 import { stop, sysctl } from '../../../src/doctor/command-line';
+import { remedyOfAddon } from '../../../src/doctor/kernel';
 import { sampleOf, withPrefix } from '../../../src/doctor/places';
 import { quoted } from '../../../src/steering/iptables';
 
@@ -41,4 +42,9 @@ describe('commands', () => {
     expect(stop(7, host('0::/user.slice/user-0.slice/session-1.scope\n'))).toBe('kill 7');
     expect(stop(7, host(undefined))).toBe('kill 7');
   });
+});
+
+test('an addon that does not load: built by npm, and in the Debian package looked at', () => {
+  expect(remedyOfAddon('/usr/lib/acsplit')).toEqual({ mend: null, see: 'dpkg --verify acsplit' });
+  expect(remedyOfAddon('/opt/a b')).toEqual({ mend: "npm --prefix '/opt/a b' run install" });
 });

@@ -1,10 +1,11 @@
 /** What decided packets tell of the servers, and what becomes of the sessions of a collector that is down. */
 import { Side } from '../../../src/packet/batch';
+import { buildTcp } from '../../../src/packet/builder';
 import { CollectorFigures } from '../../../src/splitter/health/collector-figures';
 import { DOWN_CPES, Health, TRIAL_MS } from '../../../src/splitter/health/health';
 import { Col, rowOf, SERVER_STATES } from '../../../src/splitter/health/server-row';
 import { ITMS } from '../../../src/splitter/memory/owners';
-import { FAMILY } from '../../support/family';
+import { FAMILY, packetIn } from '../../support/family';
 import { buildError, TYPES } from '../../support/icmp';
 import { ACS, CPE, Rig, UNAUTHORIZED } from '../../support/rig';
 
@@ -87,6 +88,21 @@ test('an ICMP error about a diverted SYN counts as refused', () => {
   });
   expect(rig.decideBytes(Side.Collector, error, 0).reason).toBe('icmp-refused');
   expect(rig.figures(C1)).toEqual([1, 0, 1, 0]);
+});
+
+test('from the CPEs’ side nobody makes a server refuse or be silent: not by a SYN that no server takes, nor by an ICMP error', () => {
+  const rig = new Judged();
+  const ends = { source: CPE, sourcePort: 40001, destination: ACS, destinationPort: 7547 };
+  const wrong = buildTcp(packetIn({ ...ends, flags: 2, sequence: 1000 }));
+  const { bytes } = rig.send('cpe', { ...ends, flags: 2, sequence: 1000 });
+  // The source port’s last byte: another connection, under a checksum that is wrong.
+  wrong[(FAMILY === 'ipv4' ? 20 : 40) + 1] ^= 1;
+  expect(rig.decideBytes(Side.Cpe, wrong, 0).reason).toBe('checksum-wrong');
+  const types = { type: TYPES.unreachable[FAMILY], quoted: bytes };
+  for (const source of [ACS, '10.9.9.9']) {
+    rig.decideBytes(Side.Cpe, buildError({ source, destination: CPE, ...types }), 0);
+  }
+  expect(rig.figures(ITMS)).toEqual([1, 0, 0, 0]);
 });
 
 test('what passes on another port of the ITMS says nothing', () => {
