@@ -2,10 +2,12 @@
  * Two routers with real keepalived and redis-server, both families, under load: each switch once. What must hold in any case holds for
  * each; how long a switch interrupts is measured by `npm run prove routers`.
  */
+import { type Router } from '../../src/lab/routers/router';
 import { SWITCHES } from '../../src/lab/routers/switches';
 import { FAST_PATH } from './support/fast-path';
 import { Routers } from './support/routers';
 import { HARD_TIMES } from './support/routers-stores';
+import { eventually } from './support/run-host';
 
 jest.setTimeout(120_000);
 
@@ -28,6 +30,32 @@ test(HARD_TIMES.name, async () => {
     expect(turn).toMatchObject({ twoServers: [], wrongCollector: [], ownBroken: [], divertedBroken: [] });
   }
   expect([during.probesFailed, during.probes > 100]).toEqual([0, true]);
+});
+
+test('pause, resume, activate and deactivate act on both routers, and with --here on one', async () => {
+  const [a, b] = routers.routers as [Router, Router];
+  const cpe = '10.1.200.1';
+  const paused = async () => [(await a.status()).paused, (await b.status()).paused];
+  const armed = (router: Router) => router.acsplit('tables', 'activated', '--cpe', cpe, '--json');
+  expect(await a.acsplit('pause', '--here')).not.toContain('so did');
+  expect(await paused()).toEqual([true, false]);
+  await a.acsplit('resume', '--here');
+  expect(await b.acsplit('pause')).toContain('so did a');
+  expect(await paused()).toEqual([true, true]);
+  expect(await a.acsplit('resume')).toContain('so did b');
+  expect(await paused()).toEqual([false, false]);
+
+  await a.acsplit('activate', cpe, '--collector', 'c1', '--here');
+  await a.acsplit('activate', '10.1.200.2', '--collector', 'c1');
+  await eventually('b to know of the other CPE', async () => {
+    return (await b.acsplit('tables', 'activated', '--cpe', '10.1.200.2', '--json')).includes('c1') || undefined;
+  });
+  expect([JSON.parse(await armed(a)), JSON.parse(await armed(b))]).toEqual([[expect.anything()], []]);
+  await b.acsplit('deactivate', '10.1.200.2');
+  await eventually('a to know of its end', async () => {
+    return !(await a.acsplit('tables', 'activated', '--cpe', '10.1.200.2', '--json')).includes('c1') || undefined;
+  });
+  await a.acsplit('deactivate', cpe, '--here');
 });
 
 test('both kernels carry, diverted connections too, where they are asked to', async () => {

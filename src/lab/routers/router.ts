@@ -33,6 +33,7 @@ export interface ClusterStatus {
 
 export interface RouterStatus {
   ready: boolean;
+  paused: boolean;
   cluster: ClusterStatus;
   tables: Record<string, { count: number }>;
   packets: { received: number; byReason: Record<string, number> };
