@@ -44,7 +44,7 @@ export const routers: Proof = {
     );
     failures.push(...own.flatMap(({ turns }) => turns.flatMap(failuresOf)), ...stores.failures, ...parted.failures);
     const faults = STORE_FAULTS.map(({ name }) => name).join('; ');
-    const wrong = stores.failures.length === 0 ? 'Nothing broke.' : `${stores.failures.length} times something broke.`;
+    const wrong = stores.failures.length === 0 ? 'Nothing broke.' : `What broke: ${stores.failures.join('; ')}.`;
     const waited = `No new connection passed for ${stores.longestMs} ms at the most.`;
     return {
       failures,

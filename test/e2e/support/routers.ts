@@ -27,6 +27,7 @@ const CALM_SECONDS = 15;
 const BEFORE_MS = 400;
 const PATIENCE_MS = 20_000;
 const REMEMBERED_MS = 120_000;
+const MOST_LAG_MS = 1000;
 
 const cpes = (kind: number, count = MANY): string[] =>
   Array.from({ length: count }, (_, n) => [`10.1.${kind}.${n + 1}`, `2001:db8:1::${kind}:${n + 1}`]).flat();
@@ -217,12 +218,13 @@ export class Routers {
     return { during, after: await this.turn('planned') };
   }
 
-  /** Each router is joined, and has every store. */
+  /** Each router is joined, has every store, and hears the others without delay: what a planned switch asks for. docs/cluster.md */
   async untilJoined(): Promise<void> {
     for (const router of this.routers) {
       await eventually(`router ${router.name} to have joined`, async () => {
-        const { state, stores } = (await router.status()).cluster;
-        return (state === 'joined' && stores.every((store) => store.state === 'up')) || undefined;
+        const { state, stores, lagMs } = (await router.status()).cluster;
+        const isFollowing = state === 'joined' && lagMs < MOST_LAG_MS;
+        return (isFollowing && stores.every((store) => store.state === 'up')) || undefined;
       });
     }
   }
