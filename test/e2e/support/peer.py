@@ -5,6 +5,7 @@ and {"event": NAME, ...} on stdout, one JSON object a line. Ends with stdin.
     listen   -> event accepted {socket, address, port, from, fromPort}, for every connection
     connect, send, receive, finish (half-close), close, reset (RST), option
     stream   so many random bytes, then a half-close; what was sent, and what `receive` swallows, as SHA-256
+    pour, swallow   so many bytes without an end, as SHA-256; gigabytes too
     acknowledged   waits until the other end has acknowledged this end's FIN
     packet   an IPv4 or IPv6 packet from its hexadecimal, sent as it is, whatever its source; packets: a list of them
     watch    -> event packet {hex}, for every packet to or from an address that arrives, in the order of the wire; without an
@@ -161,6 +162,32 @@ def stream(order):
     return {'sha256': hashlib.sha256(content).hexdigest()}
 
 
+BLOCK = random.Random(1).randbytes(1 << 20)
+
+
+def pour(order):
+    digest = hashlib.sha256()
+    left = order['bytes']
+    while left > 0:
+        piece = BLOCK[:left]
+        sockets[order['socket']].sendall(piece)
+        digest.update(piece)
+        left -= len(piece)
+    return {'sha256': digest.hexdigest()}
+
+
+def swallow(order):
+    digest = hashlib.sha256()
+    left = order['bytes']
+    while left > 0:
+        piece = sockets[order['socket']].recv(min(left, 1 << 20))
+        if not piece:
+            raise ConnectionError('ended early')
+        digest.update(piece)
+        left -= len(piece)
+    return {'sha256': digest.hexdigest()}
+
+
 def finish(order):
     sockets[order['socket']].shutdown(socket.SHUT_WR)
 
@@ -225,7 +252,8 @@ def look(wire, wanted, at, size):
 
 ACTS = {
     act.__name__: act
-    for act in (listen, unlisten, connect, send, receive, stream, finish, acknowledged, close, reset, option, packet, packets, watch)
+    for act in (listen, unlisten, connect, send, receive, stream, pour, swallow, finish, acknowledged, close, reset, option, packet, packets,
+                watch)
 }
 ACTS['settle'] = lambda order: None
 
@@ -244,7 +272,7 @@ def perform(order):
 tell('ready')
 for line in sys.stdin:
     order = json.loads(line)
-    if order['do'] in ('connect', 'receive', 'send', 'stream', 'acknowledged'):
+    if order['do'] in ('connect', 'receive', 'send', 'stream', 'pour', 'swallow', 'acknowledged'):
         threading.Thread(target=perform, args=(order,), daemon=True).start()
     else:
         perform(order)

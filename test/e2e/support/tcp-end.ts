@@ -52,6 +52,15 @@ export class End {
     return (await this.ask<{ sha256: string }>('stream', { bytes, seed })).sha256;
   }
 
+  /** Sends so many bytes to the other end, gigabytes too, and compares. */
+  async pourTo(other: End, bytes: number): Promise<void> {
+    const [sent, came] = await Promise.all([
+      this.ask<{ sha256: string }>('pour', { bytes }),
+      other.ask<{ sha256: string }>('swallow', { bytes }),
+    ]);
+    expect(came).toEqual(sent);
+  }
+
   /** Half-close: a FIN, and still an ear. */
   finish(): Promise<void> {
     return this.ask('finish');
