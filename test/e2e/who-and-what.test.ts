@@ -136,7 +136,7 @@ test('rules that another program changed: what `rules check` finds is in status,
   expect(stage.engine.events('rules')).toMatchObject([
     {
       level: 'warn',
-      msg: expect.stringMatching(/^the rules are not as configured: mangle ACSPLIT-TO-CPE: /) as string,
+      msg: expect.stringMatching(/^the rules are not as configured: (IPv6 )?mangle ACSPLIT-TO-CPE: /) as string,
     },
     { level: 'info', msg: 'the rules are as configured' },
   ]);
