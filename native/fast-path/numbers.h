@@ -12,8 +12,10 @@ static __always_inline __s32 beyond(__u32 one, __u32 other) {
   return (__s32)(one - other);
 }
 
-static __always_inline int is_gap(__s32 difference) {
-  return difference > GAP || difference < -GAP;
+/* Within a window numbers may jump at once, when a lost packet is repeated. */
+static __always_inline int is_gap(__s32 difference, __s32 window) {
+  __s64 most = window > 0 ? GAP + (__s64)window : GAP;
+  return difference > most || difference < -most;
 }
 
 static __always_inline __u32 scaled(const struct numbers *numbers, __u32 window, __u32 shift) {
@@ -76,7 +78,8 @@ static __always_inline __u32 judge_server(struct numbers *numbers, const struct 
   __s32 ahead = beyond(end, numbers->server_next);
   __s32 acknowledged = beyond(segment->acknowledgement, numbers->server_ack);
   if ((segment->flags & (TCP_ACK | TCP_FIN | TCP_RST)) != TCP_ACK || numbers->state == FLOW_OFFERED ||
-      is_gap(ahead) || is_gap(acknowledged) ||
+      is_gap(ahead, beyond(numbers->cpe_edge, numbers->cpe_ack)) ||
+      is_gap(acknowledged, beyond(numbers->server_edge, numbers->server_ack)) ||
       /* It has had the CPE's FIN. */
       segment->acknowledgement == numbers->cpe_next + 1) {
     numbers->state = FLOW_HANDED;

@@ -13,7 +13,10 @@ const CPE_SCALE_SHIFT = 0;
 const SERVER_SCALE_SHIFT = 4;
 const SCALE_MASK = 15;
 
-/** If a server's numbers jump further than this, some packets passed unseen: accept the new numbers as they are. */
+/**
+ * If a server's numbers jump further than this beyond a window, some packets passed unseen: accept the new numbers as they
+ * are. Within a window they may jump at once, when a lost packet is repeated.
+ */
 const GAP = 1 << 20;
 /** How far back an acknowledgement may lie, whatever the window (RFC 5961 section 5.2). */
 const MIN_ACK_WINDOW = 1 << 16;
@@ -90,7 +93,8 @@ export abstract class ConnectionNumbers {
     const edge = (acknowledgement + (view.window << this.scale(slot, SERVER_SCALE_SHIFT))) | 0;
     const ahead = (end - this.word(slot, Word.ServerNext)) | 0;
     const acknowledged = (acknowledgement - this.word(slot, Word.ServerAck)) | 0;
-    if (!this.has(slot, Seen.Learned) || isGap(ahead) || isGap(acknowledged)) {
+    const isUnseen = isGap(ahead, this.windowOfCpe(slot)) || isGap(acknowledged, this.windowOfServer(slot));
+    if (isUnseen || !this.has(slot, Seen.Learned)) {
       this.setWord(slot, Word.ServerNext, end);
       this.setWord(slot, Word.ServerAck, acknowledgement);
       this.setWord(slot, Word.ServerEdge, edge);
@@ -108,7 +112,7 @@ export abstract class ConnectionNumbers {
   /** True for data the server has not sent before. @param end behind its last byte */
   isNewOfServer(slot: number, end: number): boolean {
     const ahead = (end - this.word(slot, Word.ServerNext)) | 0;
-    return ahead > 0 || isGap(ahead);
+    return ahead > 0 || isGap(ahead, this.windowOfCpe(slot));
   }
 
   /**
@@ -122,7 +126,7 @@ export abstract class ConnectionNumbers {
     // One below: a keep-alive probe (RFC 9293 section 3.8.4).
     if (into < -1 || into > ((this.word(slot, Word.ServerEdge) - acknowledged) | 0)) return false;
     const unacknowledged = (this.word(slot, Word.ServerNext) - view.acknowledgement) | 0;
-    const window = this.hasOwnPort ? 0 : (this.word(slot, Word.CpeEdge) - this.word(slot, Word.CpeAck)) | 0;
+    const window = this.windowOfCpe(slot);
     if (unacknowledged < 0 || unacknowledged > (window > MIN_ACK_WINDOW ? window : MIN_ACK_WINDOW)) return false;
     return this.isAnswered(slot) || ((view.acknowledgement - this.word(slot, Word.CpeAck)) | 0) >= 0;
   }
@@ -203,6 +207,14 @@ export abstract class ConnectionNumbers {
     return false;
   }
 
+  private windowOfCpe(slot: number): number {
+    return this.hasOwnPort ? 0 : (this.word(slot, Word.CpeEdge) - this.word(slot, Word.CpeAck)) | 0;
+  }
+
+  private windowOfServer(slot: number): number {
+    return (this.word(slot, Word.ServerEdge) - this.word(slot, Word.ServerAck)) | 0;
+  }
+
   private setScale(slot: number, shift: number, view: PacketView): void {
     const scale = windowScale(view.bytes, view.tcpAt, view.payloadAt);
     const marks = this.word(slot, Word.Marks);
@@ -223,6 +235,7 @@ export abstract class ConnectionNumbers {
   }
 }
 
-function isGap(difference: number): boolean {
-  return difference > GAP || difference < -GAP;
+function isGap(difference: number, window: number): boolean {
+  const most = window > 0 ? GAP + window : GAP;
+  return difference > most || difference < -most;
 }

@@ -269,7 +269,7 @@ describe('everything else is passed on untouched, for a reason', () => {
 
 describe('a diverted connection', () => {
   /** As the program keeps it, its last packet so long ago. */
-  function carriedFlow(silentMs: number): Uint8Array {
+  function carriedFlow(silentMs: number, windowBytes = 9999): Uint8Array {
     const value = new Uint8Array(FLOW_BYTES);
     const words = new DataView(value.buffer, NUMBERS_AT);
     words.setBigUint64(FlowWord.Spoke * 4, BigInt(Math.round((boottimeMs() - silentMs) * 1e6)), true);
@@ -280,10 +280,10 @@ describe('a diverted connection', () => {
       0,
       acknowledgement,
       sequence,
-      sequence! + 9999,
+      sequence! + windowBytes,
       sequence,
       acknowledgement,
-      acknowledgement! + 9999,
+      acknowledgement! + windowBytes,
     ];
     numbers.forEach((number, i) => words.setUint32((FlowWord.Isn + i) * 4, number!, true));
     return value;
@@ -300,6 +300,19 @@ describe('a diverted connection', () => {
       'diverted',
       'carried-to-collector',
     ]);
+  });
+
+  it('is carried on when its collector’s numbers jump within the window, as they do behind a lost packet', async () => {
+    const flow = { key: '0a0102039c411d7b', value: Buffer.from(carriedFlow(0, 8 << 20)).toString('hex') };
+    const ends = { ...ITMS4, source: '10.3.0.2', sequence: CPE4.acknowledgement!, acknowledgement: CPE4.sequence! };
+    const reasonOf = async (fields: Fields) =>
+      (await carry([{ side: Side.Collector, packet: buildTcp({ ...ends, ...fields }) }], [flow]))[0]!.reason;
+    expect([
+      await reasonOf({ acknowledgement: CPE4.sequence! + (4 << 20) }),
+      await reasonOf({ sequence: CPE4.acknowledgement! + (4 << 20) }),
+      await reasonOf({ acknowledgement: CPE4.sequence! + (16 << 20) }),
+      await reasonOf({ sequence: CPE4.acknowledgement! + (16 << 20) }),
+    ]).toEqual(['carried-from-collector', 'carried-from-collector', 'ending', 'ending']);
   });
 });
 

@@ -18,7 +18,7 @@ const KILLS = Number(process.env.ACSPLIT_KILLS_CARRIED ?? 2);
 const isFull = process.env.ACSPLIT_KILLS_CARRIED !== undefined;
 const DEAD_MS = isFull ? 30_000 : 1000;
 /** With the engine dead, to the CPE and from it: the numbers come round. In pieces, each within a peer's patience. */
-const [POURS, POURED_BYTES] = isFull ? [9, 512 << 20] : [1, 4 << 20];
+const [POURS, POURED_BYTES] = isFull ? [9, 512 << 20] : [1, 32 << 20];
 const BULK_BYTES = 4 << 20;
 
 jest.setTimeout(240_000 + KILLS * 20_000);
@@ -89,7 +89,8 @@ test(`an engine that is dead for ${DEAD_MS / 1000} s: running connections do not
     }
     // Its FINs were proven by numbers that only the kernel has followed.
     expect((await stage.entries('connections', woken)).map(({ phase }) => phase)).toEqual(['closed']);
-    await stage.expectOneServerEach();
+    // The captures do not keep up with gigabytes.
+    if (!isFull) await stage.expectOneServerEach();
   } finally {
     await stage.close();
   }

@@ -20,7 +20,7 @@ export interface Numbers {
   cpeScale: number | undefined;
 }
 
-/** A jump this large means that packets were missed. */
+/** A jump that is larger than the receiver's window by this means that packets were missed. */
 const GAP = 2 ** 20;
 /** How old an acknowledgement may be. */
 const OLD_ACK = 2 ** 16;
@@ -93,14 +93,14 @@ export function acceptsSyn({ serverNext }: Numbers, { acknowledgement }: ReadPac
 
 // ---- the server ----
 
-/** @param end behind its last byte, SYN or FIN */
-export function spokenByServer(numbers: Numbers, packet: ReadPacket, end: number): void {
+/** @param end behind its last byte, SYN or FIN @param window of the CPE, as far as it is known */
+export function spokenByServer(numbers: Numbers, packet: ReadPacket, end: number, window = 0): void {
   if (!packet.ack) return;
   const { acknowledgement, sequence } = packet;
   const edge = plus(acknowledgement, scaled(packet, numbers.serverScale, numbers.cpeScale));
-  const isGap = [ahead(end, numbers.serverNext), ahead(acknowledgement, numbers.serverAck)].some(
-    (jump) => Math.abs(jump) > GAP,
-  );
+  const { serverNext, serverAck, serverEdge } = numbers;
+  const isGap =
+    jumps(ahead(end, serverNext), window) || jumps(ahead(acknowledgement, serverAck), ahead(serverEdge, serverAck));
   if (!numbers.areLearned || isGap) {
     Object.assign(numbers, { areLearned: true, serverNext: end, serverAck: acknowledgement, serverEdge: edge });
     Object.assign(numbers, { cpeNext: acknowledgement, cpeAck: sequence, cpeEdge: sequence });
@@ -111,14 +111,18 @@ export function spokenByServer(numbers: Numbers, packet: ReadPacket, end: number
   numbers.serverEdge = later(numbers.serverEdge, edge);
 }
 
+function jumps(further: number, window: number): boolean {
+  return Math.abs(further) > GAP + Math.max(window, 0);
+}
+
 function later(one: number, other: number): number {
   return ahead(other, one) > 0 ? other : one;
 }
 
 /** Data that the server has not sent before. */
-export function isNewOfServer({ serverNext }: Numbers, end: number): boolean {
+export function isNewOfServer({ serverNext }: Numbers, end: number, window = 0): boolean {
   const further = ahead(end, serverNext);
-  return further > 0 || further < -GAP;
+  return further > 0 || jumps(further, window);
 }
 
 /** The server acknowledges one beyond the CPE's data: the CPE's FIN has come. */

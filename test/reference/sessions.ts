@@ -147,7 +147,7 @@ export class Sessions {
     // One that is still opening has reset a stray packet, not its connection.
     this.ends.lift(known, 'server');
     if (known.isAnswered) {
-      spokenByServer(known.numbers, packet, endOf(packet, 1));
+      spokenByServer(known.numbers, packet, endOf(packet, 1), windowOfCpe(known.numbers));
       known.touchedMs = context.nowMs;
     } else {
       acceptedByServer(known.numbers, packet);
@@ -198,7 +198,7 @@ export class Sessions {
     if (packet.payload !== '') this.read(known);
     if (!known.fins.has('cpe') && acknowledgesFin(known.numbers, packet)) this.ends.closed(known, 'fins', 'cpe');
     if (packet.fin) this.ends.closed(known, 'fins', 'server');
-    spokenByServer(known.numbers, packet, endOf(packet, packet.fin ? 1 : 0));
+    spokenByServer(known.numbers, packet, endOf(packet, packet.fin ? 1 : 0), windowOfCpe(known.numbers));
     if (known.isAnswered) known.touchedMs = nowMs;
   }
 
@@ -207,7 +207,7 @@ export class Sessions {
     const { packet, nowMs } = this.context;
     const { answer, numbers } = known;
     if (isAlert(packet.payload)) return;
-    if (isNewOfServer(numbers, endOf(packet))) known.dataMs = nowMs;
+    if (isNewOfServer(numbers, endOf(packet), windowOfCpe(numbers))) known.dataMs = nowMs;
     answer.segments++;
     if (!answer.isAsked || readHead(answer.text).isOver) return;
     const seen = packet.payload.slice(0, SEGMENT_BYTES);
