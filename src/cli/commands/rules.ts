@@ -216,7 +216,7 @@ function digitOf(family: Family): 4 | 6 {
 }
 
 function inDigits({ family, kind, table, chain, rule, message }: Difference): object {
-  return { kind, family: digitOf(family), table, chain, rule, message };
+  return { family: digitOf(family), kind, table, chain, rule, message };
 }
 
 /** Turns an error of src/steering/iptables into a failure of the command, so that it is printed as one line. */
