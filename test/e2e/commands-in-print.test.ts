@@ -102,6 +102,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run check': 'npm test makes the same checks',
   'npm run lint:fix': 'changes the checkout',
   'npm run prove carried': 'takes half an hour; `npm test` runs some of its paths, transfer-carried',
+  'npm run prove carried-kills': 'takes minutes; `npm test` runs its smallest instance, kills-carried',
   'npm run prove direct': 'takes minutes; `npm test` runs one instance, rules-direct',
   'npm run prove untouched': 'takes minutes; `npm test` runs its smallest instance',
   'npm run prove keepalived': 'takes minutes; `npm test` runs its smallest instance',
@@ -163,6 +164,7 @@ const NOT_TYPED: Record<string, string> = {
   'npm run bench -- carried': 'a section of it',
   'npm run bench -- cluster': 'a section of it',
   'npm run soak': 'takes half an hour',
+  'npm run soak -- --minutes 60 --fast-path --rest 20': 'takes an hour',
   "npx jest --selectProjects e2e --testPathPatterns 'e2e/(faults|state-damage|crash-worker)'":
     'these tests once more; `npm test` runs them',
   'npm run mutation': 'takes most of an hour',
