@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { askEngine, controlSocketPath } from '../../src/engine/control/ask';
 import { type Ended, eventually, RunHost, type RunningCommand } from './support/run-host';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const PROGRAM = join(__dirname, '../../dist/cli/main.js');
 /** root without these may not read every file. */

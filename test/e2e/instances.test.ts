@@ -4,7 +4,7 @@
  */
 import { INSTANCES, measureInstances } from './support/instances';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 test('nothing done to one instance affects the other', async () => {
   const all = await measureInstances({ backEnd: 'nft', seconds: 1, load: { bulkBytes: 1 << 20, restMs: 300 } });

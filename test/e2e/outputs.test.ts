@@ -13,7 +13,7 @@ import { ADDRESSES, type Role } from '../../src/lab/world';
 import { DoctorHost } from './support/doctor-host';
 import { until } from './support/rules-host';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 
 const GOLDEN = join(__dirname, 'outputs.golden');
 const CAPTURE = join(__dirname, '../fixtures/two-connections-are-one-session.pcap');
