@@ -8,6 +8,7 @@ import { type Check, type Fault } from './check';
 import { edit } from './command-line';
 import { type Host } from './host';
 import { interfacesOf, isWanted, type Places, placesOf, withPrefix } from './places';
+import { judgeSharedAddress, lookAtSharedAddress, type SharedAddressFacts } from './shared-address';
 import { judgeVirtualMacs, lookAtVirtualMacs, type VirtualMacFacts } from './virtual-mac';
 
 /** Output of `ip -j -d link show`; older kernels lack the last two. */
@@ -70,7 +71,7 @@ interface Addressed {
   addr_info: { local: string }[];
 }
 
-interface AddressFacts extends VirtualMacFacts {
+interface AddressFacts extends VirtualMacFacts, SharedAddressFacts {
   /** The ACS addresses that are not local now. */
   elsewhere: { acs: string; mend: string }[];
 }
@@ -78,7 +79,8 @@ interface AddressFacts extends VirtualMacFacts {
 export const acsAddress: Check<AddressFacts> = {
   name: 'acs-address',
   needs: ['interfaces'],
-  look: (host, { topology }) => {
+  look: (host, wanted) => {
+    const { topology } = wanted;
     const present = askIp<Addressed[]>(host, ['address', 'show']) ?? [];
     const isElsewhere = ({ family, acs }: Places) => askIp<unknown[]>(host, localRoutes(family, acs))?.length === 0;
     return {
@@ -90,6 +92,7 @@ export const acsAddress: Check<AddressFacts> = {
         addresses: list.map((one) => one.local),
       })),
       ...lookAtVirtualMacs(host),
+      ...lookAtSharedAddress(host, wanted),
     };
   },
   judge: (facts, wanted) => [
@@ -99,6 +102,7 @@ export const acsAddress: Check<AddressFacts> = {
       return { level: 'warning', says, mend };
     }),
     ...judgeVirtualMacs(facts, wanted),
+    ...judgeSharedAddress(facts),
   ],
   fine: ({ elsewhere }, { topology }) => {
     const all = placesOf(topology).map(({ acs }) => acs);

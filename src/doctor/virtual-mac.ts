@@ -8,6 +8,7 @@
 import { type Configuration } from '../configuration/configuration';
 import { covers } from '../configuration/interface';
 import { type CpeInterface } from '../splitter/topology';
+import { type Arp, type ArpSetting, inForce, readArp } from './arp';
 import { askIp } from './ask-ip';
 import { type Fault } from './check';
 import { edit, sysctl } from './command-line';
@@ -23,13 +24,8 @@ interface Macvlan {
 export interface VirtualMacFacts {
   holders: { name: string; addresses: string[] }[];
   macvlans: Macvlan[];
-  /** net.ipv4.conf, by interface, `all` included. */
-  arp: Readonly<Record<string, Arp>>;
+  arp: Arp;
 }
-
-const SETTINGS = ['arp_ignore', 'arp_announce', 'arp_filter'] as const;
-type Setting = (typeof SETTINGS)[number];
-type Arp = Readonly<Record<Setting, number>>;
 
 /** RFC 9568, 7.3 */
 const VRRP_MAC = /^00:00:5e:00:0[12]:/i;
@@ -43,15 +39,8 @@ export function lookAtVirtualMacs(host: Host): Pick<VirtualMacFacts, 'macvlans' 
   const macvlans = links
     .filter(({ linkinfo }) => linkinfo?.info_kind === 'macvlan')
     .map(({ ifname, link = '', address = '' }) => ({ name: ifname, parent: link, mac: address }));
-  const read = (name: string): Arp => {
-    const values = SETTINGS.map((setting) => [
-      setting,
-      Number(host.read(`/proc/sys/net/ipv4/conf/${name}/${setting}`)),
-    ]);
-    return Object.fromEntries(values) as Arp;
-  };
-  const names = macvlans.length === 0 ? [] : ['all', ...links.map(({ ifname }) => ifname)];
-  return { macvlans, arp: Object.fromEntries(names.map((name) => [name, read(name)])) };
+  const names = links.map(({ ifname }) => ifname);
+  return { macvlans, arp: macvlans.length === 0 ? {} : readArp(host, names) };
 }
 
 export function judgeVirtualMacs(facts: VirtualMacFacts, wanted: Configuration): Fault[] {
@@ -82,7 +71,6 @@ function onCpeSide(
   return [{ level: 'failure', says, mend: edit(wanted) } satisfies Fault];
 }
 
-/** The kernel takes the larger of the interface's value and that of `all`. */
 function arpFaults(
   acs: string,
   { name, parent }: Macvlan,
@@ -90,19 +78,18 @@ function arpFaults(
   isParentNamed: boolean,
   { arp }: VirtualMacFacts,
 ) {
-  const inForce = (setting: Setting, of: string) => Math.max(arp.all?.[setting] ?? 0, arp[of]?.[setting] ?? 0);
-  const set = (setting: Setting, value: number, of: string) => sysctl(`net.ipv4.conf.IF.${setting}`, value, of);
+  const set = (setting: ArpSetting, value: number, of: string) => sysctl(`net.ipv4.conf.IF.${setting}`, value, of);
   const faults: Fault[] = [];
   const fail = (says: string, mend: string) => faults.push({ level: 'failure', says, mend });
   const effect = `CPEs learn its MAC, and what they send there is refused`;
-  if (!isParentNamed && inForce('arp_ignore', parent) === 0) {
+  if (!isParentNamed && inForce(arp, 'arp_ignore', parent) === 0) {
     fail(`${parent} answers ARP requests for ${acs}, which is on ${name}: ${effect}`, set('arp_ignore', 1, parent));
   }
-  if (!isParentNamed && inForce('arp_announce', side.out) < 2) {
+  if (!isParentNamed && inForce(arp, 'arp_announce', side.out) < 2) {
     const says = `${side.out} sends ARP requests in the name of ${acs}, which is on ${name}: ${effect}`;
     fail(says, set('arp_announce', 2, side.out));
   }
-  if (side.out !== name && inForce('arp_filter', name) > 0) {
+  if (side.out !== name && inForce(arp, 'arp_filter', name) > 0) {
     const mends = ['all', name].filter((of) => (arp[of]?.arp_filter ?? 0) > 0).map((of) => set('arp_filter', 0, of));
     fail(
       `${name} does not answer ARP requests for ${acs} (arp_filter): the way to CPEs is ${side.out}`,
