@@ -63,7 +63,7 @@ export interface ConnectionFields extends Fields {
 export interface ActivationFields extends Fields {
   /** '' while the CPE is only asked. */
   collector: string;
-  /** Phase and Grace, activated-cpes.ts. */
+  /** Phase and Grace, activation-row.ts. */
   phase: number;
   grace: number;
   cpePort: number;

@@ -10,7 +10,7 @@ import { headOf } from '../../splitter/decide/http-head';
 import { type FamilyState } from '../../splitter/memory/family-state';
 import { ITMS, MAX_OWNERS } from '../../splitter/memory/owners';
 import { type SplitterState } from '../../splitter/memory/state';
-import { Grace, Phase } from '../../tables/activated-cpes';
+import { Grace, Phase } from '../../tables/activation-row';
 import { FIN, RST, Seen, Word } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';

@@ -2,7 +2,7 @@
 import { type FamilyState } from '../../splitter/memory/family-state';
 import { PeerRows, Taken } from '../../splitter/memory/peer-rows';
 import { type SplitterState } from '../../splitter/memory/state';
-import { type Phase } from '../../tables/activated-cpes';
+import { type Phase } from '../../tables/activation-row';
 import { Seen } from '../../tables/connection-row';
 import { Cause, Change } from '../../tables/flow-port';
 import {

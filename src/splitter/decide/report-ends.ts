@@ -1,5 +1,5 @@
 /** How a report connection ends, and whether its session may continue on another one. [P8, D], grace [2] */
-import { Grace } from '../../tables/activated-cpes';
+import { Grace } from '../../tables/activation-row';
 import { Seen, Word } from '../../tables/connection-row';
 import { Cause } from '../../tables/flow-port';
 import { Event } from '../memory/events';

@@ -2,7 +2,8 @@
  * Counts each collector's sessions: armed, finished, unfinished, and those that ended with a refused login. A listener of
  * the flow port that only reads.
  */
-import { type ActivatedCpes, Grace } from '../../tables/activated-cpes';
+import { type ActivatedCpes } from '../../tables/activated-cpes';
+import { Grace } from '../../tables/activation-row';
 import { Cause, Change, type FlowListener, type FlowTable } from '../../tables/flow-port';
 import { type FamilyState } from '../memory/family-state';
 import { ITMS } from '../memory/owners';

@@ -7,7 +7,7 @@
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
 import { lifeOf, type Seen } from '../../tables/connection-row';
-import { Grace } from '../../tables/activated-cpes';
+import { Grace } from '../../tables/activation-row';
 import { PinCache } from '../../tables/pin-cache';
 import { type TableShape } from '../../tables/hash-rows';
 import { TtlTable } from '../../tables/ttl-table';

@@ -3,7 +3,8 @@
  * topology takes no memory. Owners and events are shared by all families (state.ts).
  */
 import { ADDRESS_WORDS, type Family } from '../../packet/address';
-import { ActivatedCpes, type ActivationLives } from '../../tables/activated-cpes';
+import { ActivatedCpes } from '../../tables/activated-cpes';
+import { type ActivationLives } from '../../tables/activation-row';
 import { type ConnectionLives, Seen } from '../../tables/connection-row';
 import { ConnectionTable } from '../../tables/connection-table';
 import { ConnectionRequests, type RemapRange } from '../../tables/connection-requests';

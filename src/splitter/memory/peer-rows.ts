@@ -4,7 +4,7 @@
  * topology does not have is refused.
  */
 import { type Address } from '../../packet/address';
-import { type ActivationElsewhere, Phase } from '../../tables/activated-cpes';
+import { type ActivationElsewhere, Phase } from '../../tables/activation-row';
 import { FIN, RST, Seen, Word } from '../../tables/connection-row';
 import { type ConnectionTable } from '../../tables/connection-table';
 import { Cause } from '../../tables/flow-port';

@@ -6,7 +6,7 @@
 import { isSameAddress } from '../../../src/packet/address';
 import { type FamilyState } from '../../../src/splitter/memory/family-state';
 import { asked, headOf, isCut, readHead } from '../../../src/splitter/decide/http-head';
-import { Grace } from '../../../src/tables/activated-cpes';
+import { Grace } from '../../../src/tables/activation-row';
 import { Seen, Word } from '../../../src/tables/connection-row';
 import { type ConnectionTable } from '../../../src/tables/connection-table';
 import { addressNamed } from '../../support/family';

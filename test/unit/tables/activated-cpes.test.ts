@@ -1,5 +1,6 @@
 /** An activation from arming to its end: what applies, for whom, and how long, to the ms. */
-import { ActivatedCpes, Grace } from '../../../src/tables/activated-cpes';
+import { ActivatedCpes } from '../../../src/tables/activated-cpes';
+import { Grace } from '../../../src/tables/activation-row';
 import { addressNamed, cpeNumbered, neighbours, WORDS } from '../../support/family';
 
 const LIVES = {
