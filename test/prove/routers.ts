@@ -12,6 +12,8 @@ type Say = (line: string) => void;
 const TIMES = 100;
 /** Of each kind, before the other side has its turn: the machine's other work meets both. */
 const BLOCK = 10;
+/** Of a block that ends early. */
+const MOST_TRIES = 3;
 /** Milliseconds. What is longer is told, and fails nothing: a busy machine decides it. docs/cluster.md */
 const PROMISED_MS: Partial<Record<Switch, number>> = { planned: 0, 'power loss': 800, 'engine killed': 2500 };
 
@@ -67,22 +69,34 @@ interface Both {
   failures: string[];
 }
 
-/** Block by block, so that both have about as many turns whenever it ends. */
+/** Block by block, so that both have about as many turns whenever it ends; and each switch once among three routers. */
 async function playBoth(say: Say, { times = TIMES, isOver }: Limits): Promise<Both> {
-  const begin = (by: string, kinds: readonly Switch[]) => kinds.map((kind): Played => ({ by, kind, turns: [] }));
+  const begin = (by: string, kinds: readonly Switch[]) =>
+    kinds.map((kind): Played => ({ by, kind, turns: [] })) as [Played, ...Played[]];
   const noEngine = SWITCHES.filter((kind) => kind !== 'engine killed');
-  const both: Both = { own: begin('acsplit', SWITCHES), rival: begin('conntrackd', noEngine), failures: [] };
-  try {
-    for (let done = 0; done < times && !isOver(); done += BLOCK) {
-      const block = Math.min(BLOCK, times - done);
-      await play(both.own, { cluster: true }, block, say, isOver);
-      await play(both.rival, RIVAL, block, say, isOver);
+  const three = begin('acsplit, three routers', SWITCHES);
+  const two = begin('acsplit', SWITCHES);
+  const rival = begin('conntrackd', noEngine);
+  const failures: string[] = [];
+  const run = async (played: readonly [Played, ...Played[]], options: RoutersOptions, times: number) => {
+    const [{ turns }] = played;
+    const end = turns.length + times;
+    for (let tries = 0; tries < MOST_TRIES && turns.length < end && !isOver(); tries++) {
+      try {
+        await play(played, options, end - turns.length, say, isOver);
+      } catch (error) {
+        // What was interrupted may fail. All else is a failure, and the rest begins with other routers.
+        if (!isOver()) failures.push(`ended early: ${(error as Error).message}`);
+      }
     }
-  } catch (error) {
-    // What was interrupted may fail; what was measured until then stands.
-    if (!isOver()) both.failures.push(`ended early: ${(error as Error).message}`);
+  };
+  await run(three, { cluster: true, routers: 3 }, 1);
+  for (let done = 0; done < times && !isOver(); done += BLOCK) {
+    const block = Math.min(BLOCK, times - done);
+    await run(two, { cluster: true }, block);
+    await run(rival, RIVAL, block);
   }
-  return both;
+  return { own: [...two, ...three], rival, failures };
 }
 
 /** The kinds in turn, so that a disturbance of the machine meets all alike. */
