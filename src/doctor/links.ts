@@ -82,7 +82,10 @@ export const acsAddress: Check<AddressFacts> = {
   look: (host, wanted) => {
     const { topology } = wanted;
     const present = askIp<Addressed[]>(host, ['address', 'show']) ?? [];
-    const isElsewhere = ({ family, acs }: Places) => askIp<unknown[]>(host, localRoutes(family, acs))?.length === 0;
+    const isHeld = (acs: string) => present.some((one) => one.addr_info.some(({ local }) => local === acs));
+    // In a cluster both routers may have a local route for it, and one of them the address. cluster/keepalived.conf
+    const isElsewhere = ({ family, acs }: Places) =>
+      wanted.cluster ? !isHeld(acs) : askIp<unknown[]>(host, localRoutes(family, acs))?.length === 0;
     return {
       elsewhere: placesOf(topology)
         .filter(isElsewhere)

@@ -54,3 +54,8 @@ test.each([
 ])('ARP that is %s is fine', async (_, settings, more) => {
   expect(await find(settings, more)).toMatchObject([{ level: 'ok' }]);
 });
+
+test('the router that has only the route says so', async () => {
+  const message = "10.1.0.1 is another router's now";
+  expect(await find(arp([1, 2], [0, 0]))).toMatchObject([{ level: 'ok', message }]);
+});
