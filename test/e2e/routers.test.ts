@@ -2,8 +2,11 @@
  * Two routers with real keepalived and redis-server, both families, under load: each switch once. What must hold in any case holds for
  * each; how long a switch interrupts is measured by `npm run prove routers`.
  */
+import { type Finding } from '../../src/doctor/check';
+import { cli } from '../../src/lab/engine';
+import { bothOf } from '../../src/lab/routers/places';
 import { type Router } from '../../src/lab/routers/router';
-import { SWITCHES } from '../../src/lab/routers/switches';
+import { SWITCHES, untilMaster } from '../../src/lab/routers/switches';
 import { FAST_PATH } from './support/fast-path';
 import { Routers } from './support/routers';
 import { HARD_TIMES } from './support/routers-stores';
@@ -16,6 +19,15 @@ beforeAll(async () => {
   routers = await Routers.open({ cluster: true, more: [`fastPath: ${FAST_PATH}`] });
 });
 afterAll(() => routers?.close());
+
+const isOfAddress = ({ check }: Finding) => check === 'acs-address' || check === 'neighbours';
+
+/** doctor's, whatever its exit status. */
+async function findings(router: Router): Promise<Finding[]> {
+  const words = cli(routers.world, 'doctor', '--json', '-c', router.configurationFile);
+  const text = await router.shell(`${words.join(' ')} || true`);
+  return (JSON.parse(text) as { findings: Finding[] }).findings;
+}
 
 test.each(SWITCHES)('%s', async (kind) => {
   const turn = await routers.turn(kind);
@@ -56,6 +68,22 @@ test('pause, resume, activate and deactivate act on both routers, and with --her
     return !(await a.acsplit('tables', 'activated', '--cpe', '10.1.200.2', '--json')).includes('c1') || undefined;
   });
   await a.acsplit('deactivate', cpe, '--here');
+});
+
+test('doctor: one router has the address, and ARP of the other keeps quiet about it', async () => {
+  const active = await untilMaster(routers.routers);
+  const standby = routers.routers.find((router) => router !== active)!;
+  await standby.shell('echo 1 > /proc/sys/net/ipv4/conf/all/arp_announce');
+  const [own, other] = await Promise.all([active, standby].map(findings));
+  const [acs4, acs6] = bothOf(({ acs }) => acs);
+  const here = { level: 'ok', message: `${acs4} and ${acs6} is an address of this host` };
+  expect(own!.filter(isOfAddress)).toMatchObject([here, { level: 'ok' }]);
+  const [found, ...more] = other!.filter(isOfAddress);
+  expect(found).toMatchObject({ level: 'failure', mend: 'sysctl -w net.ipv4.conf.all.arp_announce=2' });
+  expect(more).toMatchObject([{ level: 'ok' }]);
+  await standby.shell(found!.mend!);
+  const there = { level: 'ok', message: `${acs4} and ${acs6} is another router's now` };
+  expect((await findings(standby)).filter(isOfAddress)).toMatchObject([there, { level: 'ok' }]);
 });
 
 test('both kernels carry, diverted connections too, where they are asked to', async () => {
