@@ -110,8 +110,11 @@ export const acsAddress: Check<AddressFacts> = {
   fine: ({ elsewhere }, { topology }) => {
     const all = placesOf(topology).map(({ acs }) => acs);
     const here = all.filter((acs) => !elsewhere.some((one) => one.acs === acs));
-    if (here.length === all.length) return `${all.join(' and ')} is an address of this host`;
-    return `${elsewhere.map(({ acs }) => acs).join(' and ')} is another router's now`;
+    if (here.length === all.length) {
+      return `${all.join(' and ')} ${all.length === 1 ? 'is an address' : 'are addresses'} of this host`;
+    }
+    const there = elsewhere.map(({ acs }) => acs);
+    return `${there.join(' and ')} ${there.length === 1 ? 'is' : 'are'} another router's now`;
   },
 };
 

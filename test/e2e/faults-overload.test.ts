@@ -16,8 +16,6 @@ const OFTEN = Number(process.env.ACSPLIT_FAULTS ?? 1);
 const OVERLOAD_MS = 3000;
 /** Transfers that come to an end where every other packet is lost. */
 const BULK_BYTES = 2 << 20;
-/** Transfers that are still at full speed after a loss. */
-const LARGE_BULK_BYTES = 24 << 20;
 /** At the least; what the kernel carries meets no queue. */
 const LOST = FAST_PATH === 'off' ? 100 : 10;
 const QUEUE_SOCKET = join(__dirname, 'support', 'queue-socket.py');
@@ -50,7 +48,6 @@ describe('too many packets for', () => {
     const { losses, queues } = await underLoad(stage, {
       fault: 'a queue of length 16 under far more load, for 3 s',
       times: OFTEN,
-      bulkBytes: LARGE_BULK_BYTES,
       strike: async () => {
         await changeSocket('length', 16, ...numbers);
         await overloaded('queueDropped', 0);

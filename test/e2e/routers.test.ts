@@ -76,13 +76,13 @@ test('doctor: one router has the address, and ARP of the other keeps quiet about
   await standby.shell('echo 1 > /proc/sys/net/ipv4/conf/all/arp_announce');
   const [own, other] = await Promise.all([active, standby].map(findings));
   const [acs4, acs6] = bothOf(({ acs }) => acs);
-  const here = { level: 'ok', message: `${acs4} and ${acs6} is an address of this host` };
+  const here = { level: 'ok', message: `${acs4} and ${acs6} are addresses of this host` };
   expect(own!.filter(isOfAddress)).toMatchObject([here, { level: 'ok' }]);
   const [found, ...more] = other!.filter(isOfAddress);
   expect(found).toMatchObject({ level: 'failure', mend: 'sysctl -w net.ipv4.conf.all.arp_announce=2' });
   expect(more).toMatchObject([{ level: 'ok' }]);
   await standby.shell(found!.mend!);
-  const there = { level: 'ok', message: `${acs4} and ${acs6} is another router's now` };
+  const there = { level: 'ok', message: `${acs4} and ${acs6} are another router's now` };
   expect((await findings(standby)).filter(isOfAddress)).toMatchObject([there, { level: 'ok' }]);
 });
 

@@ -9,7 +9,7 @@ import type { CpeSettings } from '../../../src/lab/cpe';
 import { pause } from '../../../src/lab/engine';
 import { makeCpes } from './cpes';
 
-const BULK_BYTES = 4 << 20;
+const BULK_BYTES = 24 << 20;
 const CHURNING = 6;
 /** A load that has failed so often tries no more. */
 const MOST_FAILURES = 10;
